@@ -1,0 +1,161 @@
+package zx
+
+// VMO creation options, spec section 1.4.
+const (
+	VMOResizable   uint32 = 1 << 1
+	VMODiscardable uint32 = 1 << 2
+	VMOTrapDirty   uint32 = 1 << 3
+	VMOUnbounded   uint32 = 1 << 4
+)
+
+// VMOMaxSize is the largest size of a VMO in bytes, spec section 1.6.
+const VMOMaxSize uint64 = 0xFFFFFFFFFFFE0000
+
+// VMO child options, spec section 1.4.
+const (
+	VMOChildSnapshot               uint32 = 1 << 0
+	VMOChildResizable              uint32 = 1 << 2
+	VMOChildSlice                  uint32 = 1 << 3
+	VMOChildSnapshotAtLeastOnWrite uint32 = 1 << 4
+	VMOChildNoWrite                uint32 = 1 << 5
+	VMOChildReference              uint32 = 1 << 6
+	VMOChildSnapshotModified       uint32 = 1 << 7
+)
+
+// Operations of zx_vmo_op_range.
+const (
+	VMOOpCommit               uint32 = 1
+	VMOOpDecommit             uint32 = 2
+	VMOOpLock                 uint32 = 3
+	VMOOpUnlock               uint32 = 4
+	VMOOpCacheSync            uint32 = 6
+	VMOOpCacheInvalidate      uint32 = 7
+	VMOOpCacheClean           uint32 = 8
+	VMOOpCacheCleanInvalidate uint32 = 9
+	VMOOpZero                 uint32 = 10
+	VMOOpTryLock              uint32 = 11
+	VMOOpDontNeed             uint32 = 12
+	VMOOpAlwaysNeed           uint32 = 13
+	VMOOpPrefetch             uint32 = 14
+)
+
+// Operations of zx_vmar_op_range.
+const (
+	VMAROpCommit     uint32 = 1
+	VMAROpDecommit   uint32 = 2
+	VMAROpMapRange   uint32 = 3
+	VMAROpZero       uint32 = 10
+	VMAROpDontNeed   uint32 = 12
+	VMAROpAlwaysNeed uint32 = 13
+	VMAROpPrefetch   uint32 = 14
+)
+
+// PagerOp is an operation of zx_pager_op_range.
+type PagerOp uint32
+
+// Operations of zx_pager_op_range.
+const (
+	PagerOpFail           PagerOp = 1
+	PagerOpDirty          PagerOp = 2
+	PagerOpWritebackBegin PagerOp = 3
+	PagerOpWritebackEnd   PagerOp = 4
+)
+
+// Options of the pager queries.
+const (
+	VMODirtyRangeIsZero   uint64 = 1
+	PagerResetVMOStats    uint32 = 1
+	PagerVMOStatsModified uint32 = 1
+)
+
+// Mapping options of zx_vmar_map, spec section 1.4.
+const (
+	VMPermRead            uint32 = 1 << 0
+	VMPermWrite           uint32 = 1 << 1
+	VMPermExecute         uint32 = 1 << 2
+	VMCompact             uint32 = 1 << 3
+	VMSpecific            uint32 = 1 << 4
+	VMSpecificOverwrite   uint32 = 1 << 5
+	VMCanMapSpecific      uint32 = 1 << 6
+	VMCanMapRead          uint32 = 1 << 7
+	VMCanMapWrite         uint32 = 1 << 8
+	VMCanMapExecute       uint32 = 1 << 9
+	VMMapRange            uint32 = 1 << 10
+	VMRequireNonResizable uint32 = 1 << 11
+	VMAllowFaults         uint32 = 1 << 12
+	VMOffsetIsUpperLimit  uint32 = 1 << 13
+	VMPermReadIfXOM       uint32 = 1 << 14
+	VMAlignShift                 = 24 // log2 of the alignment, 10 to 32, in bits 24 and up
+)
+
+// PacketType says what a port packet carries (zx_port_packet_t.type).
+type PacketType uint32
+
+// Port packet types.
+const (
+	PacketUser        PacketType = 0
+	PacketSignalOne   PacketType = 1
+	PacketPageRequest PacketType = 9
+)
+
+// PageCommand is the command of a page-request packet.
+type PageCommand uint16
+
+// Page-request commands.
+const (
+	PageRead     PageCommand = 0
+	PageComplete PageCommand = 1
+	PageDirty    PageCommand = 2
+)
+
+// Options of zx_object_wait_async.
+const (
+	WaitAsyncTimestamp uint32 = 1
+	WaitAsyncEdge      uint32 = 2
+)
+
+// Info topics of zx_object_get_info.
+const (
+	InfoHandleBasic           uint32 = 2
+	InfoThread                uint32 = 10
+	InfoThreadExceptionReport uint32 = 0x1000000B
+	InfoVMOv2                 uint32 = 0x20000017
+)
+
+// Flags of zx_info_vmo_t.
+const (
+	InfoVMOTypePaged   uint32 = 1 << 0
+	InfoVMOResizable   uint32 = 1 << 1
+	InfoVMOIsCOWClone  uint32 = 1 << 2
+	InfoVMOViaHandle   uint32 = 1 << 3
+	InfoVMOViaMapping  uint32 = 1 << 4
+	InfoVMOPagerBacked uint32 = 1 << 5
+	InfoVMOContiguous  uint32 = 1 << 6
+	InfoVMODiscardable uint32 = 1 << 7
+)
+
+// ExceptionType is zx_exception_report_t.header.type.
+type ExceptionType uint32
+
+// Exception types, spec section 1.4.
+const (
+	ExcpGeneral              ExceptionType = 0x008
+	ExcpFatalPageFault       ExceptionType = 0x108
+	ExcpUndefinedInstruction ExceptionType = 0x208
+	ExcpSWBreakpoint         ExceptionType = 0x308
+	ExcpHWBreakpoint         ExceptionType = 0x408
+	ExcpUnalignedAccess      ExceptionType = 0x508
+	ExcpThreadStarting       ExceptionType = 0x8008
+	ExcpThreadExiting        ExceptionType = 0x8108
+	ExcpPolicyError          ExceptionType = 0x8208
+	ExcpProcessStarting      ExceptionType = 0x8308
+)
+
+// Task return codes, spec section 1.4.
+const (
+	TaskRetcodeSyscallKill   int64 = -1024
+	TaskRetcodeOOMKill       int64 = -1025
+	TaskRetcodePolicyKill    int64 = -1026
+	TaskRetcodeVDSOKill      int64 = -1027
+	TaskRetcodeExceptionKill int64 = -1028
+)

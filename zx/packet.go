@@ -1,0 +1,101 @@
+package zx
+
+import "encoding/binary"
+
+// Sizes in bytes of the structures that cross the system-call boundary, spec
+// section 1.5.
+const (
+	PacketBytes          = 48
+	PacketPayloadBytes   = 32
+	DirtyRangeBytes      = 24
+	PagerVMOStatsBytes   = 4
+	ExceptionReportBytes = 40
+	ExceptionInfoBytes   = 24
+)
+
+// Packet is zx_port_packet_t.
+type Packet struct {
+	Key     uint64
+	Type    PacketType
+	Status  Status
+	Payload [PacketPayloadBytes]byte
+}
+
+// Encode writes p in the layout ring 3 sees, 48 bytes.
+func (p *Packet) Encode(b *[PacketBytes]byte) {
+	binary.LittleEndian.PutUint64(b[0:], p.Key)
+	binary.LittleEndian.PutUint32(b[8:], uint32(p.Type))
+	binary.LittleEndian.PutUint32(b[12:], uint32(p.Status))
+	copy(b[16:], p.Payload[:])
+}
+
+// Decode reads p from the layout ring 3 sees.
+func (p *Packet) Decode(b *[PacketBytes]byte) {
+	p.Key = binary.LittleEndian.Uint64(b[0:])
+	p.Type = PacketType(binary.LittleEndian.Uint32(b[8:]))
+	p.Status = Status(binary.LittleEndian.Uint32(b[12:]))
+	copy(p.Payload[:], b[16:])
+}
+
+// PageRequest is zx_packet_page_request_t without its reserved fields, which
+// are always zero. Offset and Length are bytes in the VMO.
+type PageRequest struct {
+	Command PageCommand
+	Offset  uint64
+	Length  uint64
+}
+
+// PageRequestPacket makes the packet a pager receives for r: type
+// PAGE_REQUEST, status 0, every field it does not name zero.
+func PageRequestPacket(key uint64, r PageRequest) Packet {
+	p := Packet{Key: key, Type: PacketPageRequest}
+	binary.LittleEndian.PutUint16(p.Payload[0:], uint16(r.Command))
+	binary.LittleEndian.PutUint64(p.Payload[8:], r.Offset)
+	binary.LittleEndian.PutUint64(p.Payload[16:], r.Length)
+	return p
+}
+
+// PageRequest reads the payload of a PAGE_REQUEST packet.
+func (p *Packet) PageRequest() PageRequest {
+	return PageRequest{
+		Command: PageCommand(binary.LittleEndian.Uint16(p.Payload[0:])),
+		Offset:  binary.LittleEndian.Uint64(p.Payload[8:]),
+		Length:  binary.LittleEndian.Uint64(p.Payload[16:]),
+	}
+}
+
+// DirtyRange is zx_vmo_dirty_range_t: bytes [Offset, Offset+Length) of a VMO.
+type DirtyRange struct {
+	Offset  uint64
+	Length  uint64
+	Options uint64
+}
+
+// Encode writes r in the layout ring 3 sees, 24 bytes.
+func (r *DirtyRange) Encode(b *[DirtyRangeBytes]byte) {
+	binary.LittleEndian.PutUint64(b[0:], r.Offset)
+	binary.LittleEndian.PutUint64(b[8:], r.Length)
+	binary.LittleEndian.PutUint64(b[16:], r.Options)
+}
+
+// ExceptionReport is zx_exception_report_t for x86-64. Vector, ErrorCode and
+// CR2 are the hardware's; SynthCode is the status of a fatal page fault.
+type ExceptionReport struct {
+	Type      ExceptionType
+	Vector    uint64
+	ErrorCode uint64
+	CR2       uint64
+	SynthCode uint32
+	SynthData uint32
+}
+
+// Encode writes r in the layout ring 3 sees, 40 bytes.
+func (r *ExceptionReport) Encode(b *[ExceptionReportBytes]byte) {
+	binary.LittleEndian.PutUint32(b[0:], ExceptionReportBytes)
+	binary.LittleEndian.PutUint32(b[4:], uint32(r.Type))
+	binary.LittleEndian.PutUint64(b[8:], r.Vector)
+	binary.LittleEndian.PutUint64(b[16:], r.ErrorCode)
+	binary.LittleEndian.PutUint64(b[24:], r.CR2)
+	binary.LittleEndian.PutUint32(b[32:], r.SynthCode)
+	binary.LittleEndian.PutUint32(b[36:], r.SynthData)
+}
