@@ -1,0 +1,167 @@
+package mmu
+
+import (
+	"strings"
+	"sync/atomic"
+
+	"faultline/zx"
+)
+
+// PTE is an entry of any paging structure: PML4E, PDPTE, PDE or PTE. The CPU
+// writes A and D into entries behind our back, so entries in tables are read
+// and changed by atomic operations only.
+// Source: Intel SDM 3A 4.5, tables 4-15 to 4-20; AMD APM 2 5.4.
+type PTE uint64
+
+// Bits of an entry, masks under the manual's names.
+const (
+	PTE_P   PTE = 1 << 0  // present
+	PTE_RW  PTE = 1 << 1  // writes allowed
+	PTE_US  PTE = 1 << 2  // user-mode accesses allowed
+	PTE_PWT PTE = 1 << 3  // page-level write-through
+	PTE_PCD PTE = 1 << 4  // page-level cache disable
+	PTE_A   PTE = 1 << 5  // accessed, set by the CPU
+	PTE_D   PTE = 1 << 6  // dirty, set by the CPU; leaves only
+	PTE_PS  PTE = 1 << 7  // page size, in a PDPTE or PDE: a 1 GiB or 2 MiB leaf
+	PTE_G   PTE = 1 << 8  // global: survives a load of CR3; leaves only
+	PTE_XD  PTE = 1 << 63 // execute disable; reserved unless EFER.NXE
+
+	// pteAddr is bits 51:12, the frame. Large leaves keep PAT in bit 12, which
+	// we leave clear.
+	pteAddr PTE = 0x000f_ffff_ffff_f000
+)
+
+// Bits of a page-fault error code. Source: Intel SDM 3A 4.7, figure 4-12.
+const (
+	PF_P    PageFaultError = 1 << 0 // the page was present: a protection fault
+	PF_WR   PageFaultError = 1 << 1 // the access was a write
+	PF_US   PageFaultError = 1 << 2 // the access was made in user mode
+	PF_RSVD PageFaultError = 1 << 3 // a reserved bit was set in some entry
+	PF_ID   PageFaultError = 1 << 4 // the access was an instruction fetch
+)
+
+// PageFaultError is the error code of a page fault.
+type PageFaultError uint64
+
+// Unknown gives the bits this kernel has no meaning for: protection keys,
+// shadow stacks, SGX, and RSVD, which no table of ours can cause.
+func (e PageFaultError) Unknown() PageFaultError { return e &^ (PF_P | PF_WR | PF_US | PF_ID) }
+
+// String spells the bits that are set, as in "P|WR|US".
+func (e PageFaultError) String() string {
+	names := [...]string{"P", "WR", "US", "RSVD", "ID"}
+	var set []string
+	for i, n := range names {
+		if e&(1<<i) != 0 {
+			set = append(set, n)
+		}
+	}
+	if e>>len(names) != 0 {
+		set = append(set, "UNKNOWN")
+	}
+	if set == nil {
+		return "0"
+	}
+	return strings.Join(set, "|")
+}
+
+// Prot is what a leaf allows. Read is implied by any leaf: x86-64 has no
+// write-only or execute-only pages without protection keys.
+type Prot uint8
+
+// Permissions of a leaf.
+const (
+	Read Prot = 1 << iota
+	Write
+	Exec
+)
+
+// String spells p in three letters, as in "rw-".
+func (p Prot) String() string {
+	s := []byte("---")
+	for i, c := range []byte("rwx") {
+		if p&(1<<i) != 0 {
+			s[i] = c
+		}
+	}
+	return string(s)
+}
+
+// Frame gives the frame an entry points to.
+func (e PTE) Frame() Frame { return Frame(e & pteAddr >> zx.PageShift) }
+
+// Present says whether the CPU uses the entry.
+func (e PTE) Present() bool { return e&PTE_P != 0 }
+
+// Prot gives what a leaf allows; nothing when it is not present.
+func (e PTE) Prot() Prot {
+	if e&PTE_P == 0 {
+		return 0
+	}
+	p := Read
+	if e&PTE_RW != 0 {
+		p |= Write
+	}
+	if e&PTE_XD == 0 {
+		p |= Exec
+	}
+	return p
+}
+
+// String spells an entry for a console: frame, permissions and bits.
+func (e PTE) String() string {
+	if !e.Present() {
+		return "-"
+	}
+	names := [...]struct {
+		bit  PTE
+		name string
+	}{{PTE_P, "P"}, {PTE_RW, "RW"}, {PTE_US, "US"}, {PTE_PWT, "PWT"}, {PTE_PCD, "PCD"}, {PTE_A, "A"},
+		{PTE_D, "D"}, {PTE_PS, "PS"}, {PTE_G, "G"}, {PTE_XD, "XD"}}
+	var set []string
+	for _, n := range names {
+		if e&n.bit != 0 {
+			set = append(set, n.name)
+		}
+	}
+	return strings.Join(set, "|")
+}
+
+// userLeaf makes the entry of a 4 KiB user page. A and D are never preset: a
+// pager lives by what the CPU really did.
+func userLeaf(f Frame, p Prot) PTE {
+	e := PTE(f)<<zx.PageShift | PTE_P | PTE_US
+	if p&Write != 0 {
+		e |= PTE_RW
+	}
+	if p&Exec == 0 {
+		e |= PTE_XD
+	}
+	return e
+}
+
+// userTable makes the entry that links a table of user pages. Rights are
+// decided by leaves alone, so it allows everything.
+func userTable(f Frame) PTE { return PTE(f)<<zx.PageShift | PTE_P | PTE_RW | PTE_US }
+
+// table is one paging structure: 512 entries.
+type table [tableEntries]uint64
+
+const (
+	tableEntries = 512
+	indexBits    = 9
+	indexMask    = tableEntries - 1
+)
+
+func (t *table) load(i uint64) PTE     { return PTE(atomic.LoadUint64(&t[i&indexMask])) }
+func (t *table) store(i uint64, e PTE) { atomic.StoreUint64(&t[i&indexMask], uint64(e)) }
+
+// take clears an entry and gives what it held, A and D included.
+func (t *table) take(i uint64) PTE { return PTE(atomic.SwapUint64(&t[i&indexMask], 0)) }
+
+// remove clears bits of an entry in one step, so that an A or D the CPU sets
+// meanwhile is not lost.
+func (t *table) remove(i uint64, bits PTE) { atomic.AndUint64(&t[i&indexMask], ^uint64(bits)) }
+
+// add sets bits of an entry in one step.
+func (t *table) add(i uint64, bits PTE) { atomic.OrUint64(&t[i&indexMask], uint64(bits)) }

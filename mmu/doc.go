@@ -1,0 +1,34 @@
+// Package mmu owns physical page frames and the page tables made of them.
+//
+// It holds the frame allocator (Memory), the flat record kept for each frame
+// (Meta), page-table entries in the manual's spelling (PTE), page tables with
+// their walker (PageTable), the list of what a change obliges us to invalidate
+// (Gather), and the builder of the kernel's own map (NewKernelTable).
+//
+// It never decides a page fault, never knows what a frame holds, executes no
+// privileged instruction (the consumer passes a TLB), and never turns a user
+// address into a pointer.
+//
+// # Life of a frame
+//
+//	          Alloc                         Free
+//	fresh ------------> allocated(Owner) ----------> free
+//	  (never used yet)        ^                        |
+//	                          +---------- Alloc -------+
+//
+// A page-table frame takes one more step, because a CPU may still walk it:
+//
+//	linked --Unmap--> on a Gather --Flush (invalidate first)--> free
+//
+// # Locks
+//
+// PageTable.mu and Memory's lock are leaves: any lock of the rooms above may
+// be held when they are taken, PageTable.mu comes before Memory's, and nothing
+// is called out to while they are held.
+//
+// # Sources
+//
+// Intel SDM volume 3A: chapter 4 (paging; 4.5 four-level paging, 4.6 access
+// rights, 4.7 page-fault error code, 4.8 accessed and dirty flags, 4.10 TLBs
+// and what must be invalidated); AMD APM volume 2 chapter 5.
+package mmu

@@ -1,0 +1,232 @@
+package mmu
+
+import (
+	"fmt"
+	"sync"
+
+	"faultline/zx"
+)
+
+// Range is usable RAM: bytes [Start, End).
+type Range struct{ Start, End zx.PhysAddr }
+
+// span is whole frames [next, end) that were never handed out.
+type span struct{ next, end Frame }
+
+// Memory allocates page frames and reaches their bytes through the physical
+// window. Frames are outside the Go heap; the collector neither owns nor scans
+// them. All methods may be called by several threads at once.
+//
+// Frames never used yet are handed out in address order from fresh; frames
+// given back are reused last in, first out. Nothing touches a frame or its
+// Meta before its first allocation, so making a Memory costs the same for any
+// amount of RAM.
+type Memory struct {
+	window Window
+	metas  []Meta // metas[f-first] is frame f's record
+	first  Frame
+	zero   Frame
+	sim    *simulation // nil on metal
+
+	mu      sync.Mutex
+	head    Frame  // free list through Meta.Next
+	fresh   []span // the first span is the one in use
+	free    int    // frames on the free list and in fresh
+	lowest  int    // smallest free seen
+	tables  int    // frames that are page tables
+	total   int
+	trip    int // free count at which lowHook is called; -1 never
+	lowHook func()
+}
+
+// Stats counts frames.
+type Stats struct {
+	Total     int // frames under management, the zero page included
+	Free      int // frames an Alloc could still give out
+	Lowest    int // smallest Free so far
+	Tables    int // frames in use as page tables
+	MetaBytes int // bytes of frame metadata, carved out of RAM beside Total
+}
+
+// NewMemory takes the usable ranges over: the frames wholly inside them, less
+// those that hold the metadata array and the shared zero page. The array spans
+// the lowest to the highest usable frame, holes included.
+//
+// Pre: nothing else uses the ranges. Errors: ranges empty, overlapping, past
+// the 16 TiB a Frame can name, or with no run large enough for the array.
+func NewMemory(w Window, usable []Range) (*Memory, error) {
+	spans := make([]span, 0, len(usable))
+	first, last := Frame(0xffff_ffff), Frame(0)
+	total := 0
+	for _, r := range usable {
+		if r.End > 1<<(32+zx.PageShift) {
+			return nil, fmt.Errorf("mmu.NewMemory: range [%#x, %#x) ends past the last frame number", r.Start, r.End)
+		}
+		s := span{FrameAt(r.Start + zx.PageMask), FrameAt(r.End)}
+		if s.next == 0 {
+			s.next = 1
+		}
+		if s.next >= s.end {
+			continue
+		}
+		for _, o := range spans {
+			if s.next < o.end && o.next < s.end {
+				return nil, fmt.Errorf("mmu.NewMemory: ranges overlap: frames [%#x, %#x) and [%#x, %#x)", o.next, o.end, s.next, s.end)
+			}
+		}
+		spans = append(spans, s)
+		first, last = min(first, s.next), max(last, s.end)
+		total += int(s.end - s.next)
+	}
+	if total == 0 {
+		return nil, fmt.Errorf("mmu.NewMemory: no whole page in %d ranges", len(usable))
+	}
+	count := int(last - first)
+	pages := Frame((count*MetaBytes + zx.PageMask) >> zx.PageShift)
+	m := &Memory{window: w, first: first, trip: -1}
+	for i := range spans {
+		if s := &spans[i]; s.end-s.next >= pages {
+			m.metas = w.metas(s.next, count)
+			s.next += pages
+			m.fresh = spans
+			break
+		}
+	}
+	if m.metas == nil {
+		return nil, fmt.Errorf("mmu.NewMemory: no run of %d frames for the metadata of %d", pages, count)
+	}
+	return m, m.open(total - int(pages))
+}
+
+// open finishes a Memory whose fresh spans hold total frames.
+func (m *Memory) open(total int) error {
+	m.total, m.free, m.lowest = total, total, total
+	zero, st := m.AllocZeroed()
+	if st != zx.OK {
+		return fmt.Errorf("mmu: no frame for the zero page among %d: %w", total, st)
+	}
+	m.zero = zero
+	m.Meta(zero).Owner = OwnerZero
+	return nil
+}
+
+// Alloc gives a frame whose contents are undefined and whose Meta is zero.
+// O(1). Locks: takes Memory's. Errors: NO_MEMORY.
+func (m *Memory) Alloc() (Frame, zx.Status) {
+	m.mu.Lock()
+	if m.sim != nil && !m.sim.mayAlloc() {
+		m.mu.Unlock()
+		return 0, zx.ErrNoMemory
+	}
+	f := m.head
+	if f != 0 {
+		meta := &m.metas[f-m.first]
+		m.head = meta.Next
+		*meta = Meta{}
+	} else if f = m.allocFresh(); f == 0 {
+		m.mu.Unlock()
+		return 0, zx.ErrNoMemory
+	}
+	m.free--
+	if m.free < m.lowest {
+		m.lowest = m.free
+	}
+	if m.sim != nil {
+		m.sim.allocated(m, f)
+	}
+	if m.free != m.trip {
+		m.mu.Unlock()
+		return f, zx.OK
+	}
+	hook := m.lowHook
+	m.mu.Unlock()
+	hook()
+	return f, zx.OK
+}
+
+// allocFresh gives a frame that was never used, or 0. Locks: m.mu held.
+func (m *Memory) allocFresh() Frame {
+	for len(m.fresh) > 0 {
+		s := &m.fresh[0]
+		if s.next < s.end {
+			f := s.next
+			s.next++
+			m.metas[f-m.first] = Meta{}
+			return f
+		}
+		m.fresh = m.fresh[1:]
+	}
+	return 0
+}
+
+// AllocZeroed gives a frame full of zeros. Otherwise as Alloc.
+func (m *Memory) AllocZeroed() (Frame, zx.Status) {
+	f, st := m.Alloc()
+	if st == zx.OK {
+		m.Zero(f)
+	}
+	return f, st
+}
+
+// Free takes a frame back. Pre: f came from Alloc, no page-table entry and no
+// TLB entry still leads to it. Panics on a double free and on the zero page.
+// O(1). Locks: takes Memory's.
+func (m *Memory) Free(f Frame) {
+	m.mu.Lock()
+	meta := &m.metas[f-m.first]
+	if meta.Owner >= OwnerZero && meta.Owner != OwnerTable {
+		m.mu.Unlock()
+		panic(fmt.Sprintf("mmu.Free: frame %#x is free already or the zero page: owner %#x, zero page %#x", f, meta.Owner, m.zero))
+	}
+	if m.sim != nil {
+		m.sim.freed(m, f)
+	}
+	meta.Owner = OwnerFree
+	meta.Next = m.head
+	m.head = f
+	m.free++
+	m.mu.Unlock()
+}
+
+// ZeroPage is the frame every clean page of zeros shares. It is never freed
+// and must never be mapped writable or written.
+func (m *Memory) ZeroPage() Frame { return m.zero }
+
+// Meta reaches the record of f. Pre: f is allocated to the caller, whose lock
+// guards the fields.
+func (m *Memory) Meta(f Frame) *Meta { return &m.metas[f-m.first] }
+
+// Bytes reaches the contents of f through the physical window. The pointer is
+// good until f is freed.
+func (m *Memory) Bytes(f Frame) *[zx.PageSize]byte {
+	if m.sim != nil {
+		m.sim.mustBeLive(f)
+	}
+	return m.window.page(f)
+}
+
+// Zero fills f with zeros.
+func (m *Memory) Zero(f Frame) { zeroPage(m.Bytes(f)) }
+
+// Copy copies the contents of src to dst.
+func (m *Memory) Copy(dst, src Frame) { copyPage(m.Bytes(dst), m.Bytes(src)) }
+
+// SetLowWater has hook called each time the free count falls to one below
+// pages. hook runs on the allocating thread after Memory's lock is released;
+// that thread may hold locks of its own, so hook must only leave a note (wake
+// somebody). A nil hook turns it off.
+func (m *Memory) SetLowWater(pages int, hook func()) {
+	m.mu.Lock()
+	m.trip, m.lowHook = pages-1, hook
+	if hook == nil {
+		m.trip = -1
+	}
+	m.mu.Unlock()
+}
+
+// Stats counts frames at this moment.
+func (m *Memory) Stats() Stats {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return Stats{Total: m.total, Free: m.free, Lowest: m.lowest, Tables: m.tables, MetaBytes: len(m.metas) * MetaBytes}
+}

@@ -1,0 +1,74 @@
+package mmu
+
+import "faultline/zx"
+
+// Frame is a physical page number: the physical address divided by the page
+// size. Zero is no frame (physical page 0 is never handed out).
+type Frame uint32
+
+// Addr gives the physical address of the frame's first byte.
+func (f Frame) Addr() zx.PhysAddr { return zx.PhysAddr(f) << zx.PageShift }
+
+// FrameAt gives the frame that holds pa.
+func FrameAt(pa zx.PhysAddr) Frame { return Frame(pa >> zx.PageShift) }
+
+// Owner values the allocator and the page tables write. A frame's owner may
+// write anything below OwnerReserved.
+const (
+	OwnerNone     uint32 = 0          // allocated, not claimed yet
+	OwnerReserved uint32 = 0xffff_fff0 // first value that is not an owner's to use
+	OwnerZero     uint32 = 0xffff_fffd // the shared zero page
+	OwnerTable    uint32 = 0xffff_fffe // a page table
+	OwnerFree     uint32 = 0xffff_ffff // on the free list
+)
+
+// MetaBytes is the size of one Meta; the figure counts against the 32 bytes
+// of metadata a resident page may cost.
+const MetaBytes = 20
+
+// Geometry of the packed word of a Meta.
+const (
+	indexHighBits = 20 // a page index has 52 bits: 32 in low, 20 in high
+	indexHighMask = 1<<indexHighBits - 1
+
+	// MetaTagBits is how many bits of Tag the frame's owner may use.
+	MetaTagBits = 12
+	metaTagMask = 1<<MetaTagBits - 1
+)
+
+// Meta is the record of one frame: flat, free of pointers, reached by frame
+// number. While a frame is allocated every field belongs to its owner and is
+// guarded by the owner's lock; Alloc hands it out all zero. Page tables use
+// Index as their count of live entries and Next to queue on a Gather; a free
+// frame uses Next for the free list.
+type Meta struct {
+	Owner      uint32 // whose page this is; see the Owner constants
+	Next, Prev Frame  // one doubly linked list of the owner's choice
+	low        uint32 // Index, bits 31:0
+	high       uint32 // Index, bits 51:32, then the tag
+}
+
+// Index is the page index the owner keeps here, 52 bits.
+func (m *Meta) Index() uint64 { return uint64(m.low) | uint64(m.high&indexHighMask)<<32 }
+
+// SetIndex stores a page index. Pre: below 1<<52. The tag is kept.
+func (m *Meta) SetIndex(i uint64) {
+	m.low = uint32(i)
+	m.high = m.high&^indexHighMask | uint32(i>>32)&indexHighMask
+}
+
+// Tag is MetaTagBits bits whose meaning is the owner's.
+func (m *Meta) Tag() uint16 { return uint16(m.high >> indexHighBits) }
+
+// SetTag stores the tag. Bits above MetaTagBits are dropped.
+func (m *Meta) SetTag(t uint16) {
+	m.high = m.high&indexHighMask | uint32(t&metaTagMask)<<indexHighBits
+}
+
+// Set stores owner, index and tag at once and leaves the list links alone.
+// Pre: index below 1<<52, tag below 1<<MetaTagBits.
+func (m *Meta) Set(owner uint32, index uint64, tag uint16) {
+	m.Owner = owner
+	m.low = uint32(index)
+	m.high = uint32(index>>32)&indexHighMask | uint32(tag)<<indexHighBits
+}
