@@ -1,0 +1,119 @@
+package object
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"faultline/zx"
+)
+
+// Waiter is one thread's means to sleep. kernel's Thread implements it; every
+// room that blocks declares the same two methods.
+type Waiter interface {
+	// Wait sleeps until Wake, the deadline, or a kill or suspend of the
+	// thread, and shows state meanwhile.
+	//
+	// Locks: the caller holds none.
+	// Errors: OK woken (perhaps for nothing: look again) |
+	// ErrInternalIntrKilled | ErrInternalIntrRetry (suspended) | ErrTimedOut.
+	Wait(state zx.ThreadState, deadline zx.Time) zx.Status
+	// Wake leaves one token for Wait. It never blocks and may be called under
+	// any lock; tokens do not add up.
+	Wake()
+}
+
+// Object is what a handle names. A type becomes one by embedding Base and
+// calling Base.Init; it overrides the two callbacks as it needs.
+type Object interface {
+	// ObjectBase gives the shared part.
+	ObjectBase() *Base
+	// OnZeroHandles runs when the last handle has been closed. It may run
+	// again if a handle is made anew. Locks: none held.
+	OnZeroHandles()
+	// OnLastRef runs when no handle and no reference remains. Locks: none held.
+	OnLastRef()
+}
+
+// koids counts the koids given out. Koids below the first one are never used,
+// so that small numbers in a dump are not mistaken for objects.
+var koids atomic.Uint64
+
+const firstKoid = 1024
+
+// NewKoid gives the next koid.
+func NewKoid() zx.Koid { return zx.Koid(firstKoid + koids.Add(1)) }
+
+// Base is the part every object shares. The zero value is not ready: Init.
+type Base struct {
+	koid    zx.Koid
+	typ     zx.ObjType
+	handles atomic.Int32
+	refs    atomic.Int32
+
+	mu        sync.Mutex
+	signals   atomic.Uint32 // zx.Signals; written under mu, read freely
+	observers *Observer     // guarded by mu; doubly linked, in no order
+}
+
+// Init gives the object its koid and type. Signals start as given.
+func (b *Base) Init(typ zx.ObjType, signals zx.Signals) {
+	b.koid = NewKoid()
+	b.typ = typ
+	b.signals.Store(uint32(signals))
+}
+
+// ObjectBase makes every type that embeds Base an Object.
+func (b *Base) ObjectBase() *Base { return b }
+
+// OnZeroHandles does nothing; types with something to close override it.
+func (b *Base) OnZeroHandles() {}
+
+// OnLastRef does nothing; types that own something outside the Go heap
+// override it.
+func (b *Base) OnLastRef() {}
+
+// Koid gives the object's identity.
+func (b *Base) Koid() zx.Koid { return b.koid }
+
+// Type gives the object's type.
+func (b *Base) Type() zx.ObjType { return b.typ }
+
+// Handles gives the number of handles that name the object now.
+func (b *Base) Handles() int { return int(b.handles.Load()) }
+
+// Ref takes a reference. Pre: the caller has one, or the handle table's lock
+// keeps a handle alive.
+func (b *Base) Ref() { b.refs.Add(1) }
+
+// Unref gives a reference of o back; the last one ends the object.
+//
+// Locks: none held.
+func Unref(o Object) {
+	n := o.ObjectBase().refs.Add(-1)
+	if n > 0 {
+		return
+	}
+	if n < 0 {
+		panic(fmt.Sprintf("object.Unref: reference count below zero: koid %d type %d refs %d",
+			o.ObjectBase().koid, o.ObjectBase().typ, n))
+	}
+	o.OnLastRef()
+}
+
+// Drop ends an object that was created but never got a handle (the table was
+// full, the result could not be written).
+//
+// Locks: none held.
+func Drop(o Object) {
+	o.OnZeroHandles()
+	o.OnLastRef()
+}
+
+// dropHandle undoes what HandleTable.Add counted.
+func dropHandle(o Object) {
+	if o.ObjectBase().handles.Add(-1) == 0 {
+		o.OnZeroHandles()
+	}
+	Unref(o)
+}

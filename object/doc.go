@@ -1,0 +1,33 @@
+// Package object holds what a process can name: objects with koids, signals
+// and lifetimes, the handles with rights that name them, and ports with the
+// packets that wait in them.
+//
+// It owns Base (the part every object shares), HandleTable (one per process),
+// Port, PortPacket and Event. It never blocks except through the Waiter it is
+// given, never touches user memory, and knows nothing of VMOs, pagers or
+// address spaces: those embed Base and come to it.
+//
+// # Lifetimes
+//
+// An object counts handles and references. Each handle holds one reference;
+// a system call holds another from HandleTable.Get to Base.Unref, so an object
+// in use survives the closing of its last handle by another thread.
+//
+//	           Add                 Close, last handle         Unref, last reference
+//	(no handle) ----> (in use) ----------------------> (closed) ----------------> (gone)
+//	                     ^          OnZeroHandles           |      OnLastRef
+//	                     +------------- Add ----------------+
+//
+// Go clients that never make a handle use the object directly and need no
+// references: the counts start at zero.
+//
+// # Locks
+//
+//	HandleTable.mu > Base.mu > Port.mu
+//
+// Port.mu is a leaf. Callbacks of an object (OnZeroHandles, OnLastRef) and of a
+// packet (PacketDequeued) run with none of these held. Waiter.Wake is called
+// with any of them held; Waiter.Wait with none.
+//
+// Source: spec/zircon-pager sections 1.1, 1.2, 2, 3.17, 3.18, 5.6.
+package object

@@ -1,0 +1,345 @@
+package object
+
+import (
+	"sync"
+
+	"faultline/zx"
+)
+
+// Layout of a handle value. The two low bits are always 1; then the slot; then
+// the generation of the slot, so that a stale value seldom names a new object.
+//
+//	31        18 17          2 1 0
+//	[generation][    slot    ][1 1]
+//
+// Source: spec, "How to read this document", H().
+const (
+	handleFixed     zx.Handle = 3
+	handleSlotShift           = 2
+	handleSlotBits            = 16
+	handleSlotMask            = 1<<handleSlotBits - 1
+	handleGenShift            = handleSlotShift + handleSlotBits
+	handleGenMask             = 1<<(32-handleGenShift) - 1
+)
+
+// HandleLimit is how many handles one process can have.
+const HandleLimit = 1 << handleSlotBits
+
+// slot is one place in a HandleTable. value is what a user must present to hit
+// it: zero, which no handle is, while the slot is free.
+type slot struct {
+	obj    Object
+	base   *Base
+	rights zx.Rights
+	value  zx.Handle
+	gen    uint32 // of the next handle made here
+	next   uint32 // free list
+}
+
+// HandleTable is the handles of one process. The zero value is an empty table.
+type HandleTable struct {
+	mu    sync.Mutex
+	slots []slot
+	// Free slots form a FIFO, so that a slot rests as long as possible
+	// before its next generation. Both are slot numbers plus one; zero is
+	// none.
+	freeHead, freeTail uint32
+	count              int
+	closed             bool
+}
+
+// Info is what a table tells of one handle.
+type Info struct {
+	Handle zx.Handle
+	Rights zx.Rights
+	Object Object
+}
+
+// Add makes a handle of o with rights.
+//
+// Locks: takes HandleTable.mu.
+// Errors: ErrNoMemory HandleLimit handles exist | ErrBadState CloseAll has run.
+// On error o is as before: the caller ends it with Drop if it is new.
+func (t *HandleTable) Add(o Object, rights zx.Rights) (zx.Handle, zx.Status) {
+	t.mu.Lock()
+	h, st := t.add(o, rights)
+	t.mu.Unlock()
+	return h, st
+}
+
+// add is Add with mu held.
+func (t *HandleTable) add(o Object, rights zx.Rights) (zx.Handle, zx.Status) {
+	if t.closed {
+		return zx.HandleInvalid, zx.ErrBadState
+	}
+	var i uint32
+	switch {
+	case t.freeHead != 0:
+		i = t.freeHead - 1
+		t.freeHead = t.slots[i].next
+		if t.freeHead == 0 {
+			t.freeTail = 0
+		}
+	case len(t.slots) < HandleLimit:
+		i = uint32(len(t.slots))
+		t.slots = append(t.slots, slot{})
+	default:
+		return zx.HandleInvalid, zx.ErrNoMemory
+	}
+	s := &t.slots[i]
+	b := o.ObjectBase()
+	b.handles.Add(1)
+	b.refs.Add(1)
+	s.obj, s.base, s.rights = o, b, rights
+	s.value = zx.Handle(s.gen<<handleGenShift|i<<handleSlotShift) | handleFixed
+	s.gen = (s.gen + 1) & handleGenMask
+	t.count++
+	return s.value, zx.OK
+}
+
+// find gives the slot of h, nil if h names nothing. Locks: mu held.
+func (t *HandleTable) find(h zx.Handle) *slot {
+	i := uint(h) >> handleSlotShift & handleSlotMask
+	if i >= uint(len(t.slots)) {
+		return nil
+	}
+	s := &t.slots[i]
+	if s.value != h || h == zx.HandleInvalid {
+		return nil
+	}
+	return s
+}
+
+// Get looks h up and takes a reference, which the caller gives back by Unref.
+// typ ObjNone accepts any type.
+//
+// Locks: takes HandleTable.mu.
+// Errors, in this order: ErrBadHandle unknown value | ErrWrongType |
+// ErrAccessDenied a right of rights is missing.
+// Source: spec, "How to read this document", H().
+func (t *HandleTable) Get(h zx.Handle, typ zx.ObjType, rights zx.Rights) (Object, zx.Status) {
+	o, _, st := t.GetRights(h, typ, rights)
+	return o, st
+}
+
+// GetRights is Get that also gives the rights the handle carries.
+func (t *HandleTable) GetRights(h zx.Handle, typ zx.ObjType, rights zx.Rights) (Object, zx.Rights, zx.Status) {
+	t.mu.Lock()
+	s := t.find(h)
+	if s == nil {
+		t.mu.Unlock()
+		return nil, 0, zx.ErrBadHandle
+	}
+	if typ != zx.ObjNone && s.base.typ != typ {
+		t.mu.Unlock()
+		return nil, 0, zx.ErrWrongType
+	}
+	if s.rights&rights != rights {
+		t.mu.Unlock()
+		return nil, 0, zx.ErrAccessDenied
+	}
+	s.base.refs.Add(1)
+	o, r := s.obj, s.rights
+	t.mu.Unlock()
+	return o, r, zx.OK
+}
+
+// Duplicate makes a second handle of h's object. rights must be a subset of
+// h's, or RightSame.
+//
+// Locks: takes HandleTable.mu.
+// Errors, in this order: ErrBadHandle | ErrAccessDenied h lacks DUPLICATE |
+// ErrInvalidArgs rights is not a subset | ErrNoMemory the table is full.
+// Source: spec section 3.18.
+func (t *HandleTable) Duplicate(h zx.Handle, rights zx.Rights) (zx.Handle, zx.Status) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.find(h)
+	if s == nil {
+		return zx.HandleInvalid, zx.ErrBadHandle
+	}
+	if s.rights&zx.RightDuplicate == 0 {
+		return zx.HandleInvalid, zx.ErrAccessDenied
+	}
+	if rights == zx.RightSame {
+		rights = s.rights
+	} else if s.rights&rights != rights {
+		return zx.HandleInvalid, zx.ErrInvalidArgs
+	}
+	return t.add(s.obj, rights)
+}
+
+// Replace makes a new handle of h's object with rights (a subset, or
+// RightSame) and closes h, also when rights is refused. Waits made through h
+// end as by Close.
+//
+// Locks: none held; takes HandleTable.mu.
+// Errors, in this order: ErrBadHandle | ErrInvalidArgs rights is not a subset;
+// h is closed.
+// Source: spec section 3.18, Zircon handle_replace.
+func (t *HandleTable) Replace(h zx.Handle, rights zx.Rights) (zx.Handle, zx.Status) {
+	t.mu.Lock()
+	s := t.find(h)
+	if s == nil {
+		t.mu.Unlock()
+		return zx.HandleInvalid, zx.ErrBadHandle
+	}
+	if rights == zx.RightSame {
+		rights = s.rights
+	} else if s.rights&rights != rights {
+		o := t.remove(s)
+		t.mu.Unlock()
+		t.finish(o, h)
+		return zx.HandleInvalid, zx.ErrInvalidArgs
+	}
+	// The object's counts do not change: the new handle takes the old one's.
+	o, base := s.obj, s.base
+	t.remove(s)
+	fresh, st := t.add(o, rights) // a slot is free, so only a closed table fails
+	t.mu.Unlock()
+	base.cancelHandle(Source{t, h})
+	dropHandle(o)
+	return fresh, st
+}
+
+// Close closes h. Closing HandleInvalid is a success.
+//
+// Locks: none held; takes HandleTable.mu, then runs the object's callbacks.
+// Errors: ErrBadHandle.
+// Source: spec section 3.18.
+func (t *HandleTable) Close(h zx.Handle) zx.Status {
+	if h == zx.HandleInvalid {
+		return zx.OK
+	}
+	t.mu.Lock()
+	s := t.find(h)
+	if s == nil {
+		t.mu.Unlock()
+		return zx.ErrBadHandle
+	}
+	o := t.remove(s)
+	t.mu.Unlock()
+	t.finish(o, h)
+	return zx.OK
+}
+
+// Take removes h from the table and gives its object and rights; the caller
+// owns what the handle owned and gives it to another table by Give, or ends it
+// by Discard. For handles that move through channels and start calls.
+//
+// Locks: takes HandleTable.mu.
+// Errors, in this order: ErrBadHandle | ErrWrongType (typ not ObjNone) |
+// ErrAccessDenied.
+func (t *HandleTable) Take(h zx.Handle, typ zx.ObjType, rights zx.Rights) (Moving, zx.Status) {
+	t.mu.Lock()
+	s := t.find(h)
+	switch {
+	case s == nil:
+		t.mu.Unlock()
+		return Moving{}, zx.ErrBadHandle
+	case typ != zx.ObjNone && s.base.typ != typ:
+		t.mu.Unlock()
+		return Moving{}, zx.ErrWrongType
+	case s.rights&rights != rights:
+		t.mu.Unlock()
+		return Moving{}, zx.ErrAccessDenied
+	}
+	m := Moving{Object: s.obj, Rights: s.rights}
+	t.remove(s)
+	t.mu.Unlock()
+	m.Object.ObjectBase().cancelHandle(Source{t, h})
+	return m, zx.OK
+}
+
+// Moving is a handle between two tables. It counts as a handle of its object.
+type Moving struct {
+	Object Object
+	Rights zx.Rights
+}
+
+// Give puts m into the table.
+//
+// Locks: takes HandleTable.mu.
+// Errors: as Add; m then still moves.
+func (t *HandleTable) Give(m Moving) (zx.Handle, zx.Status) {
+	t.mu.Lock()
+	h, st := t.add(m.Object, m.Rights)
+	t.mu.Unlock()
+	if st == zx.OK {
+		dropHandle(m.Object)
+	}
+	return h, st
+}
+
+// Discard closes a handle that moves. Locks: none held.
+func (m Moving) Discard() { dropHandle(m.Object) }
+
+// CloseAll closes every handle and refuses new ones: the end of a process.
+//
+// Locks: none held.
+func (t *HandleTable) CloseAll() {
+	t.mu.Lock()
+	t.closed = true
+	for i := range t.slots {
+		s := &t.slots[i]
+		if s.value == zx.HandleInvalid {
+			continue
+		}
+		h := s.value
+		o := t.remove(s)
+		t.mu.Unlock()
+		t.finish(o, h)
+		t.mu.Lock()
+	}
+	t.mu.Unlock()
+}
+
+// Count gives the number of handles.
+func (t *HandleTable) Count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.count
+}
+
+// ForEach calls f with each handle, in slot order, while f answers true. The
+// handles are those of the moment of the call; f may use the table.
+//
+// Locks: none held.
+func (t *HandleTable) ForEach(f func(Info) bool) {
+	t.mu.Lock()
+	list := make([]Info, 0, t.count)
+	for i := range t.slots {
+		if s := &t.slots[i]; s.value != zx.HandleInvalid {
+			list = append(list, Info{s.value, s.rights, s.obj})
+		}
+	}
+	t.mu.Unlock()
+	for _, info := range list {
+		if !f(info) {
+			return
+		}
+	}
+}
+
+// remove empties s and gives its object, whose counts are still to be dropped.
+// Locks: mu held.
+func (t *HandleTable) remove(s *slot) Object {
+	o := s.obj
+	i := uint32(s.value) >> handleSlotShift & handleSlotMask
+	s.obj, s.base, s.rights, s.value, s.next = nil, nil, 0, zx.HandleInvalid, 0
+	if t.freeTail == 0 {
+		t.freeHead = i + 1
+	} else {
+		t.slots[t.freeTail-1].next = i + 1
+	}
+	t.freeTail = i + 1
+	t.count--
+	return o
+}
+
+// finish ends the waits made through the removed handle h of o and drops what
+// h counted. Locks: none held.
+func (t *HandleTable) finish(o Object, h zx.Handle) {
+	o.ObjectBase().cancelHandle(Source{t, h})
+	dropHandle(o)
+}

@@ -1,0 +1,297 @@
+package object
+
+import (
+	"encoding/binary"
+
+	"faultline/zx"
+)
+
+// PortObserverLimit is how many zx_object_wait_async registrations and signal
+// packets one port holds, so that a program cannot fill the kernel's heap.
+const PortObserverLimit = 16384
+
+// Source names the handle through which a wait was made: closing that handle
+// ends the wait, closing another handle of the same object does not.
+type Source struct {
+	Table  *HandleTable
+	Handle zx.Handle
+}
+
+// Observer is one wait on an object's signals: a thread in zx_object_wait_one
+// or a registration of zx_object_wait_async.
+type Observer struct {
+	base       *Base // guarded by base.mu: nil once fired or cancelled
+	next, prev *Observer
+	trigger    zx.Signals
+	source     Source
+
+	// zx_object_wait_one.
+	waiter   Waiter
+	observed zx.Signals // at the time it fired
+	canceled bool
+
+	// zx_object_wait_async.
+	port               *Port
+	packet             PortPacket
+	portNext, portPrev *Observer // guarded by port.mu
+	watched            *Base     // the object, also after base is nil; constant
+	now                func() zx.Time
+	edge               bool
+}
+
+// Signals gives the signals asserted now.
+func (b *Base) Signals() zx.Signals { return zx.Signals(b.signals.Load()) }
+
+// UpdateSignals deasserts clear, then asserts set, and fires the observers that
+// this satisfies.
+//
+// Locks: takes Base.mu and, for zx_object_wait_async, Port.mu.
+func (b *Base) UpdateSignals(clear, set zx.Signals) {
+	b.mu.Lock()
+	old := b.Signals()
+	now := old&^clear | set
+	if now != old {
+		b.signals.Store(uint32(now))
+		for o := b.observers; o != nil; {
+			next := o.next
+			active := now
+			if o.edge {
+				active = now &^ old
+			}
+			if o.trigger&active != 0 {
+				b.fire(o, now)
+			}
+			o = next
+		}
+	}
+	b.mu.Unlock()
+}
+
+// WaitOne sleeps until one of signals is asserted, the deadline, or the close
+// of the handle source, and gives the signals seen last.
+//
+// Locks: none held; takes Base.mu.
+// Errors: OK asserted | ErrTimedOut | ErrCanceled the handle was closed
+// (observed then includes HANDLE_CLOSED) | ErrInternalIntrKilled |
+// ErrInternalIntrRetry.
+// Source: spec section 3.17, Zircon object_wait_one.
+func (b *Base) WaitOne(w Waiter, source Source, signals zx.Signals, deadline zx.Time) (observed zx.Signals, st zx.Status) {
+	if now := b.Signals(); now&signals != 0 {
+		return now, zx.OK
+	}
+	o := &Observer{trigger: signals, source: source, waiter: w}
+	b.mu.Lock()
+	if now := b.Signals(); now&signals != 0 {
+		b.mu.Unlock()
+		return now, zx.OK
+	}
+	b.add(o)
+	for {
+		b.mu.Unlock()
+		st = w.Wait(zx.ThreadBlockedWaitOne, deadline)
+		b.mu.Lock()
+		if o.base == nil {
+			b.mu.Unlock()
+			if o.canceled {
+				return o.observed | zx.SignalHandleClosed, zx.ErrCanceled
+			}
+			return o.observed, zx.OK
+		}
+		if st != zx.OK {
+			b.remove(o)
+			now := b.Signals()
+			b.mu.Unlock()
+			return now, st
+		}
+	}
+}
+
+// AsyncWait says how zx_object_wait_async reports.
+type AsyncWait struct {
+	Port    *Port
+	Key     uint64
+	Signals zx.Signals
+	Edge    bool           // only on a transition to asserted
+	Now     func() zx.Time // stamps the packet; nil leaves the timestamp zero
+}
+
+// WaitAsync registers a packet of type SIGNAL_ONE to be queued once, when one
+// of a.Signals is asserted: at once if it is already, unless a.Edge.
+//
+// Locks: takes Base.mu and Port.mu.
+// Errors: ErrBadHandle the port's last handle is closed | ErrNoMemory the port
+// holds PortObserverLimit registrations.
+// Source: spec section 3.17.
+func (b *Base) WaitAsync(source Source, a AsyncWait) zx.Status {
+	o := &Observer{trigger: a.Signals, source: source, port: a.Port, watched: b, now: a.Now, edge: a.Edge}
+	o.packet.kind = packetSignal
+	o.packet.source = source
+	o.packet.Packet = zx.Packet{Key: a.Key, Type: zx.PacketSignalOne}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if st := a.Port.watch(o); st != zx.OK {
+		return st
+	}
+	b.add(o)
+	if now := b.Signals(); !a.Edge && now&a.Signals != 0 {
+		b.fire(o, now)
+	}
+	return zx.OK
+}
+
+// CancelAsync removes the registrations and queued packets that the handle
+// source made on port with key, and says how many there were.
+//
+// Locks: none held; takes Base.mu, then Port.mu.
+// Source: spec section 3.17 (zx_port_cancel).
+func (b *Base) CancelAsync(source Source, port *Port, key uint64) int {
+	removed := 0
+	b.mu.Lock()
+	for o := b.observers; o != nil; {
+		next := o.next
+		if o.port == port && o.source == source && o.packet.Packet.Key == key {
+			b.remove(o)
+			port.unwatch(o)
+			removed++
+		}
+		o = next
+	}
+	b.mu.Unlock()
+	return removed + port.cancelSource(source, key)
+}
+
+// cancelHandle ends the waits made through source, a handle being closed.
+// Packets already queued stay. Locks: takes Base.mu, then Port.mu.
+func (b *Base) cancelHandle(source Source) {
+	b.mu.Lock()
+	for o := b.observers; o != nil; {
+		next := o.next
+		if o.source == source {
+			b.remove(o)
+			if o.port != nil {
+				o.port.unwatch(o)
+			} else {
+				o.observed, o.canceled = b.Signals(), true
+				o.waiter.Wake()
+			}
+		}
+		o = next
+	}
+	b.mu.Unlock()
+}
+
+// fire ends o's registration with the signals seen. Locks: mu held.
+func (b *Base) fire(o *Observer, now zx.Signals) {
+	b.remove(o)
+	if o.port == nil {
+		o.observed = now
+		o.waiter.Wake()
+		return
+	}
+	pay := &o.packet.Packet.Payload
+	binary.LittleEndian.PutUint32(pay[0:], uint32(o.trigger))
+	binary.LittleEndian.PutUint32(pay[4:], uint32(now))
+	binary.LittleEndian.PutUint64(pay[8:], 1)
+	if o.now != nil {
+		binary.LittleEndian.PutUint64(pay[16:], uint64(o.now()))
+	}
+	o.port.queueSignal(o)
+}
+
+// add registers o. Locks: mu held.
+func (b *Base) add(o *Observer) {
+	o.base = b
+	o.next, o.prev = b.observers, nil
+	if o.next != nil {
+		o.next.prev = o
+	}
+	b.observers = o
+}
+
+// remove unregisters o. Locks: mu held.
+func (b *Base) remove(o *Observer) {
+	if o.prev == nil {
+		b.observers = o.next
+	} else {
+		o.prev.next = o.next
+	}
+	if o.next != nil {
+		o.next.prev = o.prev
+	}
+	o.next, o.prev, o.base = nil, nil, nil
+}
+
+// watch counts o and links it to the port, so that the port's end is the
+// registration's end. Locks: the object's mu held; takes mu.
+func (p *Port) watch(o *Observer) zx.Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return zx.ErrBadHandle
+	}
+	if p.watchers >= PortObserverLimit {
+		return zx.ErrNoMemory
+	}
+	p.watchers++
+	o.portNext, o.portPrev = p.watching, nil
+	if o.portNext != nil {
+		o.portNext.portPrev = o
+	}
+	p.watching = o
+	return zx.OK
+}
+
+// unwatch undoes watch. Locks: the object's mu held; takes mu.
+func (p *Port) unwatch(o *Observer) {
+	p.mu.Lock()
+	if !p.closed {
+		p.unlinkObserver(o)
+		p.watchers--
+	}
+	p.mu.Unlock()
+}
+
+// queueSignal turns the registration o into its packet. Locks: the object's mu
+// held; takes mu.
+func (p *Port) queueSignal(o *Observer) {
+	p.mu.Lock()
+	if !p.closed {
+		p.unlinkObserver(o)
+		p.enqueue(&o.packet)
+	}
+	p.mu.Unlock()
+}
+
+// unlinkObserver takes o off the list of registrations. Locks: mu held.
+func (p *Port) unlinkObserver(o *Observer) {
+	if o.portPrev == nil {
+		p.watching = o.portNext
+	} else {
+		o.portPrev.portNext = o.portNext
+	}
+	if o.portNext != nil {
+		o.portNext.portPrev = o.portPrev
+	}
+	o.portNext, o.portPrev = nil, nil
+}
+
+// forgetObservers unregisters every observer of a closed port. A port that is
+// closed gets no new ones and unwatch leaves the list alone, so the list is
+// this thread's. Locks: none held; takes each object's mu.
+func (p *Port) forgetObservers() {
+	p.mu.Lock()
+	list := p.watching
+	p.watching = nil
+	p.mu.Unlock()
+	for o := list; o != nil; {
+		next := o.portNext
+		o.portNext, o.portPrev = nil, nil
+		b := o.watched
+		b.mu.Lock()
+		if o.base != nil {
+			b.remove(o)
+		}
+		b.mu.Unlock()
+		o = next
+	}
+}

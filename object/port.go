@@ -1,0 +1,400 @@
+package object
+
+import (
+	"fmt"
+	"sync"
+
+	"faultline/zx"
+)
+
+// PortUserPacketLimit is how many user packets one port holds. Packets of the
+// kernel are never counted and never refused. Source: spec section 1.6.
+const PortUserPacketLimit = 4096
+
+// spareUserPackets bounds the user packets a port keeps for reuse.
+const spareUserPackets = 64
+
+// PacketOwner is told when a packet it queued has left the port.
+type PacketOwner interface {
+	// PacketDequeued says that k was handed to a waiter (or removed by
+	// zx_port_cancel_key, which counts as handed out). k is idle again and
+	// may be queued at once. It is not called for a packet that Port.Cancel
+	// withdrew, nor when the last handle of the port closes.
+	//
+	// Locks: none of package object's held.
+	PacketDequeued(k *PortPacket)
+}
+
+// packetKind says who owns the memory of a packet.
+type packetKind uint8
+
+const (
+	packetKernel packetKind = iota // intrusive, part of its owner
+	packetUser                     // allocated here for zx_port_queue
+	packetSignal                   // part of an Observer of zx_object_wait_async
+)
+
+// PortPacket is a place in a port's queue: an intrusive node that its owner
+// embeds, so that queueing allocates nothing.
+//
+//	        Queue            Wait takes it, CancelKey: PacketDequeued
+//	(idle) -------> (queued) ----------------------------------------> (idle)
+//	   ^                | \
+//	   |     Cancel     |  \  last handle of the port closed: nobody is told
+//	   +----------------+   +-------------------------------> (dropped), for good
+type PortPacket struct {
+	// Packet is what the waiter receives. It is read when the packet is
+	// dequeued; write it only while the packet is idle.
+	Packet zx.Packet
+
+	owner      PacketOwner // may be nil
+	port       *Port       // guarded by port.mu: the queue it is in, nil while idle
+	next, prev *PortPacket // guarded by port.mu
+	source     Source      // of a signal packet: the handle it watches
+	kind       packetKind
+}
+
+// Init makes k an idle kernel packet; owner (may be nil) hears of its delivery.
+func (k *PortPacket) Init(owner PacketOwner) { k.owner = owner }
+
+// Port is one FIFO of packets and the threads that wait for them.
+//
+// A packet is taken by the waiter itself when it runs, not handed to it when
+// queued: until then Cancel still withdraws it.
+type Port struct {
+	Base
+
+	mu         sync.Mutex
+	head, tail *PortPacket
+	waitHead   *portWaiter
+	waitTail   *portWaiter
+	spare      *PortPacket // idle user packets, by next
+	spareNodes *portWaiter // idle waiter nodes, by next
+	spares     int
+	users      int       // user packets queued
+	closed     bool      // no handle left
+	watching   *Observer // registered for zx_object_wait_async, by portNext
+	watchers   int       // observers registered or queued
+}
+
+// portWaiter is a place in the line of waiting threads. Nodes belong to the
+// port and are reused; a node is in the line or was taken out by the Queue
+// that woke its thread.
+type portWaiter struct {
+	w          Waiter
+	next, prev *portWaiter
+	inLine     bool
+}
+
+// NewPort makes an empty port.
+func NewPort() *Port {
+	p := new(Port)
+	p.Base.Init(zx.ObjPort, 0)
+	return p
+}
+
+// Queue appends k and wakes the first waiter. Pre: k is idle.
+//
+// Locks: takes Port.mu; callable under any lock above it.
+// Errors: ErrBadHandle the last handle of the port is closed; k stays idle.
+// Source: spec section 5.6.
+func (p *Port) Queue(k *PortPacket) zx.Status {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return zx.ErrBadHandle
+	}
+	p.enqueue(k)
+	p.mu.Unlock()
+	return zx.OK
+}
+
+// QueueUser appends a copy of packet with its type forced to USER and wakes the
+// first waiter.
+//
+// Locks: takes Port.mu.
+// Errors: ErrBadHandle the port is closed | ErrShouldWait PortUserPacketLimit
+// user packets are queued already.
+// Source: spec section 3.17.
+func (p *Port) QueueUser(packet *zx.Packet) zx.Status {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return zx.ErrBadHandle
+	}
+	if p.users >= PortUserPacketLimit {
+		p.mu.Unlock()
+		return zx.ErrShouldWait
+	}
+	k := p.spare
+	if k != nil {
+		p.spare, k.next = k.next, nil
+		p.spares--
+	} else {
+		k = &PortPacket{kind: packetUser}
+	}
+	k.Packet = *packet
+	k.Packet.Type = zx.PacketUser
+	p.users++
+	p.enqueue(k)
+	p.mu.Unlock()
+	return zx.OK
+}
+
+// Cancel withdraws k and says whether it was still queued. False means that k
+// was idle, was dropped with its port, or has been taken: then PacketDequeued
+// has run or is about to.
+//
+// Locks: takes Port.mu; callable under any lock above it. O(1).
+func (p *Port) Cancel(k *PortPacket) bool {
+	p.mu.Lock()
+	queued := k.port == p && !p.closed
+	if queued {
+		p.unlink(k)
+	}
+	p.mu.Unlock()
+	return queued
+}
+
+// Wait takes the oldest packet into out, sleeping while there is none. A
+// queued packet is returned even when the deadline is past. Closing the port
+// does not end the wait.
+//
+// Locks: none held; takes Port.mu. PacketDequeued of the packet's owner runs
+// on this thread before Wait returns.
+// Errors: what w.Wait answers: ErrTimedOut, ErrInternalIntrKilled,
+// ErrInternalIntrRetry; out is then untouched.
+// Source: spec section 3.17.
+func (p *Port) Wait(w Waiter, deadline zx.Time, out *zx.Packet) zx.Status {
+	var n *portWaiter
+	st := zx.OK
+	p.mu.Lock()
+	for {
+		// A thread that was killed or suspended takes nothing: its packet
+		// would be lost with it.
+		if k := p.head; k != nil && (st == zx.OK || st == zx.ErrTimedOut) {
+			if n != nil {
+				p.leave(n)
+			}
+			*out = k.Packet
+			owner := k.owner
+			p.unlink(k)
+			p.passWake()
+			p.mu.Unlock()
+			if owner != nil {
+				owner.PacketDequeued(k)
+			}
+			return zx.OK
+		}
+		if st != zx.OK {
+			p.leave(n)
+			p.passWake()
+			p.mu.Unlock()
+			return st
+		}
+		if n == nil {
+			n = p.newNode(w)
+			p.pushBack(n)
+		} else if !n.inLine {
+			// Woken, but another thread took the packet: keep the turn.
+			p.pushFront(n)
+		}
+		p.mu.Unlock()
+		st = w.Wait(zx.ThreadBlockedPort, deadline)
+		p.mu.Lock()
+	}
+}
+
+// CancelKey removes every queued packet that carries key, page requests
+// included, and tells the owners of kernel packets as if they had been
+// delivered. It says how many it removed.
+//
+// Locks: none held; takes Port.mu.
+// Source: spec section 3.17 (zx_port_cancel_key; the kernel quirk is not
+// reproduced).
+func (p *Port) CancelKey(key uint64) int {
+	var told *PortPacket // removed kernel packets, newest first, by next
+	removed := 0
+	p.mu.Lock()
+	for k := p.head; k != nil; {
+		next := k.next
+		if k.Packet.Key == key {
+			owner := k.owner
+			p.unlink(k)
+			removed++
+			if owner != nil {
+				k.next, told = told, k
+			}
+		}
+		k = next
+	}
+	p.mu.Unlock()
+	for told != nil {
+		k := told
+		told, k.next = k.next, nil
+		k.owner.PacketDequeued(k)
+	}
+	return removed
+}
+
+// cancelSource removes the queued signal packets that came of source and carry
+// key, and says how many.
+func (p *Port) cancelSource(source Source, key uint64) int {
+	removed := 0
+	p.mu.Lock()
+	for k := p.head; k != nil; {
+		next := k.next
+		if k.kind == packetSignal && k.source == source && k.Packet.Key == key {
+			p.unlink(k)
+			removed++
+		}
+		k = next
+	}
+	p.mu.Unlock()
+	return removed
+}
+
+// OnZeroHandles drops what is queued and refuses more. Threads that wait keep
+// waiting; owners of dropped packets are not told, so a page source's slot
+// stays busy. Source: spec section 2.3.
+func (p *Port) OnZeroHandles() {
+	p.mu.Lock()
+	p.closed = true
+	for k := p.head; k != nil; {
+		next := k.next
+		// k.port stays set: a dropped packet is never idle again.
+		k.next, k.prev = nil, nil
+		k = next
+	}
+	p.head, p.tail, p.spare = nil, nil, nil
+	p.users, p.spares = 0, 0
+	p.mu.Unlock()
+	p.forgetObservers()
+}
+
+// Depth gives the number of queued packets, for reports and tests.
+func (p *Port) Depth() int {
+	p.mu.Lock()
+	n := 0
+	for k := p.head; k != nil; k = k.next {
+		n++
+	}
+	p.mu.Unlock()
+	return n
+}
+
+// enqueue appends k and wakes the first waiter. Locks: mu held.
+func (p *Port) enqueue(k *PortPacket) {
+	if k.port != nil {
+		panic(fmt.Sprintf("object.Port.Queue: packet is not idle: port koid %d, packet in port koid %d, key %#x type %d",
+			p.koid, k.port.koid, k.Packet.Key, k.Packet.Type))
+	}
+	k.port = p
+	k.prev = p.tail
+	if p.tail == nil {
+		p.head = k
+	} else {
+		p.tail.next = k
+	}
+	p.tail = k
+	if n := p.waitHead; n != nil {
+		p.takeOut(n)
+		n.w.Wake()
+	}
+}
+
+// unlink takes k out of the queue and recycles a user packet. Locks: mu held.
+func (p *Port) unlink(k *PortPacket) {
+	if k.prev == nil {
+		p.head = k.next
+	} else {
+		k.prev.next = k.next
+	}
+	if k.next == nil {
+		p.tail = k.prev
+	} else {
+		k.next.prev = k.prev
+	}
+	k.next, k.prev, k.port = nil, nil, nil
+	switch k.kind {
+	case packetSignal:
+		p.watchers--
+	case packetUser:
+		p.users--
+		if p.spares < spareUserPackets {
+			p.spares++
+			k.next, p.spare = p.spare, k
+		}
+	}
+}
+
+// passWake wakes the next waiter when packets remain: the wake that this
+// thread consumed may have been meant for several. Locks: mu held.
+func (p *Port) passWake() {
+	if n := p.waitHead; n != nil && p.head != nil {
+		p.takeOut(n)
+		n.w.Wake()
+	}
+}
+
+// newNode gives a waiter node for w, out of line. Locks: mu held.
+func (p *Port) newNode(w Waiter) *portWaiter {
+	n := p.spareNodes
+	if n != nil {
+		p.spareNodes, n.next = n.next, nil
+	} else {
+		n = new(portWaiter)
+	}
+	n.w = w
+	return n
+}
+
+// leave takes n out of the line if it is still there and keeps it for reuse.
+// Locks: mu held.
+func (p *Port) leave(n *portWaiter) {
+	if n.inLine {
+		p.takeOut(n)
+	}
+	n.w = nil
+	n.next, p.spareNodes = p.spareNodes, n
+}
+
+// pushBack puts n at the end of the line. Locks: mu held.
+func (p *Port) pushBack(n *portWaiter) {
+	n.inLine = true
+	n.next, n.prev = nil, p.waitTail
+	if p.waitTail == nil {
+		p.waitHead = n
+	} else {
+		p.waitTail.next = n
+	}
+	p.waitTail = n
+}
+
+// pushFront puts n at the head of the line. Locks: mu held.
+func (p *Port) pushFront(n *portWaiter) {
+	n.inLine = true
+	n.next, n.prev = p.waitHead, nil
+	if p.waitHead == nil {
+		p.waitTail = n
+	} else {
+		p.waitHead.prev = n
+	}
+	p.waitHead = n
+}
+
+// takeOut removes n from the line. Locks: mu held.
+func (p *Port) takeOut(n *portWaiter) {
+	n.inLine = false
+	if n.prev == nil {
+		p.waitHead = n.next
+	} else {
+		n.prev.next = n.next
+	}
+	if n.next == nil {
+		p.waitTail = n.prev
+	} else {
+		n.next.prev = n.prev
+	}
+	n.next, n.prev = nil, nil
+}
