@@ -3,6 +3,7 @@ package mmu
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"faultline/zx"
 )
@@ -33,10 +34,11 @@ type Memory struct {
 	fresh   []span // the first span is the one in use
 	free    int    // frames on the free list and in fresh
 	lowest  int    // smallest free seen
-	tables  int    // frames that are page tables
 	total   int
 	trip    int // free count at which lowHook is called; -1 never
 	lowHook func()
+
+	tables atomic.Int64 // frames that are page tables
 }
 
 // Stats counts frames.
@@ -228,5 +230,32 @@ func (m *Memory) SetLowWater(pages int, hook func()) {
 func (m *Memory) Stats() Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return Stats{Total: m.total, Free: m.free, Lowest: m.lowest, Tables: m.tables, MetaBytes: len(m.metas) * MetaBytes}
+	return Stats{Total: m.total, Free: m.free, Lowest: m.lowest, Tables: int(m.tables.Load()), MetaBytes: len(m.metas) * MetaBytes}
+}
+
+// allocTable gives an empty page table. Errors: NO_MEMORY.
+func (m *Memory) allocTable() (Frame, zx.Status) {
+	f, st := m.AllocZeroed()
+	if st == zx.OK {
+		m.Meta(f).Owner = OwnerTable
+		m.tables.Add(1)
+	}
+	return f, st
+}
+
+// freeTable takes a page table back. Pre: no CPU can walk it any more.
+func (m *Memory) freeTable(f Frame) {
+	if o := m.Meta(f).Owner; o != OwnerTable {
+		panic(fmt.Sprintf("mmu.freeTable: frame %#x is not a page table: owner %#x", f, o))
+	}
+	m.tables.Add(-1)
+	m.Free(f)
+}
+
+// table reaches the entries of page table f.
+func (m *Memory) table(f Frame) *table {
+	if m.sim != nil {
+		m.sim.mustBeLive(f)
+	}
+	return m.window.table(f)
 }

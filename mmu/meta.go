@@ -15,7 +15,7 @@ func FrameAt(pa zx.PhysAddr) Frame { return Frame(pa >> zx.PageShift) }
 // Owner values the allocator and the page tables write. A frame's owner may
 // write anything below OwnerReserved.
 const (
-	OwnerNone     uint32 = 0          // allocated, not claimed yet
+	OwnerNone     uint32 = 0           // allocated, not claimed yet
 	OwnerReserved uint32 = 0xffff_fff0 // first value that is not an owner's to use
 	OwnerZero     uint32 = 0xffff_fffd // the shared zero page
 	OwnerTable    uint32 = 0xffff_fffe // a page table

@@ -1,0 +1,89 @@
+package mmu
+
+import "faultline/zx"
+
+// TLB invalidates cached translations. The consumer of mmu supplies it (the
+// kernel passes the CPU's); when it returns, no CPU uses the old translation.
+// A root that is loaded on no CPU has nothing cached (no PCIDs), so the
+// implementation may then do nothing.
+type TLB interface {
+	// InvalidatePage drops the translation of the page at va under root.
+	InvalidatePage(root zx.PhysAddr, va zx.VirtAddr)
+	// InvalidateAll drops every translation of user space under root.
+	InvalidateAll(root zx.PhysAddr)
+}
+
+// FlushAllPages is the length of a gathered range, in pages, from which on the
+// whole TLB is dropped instead of page after page. One INVLPG costs a few
+// hundred cycles and a refill of everything a few thousand.
+const FlushAllPages = 33
+
+// Gather collects what changes to one PageTable oblige us to do: the hull of
+// the addresses to invalidate, and the page tables that were unlinked but may
+// still be walked. The zero Gather is empty and ready. It belongs to one
+// thread; Flush must be called before any frame unmapped through it is freed,
+// and before a write permission removed through it counts as gone.
+type Gather struct {
+	start, end zx.VirtAddr // hull of the pages to invalidate; start == end: none
+	root       zx.PhysAddr
+	mem        *Memory
+	tables     Frame // unlinked tables, through Meta.Next
+}
+
+// add notes that the translation of the page at va was weakened.
+func (g *Gather) add(t *PageTable, va zx.VirtAddr) {
+	if g.mem == nil {
+		g.open(t)
+		g.start, g.end = va, va+zx.PageSize
+		return
+	}
+	if va < g.start {
+		g.start = va
+	}
+	if va >= g.end {
+		g.end = va + zx.PageSize
+	}
+}
+
+// addRange notes that translations in [start, end) were weakened.
+func (g *Gather) addRange(t *PageTable, start, end zx.VirtAddr) {
+	g.add(t, start)
+	g.end = max(g.end, end)
+}
+
+// open binds an empty Gather to t.
+func (g *Gather) open(t *PageTable) {
+	g.root, g.mem = t.root.Addr(), t.mem
+}
+
+// addTable queues the unlinked table f. Pre: g is bound.
+func (g *Gather) addTable(f Frame) {
+	g.mem.Meta(f).Next = g.tables
+	g.tables = f
+}
+
+// Empty says that nothing was gathered, so Flush would do nothing.
+func (g *Gather) Empty() bool { return g.mem == nil }
+
+// Flush invalidates what was gathered, then frees the unlinked tables, and
+// leaves g empty. Locks: none needed; PageTable.mu must not be held.
+// Source: Intel SDM 3A 4.10.4 (INVLPG also drops the paging-structure caches,
+// so one of the two below always precedes the reuse of a table).
+func (g *Gather) Flush(tlb TLB) {
+	if g.mem == nil {
+		return
+	}
+	if g.end-g.start >= FlushAllPages*zx.PageSize {
+		tlb.InvalidateAll(g.root)
+	} else {
+		for va := g.start; va < g.end; va += zx.PageSize {
+			tlb.InvalidatePage(g.root, va)
+		}
+	}
+	for f := g.tables; f != 0; {
+		next := g.mem.Meta(f).Next
+		g.mem.freeTable(f)
+		f = next
+	}
+	*g = Gather{}
+}
