@@ -1,0 +1,289 @@
+package runtime
+
+import (
+	"internal/abi"
+	"internal/runtime/atomic"
+	"runtime/goos"
+	"unsafe"
+)
+
+// Hooks beyond those of package goos. A board sets them by declaring a variable
+// linked to the name; with a toolchain that lacks them that is harmless.
+var (
+	// bootArgs and bootEnv, set no later than in Hwinit1, become os.Args and
+	// the environment.
+	//go:linkname bootArgs
+	bootArgs []string
+	//go:linkname bootEnv
+	bootEnv []string
+
+	// wallOffset is what to add to Nanotime for the time since 1970.
+	//go:linkname wallOffset
+	wallOffset int64
+
+	// idleEndsProgram says that nothing but a timer ever ends Idle: waiting
+	// without one is a deadlock then, and reported.
+	//go:linkname idleEndsProgram
+	idleEndsProgram bool
+)
+
+type mOS struct {
+	waitsemacount uint32
+}
+
+type sigset struct{}
+type gsignalStack struct{}
+
+func osinit() {
+	physPageSize = 4096
+	goos.Hwinit0()
+	initBloc()
+	numCPUStartup = getCPUCount()
+	getg().m.procid = 0
+}
+
+// hwinit1 runs on the boot stack right after schedinit.
+func hwinit1() {
+	goos.Hwinit1()
+	if len(bootArgs) > 0 {
+		argslice = bootArgs
+	}
+	if len(bootEnv) > 0 {
+		envs = append(envs, bootEnv...)
+	}
+	// The clock may have started only now; the scheduler takes a zero time
+	// of last poll for a poll in progress.
+	sched.lastpoll.Store(max(nanotime(), 1))
+}
+
+// getCPUCount says how many processors run Go at first. A board that starts
+// more calls GOMAXPROCS when its Task hook is ready.
+func getCPUCount() int32 { return 1 }
+
+func goenvs() { envs = make([]string, 0) }
+
+// Hooks are ordinary Go code and may need more stack than a goroutine has left
+// where the runtime cannot grow it: they run on the scheduler's stack.
+
+//go:nosplit
+func nanotime1() int64 {
+	var t int64
+	systemstack(func() { t = goos.Nanotime() })
+	return t
+}
+
+//go:nosplit
+func walltime() (sec int64, nsec int32) {
+	t := nanotime1() + wallOffset
+	sec = t / 1e9
+	nsec = int32(t % 1e9)
+	if nsec < 0 {
+		nsec += 1e9
+		sec--
+	}
+	return sec, nsec
+}
+
+//go:linkname syscall_now syscall.now
+func syscall_now() (sec int64, nsec int32) { return walltime() }
+
+var rngReady bool
+
+func readRandom(r []byte) int {
+	systemstack(func() {
+		if !rngReady {
+			goos.InitRNG()
+			rngReady = true
+		}
+		goos.GetRandomData(r)
+	})
+	return len(r)
+}
+
+//go:nosplit
+func write1(fd uintptr, p unsafe.Pointer, n int32) int32 {
+	if fd != 1 && fd != 2 {
+		return -9 // EBADF
+	}
+	systemstack(func() {
+		for i := int32(0); i < n; i++ {
+			goos.Printk(*(*byte)(add(p, uintptr(i))))
+		}
+	})
+	return n
+}
+
+//go:nosplit
+func exit(code int32) {
+	systemstack(func() {
+		if goos.Exit != nil {
+			goos.Exit(code)
+		}
+	})
+	for {
+		procyield(1000)
+	}
+}
+
+func exitThread(wait *atomic.Uint32) {
+	throw("exitThread")
+}
+
+//go:nosplit
+func crash() { exit(2) }
+
+func open(name *byte, mode, perm int32) int32        { return -1 }
+func closefd(fd int32) int32                         { return -1 }
+func read(fd int32, p unsafe.Pointer, n int32) int32 { return -1 }
+
+//go:nosplit
+func osyield() { procyield(10) }
+
+//go:nosplit
+func osyield_no_g() { osyield() }
+
+//go:nosplit
+func usleep(usec uint32) {
+	deadline := nanotime1() + int64(usec)*1000
+	for nanotime1() < deadline {
+		procyield(10)
+	}
+}
+
+//go:nosplit
+func usleep_no_g(usec uint32) { usleep(usec) }
+
+// canStartThreads reports whether there can be more than one M.
+func canStartThreads() bool { return goos.Task != nil }
+
+// newosproc hands a new M to a processor that the board has ready.
+//
+//go:nowritebarrier
+func newosproc(mp *m) {
+	if goos.Task == nil {
+		throw("newosproc: goos.Task is not set")
+	}
+	goos.Task(unsafe.Pointer(mp.g0.stack.hi), unsafe.Pointer(mp), unsafe.Pointer(mp.g0), unsafe.Pointer(abi.FuncPCABI0(mstart)))
+}
+
+func mpreinit(mp *m) {
+	mp.gsignal = malg(32 * 1024)
+	mp.gsignal.m = mp
+}
+
+func minit() {
+	if goos.ProcID != nil {
+		getg().m.procid = goos.ProcID()
+	}
+}
+
+func unminit() {}
+
+//go:nowritebarrierrec
+func mdestroy(mp *m) {}
+
+//go:nosplit
+func semacreate(mp *m) {}
+
+// semasleep waits on the M's semaphore: for ever if ns < 0. Idle may return
+// early, and must not lose a Wake that came after its processor last left it.
+//
+//go:nosplit
+func semasleep(ns int64) int32 {
+	mp := getg().m
+	deadline := int64(maxWhen)
+	if ns >= 0 {
+		deadline = nanotime1() + ns
+	}
+	for {
+		v := atomic.Load(&mp.waitsemacount)
+		if v > 0 {
+			if atomic.Cas(&mp.waitsemacount, v, v-1) {
+				return 0
+			}
+			continue
+		}
+		if ns >= 0 && nanotime1() >= deadline {
+			return -1
+		}
+		waitForInterrupt(deadline)
+	}
+}
+
+//go:nosplit
+func semawakeup(mp *m) {
+	atomic.Xadd(&mp.waitsemacount, 1)
+	wakeProcessor(mp.procid)
+}
+
+//go:nosplit
+func wakeProcessor(procid uint64) {
+	systemstack(func() {
+		if goos.Wake != nil {
+			goos.Wake(procid)
+		}
+	})
+}
+
+// waitForInterrupt lets the processor rest, at most until the given time. With
+// several processors it may halt only if another can wake it.
+//
+//go:nosplit
+func waitForInterrupt(until int64) {
+	if goos.Idle != nil && (goos.Task == nil || goos.Wake != nil) {
+		systemstack(func() { goos.Idle(until) })
+		return
+	}
+	procyield(30)
+}
+
+// idleBeforePark is what a lone processor does instead of parking: it keeps its
+// P (so Idle may run any Go code that does not block), waits once, and has the
+// scheduler look at timers, run queues and signals again.
+func idleBeforePark(pollUntil int64) bool {
+	if goos.Idle == nil || goos.Task != nil || pollUntil == 0 && idleEndsProgram {
+		return false
+	}
+	if relayPending.Load() != 0 {
+		return relayWaiter.Load() != 0 // none waits: nothing to hurry for
+	}
+	if pollUntil == 0 {
+		pollUntil = maxWhen
+	}
+	goos.Idle(pollUntil)
+	return true
+}
+
+// There is no signal stack, no asynchronous preemption and no profiler.
+
+const preemptMSupported = false
+
+func preemptM(mp *m)                 {}
+func sigsave(p *sigset)              {}
+func msigrestore(sigmask sigset)     {}
+func clearSignalHandlers()           {}
+func sigblock(exiting bool)          {}
+func initsig(preinit bool)           {}
+func setProcessCPUProfiler(hz int32) {}
+func setThreadCPUProfiler(hz int32)  {}
+
+//go:linkname os_sigpipe os.sigpipe
+func os_sigpipe() {}
+
+// CPU returns the processor's brand string.
+func CPU() string {
+	var brand [48]byte
+	for i := uint32(0); i < 3; i++ {
+		a, b, c, d := cpuidTamago(0x80000002+i, 0)
+		for j, r := range [4]uint32{a, b, c, d} {
+			*(*uint32)(unsafe.Pointer(&brand[i*16+uint32(j)*4])) = r
+		}
+	}
+	n := 0
+	for n < len(brand) && brand[n] != 0 {
+		n++
+	}
+	return string(brand[:n])
+}
+
+func cpuidTamago(eax, ecx uint32) (a, b, c, d uint32)

@@ -1,0 +1,44 @@
+#include "go_asm.h"
+#include "go_tls.h"
+#include "textflag.h"
+
+#define MSR_FS_BASE	0xc0000100
+#define SYS_arch_prctl	158
+#define ARCH_SET_FS	0x1002
+
+// func settls()
+//
+// Makes -8(FS) address 0(DI). The privilege level, in the low bits of CS,
+// decides how: ring 0 writes the register, ring 3 asks whoever runs it.
+TEXT runtime·settls(SB),NOSPLIT,$0
+	ADDQ	$8, DI
+	MOVW	CS, AX
+	ANDL	$3, AX
+	JNE	ring3
+
+	MOVL	$MSR_FS_BASE, CX
+	MOVL	DI, AX
+	MOVQ	DI, DX
+	SHRQ	$32, DX
+	WRMSR
+	RET
+ring3:
+	MOVQ	DI, SI
+	MOVL	$ARCH_SET_FS, DI
+	MOVL	$SYS_arch_prctl, AX
+	SYSCALL
+	CMPQ	AX, $0
+	JEQ	2(PC)
+	CALL	runtime·abort(SB)
+	RET
+
+// func cpuidTamago(eax, ecx uint32) (a, b, c, d uint32)
+TEXT runtime·cpuidTamago(SB),NOSPLIT,$0-24
+	MOVL	eax+0(FP), AX
+	MOVL	ecx+4(FP), CX
+	CPUID
+	MOVL	AX, a+8(FP)
+	MOVL	BX, b+12(FP)
+	MOVL	CX, c+16(FP)
+	MOVL	DX, d+20(FP)
+	RET
