@@ -1,0 +1,95 @@
+package object
+
+import (
+	"sync"
+	"time"
+
+	"faultline/zx"
+)
+
+// fakeWaiter sleeps on a channel. Kill and Suspend end a wait as the kernel
+// would; a deadline at or below zero is past.
+type fakeWaiter struct {
+	token chan struct{}
+	stop  chan zx.Status
+	mu    sync.Mutex
+	state zx.ThreadState
+	waits int
+}
+
+func newWaiter() *fakeWaiter {
+	return &fakeWaiter{token: make(chan struct{}, 1), stop: make(chan zx.Status, 1)}
+}
+
+func (f *fakeWaiter) Wake() {
+	select {
+	case f.token <- struct{}{}:
+	default:
+	}
+}
+
+func (f *fakeWaiter) set(s zx.ThreadState) {
+	f.mu.Lock()
+	f.state = s
+	if s != zx.ThreadRunning {
+		f.waits++
+	}
+	f.mu.Unlock()
+}
+
+func (f *fakeWaiter) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {
+	f.set(state)
+	defer f.set(zx.ThreadRunning)
+	var after <-chan time.Time
+	if deadline != zx.TimeInfinite {
+		after = time.After(time.Duration(max(deadline, 0)))
+	}
+	select {
+	case <-f.token:
+		return zx.OK
+	default:
+	}
+	select {
+	case <-f.token:
+		return zx.OK
+	case st := <-f.stop:
+		return st
+	case <-after:
+		return zx.ErrTimedOut
+	}
+}
+
+// untilAsleep returns once f has gone to sleep n times.
+func (f *fakeWaiter) untilAsleep(n int) {
+	for {
+		f.mu.Lock()
+		done := f.waits >= n && f.state != zx.ThreadRunning
+		f.mu.Unlock()
+		if done {
+			return
+		}
+		time.Sleep(50 * time.Microsecond)
+	}
+}
+
+// thing is an object that remembers its callbacks.
+type thing struct {
+	Base
+	mu         sync.Mutex
+	zero, last int
+}
+
+func newThing(typ zx.ObjType) *thing {
+	o := new(thing)
+	o.Base.Init(typ, 0)
+	return o
+}
+
+func (o *thing) OnZeroHandles() { o.mu.Lock(); o.zero++; o.mu.Unlock() }
+func (o *thing) OnLastRef()     { o.mu.Lock(); o.last++; o.mu.Unlock() }
+
+func (o *thing) ended() (zero, last int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.zero, o.last
+}

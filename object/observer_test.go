@@ -1,0 +1,202 @@
+package object
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"faultline/zx"
+)
+
+const (
+	sigA zx.Signals = 1 << 24
+	sigB zx.Signals = 1 << 25
+)
+
+func TestWaitOne(t *testing.T) {
+	var tab HandleTable
+	e := NewEvent()
+	h, _ := tab.Add(e, RightsEvent)
+	src := Source{&tab, h}
+	w := newWaiter()
+	if obs, st := e.WaitOne(w, src, sigA, 0); st != zx.ErrTimedOut || obs != 0 {
+		t.Fatalf("%#x %v", obs, st)
+	}
+	e.UpdateSignals(0, sigB)
+	if obs, st := e.WaitOne(w, src, sigA, 0); st != zx.ErrTimedOut || obs != sigB {
+		t.Fatalf("timed out with %#x %v", obs, st)
+	}
+	if obs, st := e.WaitOne(w, src, sigA|sigB, 0); st != zx.OK || obs != sigB {
+		t.Fatalf("asserted already: %#x %v", obs, st)
+	}
+	type result struct {
+		obs zx.Signals
+		st  zx.Status
+	}
+	res := make(chan result)
+	wait := func() { obs, st := e.WaitOne(w, src, sigA, zx.TimeInfinite); res <- result{obs, st} }
+	sleeps := w.waits
+	go wait()
+	w.untilAsleep(sleeps + 1)
+	e.UpdateSignals(sigB, 0)
+	e.UpdateSignals(0, sigA)
+	e.UpdateSignals(sigA, 0) // a strobe is seen
+	if r := <-res; r.st != zx.OK || r.obs != sigA {
+		t.Fatalf("%#x %v", r.obs, r.st)
+	}
+	sleeps = w.waits
+	go wait()
+	w.untilAsleep(sleeps + 1)
+	other, _ := tab.Duplicate(h, zx.RightSame)
+	tab.Close(other) // another handle: nothing happens
+	tab.Close(h)
+	if r := <-res; r.st != zx.ErrCanceled || r.obs&zx.SignalHandleClosed == 0 {
+		t.Fatalf("closed: %#x %v", r.obs, r.st)
+	}
+	if e.observers != nil {
+		t.Fatal("an observer stayed")
+	}
+}
+
+func TestWaitAsync(t *testing.T) {
+	var tab HandleTable
+	e := NewEvent()
+	h, _ := tab.Add(e, RightsEvent)
+	h2, _ := tab.Duplicate(h, zx.RightSame)
+	src, src2 := Source{&tab, h}, Source{&tab, h2}
+	p := NewPort()
+	tab.Add(p, zx.RightsPort)
+	now := func() zx.Time { return 1234 }
+	arm := func(s Source, key uint64, edge bool) {
+		t.Helper()
+		if st := e.WaitAsync(s, AsyncWait{Port: p, Key: key, Signals: sigA, Edge: edge, Now: now}); st != zx.OK {
+			t.Fatal(st)
+		}
+	}
+	arm(src, 1, false)
+	if p.Depth() != 0 {
+		t.Fatal("fired early")
+	}
+	e.UpdateSignals(0, sigB)
+	e.UpdateSignals(0, sigA)
+	e.UpdateSignals(sigA, 0)
+	e.UpdateSignals(0, sigA)
+	if p.Depth() != 1 {
+		t.Fatalf("one shot queued %d", p.Depth())
+	}
+	got, _ := take(p)
+	pay := got.Payload
+	if got.Type != zx.PacketSignalOne || got.Key != 1 || got.Status != zx.OK ||
+		zx.Signals(binary.LittleEndian.Uint32(pay[0:])) != sigA ||
+		zx.Signals(binary.LittleEndian.Uint32(pay[4:])) != sigA|sigB ||
+		binary.LittleEndian.Uint64(pay[8:]) != 1 || binary.LittleEndian.Uint64(pay[16:]) != 1234 ||
+		binary.LittleEndian.Uint64(pay[24:]) != 0 {
+		t.Fatalf("packet %+v", got)
+	}
+	arm(src, 2, false) // asserted: at once
+	arm(src, 3, true)  // edge: not
+	if p.Depth() != 1 {
+		t.Fatalf("depth %d", p.Depth())
+	}
+	e.UpdateSignals(sigA, 0)
+	e.UpdateSignals(0, sigA)
+	if p.Depth() != 2 {
+		t.Fatalf("edge: depth %d", p.Depth())
+	}
+
+	// Cancel matches the handle and the key, registered and queued alike.
+	arm(src, 4, false)
+	arm(src2, 4, false)
+	arm(src, 4, true)
+	k := kernelPacket(&owner{}, 4)
+	p.Queue(k)
+	if n := e.CancelAsync(src, p, 4); n != 2 {
+		t.Fatalf("cancelled %d", n)
+	}
+	if n := e.CancelAsync(src, p, 4); n != 0 {
+		t.Fatalf("cancelled %d again", n)
+	}
+	if p.Depth() != 4 { // 2, 3, src2's 4, the page request
+		t.Fatalf("depth %d", p.Depth())
+	}
+	for range 4 {
+		take(p)
+	}
+
+	// Closing the handle ends its registration; a queued packet stays.
+	e.UpdateSignals(sigA, 0)
+	arm(src, 5, false)
+	arm(src2, 6, false)
+	tab.Close(h)
+	e.UpdateSignals(0, sigA)
+	if got, st := take(p); st != zx.OK || got.Key != 6 || p.Depth() != 0 {
+		t.Fatalf("%d %v", got.Key, st)
+	}
+	if p.watchers != 0 || p.watching != nil || e.observers != nil {
+		t.Fatalf("left behind: %d", p.watchers)
+	}
+}
+
+func TestWaitAsyncLimitsAndPortClose(t *testing.T) {
+	var tab HandleTable
+	e := NewEvent()
+	h, _ := tab.Add(e, RightsEvent)
+	p := NewPort()
+	ph, _ := tab.Add(p, zx.RightsPort)
+	a := AsyncWait{Port: p, Signals: sigA}
+	for range PortObserverLimit {
+		if st := e.WaitAsync(Source{&tab, h}, a); st != zx.OK {
+			t.Fatal(st)
+		}
+	}
+	if st := e.WaitAsync(Source{&tab, h}, a); st != zx.ErrNoMemory {
+		t.Fatalf("past the limit: %v", st)
+	}
+	tab.Close(ph)
+	if e.observers != nil {
+		t.Fatal("closing the port left registrations")
+	}
+	if st := e.WaitAsync(Source{&tab, h}, a); st != zx.ErrBadHandle {
+		t.Fatalf("on a closed port: %v", st)
+	}
+}
+
+// Signals, registrations, cancels and closes race; nothing is left over.
+func TestObserverRaces(t *testing.T) {
+	var tab HandleTable
+	e := NewEvent()
+	tab.Add(e, RightsEvent)
+	stop := make(chan struct{})
+	done := make(chan struct{}, 2)
+	go func() {
+		for {
+			select {
+			case <-stop:
+				done <- struct{}{}
+				return
+			default:
+				e.UpdateSignals(sigA, 0)
+				e.UpdateSignals(0, sigA)
+			}
+		}
+	}()
+	end := time.Now().Add(50 * time.Millisecond)
+	for time.Now().Before(end) {
+		p := NewPort()
+		ph, _ := tab.Add(p, zx.RightsPort)
+		h, _ := tab.Add(e, RightsEvent)
+		src := Source{&tab, h}
+		for key := range uint64(8) {
+			e.WaitAsync(src, AsyncWait{Port: p, Key: key, Signals: sigA, Edge: key&1 == 1})
+		}
+		e.CancelAsync(src, p, 3)
+		take(p)
+		tab.Close(h)
+		tab.Close(ph)
+	}
+	close(stop)
+	<-done
+	if e.observers != nil {
+		t.Fatal("observers left over")
+	}
+}
