@@ -16,4 +16,7 @@ var (
 	startInfo uint64 // physical address of hvm_start_info
 	bootTSC   uint64 // time stamp counter at entry: the zero of Nanotime
 	lowRAM    uint64 // bytes of RAM from RamStart to the end of its region; 0 if the map lacks it
+
+	// pageZero is what page 0 held at entry; the page itself is no longer mapped.
+	pageZero [4096]byte
 )

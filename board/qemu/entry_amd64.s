@@ -152,11 +152,11 @@ large:
 	ORL	$PTE_PCD, AX
 	JMP	large
 mapped:
-	// The first 2 MiB by 4 KiB pages, so that page 0 can be absent.
+	// The first 2 MiB by 4 KiB pages: longmode removes page 0.
 	LEAL	(PT0|PTE_RW|PTE_P)(DI), AX
 	MOVL	AX, PD(DI)
-	MOVL	$(0x1000|PTE_RW|PTE_P), AX
-	LEAL	(PT0+8)(DI), DX
+	MOVL	$(PTE_RW|PTE_P), AX
+	LEAL	PT0(DI), DX
 small:
 	MOVL	AX, (DX)
 	ADDL	$8, DX
@@ -291,6 +291,17 @@ notmin:
 	ANDQ	$~(WINDOW_GRAIN-1), AX
 	MOVQ	AX, runtime∕goos·RamSize(SB)
 
+	// SeaBIOS leaves the memory map in page 0: copy the page for ParsePVH,
+	// then let nil pointers fault.
+	XORL	SI, SI
+	LEAQ	·pageZero(SB), DI
+	MOVL	$(0x1000/8), CX
+	REP; MOVSQ
+	MOVQ	CR3, BX
+	MOVQ	$0, PT0(BX)
+	MOVQ	BX, CR3
+
+	MOVQ	runtime∕goos·RamSize(SB), AX
 	ADDQ	runtime∕goos·RamStart(SB), AX
 	SUBQ	runtime∕goos·RamStackOffset(SB), AX
 	MOVQ	AX, SP
