@@ -287,3 +287,31 @@ func CPU() string {
 }
 
 func cpuidTamago(eax, ecx uint32) (a, b, c, d uint32)
+
+//go:linkname syscall_consoleWrite syscall.consoleWrite
+func syscall_consoleWrite(p []byte) {
+	lock(&consoleLock)
+	for len(p) > 0 {
+		n := min(len(p), 1<<20)
+		write1(1, unsafe.Pointer(&p[0]), int32(n))
+		p = p[n:]
+	}
+	unlock(&consoleLock)
+}
+
+// consoleLock keeps the writes of several processors whole.
+var consoleLock mutex
+
+//go:linkname syscall_runtimeRelay syscall.runtimeRelay
+func syscall_runtimeRelay(sig int) bool {
+	bit := uint64(1) << (sig % _NSIG)
+	if sig <= 0 || sig >= _NSIG || relayWanted.Load()&bit == 0 {
+		return false
+	}
+	for {
+		old := relayPending.Load()
+		if relayPending.CompareAndSwap(old, old|bit) {
+			return true
+		}
+	}
+}
