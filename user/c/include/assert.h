@@ -1,0 +1,14 @@
+// assert.h: a condition that must hold.
+#undef assert
+#ifdef NDEBUG
+#define assert(condition) ((void)0)
+#else
+#define assert(condition) \
+  ((condition) ? (void)0 : zx_assert_failed(#condition, __FILE__, __LINE__))
+#endif
+
+#ifndef ZX_ASSERT_H_
+#define ZX_ASSERT_H_
+#define static_assert _Static_assert
+_Noreturn void zx_assert_failed(const char* condition, const char* file, int line);
+#endif

@@ -1,0 +1,241 @@
+package user
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"debug/elf"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestProgramMissing checks the message of a program that is not there.
+func TestProgramMissing(t *testing.T) {
+	for _, name := range []string{"no-such-program", placeholder, "", "../user.go"} {
+		image, err := Program(name)
+		if err == nil || image != nil {
+			t.Errorf("Program(%q) = %d bytes, %v; want an error", name, len(image), err)
+		} else if !strings.Contains(err.Error(), "make") {
+			t.Errorf("Program(%q): %v: does not say what to do", name, err)
+		}
+	}
+}
+
+// TestEmbeddedPrograms checks every program this image carries.
+func TestEmbeddedPrograms(t *testing.T) {
+	for _, name := range Names() {
+		image, err := Program(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		checkImage(t, name, image)
+	}
+}
+
+// TestCompiledPrograms compiles every program with the SDK and checks its
+// segments.
+func TestCompiledPrograms(t *testing.T) {
+	sources, err := filepath.Glob("programs/*.c")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("no programs: %v", err)
+	}
+	for _, source := range sources {
+		image, err := os.ReadFile(compile(t, source, false))
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkImage(t, source, image)
+	}
+}
+
+// checkImage checks what the loader relies on: a static PIE, page-aligned
+// segments that do not overlap, none writable and executable, no relocation
+// but the relative ones start.c applies.
+func checkImage(t *testing.T, name string, image []byte) {
+	t.Helper()
+	f, err := elf.NewFile(bytes.NewReader(image))
+	if err != nil {
+		t.Errorf("%s: %v", name, err)
+		return
+	}
+	if f.Type != elf.ET_DYN || f.Machine != elf.EM_X86_64 || f.Class != elf.ELFCLASS64 {
+		t.Errorf("%s: %v %v %v, want a static PIE for x86-64", name, f.Type, f.Machine, f.Class)
+	}
+	end, entry := uint64(0), false
+	for _, p := range f.Progs {
+		switch p.Type {
+		case elf.PT_INTERP:
+			t.Errorf("%s: wants an interpreter", name)
+		case elf.PT_GNU_STACK:
+			if p.Flags&elf.PF_X != 0 {
+				t.Errorf("%s: wants an executable stack", name)
+			}
+		case elf.PT_LOAD:
+			if p.Flags&(elf.PF_W|elf.PF_X) == elf.PF_W|elf.PF_X {
+				t.Errorf("%s: segment at %#x is writable and executable", name, p.Vaddr)
+			}
+			if p.Vaddr%4096 != 0 || p.Off%4096 != 0 || p.Vaddr < end || p.Filesz > p.Memsz {
+				t.Errorf("%s: segment %+v: not on pages of its own", name, p.ProgHeader)
+			}
+			end = p.Vaddr + p.Memsz
+			entry = entry || p.Flags&elf.PF_X != 0 && f.Entry >= p.Vaddr && f.Entry < p.Vaddr+p.Filesz
+		}
+	}
+	if !entry {
+		t.Errorf("%s: entry %#x is in no executable segment", name, f.Entry)
+	}
+	for _, s := range f.Sections {
+		if s.Type != elf.SHT_RELA || s.Flags&elf.SHF_ALLOC == 0 {
+			continue
+		}
+		data, err := s.Data()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for ; len(data) >= 24; data = data[24:] {
+			if kind := elf.R_X86_64(f.ByteOrder.Uint32(data[8:])); kind != elf.R_X86_64_RELATIVE {
+				t.Errorf("%s: relocation %v, start.c knows only the relative one", name, kind)
+			}
+		}
+	}
+}
+
+// compile builds a program with the SDK; onLinux puts testdata/linux.c in the
+// place of the system calls, so that it runs here.
+func compile(t *testing.T, source string, onLinux bool) string {
+	t.Helper()
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("no gcc")
+	}
+	include, err := exec.Command("gcc", "-print-file-name=include").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "program")
+	args := []string{"@c/cflags", "-isystem", strings.TrimSpace(string(include)), "-Ic/include",
+		"@c/ldflags", "-Wl,-T,c/link.ld", "-o", out, source}
+	library, err := filepath.Glob("c/*.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	args = append(args, library...)
+	if onLinux {
+		args = append(args, "testdata/linux.c", "-Wl,-e,linux_start")
+	} else {
+		args = append(args, "c/syscalls.S")
+	}
+	if text, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
+		t.Fatalf("gcc %s: %v\n%s", source, err, text)
+	}
+	return out
+}
+
+// run runs a program compiled for Linux on a file of its own and gives what it
+// printed, its exit code, and the file afterwards.
+func run(t *testing.T, program string, file []byte, args ...string) (out string, code int, after []byte) {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(name, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	cmd := exec.Command(program, args...)
+	cmd.ExtraFiles = []*os.File{f}
+	text, err := cmd.Output()
+	if _, exited := err.(*exec.ExitError); err != nil && !exited {
+		t.Fatal(err)
+	}
+	after, err = os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text), cmd.ProcessState.ExitCode(), after
+}
+
+// TestLibrary runs the checks of testdata/library.c.
+func TestLibrary(t *testing.T) {
+	out, code, _ := run(t, compile(t, "testdata/library.c", true), nil, "an argument")
+	if want := strings.Repeat("w", 1199) + "\nno newline"; code != 0 || out != want {
+		t.Errorf("exit code %d, output:\n%s", code, out)
+	}
+}
+
+// random gives n bytes, the same each time.
+func random(n int) []byte {
+	b := make([]byte, n)
+	var seed [32]byte
+	copy(seed[:], fmt.Sprint("faultline ", n))
+	rand.NewChaCha8(seed).Read(b)
+	return b
+}
+
+// TestSum compares the program's digest with crypto/sha256 at the lengths
+// where the padding changes and across windows.
+func TestSum(t *testing.T) {
+	sum := compile(t, "programs/sum.c", true)
+	for _, n := range []int{0, 1, 55, 56, 57, 63, 64, 65, 119, 120, 128, 4095, 4096, 4097, 4 << 20, 5_000_001} {
+		file := random(n)
+		out, code, after := run(t, sum, file, fmt.Sprint(n))
+		if want := fmt.Sprintf("%x\n", sha256.Sum256(file)); out != want || code != 0 {
+			t.Errorf("sum of %d bytes: exit %d, got %s want %s", n, code, out, want)
+		}
+		if !bytes.Equal(after, file) {
+			t.Errorf("sum of %d bytes changed the file", n)
+		}
+	}
+}
+
+// TestFilePrograms checks touch, poke and cat on a file: output, exit code,
+// and the bytes changed.
+func TestFilePrograms(t *testing.T) {
+	text := bytes.Repeat([]byte("a line of text\n"), 1000)
+	size := fmt.Sprint(len(text))
+	programs := map[string]string{}
+	for _, name := range []string{"touch", "poke", "cat"} {
+		programs[name] = compile(t, "programs/"+name+".c", true)
+	}
+	for _, test := range []struct {
+		args string
+		out  string
+		code int
+		at   int
+		want string // what the file then holds at at
+	}{
+		{"touch 0x10 r", "read 0x10: 0x20\n", 0, 0, ""},
+		{"touch 4097 r", fmt.Sprintf("read 0x1001: 0x%02x\n", text[4097]), 0, 0, ""},
+		{"touch 4097 w", fmt.Sprintf("wrote 0x1001: 0x%02x\n", text[4097]), 0, 0, ""},
+		{"touch 0x1001 w 0x41", "wrote 0x1001: 0x41\n", 0, 0x1001, "A"},
+		{"touch 0x1001 w 256", "byte: 256 does not fit a byte\n", 1, 0, ""},
+		{"touch nowhere r", "offset: \"nowhere\" is not a number\n", 1, 0, ""},
+		{"touch -1 r", "offset: \"-1\" is not a number\n", 1, 0, ""},
+		{"touch 1 x", "usage: touch OFFSET r|w [BYTE]\n", 1, 0, ""},
+		{"poke 0xffe de ad be ef", "stored 4 bytes at 0xffe\n", 0, 0xffe, "\xde\xad\xbe\xef"},
+		{"poke 5 DEADbeef 00", "stored 5 bytes at 0x5\n", 0, 5, "\xde\xad\xbe\xef\x00"},
+		{"poke 5 de ad xx", "\"xx\" is not bytes in hex\n", 1, 0, ""},
+		{"poke 5 dea", "\"dea\" is not bytes in hex\n", 1, 0, ""},
+		{"poke 5", "usage: poke OFFSET HEX...\n", 1, 0, ""},
+		{"cat " + size, string(text), 0, 0, ""},
+		{"cat 0", "", 0, 0, ""},
+		{"cat 7", "a line ", 0, 0, ""},
+	} {
+		words := strings.Fields(test.args)
+		out, code, after := run(t, programs[words[0]], text, words[1:]...)
+		if out != test.out || code != test.code {
+			t.Errorf("%s: exit %d, printed %.200q; want exit %d, %.200q", test.args, code, out, test.code, test.out)
+		}
+		want := append([]byte(nil), text...)
+		copy(want[test.at:], test.want)
+		if !bytes.Equal(after, want) {
+			t.Errorf("%s: the file is not as expected", test.args)
+		}
+	}
+}
