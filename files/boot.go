@@ -1,0 +1,271 @@
+package files
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// Fields of the boot sector of a FAT volume, byte offsets.
+// Source: Microsoft FAT specification 1.03, "Boot Sector and BPB".
+const (
+	bpbBytsPerSec = 11
+	bpbSecPerClus = 13
+	bpbRsvdSecCnt = 14
+	bpbNumFATs    = 16
+	bpbRootEntCnt = 17
+	bpbTotSec16   = 19
+	bpbFATSz16    = 22
+	bpbTotSec32   = 32
+	bpbFATSz32    = 36
+	bpbExtFlags   = 40
+	bpbFSVer      = 42
+	bpbRootClus   = 44
+	bootSignature = 510
+	bootBytes     = 512
+)
+
+// FAT entries. Source: Microsoft FAT specification 1.03, "FAT Data Structure".
+const (
+	firstCluster   = 2          // data clusters are numbered from here
+	fatEntryMask   = 0x0FFFFFFF // the top four bits are reserved
+	fatEndOfChain  = 0x0FFFFFF8 // and above
+	maxFATClusters = 0x0FFFFFF5
+	fatEntryBytes  = 4
+)
+
+// Partition tables. Source: UEFI 2.10 sections 5.2.1, 5.3.
+const (
+	mbrEntries      = 446
+	mbrEntryBytes   = 16
+	mbrEntryCount   = 4
+	mbrProtective   = 0xEE
+	gptHeaderLBA    = 1
+	gptMaxEntries   = 256
+	gptMaxEntrySize = 4096
+)
+
+// geometry says where the parts of a FAT32 volume lie.
+type geometry struct {
+	start        int64  // bytes from the disk's start to the volume's
+	size         int64  // bytes of the volume
+	clusterBytes int64  // bytes of one cluster
+	fat          int64  // bytes from the volume's start to the FAT in use
+	fatBytes     int64  // bytes of one FAT
+	data         int64  // bytes from the volume's start to cluster 2
+	clusters     uint32 // data clusters; numbers [2, clusters+2)
+	root         uint32 // first cluster of the root directory
+}
+
+// probe finds the FAT32 volume: the whole disk, or the first one in its MBR or
+// GPT partition table. An error says what was found instead.
+func probe(d *disk) (geometry, error) {
+	if d.size < bootBytes {
+		return geometry{}, fmt.Errorf("not FAT32: the disk has %d bytes, less than one boot sector", d.size)
+	}
+	boot := make([]byte, bootBytes)
+	if err := d.read(boot, 0); err != nil {
+		return geometry{}, err
+	}
+	signed := boot[bootSignature] == 0x55 && boot[bootSignature+1] == 0xAA
+	if looksLikeFAT(boot) {
+		return parseBoot(boot, 0, d.size)
+	}
+	if name := otherFileSystem(d, boot); name != "" {
+		return geometry{}, fmt.Errorf("not FAT32: the disk holds %s; make one with mkfs.fat -F 32", name)
+	}
+	if !signed {
+		return geometry{}, fmt.Errorf("not FAT32: the boot sector ends in %#02x %#02x, not 0x55 0xaa; make one with mkfs.fat -F 32",
+			boot[bootSignature], boot[bootSignature+1])
+	}
+	return probePartitions(d, boot)
+}
+
+// looksLikeFAT says whether a boot sector starts with a FAT BPB rather than
+// with the code of a partition table.
+func looksLikeFAT(boot []byte) bool {
+	jump := boot[0] == 0xEB && boot[2] == 0x90 || boot[0] == 0xE9
+	return jump && validSectorSize(le16(boot, bpbBytsPerSec)) && boot[bpbNumFATs] != 0
+}
+
+func validSectorSize(n uint16) bool { return n == 512 || n == 1024 || n == 2048 || n == 4096 }
+
+// otherFileSystem recognises what people take for FAT32.
+func otherFileSystem(d *disk, boot []byte) string {
+	switch {
+	case bytes.Equal(boot[3:11], []byte("EXFAT   ")):
+		return "exFAT"
+	case bytes.Equal(boot[3:11], []byte("NTFS    ")):
+		return "NTFS"
+	case bytes.Equal(boot, make([]byte, bootBytes)):
+		super := make([]byte, sectorBytes)
+		if d.read(super, 1024) == nil && le16(super, 56) == 0xEF53 {
+			return "an ext2/3/4 file system"
+		}
+		return "nothing (its boot sector is all zero)"
+	}
+	return ""
+}
+
+// probePartitions looks for FAT32 in the partition table whose first sector is mbr.
+func probePartitions(d *disk, mbr []byte) (geometry, error) {
+	seen := ""
+	var failure error
+	for i := range mbrEntryCount {
+		e := mbr[mbrEntries+i*mbrEntryBytes:]
+		kind, start, count := e[4], le32(e, 8), le32(e, 12)
+		switch kind {
+		case 0:
+			continue
+		case mbrProtective:
+			return probeGPT(d)
+		}
+		seen += fmt.Sprintf(" %d:type %#02x", i+1, kind)
+		g, err := probeAt(d, int64(start), int64(count))
+		if err == nil {
+			return g, nil
+		}
+		if fat := kind == 0x0B || kind == 0x0C || kind == 0x1B || kind == 0x1C; fat && failure == nil {
+			failure = fmt.Errorf("partition %d: %w", i+1, err)
+		}
+	}
+	if failure != nil {
+		return geometry{}, failure
+	}
+	if seen == "" {
+		return geometry{}, fmt.Errorf("not FAT32: neither a FAT boot sector nor a partition; make one with mkfs.fat -F 32")
+	}
+	return geometry{}, fmt.Errorf("not FAT32: no FAT32 among the disk's partitions:%s", seen)
+}
+
+// probeGPT looks for FAT32 among the partitions of a GUID partition table.
+func probeGPT(d *disk) (geometry, error) {
+	header := make([]byte, sectorBytes)
+	if err := d.read(header, gptHeaderLBA*sectorBytes); err != nil {
+		return geometry{}, err
+	}
+	if !bytes.Equal(header[:8], []byte("EFI PART")) {
+		return geometry{}, fmt.Errorf("not FAT32: protective MBR without a GPT header (%q)", header[:8])
+	}
+	table, count, size := le64(header, 72), le32(header, 80), le32(header, 84)
+	if size < 128 || size > gptMaxEntrySize || size%128 != 0 || count > gptMaxEntries || table > uint64(d.size/sectorBytes) {
+		return geometry{}, fmt.Errorf("corrupt GPT: %d entries of %d bytes at sector %d", count, size, table)
+	}
+	entries := make([]byte, (int64(count)*int64(size)+sectorBytes-1)&^(sectorBytes-1))
+	if err := d.read(entries, int64(table)*sectorBytes); err != nil {
+		return geometry{}, err
+	}
+	used := 0
+	for i := range int(count) {
+		e := entries[i*int(size):]
+		first, last := le64(e, 32), le64(e, 40)
+		if bytes.Equal(e[:16], make([]byte, 16)) || last < first || last > uint64(d.size/sectorBytes) {
+			continue
+		}
+		used++
+		if g, err := probeAt(d, int64(first), int64(last-first+1)); err == nil {
+			return g, nil
+		}
+	}
+	return geometry{}, fmt.Errorf("not FAT32: no FAT32 among the disk's %d GPT partitions", used)
+}
+
+// probeAt reads the boot sector of a partition; start and count are sectors.
+func probeAt(d *disk, start, count int64) (geometry, error) {
+	sectors := d.size / sectorBytes
+	if start <= 0 || count <= 0 || start >= sectors || count > sectors-start {
+		return geometry{}, fmt.Errorf("corrupt partition table: sectors [%d, %d) of a disk of %d", start, start+count, sectors)
+	}
+	boot := make([]byte, bootBytes)
+	if err := d.read(boot, start*sectorBytes); err != nil {
+		return geometry{}, err
+	}
+	if !looksLikeFAT(boot) {
+		return geometry{}, fmt.Errorf("not FAT32: no FAT boot sector at sector %d", start)
+	}
+	return parseBoot(boot, start*sectorBytes, count*sectorBytes)
+}
+
+// parseBoot checks a FAT boot sector so thoroughly that nothing computed from
+// it later can wrap, leave the volume, or ask for memory beyond reason.
+// start and room are bytes: where the volume begins, and how much there is.
+func parseBoot(b []byte, start, room int64) (geometry, error) {
+	fail := func(format string, args ...any) (geometry, error) {
+		return geometry{}, fmt.Errorf("corrupt FAT boot sector: "+format, args...)
+	}
+	if b[bootSignature] != 0x55 || b[bootSignature+1] != 0xAA {
+		return fail("it ends in %#02x %#02x, not 0x55 0xaa", b[bootSignature], b[bootSignature+1])
+	}
+	sector := int64(le16(b, bpbBytsPerSec))
+	perCluster := int64(b[bpbSecPerClus])
+	reserved := int64(le16(b, bpbRsvdSecCnt))
+	fats := int64(b[bpbNumFATs])
+	if perCluster == 0 || perCluster&(perCluster-1) != 0 {
+		return fail("%d sectors per cluster", perCluster)
+	}
+	if reserved == 0 {
+		return fail("no reserved sectors")
+	}
+	total := int64(le32(b, bpbTotSec32))
+	if total == 0 {
+		total = int64(le16(b, bpbTotSec16))
+	}
+	if rootEntries, perFAT := int64(le16(b, bpbRootEntCnt)), int64(le16(b, bpbFATSz16)); rootEntries != 0 || perFAT != 0 {
+		// FAT12 and FAT16 differ by their number of clusters alone.
+		rootSectors := (rootEntries*32 + sector - 1) / sector
+		clusters := (total - reserved - fats*perFAT - rootSectors) / perCluster
+		kind := "FAT16"
+		if clusters < 4085 {
+			kind = "FAT12"
+		}
+		return geometry{}, fmt.Errorf("not FAT32: the disk is %s (%d clusters); make one with mkfs.fat -F 32", kind, clusters)
+	}
+	perFAT := int64(le32(b, bpbFATSz32))
+	switch {
+	case le16(b, bpbFSVer) != 0:
+		return fail("FAT32 version %#x", le16(b, bpbFSVer))
+	case perFAT == 0:
+		return fail("FATs of 0 sectors")
+	case total == 0:
+		return fail("volume of 0 sectors")
+	case total*sector > room:
+		return fail("it says the volume has %d bytes, but the disk has room for %d (a truncated image?)", total*sector, room)
+	}
+	dataSector := reserved + fats*perFAT
+	if dataSector >= total {
+		return fail("%d FATs of %d sectors leave no data sector among %d", fats, perFAT, total)
+	}
+	if dataSector*sector > math.MaxUint32 {
+		return fail("data begins at byte %d, past 4 GiB", dataSector*sector) // the library keeps it in 32 bits
+	}
+	clusters := (total - dataSector) / perCluster
+	switch root := int64(le32(b, bpbRootClus) & fatEntryMask); {
+	case clusters == 0 || clusters > maxFATClusters:
+		return fail("%d clusters", clusters)
+	case perFAT*sector/fatEntryBytes < clusters+firstCluster:
+		return fail("a FAT of %d sectors cannot describe %d clusters", perFAT, clusters)
+	case root < firstCluster || root >= clusters+firstCluster:
+		return fail("root directory at cluster %d, clusters are [2, %d)", root, clusters+firstCluster)
+	}
+	active := int64(0)
+	if flags := le16(b, bpbExtFlags); flags&0x80 != 0 { // mirroring is off: one FAT is in use
+		if active = int64(flags & 0xF); active >= fats {
+			return fail("FAT %d is in use, but there are %d", active, fats)
+		}
+	}
+	return geometry{
+		start:        start,
+		size:         total * sector,
+		clusterBytes: perCluster * sector,
+		fat:          (reserved + active*perFAT) * sector,
+		fatBytes:     perFAT * sector,
+		data:         dataSector * sector,
+		clusters:     uint32(clusters),
+		root:         le32(b, bpbRootClus) & fatEntryMask,
+	}, nil
+}
+
+func le16(b []byte, at int) uint16 { return binary.LittleEndian.Uint16(b[at:]) }
+func le32(b []byte, at int) uint32 { return binary.LittleEndian.Uint32(b[at:]) }
+func le64(b []byte, at int) uint64 { return binary.LittleEndian.Uint64(b[at:]) }

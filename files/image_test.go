@@ -1,0 +1,338 @@
+package files
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math/rand"
+	"path"
+	"strings"
+	"testing"
+	"unicode/utf16"
+)
+
+// testImage lays a FAT32 volume out by hand, from the specification alone, so
+// that some image always exists and every field can be set or spoilt.
+type testImage struct {
+	perCluster int   // sectors
+	fats       int   // copies of the FAT
+	root       int   // first cluster of the root directory
+	clusters   int   // data clusters
+	start      int64 // bytes before the volume
+
+	data    []byte
+	next    int             // next free cluster
+	taken   map[int]bool    // clusters
+	folders map[string]*dir // by clean path
+	random  *rand.Rand
+}
+
+type dir struct {
+	cluster int
+	parent  int // first cluster of the parent, 0 for the root's children
+	slots   []byte
+	names   int
+}
+
+const testReserved = 32 // sectors
+
+func newImage(perCluster, fats, root, clusters int, start int64) *testImage {
+	m := &testImage{perCluster: perCluster, fats: fats, root: root, clusters: clusters, start: start,
+		next: 2, taken: map[int]bool{}, folders: map[string]*dir{}, random: rand.New(rand.NewSource(1))}
+	m.data = make([]byte, start+m.dataAt()+int64(clusters*perCluster*sectorBytes))
+	m.folders[""] = &dir{cluster: root}
+	m.link([]int{root})
+	return m
+}
+
+func (m *testImage) fatSectors() int {
+	return ((m.clusters+2)*4 + sectorBytes - 1) / sectorBytes
+}
+func (m *testImage) dataAt() int64 {
+	return int64(testReserved+m.fats*m.fatSectors()) * sectorBytes
+}
+func (m *testImage) clusterBytes() int { return m.perCluster * sectorBytes }
+
+// place gives where a cluster lies in the image, bytes.
+func (m *testImage) place(cluster int) int64 {
+	return m.start + m.dataAt() + int64((cluster-2)*m.clusterBytes())
+}
+
+// setFAT writes one entry of every copy of the FAT.
+func (m *testImage) setFAT(cluster int, v uint32) {
+	for i := range m.fats {
+		at := m.start + int64((testReserved+i*m.fatSectors())*sectorBytes+cluster*4)
+		binary.LittleEndian.PutUint32(m.data[at:], v)
+	}
+}
+
+func (m *testImage) link(chain []int) {
+	for i, c := range chain {
+		m.taken[c] = true
+		v := uint32(0x0FFFFFFF)
+		if i+1 < len(chain) {
+			v = uint32(chain[i+1])
+		}
+		m.setFAT(c, v)
+	}
+}
+
+// allocate takes clusters for n bytes; scattered ones leave gaps and go back
+// and forth.
+func (m *testImage) allocate(n int, scattered bool) []int {
+	var chain []int
+	for need := (n + m.clusterBytes() - 1) / m.clusterBytes(); len(chain) < need; {
+		c := m.next
+		if scattered {
+			c = m.next + m.random.Intn(4*need)
+		}
+		for m.taken[c] {
+			c++
+		}
+		if c >= m.clusters+2 {
+			panic("test image is full")
+		}
+		m.taken[c] = true
+		chain = append(chain, c)
+	}
+	if !scattered && len(chain) > 0 {
+		m.next = chain[len(chain)-1] + 1
+	}
+	m.link(chain)
+	return chain
+}
+
+// add stores a file, making its folders, and gives its clusters.
+func (m *testImage) add(name string, content []byte, scattered bool) []int {
+	chain := m.allocate(len(content), scattered)
+	first := 0
+	for i, c := range chain {
+		copy(m.data[m.place(c):][:m.clusterBytes()], content[i*m.clusterBytes():])
+	}
+	if len(chain) > 0 {
+		first = chain[0]
+	}
+	m.folder(path.Dir("/" + name)[1:]).enter(path.Base(name), first, len(content), 0x20)
+	return chain
+}
+
+func (m *testImage) folder(name string) *dir {
+	if d := m.folders[name]; d != nil {
+		return d
+	}
+	up := m.folder(strings.TrimPrefix(path.Dir("/"+name), "/"))
+	c := m.allocate(1, false)[0]
+	d := &dir{cluster: c}
+	up.enter(path.Base(name), c, 0, 0x10)
+	parent := up.cluster
+	if up == m.folders[""] {
+		parent = 0
+	}
+	d.slot(".          ", c, 0, 0x10, 0)
+	d.slot("..         ", parent, 0, 0x10, 0)
+	m.folders[name] = d
+	return d
+}
+
+// slot appends one 32-byte entry.
+func (d *dir) slot(short string, cluster, size int, attr, lower byte) {
+	var e [32]byte
+	copy(e[:11], short)
+	e[11], e[12] = attr, lower
+	binary.LittleEndian.PutUint16(e[20:], uint16(cluster>>16))
+	binary.LittleEndian.PutUint16(e[26:], uint16(cluster))
+	binary.LittleEndian.PutUint32(e[28:], uint32(size))
+	d.slots = append(d.slots, e[:]...)
+}
+
+// enter appends a name: an 8.3 entry, behind long-name entries if it is no
+// upper-case 8.3 name itself.
+func (d *dir) enter(name string, cluster, size int, attr byte) {
+	stem, ext, _ := strings.Cut(name, ".")
+	if len(stem) >= 1 && len(stem) <= 8 && len(ext) <= 3 && name == strings.ToUpper(name) && !strings.Contains(name, " ") {
+		d.slot(fmt.Sprintf("%-8s%-3s", stem, ext), cluster, size, attr, 0)
+		return
+	}
+	d.names++
+	short := fmt.Sprintf("%-8s%-3s", fmt.Sprintf("LONG~%d", d.names), "BIN")
+	sum := byte(0)
+	for i := range 11 {
+		sum = sum>>1 | sum<<7
+		sum += short[i]
+	}
+	units := utf16.Encode([]rune(name))
+	count := (len(units) + 12) / 13
+	for n := count; n >= 1; n-- {
+		var e [32]byte
+		e[0], e[11], e[13] = byte(n), 0x0F, sum
+		if n == count {
+			e[0] |= 0x40
+		}
+		for i := range 13 {
+			u := uint16(0xFFFF)
+			if k := (n-1)*13 + i; k < len(units) {
+				u = units[k]
+			} else if k == len(units) {
+				u = 0
+			}
+			at := 1 + 2*i
+			if i >= 5 {
+				at = 14 + 2*(i-5)
+			}
+			if i >= 11 {
+				at = 28 + 2*(i-11)
+			}
+			binary.LittleEndian.PutUint16(e[at:], u)
+		}
+		d.slots = append(d.slots, e[:]...)
+	}
+	d.slot(short, cluster, size, attr, 0)
+}
+
+// finish writes boot sector and folders and gives the image.
+func (m *testImage) finish() []byte {
+	for _, d := range m.folders {
+		chain := []int{d.cluster}
+		for len(chain)*m.clusterBytes() < len(d.slots) {
+			chain = append(chain, m.allocate(1, false)[0])
+		}
+		m.link(chain)
+		for i, c := range chain {
+			if at := i * m.clusterBytes(); at < len(d.slots) {
+				copy(m.data[m.place(c):][:m.clusterBytes()], d.slots[at:])
+			}
+		}
+	}
+	m.setFAT(0, 0x0FFFFFF8)
+	m.setFAT(1, 0x0FFFFFFF)
+	b := m.data[m.start:]
+	copy(b, []byte{0xEB, 0x58, 0x90})
+	copy(b[3:], "TESTIMG ")
+	binary.LittleEndian.PutUint16(b[bpbBytsPerSec:], sectorBytes)
+	b[bpbSecPerClus] = byte(m.perCluster)
+	binary.LittleEndian.PutUint16(b[bpbRsvdSecCnt:], testReserved)
+	b[bpbNumFATs] = byte(m.fats)
+	b[21] = 0xF8
+	binary.LittleEndian.PutUint32(b[bpbTotSec32:], uint32((m.dataAt()+int64(m.clusters*m.clusterBytes()))/sectorBytes))
+	binary.LittleEndian.PutUint32(b[bpbFATSz32:], uint32(m.fatSectors()))
+	binary.LittleEndian.PutUint32(b[bpbRootClus:], uint32(m.root))
+	binary.LittleEndian.PutUint16(b[48:], 1)
+	binary.LittleEndian.PutUint16(b[50:], 6)
+	b[64], b[66] = 0x80, 0x29
+	copy(b[71:], "NO NAME    FAT32   ")
+	b[bootSignature], b[bootSignature+1] = 0x55, 0xAA
+	info := b[sectorBytes:]
+	copy(info, "RRaA")
+	copy(info[484:], "rrAa")
+	binary.LittleEndian.PutUint32(info[488:], 0xFFFFFFFF)
+	binary.LittleEndian.PutUint32(info[492:], 0xFFFFFFFF)
+	info[510], info[511] = 0x55, 0xAA
+	copy(b[6*sectorBytes:], b[:2*sectorBytes])
+	return m.data
+}
+
+// noise gives n bytes that repeat for a seed and are never all alike.
+func noise(seed, n int) []byte {
+	p := make([]byte, n)
+	rand.New(rand.NewSource(int64(seed))).Read(p)
+	return p
+}
+
+// memoryDisk is a BlockDevice in memory. Its failures are set per operation.
+type memoryDisk struct {
+	data     []byte
+	readOnly bool
+	ops      int // operations so far
+	failAt   int // the operation that fails, counted from 1; 0 = none
+	failAll  bool
+	failed   bool
+	trace    func(op string, off, n int64)
+}
+
+var errInjected = fmt.Errorf("injected device failure")
+
+func (d *memoryDisk) step(op string, off, n int64) error {
+	d.ops++
+	if d.trace != nil {
+		d.trace(op, off, n)
+	}
+	if d.failAll || d.ops == d.failAt {
+		d.failed = true
+		return errInjected
+	}
+	return nil
+}
+
+func (d *memoryDisk) ReadAt(p []byte, off int64) (int, error) {
+	if err := d.step("read", off, int64(len(p))); err != nil {
+		return 0, err
+	}
+	return copy(p, d.data[off:]), nil
+}
+
+func (d *memoryDisk) WriteAt(p []byte, off int64) (int, error) {
+	if err := d.step("write", off, int64(len(p))); err != nil {
+		return 0, err
+	}
+	return copy(d.data[off:], p), nil
+}
+
+func (d *memoryDisk) Flush() error   { return d.step("flush", 0, 0) }
+func (d *memoryDisk) Size() int64    { return int64(len(d.data)) }
+func (d *memoryDisk) ReadOnly() bool { return d.readOnly }
+
+// contents is what every test image holds.
+func contents() map[string][]byte {
+	return map[string][]byte{
+		"EMPTY.BIN":    {},
+		"ONE.BIN":      {0xA5},
+		"PAGE.BIN":     noise(2, 4096),
+		"sub/Five.bin": noise(3, 500_001),
+		"HELLO.TXT":    []byte("Hello from the disk.\n"),
+		"SCATTER.BIN":  noise(4, 70_003),
+		"sub/Deeper Folder/A Rather Long File Name, with blanks.data": noise(5, 12_345),
+		"ünïcödé name.bin": noise(6, 777),
+	}
+}
+
+// standardImage holds contents, SCATTER.BIN in pieces.
+func standardImage(perCluster, fats, root int, start int64) []byte {
+	m := newImage(perCluster, fats, root, 2_000_000/(perCluster*sectorBytes), start)
+	for _, name := range []string{"EMPTY.BIN", "ONE.BIN", "PAGE.BIN", "sub/Five.bin", "HELLO.TXT",
+		"sub/Deeper Folder/A Rather Long File Name, with blanks.data", "ünïcödé name.bin", "SCATTER.BIN"} {
+		m.add(name, contents()[name], name == "SCATTER.BIN")
+	}
+	return m.finish()
+}
+
+// mustDirectory mounts an image far enough to read names.
+func mustDirectory(t *testing.T, image []byte) *directory {
+	t.Helper()
+	d := newDisk(&memoryDisk{data: image})
+	g, err := probe(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newDirectory(d, g)
+}
+
+// readFile reads a whole file by its extents.
+func readFile(d *directory, name string) ([]byte, error) {
+	name = cleanPath(name)
+	e, err := d.find(name)
+	if err != nil {
+		return nil, err
+	}
+	x, err := d.extents(name, e)
+	if err != nil {
+		return nil, err
+	}
+	p := make([]byte, (e.Size+4095)&^4095)
+	if err := x.read(d.disk, p, 0, e.Size); err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(p[e.Size:], make([]byte, int64(len(p))-e.Size)) {
+		return nil, fmt.Errorf("bytes past the end of %s are not zero", name)
+	}
+	return p[:e.Size], nil
+}
