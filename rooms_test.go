@@ -39,6 +39,7 @@ var edges = []struct {
 	{"vmar", []string{"mmu", "vmo", "zx"}},
 	{"pager", []string{"vmo", "object", "zx"}},
 	{"syscall", []string{"pager", "vmar", "vmo", "object", "zx"}},
+	{"syscall/*", nil}, // the generator
 	{"files", []string{"vmo", "pager", "object", "zx", "github.com/diskfs/go-diskfs"}},
 	{"kernel", []string{"zx", "cpu", "mmu", "object", "vmo", "vmar", "pager", "syscall", "golang.org/x/arch", tamago}},
 	{"console", []string{"kernel", "files", "zx", "cpu", "mmu", "object", "vmo", "vmar", "pager", "syscall", "golang.org/x/term"}},

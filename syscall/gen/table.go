@@ -1,0 +1,226 @@
+package main
+
+// Call describes one system call: the row from which `go generate` makes the
+// numbers (zx/numbers.go), the dispatch (dispatch.go), the C prototypes
+// (user/c/include/zx/syscalls.h), the stubs (user/c/syscalls.S) and the
+// reference (docs/abi.md).
+type Call struct {
+	Number int
+	Name   string // without the zx_ prefix
+	Result string // C type; "" is void
+	Args   string // C parameters, Zircon's exact signature
+	Rights string // in words, "" for none
+	Doc    string // one or two sentences
+	Errors []Err  // in the order of the checks
+	Flags  Flag
+}
+
+// Err is one way to fail.
+type Err struct {
+	Status string // without the ZX_ERR_ prefix
+	When   string
+}
+
+// Flag says how a call is special.
+type Flag uint8
+
+// Flags.
+const (
+	// NotYet calls have their number and answer ZX_ERR_NOT_SUPPORTED.
+	NotYet Flag = 1 << iota
+	// NoReturn calls do not come back.
+	NoReturn
+	// TrapOnError calls are void in C: the stub executes UD2 when the kernel
+	// answers a failure, which only a wild pointer can cause.
+	TrapOnError
+)
+
+// Groups of rows that many calls share.
+var (
+	badHandle = Err{"BAD_HANDLE", "handle is not valid"}
+	badOut    = Err{"INVALID_ARGS", "an out pointer cannot be written; nothing is created"}
+	tableFull = Err{"NO_MEMORY", "out of memory, or the process has 65,536 handles"}
+)
+
+func typed(object, right string) []Err {
+	e := []Err{{"BAD_HANDLE", "handle is not valid"}, {"WRONG_TYPE", "handle is not a " + object}}
+	if right != "" {
+		e = append(e, Err{"ACCESS_DENIED", "handle lacks " + right})
+	}
+	return e
+}
+
+func errs(groups ...[]Err) (all []Err) {
+	for _, g := range groups {
+		all = append(all, g...)
+	}
+	return all
+}
+
+// pagerPair is the common start of the pager calls that take a VMO.
+func pagerPair(pagerRight, vmoRight string) []Err {
+	return []Err{
+		{"BAD_HANDLE", "pager is not valid"}, {"WRONG_TYPE", "pager is not a pager"}, {"ACCESS_DENIED", "pager lacks " + pagerRight},
+		{"BAD_HANDLE", "pager_vmo is not valid"}, {"WRONG_TYPE", "pager_vmo is not a VMO"}, {"ACCESS_DENIED", "pager_vmo lacks " + vmoRight},
+		{"INVALID_ARGS", "pager_vmo was not made by this pager (plain VMOs, clones, slices and references never are)"},
+	}
+}
+
+// Table lists every call. Numbers are part of the ABI: rows are added at the
+// end and never change their number.
+var Table = []Call{
+	{0, "handle_close", st, "zx_handle_t handle", "", "Closes a handle. Closing ZX_HANDLE_INVALID succeeds. A call of another thread that uses the handle goes on undisturbed.",
+		[]Err{badHandle}, 0},
+	{1, "handle_close_many", st, "const zx_handle_t* handles, size_t num_handles", "", "Closes num_handles handles, all that are valid; ZX_HANDLE_INVALID entries are passed over.",
+		[]Err{{"INVALID_ARGS", "handles cannot be read"}, {"BAD_HANDLE", "an entry is not valid; the others are closed nevertheless"}}, 0},
+	{2, "handle_duplicate", st, "zx_handle_t handle, zx_rights_t rights, zx_handle_t* out", "DUPLICATE", "Makes a second handle of the same object. rights is a subset of the handle's or ZX_RIGHT_SAME_RIGHTS.",
+		[]Err{badHandle, {"ACCESS_DENIED", "handle lacks DUPLICATE (pager handles do)"}, {"INVALID_ARGS", "rights is not a subset"}, tableFull, badOut}, 0},
+	{3, "handle_replace", st, "zx_handle_t handle, zx_rights_t rights, zx_handle_t* out", "", "Makes a new handle of the same object and closes handle. rights is a subset of the handle's or ZX_RIGHT_SAME_RIGHTS.",
+		[]Err{badHandle, {"INVALID_ARGS", "rights is not a subset; handle is closed"}, {"INVALID_ARGS", "out cannot be written; both handles are closed"}}, 0},
+
+	{4, "object_get_info", st, "zx_handle_t handle, uint32_t topic, void* buffer, size_t buffer_size, size_t* actual, size_t* avail", "INSPECT for every topic but HANDLE_VALID, HANDLE_BASIC and VMO",
+		"Reads one record about the object: ZX_INFO_HANDLE_VALID, HANDLE_BASIC, HANDLE_COUNT, THREAD, VMAR, VMO (layouts 2 and 3). actual and avail may be null.",
+		[]Err{{"NOT_SUPPORTED", "unknown topic"}, badHandle, {"WRONG_TYPE", "the topic is not of this object's type"}, {"ACCESS_DENIED", "handle lacks INSPECT"},
+			{"INVALID_ARGS", "buffer, actual or avail cannot be written"}, {"BUFFER_TOO_SMALL", "the record does not fit; actual is 0, avail is 1"}}, 0},
+	{5, "object_get_property", st, "zx_handle_t handle, uint32_t property, void* value, size_t value_size", "GET_PROPERTY", "Reads a property.", nil, NotYet},
+	{6, "object_set_property", st, "zx_handle_t handle, uint32_t property, const void* value, size_t value_size", "SET_PROPERTY", "Writes a property.", nil, NotYet},
+	{7, "object_signal", st, "zx_handle_t handle, uint32_t clear_mask, uint32_t set_mask", "SIGNAL", "Deasserts, then asserts user signals of the object (ZX_USER_SIGNAL_0 to 7; ZX_EVENT_SIGNALED too on an event).",
+		[]Err{badHandle, {"ACCESS_DENIED", "handle lacks SIGNAL"}, {"NOT_SUPPORTED", "the object has no signals"}, {"INVALID_ARGS", "a signal that the user may not set"}}, 0},
+	{8, "object_wait_one", st, "zx_handle_t handle, zx_signals_t signals, zx_instant_mono_t deadline, zx_signals_t* observed", "WAIT", "Waits until one of signals is asserted. observed (may be null) receives the signals seen last, on success, time-out and cancel.",
+		[]Err{badHandle, {"ACCESS_DENIED", "handle lacks WAIT"}, {"NOT_SUPPORTED", "the object cannot be waited on"}, {"INVALID_ARGS", "observed cannot be written"},
+			{"CANCELED", "handle was closed meanwhile; observed includes ZX_SIGNAL_HANDLE_CLOSED"}, {"TIMED_OUT", "deadline passed"}}, 0},
+	{9, "object_wait_many", st, "zx_wait_item_t* items, size_t num_items, zx_instant_mono_t deadline", "WAIT", "Waits on several objects.", nil, NotYet},
+	{10, "object_wait_async", st, "zx_handle_t handle, zx_handle_t port, uint64_t key, zx_signals_t signals, uint32_t options", "WAIT on handle, WRITE on port",
+		"Queues one packet of type ZX_PKT_TYPE_SIGNAL_ONE when one of signals is asserted: at once if it is, unless ZX_WAIT_ASYNC_EDGE. Closing handle ends it.",
+		[]Err{{"INVALID_ARGS", "options has other bits than TIMESTAMP and EDGE"}, {"BAD_HANDLE", "port is not valid"}, {"WRONG_TYPE", "port is not a port"}, {"ACCESS_DENIED", "port lacks WRITE"},
+			badHandle, {"ACCESS_DENIED", "handle lacks WAIT"}, {"NOT_SUPPORTED", "the object cannot be waited on"}, {"NO_MEMORY", "the port holds 16,384 registrations"}}, 0},
+
+	{11, "event_create", st, "uint32_t options, zx_handle_t* out", "", "Makes an event: an object that is its signals.",
+		[]Err{{"INVALID_ARGS", "options is not 0"}, tableFull, badOut}, 0},
+	{12, "channel_create", st, "uint32_t options, zx_handle_t* out0, zx_handle_t* out1", "", "Makes a channel.", nil, NotYet},
+	{13, "channel_read", st, "zx_handle_t handle, uint32_t options, void* bytes, zx_handle_t* handles, uint32_t num_bytes, uint32_t num_handles, uint32_t* actual_bytes, uint32_t* actual_handles", "READ", "Takes a message.", nil, NotYet},
+	{14, "channel_write", st, "zx_handle_t handle, uint32_t options, const void* bytes, uint32_t num_bytes, const zx_handle_t* handles, uint32_t num_handles", "WRITE", "Sends a message.", nil, NotYet},
+	{15, "channel_call", st, "zx_handle_t handle, uint32_t options, zx_instant_mono_t deadline, const zx_channel_call_args_t* args, uint32_t* actual_bytes, uint32_t* actual_handles", "READ and WRITE", "Sends a message and waits for the reply.", nil, NotYet},
+
+	{16, "port_create", st, "uint32_t options, zx_handle_t* out", "", "Makes a port. ZX_PORT_BIND_TO_INTERRUPT is accepted; there are no interrupt objects.",
+		[]Err{{"INVALID_ARGS", "options is neither 0 nor ZX_PORT_BIND_TO_INTERRUPT"}, tableFull, badOut}, 0},
+	{17, "port_wait", st, "zx_handle_t handle, zx_instant_mono_t deadline, zx_port_packet_t* packet", "READ", "Takes the oldest packet, waiting for one. A queued packet is returned even when deadline is past. Closing the port does not end the wait.",
+		errs(typed("port", "READ"), []Err{{"TIMED_OUT", "no packet by deadline"}, {"INVALID_ARGS", "packet cannot be written; the packet taken is lost"}}), 0},
+	{18, "port_queue", st, "zx_handle_t handle, const zx_port_packet_t* packet", "WRITE", "Queues a copy of packet with its type set to ZX_PKT_TYPE_USER.",
+		errs(typed("port", "WRITE"), []Err{{"INVALID_ARGS", "packet cannot be read"}, {"SHOULD_WAIT", "4,096 user packets are queued"}}), 0},
+	{19, "port_cancel", st, "zx_handle_t handle, zx_handle_t source, uint64_t key", "WRITE on handle, WAIT on source", "Removes the wait_async registrations and their queued packets that source made with key. Page requests are never touched.",
+		errs(typed("port", "WRITE"), []Err{{"BAD_HANDLE", "source is not valid"}, {"ACCESS_DENIED", "source lacks WAIT"}, {"NOT_SUPPORTED", "source cannot be waited on"}, {"NOT_FOUND", "there was none"}}), 0},
+	{20, "port_cancel_key", st, "zx_handle_t handle, uint32_t options, uint64_t key", "WRITE", "Removes every queued packet with key. A page request removed so counts as delivered: its VMO goes on sending.",
+		errs([]Err{{"INVALID_ARGS", "options is not 0"}}, typed("port", "WRITE"), []Err{{"NOT_FOUND", "there was none"}}), 0},
+
+	{21, "pager_create", st, "uint32_t options, zx_handle_t* out", "", "Makes a pager.",
+		[]Err{{"INVALID_ARGS", "options is not 0"}, tableFull, badOut}, 0},
+	{22, "pager_create_vmo", st, "zx_handle_t pager, uint32_t options, zx_handle_t port, uint64_t key, uint64_t size, zx_handle_t* out", "ATTACH_VMO on pager, WRITE on port",
+		"Makes a VMO whose pages the pager supplies; requests arrive on port with key. Options: ZX_VMO_RESIZABLE, ZX_VMO_TRAP_DIRTY, ZX_VMO_UNBOUNDED (not with RESIZABLE).",
+		[]Err{{"BAD_HANDLE", "pager is not valid"}, {"WRONG_TYPE", "pager is not a pager"}, {"ACCESS_DENIED", "pager lacks ATTACH_VMO"},
+			{"BAD_HANDLE", "port is not valid"}, {"WRONG_TYPE", "port is not a port"}, {"ACCESS_DENIED", "port lacks WRITE"},
+			{"BAD_STATE", "the pager's last handle was closed meanwhile"}, {"INVALID_ARGS", "RESIZABLE and UNBOUNDED"},
+			{"OUT_OF_RANGE", "size wraps when rounded up to a page (not UNBOUNDED)"}, {"INVALID_ARGS", "another option bit, DISCARDABLE included"},
+			{"OUT_OF_RANGE", "size is above the largest VMO size"}, tableFull, badOut}, 0},
+	{23, "pager_detach_vmo", st, "zx_handle_t pager, zx_handle_t pager_vmo", "ATTACH_VMO and MANAGE_VMO on pager, WRITE on pager_vmo",
+		"Cuts the VMO off its pager: waiters fail with BAD_STATE, clean pages go, dirty ones stay, ZX_PAGER_VMO_COMPLETE is queued.",
+		pagerPair("ATTACH_VMO or MANAGE_VMO", "WRITE"), 0},
+	{24, "pager_supply_pages", st, "zx_handle_t pager, zx_handle_t pager_vmo, uint64_t offset, uint64_t length, zx_handle_t aux_vmo, uint64_t aux_offset", "MANAGE_VMO on pager, WRITE on pager_vmo, READ and WRITE on aux_vmo",
+		"Moves pages from aux_vmo into absent pages of pager_vmo. Pages already present are kept. The aux range reads as zero afterwards, also when the destination is refused.",
+		errs([]Err{{"INVALID_ARGS", "offset, length or aux_offset is not page aligned"}}, pagerPair("MANAGE_VMO", "WRITE"),
+			[]Err{{"BAD_HANDLE", "aux_vmo is not valid"}, {"WRONG_TYPE", "aux_vmo is not a VMO"}, {"ACCESS_DENIED", "aux_vmo lacks READ or WRITE"},
+				{"OUT_OF_RANGE", "the aux range wraps or leaves the VMO"}, {"NOT_SUPPORTED", "aux_vmo is a pager's VMO"}, {"BAD_STATE", "an aux page is pinned"},
+				{"OUT_OF_RANGE", "the destination range wraps or leaves the VMO"}, {"BAD_STATE", "pager_vmo is detached"}, {"NO_MEMORY", "out of memory; earlier pages stay supplied"}}), 0},
+	{25, "pager_op_range", st, "zx_handle_t pager, uint32_t op, zx_handle_t pager_vmo, uint64_t offset, uint64_t length, uint64_t data", "MANAGE_VMO on pager, WRITE on pager_vmo",
+		"ZX_PAGER_OP_FAIL fails outstanding requests with the status in data (sign-extended); OP_DIRTY acknowledges writes; OP_WRITEBACK_BEGIN (data 0 or ZX_VMO_DIRTY_RANGE_IS_ZERO) and OP_WRITEBACK_END clean pages.",
+		errs([]Err{{"INVALID_ARGS", "offset or length is not page aligned"}}, pagerPair("MANAGE_VMO", "WRITE"),
+			[]Err{{"NOT_SUPPORTED", "unknown op"},
+				{"INVALID_ARGS", "data: FAIL takes IO, IO_DATA_INTEGRITY, BAD_STATE, NO_SPACE, BUFFER_TOO_SMALL; DIRTY and END take 0; BEGIN takes 0 or IS_ZERO"},
+				{"OUT_OF_RANGE", "the range wraps (all ops) or leaves the VMO (not DIRTY)"}, {"NOT_SUPPORTED", "DIRTY on a VMO without TRAP_DIRTY"},
+				{"OUT_OF_RANGE", "DIRTY leaves the VMO; waiters inside it are released"}, {"BAD_STATE", "FAIL and DIRTY: the VMO is detached"}, {"NOT_FOUND", "DIRTY over an absent page"}, {"NO_MEMORY", "DIRTY: out of memory, nothing changed"}}), 0},
+	{26, "pager_query_dirty_ranges", st, "zx_handle_t pager, zx_handle_t pager_vmo, uint64_t offset, uint64_t length, void* buffer, size_t buffer_size, size_t* actual, size_t* avail", "MANAGE_VMO on pager, READ on pager_vmo",
+		"Lists the dirty ranges as zx_vmo_dirty_range_t, as many as fit; actual (may be null) receives their number, avail (may be null) the number there is.",
+		errs(pagerPair("MANAGE_VMO", "READ"), []Err{{"OUT_OF_RANGE", "the range wraps or leaves the VMO"}, {"INVALID_ARGS", "buffer, actual or avail cannot be written"}}), 0},
+	{27, "pager_query_vmo_stats", st, "zx_handle_t pager, zx_handle_t pager_vmo, uint32_t options, void* buffer, size_t buffer_size", "MANAGE_VMO on pager, READ on pager_vmo",
+		"Reads zx_pager_vmo_stats_t; ZX_PAGER_RESET_VMO_STATS clears the modified flag, before the copy.",
+		errs(pagerPair("MANAGE_VMO", "READ"), []Err{{"BUFFER_TOO_SMALL", "buffer_size is below 4"}, {"INVALID_ARGS", "options has other bits than RESET"}, {"INVALID_ARGS", "buffer cannot be written"}}), 0},
+
+	{28, "vmo_create", st, "uint64_t size, uint32_t options, zx_handle_t* out", "", "Makes an anonymous VMO, all zeros. Options: ZX_VMO_RESIZABLE, ZX_VMO_DISCARDABLE, ZX_VMO_UNBOUNDED (not with RESIZABLE).",
+		[]Err{{"INVALID_ARGS", "RESIZABLE and UNBOUNDED"}, {"OUT_OF_RANGE", "size wraps when rounded up to a page"}, {"INVALID_ARGS", "another option bit, TRAP_DIRTY included"},
+			{"OUT_OF_RANGE", "size is above the largest VMO size"}, tableFull, badOut}, 0},
+	{29, "vmo_read", st, "zx_handle_t handle, void* buffer, uint64_t offset, size_t buffer_size", "READ", "Copies out of the VMO; waits for the pager where pages are absent.",
+		errs(typed("VMO", "READ"), vmoCopy), 0},
+	{30, "vmo_write", st, "zx_handle_t handle, const void* buffer, uint64_t offset, size_t buffer_size", "WRITE", "Copies into the VMO; waits for the pager where pages are absent or writes are trapped.",
+		errs(typed("VMO", "WRITE"), vmoCopy), 0},
+	{31, "vmo_get_size", st, "zx_handle_t handle, uint64_t* size", "", "Reads the VMO's size in bytes, a multiple of the page size.",
+		errs(typed("VMO", ""), []Err{{"INVALID_ARGS", "size cannot be written"}}), 0},
+	{32, "vmo_set_size", st, "zx_handle_t handle, uint64_t size", "WRITE, and RESIZE on a resizable VMO", "Resizes the VMO and sets its stream size to size.",
+		errs(typed("VMO", "WRITE"), []Err{{"ACCESS_DENIED", "the VMO is resizable and handle lacks RESIZE"}, {"OUT_OF_RANGE", "size wraps when rounded up to a page"},
+			{"UNAVAILABLE", "the VMO is not resizable"}, {"OUT_OF_RANGE", "size is above the largest VMO size"}, {"BAD_STATE", "a page to be cut off is pinned"}}), 0},
+	{33, "vmo_get_stream_size", st, "zx_handle_t handle, uint64_t* size", "", "Reads the VMO's stream size in bytes.",
+		errs(typed("VMO", ""), []Err{{"INVALID_ARGS", "size cannot be written"}}), 0},
+	{34, "vmo_set_stream_size", st, "zx_handle_t handle, uint64_t size", "WRITE", "Sets the stream size; what lies between the lower of the two sizes and the end of the VMO becomes zero.",
+		errs(typed("VMO", "WRITE"), []Err{{"OUT_OF_RANGE", "size is above the VMO's size"}, {"BAD_STATE", "a page to be zeroed is pinned"}}), 0},
+	{35, "vmo_op_range", st, "zx_handle_t handle, uint32_t op, uint64_t offset, uint64_t size, void* buffer, size_t buffer_size", "by op: WRITE for COMMIT, DECOMMIT, ZERO; READ for PREFETCH and CACHE_*; none for hints",
+		"ZX_VMO_OP_COMMIT, DECOMMIT, ZERO, PREFETCH, ALWAYS_NEED, DONT_NEED, LOCK, TRY_LOCK, UNLOCK, CACHE_SYNC, CACHE_CLEAN, CACHE_CLEAN_INVALIDATE.",
+		errs(typed("VMO", ""), []Err{{"INVALID_ARGS", "unknown op"}, {"ACCESS_DENIED", "handle lacks the right of the op"}, {"OUT_OF_RANGE", "the range wraps or leaves the VMO"},
+			{"NOT_SUPPORTED", "DECOMMIT of a pager's VMO or a clone, LOCK of a VMO that is not discardable, CACHE_INVALIDATE"}, {"INVALID_ARGS", "DECOMMIT unaligned; CACHE_* of size 0"},
+			{"BAD_STATE", "DECOMMIT of a pinned page; the VMO is detached"}, {"IO, ...", "what the pager answered"}, {"NO_MEMORY", "out of memory"}}), 0},
+	{36, "vmo_create_child", st, "zx_handle_t handle, uint32_t options, uint64_t offset, uint64_t size, zx_handle_t* out", "DUPLICATE and READ", "Makes a clone, slice or reference.", nil, NotYet},
+
+	{37, "vmar_allocate", st, "zx_handle_t parent_vmar, zx_vm_option_t options, uint64_t offset, uint64_t size, zx_handle_t* child_vmar, zx_vaddr_t* child_addr", "READ, WRITE, EXECUTE as the CAN_MAP options ask",
+		"Makes a region inside a region.",
+		errs(typed("VMAR", "a right of a CAN_MAP option"), []Err{{"INVALID_ARGS", "an option or alignment that does not apply, size 0 or unaligned"}, {"BAD_STATE", "the region was destroyed"}, {"NO_RESOURCES", "no space"}, tableFull, badOut}), 0},
+	{38, "vmar_destroy", st, "zx_handle_t handle", "OP_CHILDREN", "Unmaps everything in the region and below, and ends it.",
+		errs(typed("VMAR", "OP_CHILDREN"), []Err{{"NOT_SUPPORTED", "the root region"}, {"BAD_STATE", "it was destroyed already"}}), 0},
+	{39, "vmar_map", st, "zx_handle_t handle, zx_vm_option_t options, uint64_t vmar_offset, zx_handle_t vmo, uint64_t vmo_offset, uint64_t len, zx_vaddr_t* mapped_addr", "MAP on vmo; READ, WRITE, EXECUTE on both as the PERM options ask",
+		"Maps [vmo_offset, vmo_offset+len) of the VMO. Mapping past the VMO's end is allowed; touching it faults.",
+		errs(typed("VMAR", ""), []Err{{"BAD_HANDLE", "vmo is not valid"}, {"WRONG_TYPE", "vmo is not a VMO"}, {"ACCESS_DENIED", "vmo lacks MAP"}, {"INVALID_ARGS", "WRITE or EXECUTE without READ"},
+			{"INVALID_ARGS", "MAP_RANGE with SPECIFIC_OVERWRITE"}, {"INVALID_ARGS", "a CAN_MAP option"}, {"ACCESS_DENIED", "a permission that vmo or handle lacks"}, {"NOT_SUPPORTED", "REQUIRE_NON_RESIZABLE and the VMO is resizable, or a discardable VMO without ALLOW_FAULTS"},
+			{"INVALID_ARGS", "vmo_offset, vmar_offset or len unaligned or 0, or an unknown option"}, {"ALREADY_EXISTS", "SPECIFIC and the range is taken"}, {"NO_RESOURCES", "no space"}, {"BAD_STATE", "the region was destroyed"}, {"NO_MEMORY", "out of memory"},
+			{"INVALID_ARGS", "mapped_addr cannot be written; nothing is mapped"}}), 0},
+	{40, "vmar_unmap", st, "zx_handle_t handle, zx_vaddr_t addr, uint64_t len", "OP_CHILDREN to unmap what lies in sub-regions", "Unmaps [addr, addr+len). A thread that waits for a page there stays waiting and then faults.",
+		errs(typed("VMAR", ""), []Err{{"INVALID_ARGS", "addr unaligned, len 0, or out of the region"}, {"BAD_STATE", "the region was destroyed"}, {"NOT_FOUND", "nothing is mapped there"}}), 0},
+	{41, "vmar_protect", st, "zx_handle_t handle, zx_vm_option_t options, zx_vaddr_t addr, uint64_t len", "READ, WRITE, EXECUTE as the options ask", "Changes the permissions of what is mapped at [addr, addr+len). Adding WRITE makes no page writable: the next store still traps.",
+		errs(typed("VMAR", "a permission's right"), []Err{{"INVALID_ARGS", "WRITE or EXECUTE without READ, another option, addr unaligned, len 0, out of the region"}, {"NOT_FOUND", "a hole in the range"}, {"ACCESS_DENIED", "more than the mapping may get"}, {"BAD_STATE", "the region was destroyed"}}), 0},
+	{42, "vmar_op_range", st, "zx_handle_t handle, uint32_t op, zx_vaddr_t address, uint64_t size, void* buffer, size_t buffer_size", "",
+		"ZX_VMAR_OP_COMMIT, DECOMMIT, MAP_RANGE, ZERO, DONT_NEED, ALWAYS_NEED, PREFETCH on the mappings of the range.",
+		errs(typed("VMAR", ""), []Err{{"INVALID_ARGS", "unknown op, buffer not null or buffer_size not 0, address unaligned, size 0"}, {"OUT_OF_RANGE", "out of the region"}, {"BAD_STATE", "a gap in the range"}, {"ACCESS_DENIED", "COMMIT, DECOMMIT, ZERO of a mapping that may not become writable"}, {"IO, ...", "what the VMO's operation answered"}}), 0},
+
+	{43, "process_create", st, "zx_handle_t job, const char* name, size_t name_size, uint32_t options, zx_handle_t* proc_handle, zx_handle_t* vmar_handle", "MANAGE_PROCESS", "Makes a process.", nil, NotYet},
+	{44, "process_start", st, "zx_handle_t handle, zx_handle_t thread, zx_vaddr_t entry, zx_vaddr_t stack, zx_handle_t arg1, uintptr_t arg2", "WRITE", "Starts a process.", nil, NotYet},
+	{45, "process_exit", "", "int64_t retcode", "", "Ends the calling process with retcode.", nil, NoReturn},
+	{46, "thread_create", st, "zx_handle_t process, const char* name, size_t name_size, uint32_t options, zx_handle_t* out", "MANAGE_THREAD", "Makes a thread in process; it starts by zx_thread_start. name is cut at 31 bytes.",
+		[]Err{{"INVALID_ARGS", "options is not 0"}, {"INVALID_ARGS", "name cannot be read"}, {"BAD_HANDLE", "process is not valid"}, {"WRONG_TYPE", "process is not a process"}, {"ACCESS_DENIED", "process lacks MANAGE_THREAD"},
+			{"BAD_STATE", "the process is ending"}, tableFull, badOut}, 0},
+	{47, "thread_start", st, "zx_handle_t handle, zx_vaddr_t thread_entry, zx_vaddr_t stack, uintptr_t arg1, uintptr_t arg2", "MANAGE_THREAD", "Starts a thread at thread_entry with RSP = stack, RDI = arg1, RSI = arg2 and all other registers zero.",
+		errs(typed("thread", "MANAGE_THREAD"), []Err{{"INVALID_ARGS", "thread_entry is not a user address"}, {"BAD_STATE", "the thread was started before, or its process is ending"}, {"NO_MEMORY", "out of memory"}}), 0},
+	{48, "thread_exit", "", "void", "", "Ends the calling thread.", nil, NoReturn},
+	{49, "thread_read_state", st, "zx_handle_t handle, uint32_t kind, void* buffer, size_t buffer_size", "READ", "Reads a suspended thread's registers.", nil, NotYet},
+	{50, "thread_write_state", st, "zx_handle_t handle, uint32_t kind, const void* buffer, size_t buffer_size", "WRITE", "Writes a suspended thread's registers.", nil, NotYet},
+	{51, "task_kill", st, "zx_handle_t handle", "DESTROY", "Ends a process or thread.", nil, NotYet},
+	{52, "task_suspend", st, "zx_handle_t handle, zx_handle_t* token", "WRITE", "Suspends a thread until token is closed.", nil, NotYet},
+	{53, "task_suspend_token", st, "zx_handle_t handle, zx_handle_t* token", "WRITE", "Suspends a thread until token is closed.", nil, NotYet},
+	{54, "task_create_exception_channel", st, "zx_handle_t handle, uint32_t options, zx_handle_t* out", "INSPECT, DUPLICATE, TRANSFER, MANAGE_THREAD", "Makes the channel on which a task's exceptions arrive.", nil, NotYet},
+	{55, "exception_get_thread", st, "zx_handle_t handle, zx_handle_t* out", "", "Gives the thread of an exception.", nil, NotYet},
+	{56, "exception_get_process", st, "zx_handle_t handle, zx_handle_t* out", "", "Gives the process of an exception.", nil, NotYet},
+	{57, "futex_wait", st, "const zx_futex_t* value_ptr, zx_futex_t current_value, zx_handle_t new_futex_owner, zx_instant_mono_t deadline", "", "Waits while *value_ptr is current_value.", nil, NotYet},
+	{58, "futex_wake", st, "const zx_futex_t* value_ptr, uint32_t wake_count", "", "Wakes waiters of a futex.", nil, NotYet},
+
+	{59, "debug_write", st, "const char* buffer, size_t buffer_size", "", "Writes bytes to the console.",
+		[]Err{{"INVALID_ARGS", "buffer_size is above 65,536"}, {"INVALID_ARGS", "buffer cannot be read; bytes before the fault may have been written"}}, 0},
+	{60, "clock_get_monotonic", "zx_instant_mono_t", "void", "", "Gives the nanoseconds since boot.", nil, 0},
+	{61, "nanosleep", st, "zx_instant_mono_t deadline", "", "Sleeps until deadline; a deadline in the past yields.", nil, 0},
+	{62, "system_get_page_size", "uint32_t", "void", "", "Gives the page size, 4096.", nil, 0},
+	{63, "cprng_draw", "", "void* buffer, size_t buffer_size", "", "Fills buffer with random bytes. A buffer that cannot be written ends the program with an undefined instruction.", nil, TrapOnError},
+}
+
+// st is the usual result type.
+const st = "zx_status_t"
+
+// vmoCopy is how zx_vmo_read and zx_vmo_write fail past the handle.
+var vmoCopy = []Err{
+	{"OUT_OF_RANGE", "offset + buffer_size wraps or is above the VMO's size"},
+	{"NOT_FOUND", "buffer is not mapped"}, {"ACCESS_DENIED", "buffer's mapping forbids the access"}, {"OUT_OF_RANGE", "buffer lies past the end of the VMO mapped there"},
+	{"BAD_STATE", "the VMO is detached, or its pager closed"}, {"IO, ...", "what the pager answered"}, {"NO_MEMORY", "out of memory"},
+}
