@@ -36,6 +36,7 @@ type gsignalStack struct{}
 
 func osinit() {
 	physPageSize = 4096
+	initFaults()
 	goos.Hwinit0()
 	initBloc()
 	numCPUStartup = getCPUCount()

@@ -1,7 +1,20 @@
 package runtime
 
-// Faults as panics. A board that wants a nil dereference in Go code to be an
-// ordinary panic has its exception handler call preparePanic (see there).
+import (
+	"internal/abi"
+	_ "unsafe" // for go:linkname
+)
+
+// Faults as panics: see faultPanic in sys_tamago_amd64.s.
+
+// faultPanicPC is the address of faultPanic. A board reads it through a variable
+// of its own linked to this name, which stays zero with a toolchain that lacks
+// it.
+//
+//go:linkname faultPanicPC
+var faultPanicPC uintptr
+
+func faultPanic()
 
 const (
 	_SIGILL  = 4
@@ -49,3 +62,5 @@ func sigpanic() {
 	}
 	throw(signame(gp.sig))
 }
+
+func initFaults() { faultPanicPC = abi.FuncPCABI0(faultPanic) }

@@ -42,3 +42,19 @@ TEXT runtime·cpuidTamago(SB),NOSPLIT,$0-24
 	MOVL	CX, c+16(FP)
 	MOVL	DX, d+20(FP)
 	RET
+
+// A fault in Go code as a panic. A board's exception handler makes the faulting
+// code appear to have called this: it pushes the faulting RIP on the stack
+// that was current there (unless RIP is zero, when the return address of the
+// call through nil is already on top), puts a signal number in AX (11 page
+// fault, 7 other bad access, 8 divide error) and the address in BX, and
+// returns from the exception to here.
+TEXT runtime·faultPanic(SB),NOSPLIT|NOFRAME,$0
+	CLD
+	get_tls(R14)
+	MOVQ	g(R14), R14
+	MOVL	AX, g_sig(R14)
+	MOVQ	BX, g_sigcode1(R14)
+	MOVQ	0(SP), CX
+	MOVQ	CX, g_sigpc(R14)
+	JMP	·sigpanic0(SB)
