@@ -1,0 +1,19 @@
+package cpu
+
+// haltOffset is where in WaitForInterrupt an interrupted HLT resumes: STI and
+// HLT are a byte each.
+const haltOffset = 2
+
+// ring0Trap takes every trap that hit ring 0: an interrupt in WaitForInterrupt
+// is noted, everything else is fatal.
+func ring0Trap()
+
+// fatalTrap records a trap, moves to the fatal stack and calls reportFatal. It
+// is also the direct target of NMI, #DF and #MC.
+func fatalTrap()
+
+// fatalEnd ends the machine by the ports in block; the last line of defence.
+func fatalEnd()
+
+// stackPointer is SP, roughly.
+func stackPointer() uint64

@@ -1,0 +1,34 @@
+package cpu
+
+import (
+	"encoding/binary"
+	"unsafe"
+)
+
+const regsMagic uint64 = 0x6661756c746c696e
+
+// NewRegs makes the registers of a thread about to start: all zero, flags and
+// floating-point state as after reset, RIP to be set with SetRIP. It sizes the
+// floating-point area for the features Init found.
+func NewRegs() *Regs {
+	slab := make([]byte, 63+regsPad+regsBytes+boot.fpSize)
+	off := regsPad + (-uintptr(unsafe.Pointer(&slab[regsPad])))&63
+	r := (*Regs)(unsafe.Pointer(&slab[off]))
+	r.cs = uint64(SelUserCode)
+	r.ss = uint64(SelUserData)
+	r.rflags = UserRFLAGS(0)
+	r.vector = VectorStart
+	fp := r.FP()
+	binary.LittleEndian.PutUint16(fp[0:], fcwReset)
+	binary.LittleEndian.PutUint32(fp[24:], mxcsrReset)
+	r.magic = uint64(uintptr(unsafe.Pointer(r))) ^ regsMagic
+	return r
+}
+
+// FP is the floating-point area of r, in FXSAVE layout, followed by the XSAVE
+// header and extended components where the CPU has XSAVE (standard form).
+// It is for looking; what is written there must be a valid image, or Exec
+// faults in ring 0.
+func (r *Regs) FP() []byte {
+	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(r), regsBytes)), boot.fpSize)
+}
