@@ -1,0 +1,166 @@
+package mmu
+
+import (
+	"math/rand"
+	"testing"
+
+	"faultline/zx"
+)
+
+func TestAllocFree(t *testing.T) {
+	m := NewSimulated(10)
+	r := rand.New(rand.NewSource(1))
+	held := map[Frame]byte{}
+	for i := 0; i < 2000; i++ {
+		if r.Intn(2) == 0 {
+			f, st := m.Alloc()
+			if full := len(held) == 10; full != (st == zx.ErrNoMemory) {
+				t.Fatalf("%d held: %v", len(held), st)
+			}
+			if st != zx.OK {
+				continue
+			}
+			if _, twice := held[f]; twice || f == 0 || f == m.ZeroPage() {
+				t.Fatalf("frame %#x given out twice, or special", f)
+			}
+			if b := m.Bytes(f); b[0] != PoisonAlloc || b[4095] != PoisonAlloc || *m.Meta(f) != (Meta{}) {
+				t.Fatalf("fresh frame %#x: %#x, meta %+v", f, b[0], *m.Meta(f))
+			}
+			held[f] = byte(i)
+			m.Meta(f).Set(7, uint64(i), 1)
+			m.Bytes(f)[9] = byte(i)
+		} else {
+			for f, b := range held {
+				if m.Bytes(f)[9] != b {
+					t.Fatalf("frame %#x changed", f)
+				}
+				m.Free(f)
+				delete(held, f)
+				break
+			}
+		}
+		if s := m.Stats(); s.Free != 10-len(held) || s.Total != 11 || len(m.Outstanding()) != len(held) {
+			t.Fatalf("%+v with %d held", s, len(held))
+		}
+	}
+}
+
+func TestSimulationCatches(t *testing.T) {
+	m := NewSimulated(4)
+	f, _ := m.Alloc()
+	m.Free(f)
+	mustPanic(t, func() { m.Free(f) })
+	mustPanic(t, func() { m.Bytes(f) })
+	mustPanic(t, func() { m.Free(m.ZeroPage()) })
+	m.window.page(f)[100] = 1 // a store through a stale pointer
+	mustPanic(t, func() { m.Alloc() })
+
+	m = NewSimulated(4)
+	m.FailAfter(1)
+	if _, st := m.AllocZeroed(); st != zx.OK {
+		t.Fatal(st)
+	}
+	if _, st := m.AllocZeroed(); st != zx.ErrNoMemory {
+		t.Fatal(st)
+	}
+	m.window.page(m.ZeroPage())[5] = 1
+	mustPanic(t, func() { m.Outstanding() })
+}
+
+func TestZeroCopyPage(t *testing.T) {
+	m := NewSimulated(2)
+	a, _ := m.Alloc()
+	b, _ := m.AllocZeroed()
+	if *m.Bytes(b) != [zx.PageSize]byte{} {
+		t.Fatal("not zero")
+	}
+	for i := range m.Bytes(a) {
+		m.Bytes(a)[i] = byte(i ^ i>>8)
+	}
+	m.Copy(b, a)
+	if *m.Bytes(b) != *m.Bytes(a) {
+		t.Fatal("copy differs")
+	}
+}
+
+func TestLowWater(t *testing.T) {
+	m := NewSimulated(10)
+	calls := 0
+	m.SetLowWater(4, func() { calls++; m.Stats() })
+	var held []Frame
+	take := func(n int) {
+		for ; n > 0; n-- {
+			f, _ := m.Alloc()
+			held = append(held, f)
+		}
+	}
+	take(6)
+	if calls != 0 {
+		t.Fatal("called with 4 free")
+	}
+	take(3)
+	if calls != 1 {
+		t.Fatalf("%d calls after falling below", calls)
+	}
+	for _, f := range held[4:] {
+		m.Free(f)
+	}
+	held = held[:4]
+	take(3)
+	if calls != 2 {
+		t.Fatalf("%d calls after falling below again", calls)
+	}
+	m.SetLowWater(9, nil)
+	take(1)
+}
+
+func TestNewMemory(t *testing.T) {
+	w := simulatedWindow(256)
+	// A hole, a range of less than a page, page 0, unaligned bounds.
+	m, err := NewMemory(w, []Range{{0, 0x3fff}, {0x8001, 0x9001}, {0x10800, 0x40000}, {0x80000, 0x90fff}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	usable := func(f Frame) bool { return f >= 1 && f < 3 || f >= 0x11 && f < 0x40 || f >= 0x80 && f < 0x90 }
+	s := m.Stats()
+	metaPages := (int(0x90-1)*MetaBytes + 4095) / 4096
+	if s.Total != 2+0x2f+0x10-metaPages || s.Free != s.Total-1 {
+		t.Fatalf("%+v", s)
+	}
+	seen := map[Frame]bool{m.ZeroPage(): true}
+	for i := 0; i < s.Free; i++ {
+		f, st := m.AllocZeroed()
+		if st != zx.OK || !usable(f) || seen[f] {
+			t.Fatalf("frame %#x %v", f, st)
+		}
+		seen[f] = true
+	}
+	if _, st := m.Alloc(); st != zx.ErrNoMemory {
+		t.Fatal(st)
+	}
+	for f := range seen {
+		if m.Meta(f).Owner != OwnerNone && f != m.ZeroPage() {
+			t.Fatalf("zeroing frames overwrote the metadata of %#x", f)
+		}
+	}
+	for _, bad := range [][]Range{nil, {{0x1000, 0x3000}, {0x2000, 0x4000}}, {{0x1800, 0x2700}}, {{0x1000, 1 << 60}}, {{0x1000, 0x2000}, {0x4000_0000, 0x4000_1000}}} {
+		if _, err := NewMemory(w, bad); err == nil {
+			t.Errorf("%v accepted", bad)
+		}
+	}
+}
+
+func TestMeta(t *testing.T) {
+	var m Meta
+	for i := 0; i < 52; i++ {
+		m.SetIndex(1 << i)
+		m.SetTag(0xabc)
+		if m.Index() != 1<<i || m.Tag() != 0xabc {
+			t.Fatalf("bit %d: %#x %#x", i, m.Index(), m.Tag())
+		}
+		m.Set(3, 1<<i, 0x123)
+		if m.Index() != 1<<i || m.Tag() != 0x123 || m.Owner != 3 {
+			t.Fatalf("bit %d: %+v", i, m)
+		}
+	}
+}

@@ -1,0 +1,395 @@
+package mmu
+
+import (
+	"math/rand"
+	"testing"
+
+	"faultline/zx"
+)
+
+// spots are pages on both sides of every boundary a walk can cross.
+var spots = func() (s []uint64) {
+	for _, at := range []uint64{0x80_0000_0000, 0x80_0020_0000, 0x80_4000_0000, 0x100_0000_0000, 0x7fff_ffff_e000} {
+		for d := -3; d < 4; d++ {
+			p := at + uint64(d*zx.PageSize)
+			if p >= 0x80_0000_0000 && p < 0x7fff_ffff_f000 {
+				s = append(s, p)
+			}
+		}
+	}
+	return s
+}()
+
+type leafModel struct {
+	frame Frame
+	prot  Prot
+}
+
+// world is a page table beside its model.
+type world struct {
+	t     *testing.T
+	mem   *Memory
+	pt    *PageTable
+	tlb   *fakeTLB
+	model map[uint64]leafModel
+	data  [4]Frame
+}
+
+func newWorld(t *testing.T) *world {
+	m := NewSimulated(64)
+	pt, st := m.NewPageTable(nil)
+	if st != zx.OK {
+		t.Fatal(st)
+	}
+	w := &world{t: t, mem: m, pt: pt, model: map[uint64]leafModel{}}
+	w.tlb = &fakeTLB{t: t, mem: m, root: pt.Root(), cached: map[uint64]translation{}}
+	for i := range w.data {
+		w.data[i], _ = m.Alloc()
+	}
+	return w
+}
+
+// verify compares tables, TLB and table count with the model.
+func (w *world) verify() {
+	w.t.Helper()
+	for _, p := range spots {
+		want, mapped := w.model[p]
+		tr, ok := sdmWalk(w.mem, w.pt.Root(), p)
+		if ok != mapped {
+			w.t.Fatalf("%#x: mapped %v, want %v", p, ok, mapped)
+		}
+		e, level := w.pt.Lookup(zx.VirtAddr(p))
+		if e.Present() != mapped || mapped && level != LevelPT {
+			w.t.Fatalf("%#x: Lookup gives %v level %d, want mapped %v", p, e, level, mapped)
+		}
+		if !mapped {
+			continue
+		}
+		if tr.pa != want.frame.Addr() || !tr.u || tr.w != (want.prot&Write != 0) || tr.x != (want.prot&Exec != 0) || tr.size != 4096 || tr.global {
+			w.t.Fatalf("%#x: walked %+v, want %+v", p, tr, want)
+		}
+		if e.Frame() != want.frame || e.Prot() != want.prot|Read {
+			w.t.Fatalf("%#x: Lookup gives %#x %v, want %+v", p, e.Frame(), e.Prot(), want)
+		}
+	}
+	tables := map[[2]uint64]bool{}
+	for p := range w.model {
+		for _, s := range []uint64{21, 30, 39} {
+			tables[[2]uint64{s, p >> s}] = true
+		}
+	}
+	if n := w.mem.Stats().Tables; n != len(tables)+1 {
+		w.t.Fatalf("%d page tables, the model needs %d", n, len(tables)+1)
+	}
+	w.tlb.verify()
+}
+
+// step performs one operation told by three bytes.
+func (w *world) step(op, where, arg byte) {
+	page := spots[int(where)%len(spots)]
+	n := uint64(arg>>4)%7 + 1
+	if page+n*zx.PageSize > 0x7fff_ffff_f000 {
+		n = (0x7fff_ffff_f000 - page) / zx.PageSize
+	}
+	va := zx.VirtAddr(page)
+	prot := Read | Prot(arg)&(Write|Exec)
+	var g Gather
+	w.tlb.tables = w.mem.Stats().Tables
+	within := func(p uint64) bool { return p >= page && p < page+n*zx.PageSize }
+	switch op % 8 {
+	case 0, 1:
+		f := w.data[arg>>2&3]
+		if st := w.pt.Map(va, f, prot, &g); st != zx.OK {
+			w.t.Fatal(st)
+		}
+		w.model[page] = leafModel{f, prot}
+	case 2:
+		w.pt.Unmap(va, n, &g)
+		for p := range w.model {
+			if within(p) {
+				delete(w.model, p)
+			}
+		}
+	case 3:
+		w.pt.RemoveWrite(va, n, &g)
+		for p, l := range w.model {
+			if within(p) {
+				w.model[p] = leafModel{l.frame, l.prot &^ Write}
+			}
+		}
+	case 4:
+		w.pt.Protect(va, n, prot, &g)
+		for p, l := range w.model {
+			if within(p) {
+				w.model[p] = leafModel{l.frame, l.prot & prot}
+			}
+		}
+	case 5:
+		var frames [7]Frame
+		for i := range frames {
+			if arg>>uint(i&3)&1 != 0 {
+				frames[i] = w.data[i&3]
+			}
+		}
+		if st := w.pt.MapMissing(va, frames[:n], prot); st != zx.OK {
+			w.t.Fatal(st)
+		}
+		for i := uint64(0); i < n; i++ {
+			p := page + i*zx.PageSize
+			if _, used := w.model[p]; !used && frames[i] != 0 && contains(spots, p) {
+				w.model[p] = leafModel{frames[i], prot}
+			} else if !used && frames[i] != 0 {
+				var h Gather // outside what verify looks at: take it away again
+				w.pt.Unmap(zx.VirtAddr(p), 1, &h)
+				h.Flush(w.tlb)
+			}
+		}
+	case 6: // the CPU uses the page
+		w.tlb.touch(page)
+	case 7:
+		w.pt.Harvest(va, &g)
+	}
+	g.Flush(w.tlb)
+	if !g.Empty() {
+		w.t.Fatal("Flush left the Gather in use")
+	}
+	w.verify()
+}
+
+func contains(s []uint64, p uint64) bool {
+	for _, q := range s {
+		if p == q {
+			return true
+		}
+	}
+	return false
+}
+
+// finish unmaps all and checks that nothing leaked.
+func (w *world) finish() {
+	var g Gather
+	w.pt.Unmap(0x80_0000_0000, (0x7fff_ffff_f000-0x80_0000_0000)/zx.PageSize, &g)
+	g.Flush(w.tlb)
+	clear(w.model)
+	w.verify()
+	w.pt.Destroy()
+	for _, f := range w.data {
+		w.mem.Free(f)
+	}
+	if left := w.mem.Outstanding(); left != nil {
+		w.t.Fatalf("leaked frames %v", left)
+	}
+}
+
+func TestPageTableAgainstModel(t *testing.T) {
+	for seed := int64(0); seed < 4; seed++ {
+		r := rand.New(rand.NewSource(seed))
+		w := newWorld(t)
+		for i := 0; i < 1500; i++ {
+			w.step(byte(r.Intn(256)), byte(r.Intn(256)), byte(r.Intn(256)))
+		}
+		w.finish()
+	}
+}
+
+func FuzzPageTable(f *testing.F) {
+	f.Add([]byte{0, 0, 3, 6, 0, 0, 3, 0, 0x70})
+	f.Fuzz(func(t *testing.T, ops []byte) {
+		w := newWorld(t)
+		for ; len(ops) >= 3; ops = ops[3:] {
+			w.step(ops[0], ops[1], ops[2])
+		}
+		w.finish()
+	})
+}
+
+func TestMapFailureChangesNothing(t *testing.T) {
+	for n := 0; n < 3; n++ {
+		w := newWorld(t)
+		w.step(0, 0, 0)
+		before := len(w.mem.Outstanding())
+		w.mem.FailAfter(n)
+		var g Gather
+		// PML4[255] needs three tables.
+		if st := w.pt.Map(0x7fff_0000_0000, w.data[0], Read, &g); st != zx.ErrNoMemory {
+			t.Fatalf("with %d frames left: %v", n, st)
+		}
+		if st := w.pt.MapMissing(0x7fff_0000_0000, []Frame{0, w.data[0]}, Read); st != zx.ErrNoMemory {
+			t.Fatalf("with %d frames left: %v", n, st)
+		}
+		w.mem.FailAfter(-1)
+		if after := len(w.mem.Outstanding()); after != before || !g.Empty() {
+			t.Fatalf("with %d frames left: %d frames in use, were %d", n, after, before)
+		}
+		w.verify()
+		w.finish()
+	}
+}
+
+func TestAccessedAndDirtyAreNotPreset(t *testing.T) {
+	w := newWorld(t)
+	const va = 0x80_0000_0000
+	var g Gather
+	w.pt.Map(va, w.data[0], Read, &g)
+	if e, _ := w.pt.Lookup(va); e&(PTE_A|PTE_D) != 0 {
+		t.Fatalf("fresh entry %v", e)
+	}
+	w.pt.table().add(va>>zx.PageShift, PTE_A|PTE_D) // as the CPU would
+	w.pt.Map(va, w.data[0], Read|Write, &g)
+	if e, _ := w.pt.Lookup(va); e&(PTE_A|PTE_D|PTE_RW) != PTE_A|PTE_D|PTE_RW || !g.Empty() {
+		t.Fatalf("upgraded entry %v, gather empty %v", e, g.Empty())
+	}
+	if e := w.pt.Harvest(va, &g); e&(PTE_A|PTE_D) != PTE_A|PTE_D || g.Empty() {
+		t.Fatalf("harvested %v, gather empty %v", e, g.Empty())
+	}
+	g.Flush(w.tlb)
+	if e := w.pt.Harvest(va, &g); e&(PTE_A|PTE_D) != 0 || !g.Empty() {
+		t.Fatalf("harvested again %v", e)
+	}
+	if e := w.pt.Harvest(va+0x40000000, &g); e != 0 {
+		t.Fatalf("harvested nothing: %v", e)
+	}
+}
+
+// table is the cached page table of a test's only region.
+func (t *PageTable) table() *table { return t.leaf }
+
+func TestFlushPicksPagesOrAll(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range []struct{ pages, one, all int }{{1, 1, 0}, {FlushAllPages - 1, FlushAllPages - 1, 0}, {FlushAllPages, 0, 1}} {
+		var g Gather
+		for i := 0; i < c.pages; i++ {
+			w.pt.Map(zx.VirtAddr(0x90_0000_0000+i*zx.PageSize), w.data[0], Read|Write, &g)
+		}
+		w.tlb.pages, w.tlb.all = 0, 0
+		w.pt.RemoveWrite(0x90_0000_0000, uint64(c.pages), &g)
+		g.Flush(w.tlb)
+		if w.tlb.pages != c.one || w.tlb.all != c.all {
+			t.Fatalf("%d pages: %d single, %d whole flushes", c.pages, w.tlb.pages, w.tlb.all)
+		}
+		w.pt.RemoveWrite(0x90_0000_0000, uint64(c.pages), &g)
+		if !g.Empty() {
+			t.Fatal("nothing was writable, yet there is something to flush")
+		}
+	}
+}
+
+func TestCopyUser(t *testing.T) {
+	w := newWorld(t)
+	const va = 0x80_001f_f000 // the last page of one page table, then another
+	var g Gather
+	w.pt.Map(va, w.data[0], Read|Write, &g)
+	w.pt.Map(va+zx.PageSize, w.data[1], Read|Write, &g)
+	w.pt.Map(va+2*zx.PageSize, w.data[2], Read, &g)
+	src := make([]byte, 3*zx.PageSize)
+	for i := range src {
+		src[i] = byte(i * 7)
+	}
+	if n := w.pt.CopyOut(va+5, src); n != 2*zx.PageSize-5 {
+		t.Fatalf("CopyOut stops at %#x, want at the read-only page", n)
+	}
+	dst := make([]byte, 2*zx.PageSize)
+	if n := w.pt.CopyIn(dst, va+5); n != len(dst) || string(dst[:2*zx.PageSize-5]) != string(src[:2*zx.PageSize-5]) {
+		t.Fatalf("CopyIn of what CopyOut wrote: %d bytes", n)
+	}
+	if e, _ := w.pt.Lookup(va); e&(PTE_A|PTE_D) != PTE_A|PTE_D {
+		t.Fatalf("written page: %v", e)
+	}
+	if e, _ := w.pt.Lookup(va + 2*zx.PageSize); e&(PTE_A|PTE_D) != PTE_A {
+		t.Fatalf("read page: %v", e)
+	}
+	for _, bad := range []zx.VirtAddr{0, 0x1000, 0x7f_ffff_ffff, 0x8000_0000_0000, ^zx.VirtAddr(0), 0x7fff_ffff_f000, va + 3*zx.PageSize} {
+		if n := w.pt.CopyIn(dst, bad); n != 0 {
+			t.Fatalf("CopyIn from %#x gives %d bytes", bad, n)
+		}
+		if n := w.pt.CopyOut(bad, dst); n != 0 {
+			t.Fatalf("CopyOut to %#x takes %d bytes", bad, n)
+		}
+	}
+}
+
+func TestForeignAddressesPanic(t *testing.T) {
+	for _, va := range []zx.VirtAddr{0x1000, 0x8000_0000_0000, 0xffff_8000_0000_0000} {
+		w := newWorld(t) // a panic leaves its lock held
+		mustPanic(t, func() { var g Gather; w.pt.Map(va, w.data[0], Read, &g) })
+		w = newWorld(t)
+		mustPanic(t, func() { var g Gather; w.pt.Unmap(va, 1, &g) })
+	}
+}
+
+func mustPanic(t *testing.T, f func()) {
+	t.Helper()
+	defer func() {
+		if recover() == nil {
+			t.Helper()
+			t.Fatal("no panic")
+		}
+	}()
+	f()
+}
+
+func TestBits(t *testing.T) {
+	var tab table
+	for i := uint64(0); i < 64; i++ {
+		bit := PTE(1) << i
+		tab.store(i, bit)
+		if got := tab.load(i); got != bit {
+			t.Fatalf("bit %d reads %#x", i, got)
+		}
+		tab.add(i, ^bit)
+		tab.remove(i, bit)
+		if got := tab.take(i); got != ^bit || tab.load(i) != 0 {
+			t.Fatalf("bit %d: all but it reads %#x", i, got)
+		}
+	}
+	for _, f := range []Frame{1, 0xfffff, 0xffff_ffff} {
+		for p := Prot(0); p < 8; p++ {
+			e := userLeaf(f, p)
+			if e.Frame() != f || e.Prot() != p|Read || e&(PTE_A|PTE_D|PTE_G|PTE_PS|PTE_PCD|PTE_PWT) != 0 || e&PTE_US == 0 {
+				t.Fatalf("leaf of %#x %v: %v", f, p, e)
+			}
+		}
+	}
+	if PTE(0).Prot() != 0 || (PTE_RW|PTE_US).Prot() != 0 {
+		t.Fatal("an absent entry allows something")
+	}
+}
+
+func TestPageFaultErrorBits(t *testing.T) {
+	for code := PageFaultError(0); code < 32; code++ {
+		want := ""
+		for i, n := range []string{"P", "WR", "US", "RSVD", "ID"} {
+			if code>>i&1 != 0 {
+				if want != "" {
+					want += "|"
+				}
+				want += n
+			}
+		}
+		if want == "" {
+			want = "0"
+		}
+		if got := code.String(); got != want {
+			t.Errorf("code %#x is %q, want %q", uint64(code), got, want)
+		}
+		if got := code.Unknown(); got != code&8 {
+			t.Errorf("code %#x: unknown %#x", uint64(code), uint64(got))
+		}
+	}
+	if PageFaultError(0x8004).Unknown() != 0x8000 {
+		t.Error("SGX bit is known")
+	}
+}
+
+func TestRemoveWriteAllocatesNothing(t *testing.T) {
+	w := newWorld(t)
+	var g Gather
+	if n := testing.AllocsPerRun(100, func() {
+		w.pt.Map(0x80_0000_0000, w.data[0], Read|Write, &g)
+		w.pt.RemoveWrite(0x80_0000_0000, 4, &g)
+		w.pt.Unmap(0x80_0000_0000, 4, &g)
+		g.Flush(w.tlb)
+	}); n != 0 {
+		t.Fatalf("%v allocations", n)
+	}
+}
