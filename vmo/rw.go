@@ -1,0 +1,141 @@
+package vmo
+
+import (
+	"faultline/zx"
+)
+
+// writeBatch is how far a write asks ahead, in bytes: 16 pages. Source: spec
+// section 5.2.
+const writeBatch = 16 * zx.PageSize
+
+// Read copies n bytes at off into buf. Bytes already copied stay when it
+// fails. Whenever the lock was dropped the whole range is checked anew.
+//
+// Locks: none held; takes v.mu.
+// Errors: ErrOutOfRange the range wraps or leaves the VMO, also if it shrank
+// meanwhile | the pager's code | ErrBadState the pager is gone | ErrTimedOut |
+// ErrNoMemory | what buf.Resolve answers | ErrInternalIntrKilled,
+// ErrInternalIntrRetry.
+// Source: spec section 3.8.
+func (v *VMO) Read(buf Copier, off, n uint64, r *PageRequest) zx.Status {
+	return v.copyRange(side{user: buf}, off, n, false, r)
+}
+
+// Write copies n bytes from buf to off. Otherwise as Read. The VMO counts as
+// modified once a byte was copied.
+func (v *VMO) Write(buf Copier, off, n uint64, r *PageRequest) zx.Status {
+	return v.copyRange(side{user: buf}, off, n, true, r)
+}
+
+// ReadBytes is Read into kernel memory.
+func (v *VMO) ReadBytes(p []byte, off uint64, r *PageRequest) zx.Status {
+	return v.copyRange(side{kernel: p}, off, uint64(len(p)), false, r)
+}
+
+// WriteBytes is Write from kernel memory.
+func (v *VMO) WriteBytes(p []byte, off uint64, r *PageRequest) zx.Status {
+	return v.copyRange(side{kernel: p}, off, uint64(len(p)), true, r)
+}
+
+// side is the far side of a copy: a Copier, or else bytes of the kernel.
+type side struct {
+	user   Copier
+	kernel []byte
+}
+
+// move copies between page bytes p and the far side at pos.
+func (b *side) move(pos uint64, p []byte, write bool) int {
+	switch {
+	case b.user == nil && write:
+		return copy(p, b.kernel[pos:])
+	case b.user == nil:
+		return copy(b.kernel[pos:], p)
+	case write:
+		return b.user.CopyIn(p, pos)
+	}
+	return b.user.CopyOut(pos, p)
+}
+
+// copyRange is Read and Write.
+func (v *VMO) copyRange(b side, off, n uint64, write bool, r *PageRequest) zx.Status {
+	end := off + n
+	if end < off {
+		return zx.ErrOutOfRange
+	}
+	r.Early = !write
+	pos, asked := off, false
+	for {
+		v.mu.Lock()
+		st := v.checkRange(off, n)
+		if st == zx.OK {
+			if pos, st = v.copyLocked(&b, off, pos, end, write, r); st == zx.OK {
+				v.mu.Unlock()
+				return r.done(asked, zx.OK)
+			}
+		}
+		v.mu.Unlock()
+		switch st {
+		case zx.ErrShouldWait:
+			asked = true
+			st = r.Wait()
+		case zx.ErrNext: // the far side is missing a page
+			st = b.user.Resolve(pos-off, end-pos, !write)
+		case zx.ErrNoMemory:
+			st = v.store.makeRoom()
+		}
+		if st != zx.OK {
+			return r.done(asked, st)
+		}
+	}
+}
+
+// copyLocked copies from pos on until the end, or until something is missing,
+// and gives the position it reached.
+//
+// Locks: v.mu held.
+// Errors: those of require | ErrNext the far side must be resolved.
+func (v *VMO) copyLocked(b *side, off, pos, end uint64, write bool, r *PageRequest) (uint64, zx.Status) {
+	limit := pageLimit(end)
+	for pos < end {
+		page := zx.RoundDown(pos)
+		ask := limit
+		if write && limit-page > writeBatch {
+			ask = page + writeBatch
+		}
+		var p Page
+		if st := v.require(page, ask, write, r, &p); st != zx.OK {
+			return pos, st
+		}
+		chunk := v.mem.Bytes(p.Frame)[pos-page : min(end-page, zx.PageSize)]
+		moved := b.move(pos-off, chunk, write)
+		if moved > 0 {
+			pos += uint64(moved)
+			v.modified = v.modified || write
+		}
+		if moved < len(chunk) {
+			if write && !v.traps {
+				v.dirtyAhead(page, ask, r)
+			}
+			return pos, zx.ErrNext
+		}
+	}
+	return pos, zx.OK
+}
+
+// pageLimit rounds the end of a range that lies in a VMO up to a page.
+func pageLimit(end uint64) uint64 { return pageUp(end) }
+
+// dirtyAhead makes the resident pages of a write's batch dirty. Pages become
+// dirty when they are looked up, a batch at a time, even if the copy then fails
+// for want of the source.
+func (v *VMO) dirtyAhead(off, limit uint64, r *PageRequest) {
+	for ; off < limit; off += zx.PageSize {
+		if v.state(off) == Absent {
+			return
+		}
+		var p Page
+		if v.require(off, limit, true, r, &p) != zx.OK {
+			return
+		}
+	}
+}
