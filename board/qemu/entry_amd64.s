@@ -40,6 +40,7 @@
 #define KERNEL_DS 0x10
 
 #define RAM_START 0x200000
+#define RAM_LEAST  0x06000000
 #define WINDOW_MIN 0x05000000
 #define WINDOW_MAX 0x40000000
 #define WINDOW_GRAIN 0x200000
@@ -278,6 +279,15 @@ next:
 	JMP	entry
 sized:
 	MOVQ	R10, ·lowRAM(SB)
+	CMPQ	R10, $RAM_LEAST
+	JCC	enough
+	LEAQ	smallText<>(SB), SI
+	CALL	putText<>(SB)
+	MOVL	$0x12, AX
+	MOVL	$DEBUG_EXIT, DX
+	OUTB
+	HLT
+enough:
 	SHRQ	$3, R10
 	LEAQ	(R10)(R10*2), AX
 	CMPQ	AX, $WINDOW_MAX
@@ -371,6 +381,16 @@ DATA trapText<>+0x28(SB)/8, $"words of"
 DATA trapText<>+0x30(SB)/8, $" its fra"
 DATA trapText<>+0x38(SB)/8, $"me, CR2:"
 GLOBL trapText<>(SB), NOPTR, $0x48
+DATA smallText<>+0x00(SB)/8, $"faultlin"
+DATA smallText<>+0x08(SB)/8, $"e: too l"
+DATA smallText<>+0x10(SB)/8, $"ittle RA"
+DATA smallText<>+0x18(SB)/8, $"M, or no"
+DATA smallText<>+0x20(SB)/8, $" PVH mem"
+DATA smallText<>+0x28(SB)/8, $"ory map:"
+DATA smallText<>+0x30(SB)/8, $" 128 MiB"
+DATA smallText<>+0x38(SB)/8, $" at leas"
+DATA smallText<>+0x40(SB)/4, $"t\r\n\n"
+GLOBL smallText<>(SB), NOPTR, $0x48
 DATA trapEnd<>+0x00(SB)/2, $"\r\n"
 GLOBL trapEnd<>(SB), NOPTR, $8
 

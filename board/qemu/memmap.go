@@ -142,3 +142,25 @@ func (m MemoryMap) String() string {
 	}
 	return b.String()
 }
+
+// pages widens r to whole pages.
+func pages(r Range) Range {
+	return Range{
+		zx.PhysAddr(zx.RoundDown(uint64(r.Start))),
+		zx.PhysAddr(zx.RoundDown(uint64(r.End-1))) + zx.PageSize,
+	}
+}
+
+// joinRanges sorts ranges and joins those that touch.
+func joinRanges(ranges []Range) []Range {
+	slices.SortFunc(ranges, func(a, b Range) int { return cmp.Compare(a.Start, b.Start) })
+	var joined []Range
+	for _, r := range ranges {
+		if n := len(joined); n > 0 && r.Start <= joined[n-1].End {
+			joined[n-1].End = max(joined[n-1].End, r.End)
+			continue
+		}
+		joined = append(joined, r)
+	}
+	return joined
+}
