@@ -140,6 +140,7 @@ func (w *world) step(op, where, arg byte) {
 				w.model[p] = leafModel{frames[i], prot}
 			} else if !used && frames[i] != 0 {
 				var h Gather // outside what verify looks at: take it away again
+				w.tlb.tables = w.mem.Stats().Tables
 				w.pt.Unmap(zx.VirtAddr(p), 1, &h)
 				h.Flush(w.tlb)
 			}
@@ -168,6 +169,7 @@ func contains(s []uint64, p uint64) bool {
 // finish unmaps all and checks that nothing leaked.
 func (w *world) finish() {
 	var g Gather
+	w.tlb.tables = w.mem.Stats().Tables
 	w.pt.Unmap(0x80_0000_0000, (0x7fff_ffff_f000-0x80_0000_0000)/zx.PageSize, &g)
 	g.Flush(w.tlb)
 	clear(w.model)
