@@ -1,0 +1,120 @@
+# Faultline. "make help" lists the targets and the knobs.
+
+# Knobs: make run MEM=256M CMDS='ls'
+MACHINE ?= microvm ## microvm, q35 or pc
+CPU     ?= max     ## max, EPYC, Skylake-Client, qemu64, any other of QEMU's
+MEM     ?= 512M    ## RAM, 256M and up
+SMP     ?= 1       ## CPUs given to the machine
+ACCEL   ?= tcg     ## tcg, or kvm where it works
+DISK    ?=         ## a FAT32 image; a demo disk is made when empty
+CMDS    ?=         ## console commands, split by ";": run them and power off
+PROGRAM ?=         ## a ring-3 ELF program: run it, status is its exit code
+ARGS    ?=         ## its arguments
+TIMEOUT ?=         ## seconds a run with CMDS or PROGRAM may take (default 60)
+FUZZTIME ?= 20s    ## time for each fuzz target
+# TAMAGO          ## a go command that knows GOOS=tamago, instead of our own
+
+# The comments above leave blanks behind the defaults.
+$(foreach k,MACHINE CPU MEM SMP ACCEL FUZZTIME,$(eval override $k := $(strip $($k))))
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+export MACHINE CPU MEM SMP ACCEL CMDS PROGRAM ARGS TIMEOUT
+
+# mkfs.fat lives in sbin, which not every path has.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+B := build
+
+# The toolchain builds itself the first time it is asked for, which takes a
+# minute or two; a target that does not need it never asks. Once per make.
+ifeq ($(strip $(TAMAGO)),)
+override TAMAGO = $(eval override TAMAGO := $$(shell go run ./toolchain))$(or $(TAMAGO),$(error the toolchain could not be built, see above))
+endif
+
+IMAGE_ENV   := GOOS=tamago GOARCH=amd64 GOOSPKG=github.com/usbarmory/tamago
+IMAGE_FLAGS := -ldflags "-T 0x201000 -R 0x1000"
+
+NEED = go run ./cmd/need
+
+##@ Use
+
+run: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## boot; CMDS, PROGRAM, DISK say what to do
+	@$(NEED) qemu-system-x86_64
+	@DISK='$(or $(strip $(DISK)),$(B)/demo.img)' $(B)/bin/qemu $(B)/faultline.elf
+
+program: $(B)/user/libzx.a ## compile a ring-3 C program: SRC=prog.c OUT=prog.elf
+	@test -n '$(SRC)' -a -n '$(OUT)' || { echo 'usage: make program SRC=prog.c OUT=prog.elf' >&2; exit 2; }
+	$(CC_PROGRAM) -o '$(OUT)' '$(SRC)' $(LINK_PROGRAM)
+
+##@ Work on it
+
+test: host-tools programs ## every test, one summary at the end
+	@TAMAGO='$(TAMAGO)' go run ./cmd/testall
+
+lint: programs ## vet, gofmt, the rules of the house
+	@TAMAGO='$(TAMAGO)' go run ./cmd/testall -only lint
+
+fuzz: ## every fuzz target for FUZZTIME
+	@go run ./cmd/testall -fuzz $(FUZZTIME)
+
+clean: ## remove everything built (the toolchain stays in the user's cache)
+	rm -rf $(B)
+	find user/bin -type f ! -name README.md ! -name .gitignore -delete
+
+help: ## this text
+	@awk -F '##' '/^##@/ { print "\n" substr($$2, 3) ":" } \
+	  /^[a-z-]+:.*## / { split($$1, t, ":"); printf "  make %-9s %s\n", t[1], $$2 }' $(MAKEFILE_LIST)
+	@echo; echo 'Knobs (make run MEM=256M CPU=EPYC):'
+	@awk -F '##' '/^(# )?[A-Z]+ .*## / { gsub(/^# /, "", $$1); split($$1, w, /[ ?=]+/); \
+	  printf "  %-9s%s%s\n", w[1], $$2, (w[2] != "" ? " [" w[2] "]" : "") }' $(MAKEFILE_LIST)
+
+# --- What is built
+
+.PHONY: run program test lint fuzz clean help programs host-tools demo-disk FORCE
+
+# go build knows itself what changed; a target of FORCE asks it each time.
+$(B)/faultline.elf: programs FORCE
+	@mkdir -p $(B)
+	@$(IMAGE_ENV) $(TAMAGO) build $(IMAGE_FLAGS) -o $@ ./cmd/faultline
+
+$(B)/bin/%: FORCE
+	@mkdir -p $(B)/bin
+	@go build -o $@ ./cmd/$*
+
+host-tools:
+	@$(NEED) qemu-system-x86_64 mkfs.fat mcopy gcc ld
+
+demo-disk: $(if $(strip $(DISK)),,$(B)/demo.img)
+
+$(B)/demo.img: | $(B)/bin/mkdisk
+	@$(NEED) mkfs.fat mcopy
+	@$(B)/bin/mkdisk $@
+
+# --- Ring 3: the SDK as a library, and the programs the image carries
+
+CC_PROGRAM = gcc @user/c/cflags -isystem $$(gcc -print-file-name=include) -Iuser/c/include
+LINK_PROGRAM = $(B)/user/libzx.a @user/c/ldflags -Wl,-T,user/c/link.ld
+SDK_HEADERS := $(shell find user/c/include -name '*.h') user/c/cflags user/c/ldflags user/c/link.ld
+SDK_OBJECTS := $(patsubst user/c/%,$(B)/user/%.o,$(wildcard user/c/*.c user/c/*.S))
+PROGRAMS := $(patsubst user/programs/%.c,user/bin/%,$(wildcard user/programs/*.c))
+
+programs: $(PROGRAMS)
+
+user/bin/%: user/programs/%.c $(wildcard user/programs/*.h) $(B)/user/libzx.a
+	@echo 'CC $@'
+	@$(CC_PROGRAM) -o $@ $< $(LINK_PROGRAM)
+
+$(B)/user/libzx.a: $(SDK_OBJECTS)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(B)/user/%.o: user/c/% $(SDK_HEADERS) | $(B)/user/cc
+	@$(CC_PROGRAM) -c -o $@ $<
+
+$(B)/user/cc:
+	@$(NEED) gcc ld
+	@mkdir -p $(B)/user
+	@touch $@

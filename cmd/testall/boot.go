@@ -1,0 +1,331 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+)
+
+// boot is one boot of the kernel image and what must come of it.
+type boot struct {
+	name     string
+	machine  string   // "" is the runner's default, as for the next two
+	cpu      string   //
+	mem      string   //
+	disk     string   // image to boot with, "" for none; never written itself
+	commands string   // console commands
+	program  string   // a ring-3 program instead, by name
+	args     string   // its arguments
+	timeout  string   // seconds the runner allows; "" is its default
+	fails    bool     // the run must end with a failure
+	want     []string // expressions the output must match, in this order
+	refuse   []string // expressions it must not match
+	// effect checks what became of the disk: before is the pristine image,
+	// after the copy the boot ran on. nil: the disk must be unchanged.
+	effect func(before, after string) error
+}
+
+// Where make puts things.
+const buildDir = "build"
+
+func kernelImage() string { return filepath.Join(buildDir, "faultline.elf") }
+
+// runner is the program that starts QEMU, as an absolute path: go test -exec
+// runs it from the package's directory.
+func runner() string {
+	path, err := filepath.Abs(filepath.Join(buildDir, "bin", "qemu"))
+	if err != nil {
+		panic(fmt.Sprintf("testall.runner: %v", err))
+	}
+	return path
+}
+
+// bootLimit is the time one boot may take before it is killed; the runner's own
+// limit, which gives the better message, is shorter.
+const bootLimit = 4 * time.Minute
+
+// bootTests runs the table of boots, as many at a time as there are CPUs.
+func bootTests(r *report) {
+	if !build(r, kernelImage(), filepath.Join(buildDir, "bin", "qemu"), filepath.Join(buildDir, "bin", "mkdisk")) {
+		return
+	}
+	disks, err := makeDisks()
+	if err != nil {
+		r.fail("test disk", err.Error())
+		return
+	}
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, max(1, runtime.NumCPU()))
+	for _, b := range boots(disks) {
+		if only != nil && !only.MatchString(b.name) {
+			continue
+		}
+		wg.Add(1)
+		slots <- struct{}{}
+		go func() {
+			defer wg.Done()
+			defer func() { <-slots }()
+			started := time.Now()
+			if output, err := b.run(); err != nil {
+				r.fail("boot "+b.name, output+"\n"+err.Error()+"\nagain: "+b.again())
+			} else {
+				r.pass("boot "+b.name, time.Since(started))
+			}
+		}()
+	}
+	wg.Wait()
+}
+
+// again is the make command that repeats the boot.
+func (b *boot) again() string {
+	line := "make run"
+	for _, k := range []struct{ knob, value string }{
+		{"MACHINE", b.machine}, {"CPU", b.cpu}, {"MEM", b.mem}, {"DISK", b.disk},
+		{"CMDS", b.commands}, {"PROGRAM", b.program}, {"ARGS", b.args}, {"TIMEOUT", b.timeout},
+	} {
+		if k.value != "" {
+			line += " " + k.knob + "='" + k.value + "'"
+		}
+	}
+	return line
+}
+
+// run boots once and gives what was printed and the first thing wrong.
+func (b *boot) run() (output string, err error) {
+	env := []string{"MACHINE=" + b.machine, "CPU=" + b.cpu, "MEM=" + b.mem, "CMDS=" + b.commands,
+		"ARGS=" + b.args, "TIMEOUT=" + b.timeout, "SMP=", "ACCEL="}
+	disk := ""
+	if b.disk != "" {
+		dir, err := os.MkdirTemp(buildDir, "boot-")
+		if err != nil {
+			return "", err
+		}
+		defer os.RemoveAll(dir)
+		disk = filepath.Join(dir, "disk.img")
+		if err := copyFile(disk, b.disk); err != nil {
+			return "", err
+		}
+	}
+	program := ""
+	if b.program != "" {
+		program = filepath.Join("user", "bin", b.program)
+	}
+	env = append(env, "DISK="+disk, "PROGRAM="+program)
+	output, err = command{args: []string{runner(), kernelImage()}, env: env, limit: bootLimit}.run()
+	var exit *exec.ExitError
+	switch {
+	case err != nil && !errors.As(err, &exit):
+		return output, err
+	case err == nil && b.fails:
+		return output, errors.New("status 0, want a failure")
+	case err != nil && !b.fails:
+		return output, fmt.Errorf("%w, want success", err)
+	}
+	if err := b.matches(output); err != nil {
+		return output, err
+	}
+	if b.disk == "" {
+		return output, nil
+	}
+	effect := b.effect
+	if effect == nil {
+		effect = unchanged
+	}
+	if err := effect(b.disk, disk); err != nil {
+		return output, fmt.Errorf("the disk: %w", err)
+	}
+	return output, fsck(disk)
+}
+
+// matches checks the output against want and refuse.
+func (b *boot) matches(output string) error {
+	// A kernel that dies says so; no test expects it to.
+	for _, expr := range append([]string{`(?i)panic`, `fatal report`}, b.refuse...) {
+		if m := regexp.MustCompile(expr).FindString(output); m != "" {
+			return fmt.Errorf("the output holds %q, which it must not", m)
+		}
+	}
+	rest := output
+	for _, expr := range b.want {
+		at := regexp.MustCompile(expr).FindStringIndex(rest)
+		if at == nil {
+			return fmt.Errorf("the output does not match %q (after what matched before)", expr)
+		}
+		rest = rest[at[1]:]
+	}
+	return nil
+}
+
+// makeDisks makes the test image, once per build directory.
+func makeDisks() (disks, error) {
+	d := disks{test: filepath.Join(buildDir, "test.img"), corrupt: filepath.Join(buildDir, "corrupt.img")}
+	if _, err := os.Stat(d.test); err != nil {
+		args := []string{filepath.Join(buildDir, "bin", "mkdisk"), "-set", "test", d.test}
+		if output, err := (command{args: args, limit: 2 * time.Minute}).run(); err != nil {
+			return d, fmt.Errorf("%s%w", output, err)
+		}
+	}
+	// A megabyte of noise: no boot sector, no FAT.
+	if err := os.WriteFile(d.corrupt, bytes.Repeat([]byte("not a disk\n"), 1<<20/11), 0o644); err != nil {
+		return d, err
+	}
+	sums, err := os.ReadFile(d.test + ".sums")
+	if err != nil {
+		return d, err
+	}
+	d.sums = map[string]string{}
+	for _, line := range strings.Split(strings.TrimSpace(string(sums)), "\n") {
+		sum, path, ok := strings.Cut(line, "  ")
+		if !ok {
+			return d, fmt.Errorf("%s.sums: strange line %q", d.test, line)
+		}
+		d.sums[path] = sum
+	}
+	return d, nil
+}
+
+// copyFile copies an image; holes become zeros, which costs a moment.
+func copyFile(to, from string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	if _, err := io.Copy(out, in); err != nil {
+		return err
+	}
+	return out.Close()
+}
+
+// change is one byte that differs between two images.
+type change struct {
+	at        int64
+	was, isIt byte
+}
+
+// changes compares two images; it gives up after many.
+func changes(before, after string) ([]change, error) {
+	a, err := os.Open(before)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	b, err := os.Open(after)
+	if err != nil {
+		return nil, err
+	}
+	defer b.Close()
+	var list []change
+	x, y := make([]byte, 1<<20), make([]byte, 1<<20)
+	for at := int64(0); ; at += int64(len(x)) {
+		n, errA := io.ReadFull(a, x)
+		m, errB := io.ReadFull(b, y)
+		if n != m {
+			return nil, errors.New("the images differ in length")
+		}
+		if !bytes.Equal(x[:n], y[:n]) {
+			for i := range x[:n] {
+				if x[i] != y[i] {
+					list = append(list, change{at + int64(i), x[i], y[i]})
+				}
+				if len(list) > 64 {
+					return list, nil
+				}
+			}
+		}
+		if errA != nil || errB != nil {
+			if errA == io.EOF || errA == io.ErrUnexpectedEOF {
+				return list, nil
+			}
+			return nil, errors.Join(errA, errB)
+		}
+	}
+}
+
+// unchanged is the effect of a boot that may not write.
+func unchanged(before, after string) error {
+	list, err := changes(before, after)
+	if err == nil && len(list) > 0 {
+		err = fmt.Errorf("%d or more bytes changed, the first at %#x, want none", len(list), list[0].at)
+	}
+	return err
+}
+
+// wrote gives the effect of storing bytes in a file at an offset: the file holds
+// them there, and no other byte of the image changed.
+func wrote(path string, offset int, stored ...byte) func(before, after string) error {
+	return func(before, after string) error {
+		was, err := extract(before, path)
+		if err != nil {
+			return err
+		}
+		is, err := extract(after, path)
+		if err != nil {
+			return err
+		}
+		differ := 0
+		for i, b := range stored {
+			if was[offset+i] != b {
+				differ++
+			}
+		}
+		copy(was[offset:], stored)
+		if !bytes.Equal(was, is) {
+			return fmt.Errorf("%s is not the old file with % x at %#x", path, stored, offset)
+		}
+		list, err := changes(before, after)
+		if err == nil && len(list) != differ {
+			err = fmt.Errorf("%d bytes of the image changed, want exactly %d", len(list), differ)
+		}
+		return err
+	}
+}
+
+// extract reads a file out of an image with mtools, which share no code with us.
+func extract(image, path string) ([]byte, error) {
+	cmd := exec.Command("mcopy", "-i", image, "::"+path, "-")
+	cmd.Env = append(os.Environ(), "MTOOLS_SKIP_CHECK=1")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	data, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("mcopy %s: %w: %s", path, err, stderr.String())
+	}
+	return data, nil
+}
+
+// fsck fails unless the image is a clean FAT32 file system; an image that never
+// was one is let through.
+func fsck(image string) error {
+	head := make([]byte, 512)
+	f, err := os.Open(image)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := io.ReadFull(f, head); err != nil || string(head[82:87]) != "FAT32" {
+		return err
+	}
+	path, err := exec.LookPath("fsck.fat")
+	if err != nil {
+		path = "/usr/sbin/fsck.fat"
+	}
+	if output, err := (command{args: []string{path, "-n", image}, limit: time.Minute}).run(); err != nil {
+		return fmt.Errorf("fsck.fat -n: %w\n%s", err, output)
+	}
+	return nil
+}

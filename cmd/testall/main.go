@@ -1,0 +1,206 @@
+// Command testall runs every test there is, tier by tier, and ends with one
+// line alone on its line: "N passed, N failed, N skipped". Its status is 0 only
+// if nothing failed.
+//
+//	testall [-only lint,host,emulator,boot] [-run REGEXP] [-fuzz DURATION]
+//
+// Tiers (see docs/testing.md):
+//
+//	lint      go vet for both systems, the rules of the house
+//	host      go test -race ./..., on this machine
+//	emulator  the packages that only run on bare metal, each booted as an image
+//	boot      the whole kernel, booted with console commands; disk effects checked
+//
+// make calls it with TAMAGO set to the go command that knows GOOS=tamago; the
+// emulator and boot tiers need it. A tier that cannot run is a failure, not a
+// silent omission. -fuzz runs every fuzz target for the duration, instead.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// report counts verdicts and prints them as they come.
+type report struct {
+	mu                      sync.Mutex
+	out                     io.Writer
+	passed, failed, skipped int
+	failures                []string // names, for the end
+}
+
+func (r *report) pass(name string, took time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.passed++
+	fmt.Fprintf(r.out, "ok    %s (%.1fs)\n", name, took.Seconds())
+}
+
+// fail counts a failure and prints everything known about it.
+func (r *report) fail(name, output string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failed++
+	r.failures = append(r.failures, name)
+	fmt.Fprintf(r.out, "FAIL  %s\n", name)
+	if output = strings.TrimRight(output, "\n"); output != "" {
+		fmt.Fprintf(r.out, "      | %s\n", strings.ReplaceAll(output, "\n", "\n      | "))
+	}
+}
+
+// summary prints the last lines and gives the exit status.
+func (r *report) summary(took time.Duration) int {
+	if r.failed > 0 {
+		fmt.Fprintf(r.out, "\nfailed:\n  %s\n", strings.Join(r.failures, "\n  "))
+	}
+	fmt.Fprintf(r.out, "\nin %v\n%d passed, %d failed, %d skipped\n", took.Round(time.Second), r.passed, r.failed, r.skipped)
+	if r.failed > 0 || r.passed == 0 {
+		return 1
+	}
+	return 0
+}
+
+// tiers in the order they run. The cheap ones come first.
+var tiers = []struct {
+	name string
+	run  func(*report)
+}{
+	{"lint", lint},
+	{"host", hostTests},
+	{"emulator", emulatorTests},
+	{"boot", bootTests},
+}
+
+// only is the -run filter of the boot tier; nil lets everything through.
+var only *regexp.Regexp
+
+// tamago is the go command that knows GOOS=tamago: one or more words.
+var tamago = strings.Fields(os.Getenv("TAMAGO"))
+
+func main() {
+	which := flag.String("only", "", "comma-separated tiers; all when empty")
+	filter := flag.String("run", "", "only the boots whose name matches")
+	fuzzFor := flag.Duration("fuzz", 0, "run each fuzz target this long, and nothing else")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "testall: unexpected argument %q\n", flag.Arg(0))
+		os.Exit(2)
+	}
+	if *filter != "" {
+		var err error
+		if only, err = regexp.Compile(*filter); err != nil {
+			fmt.Fprintln(os.Stderr, "testall:", err)
+			os.Exit(2)
+		}
+	}
+	started := time.Now()
+	r := &report{out: os.Stdout}
+	if *fuzzFor > 0 {
+		fuzz(r, *fuzzFor)
+		os.Exit(r.summary(time.Since(started)))
+	}
+	wanted := map[string]bool{}
+	for _, name := range strings.FieldsFunc(*which, func(c rune) bool { return c == ',' }) {
+		wanted[name] = true
+	}
+	for _, t := range tiers {
+		if len(wanted) == 0 || wanted[t.name] {
+			fmt.Printf("== %s\n", t.name)
+			t.run(r)
+		}
+		delete(wanted, t.name)
+		if len(wanted) == 0 && *which != "" {
+			break
+		}
+	}
+	for name := range wanted {
+		r.fail("tier "+name, "there is no such tier")
+	}
+	os.Exit(r.summary(time.Since(started)))
+}
+
+// command is a child process with a time limit: when the limit passes, the
+// process and all it started are killed.
+type command struct {
+	args  []string
+	env   []string // added to the environment
+	limit time.Duration
+	lines func(string) // called with each line of output, if set
+}
+
+// errLimit is the error of a command that took too long.
+var errLimit = errors.New("time limit passed")
+
+// run runs c and gives what it wrote to stdout and stderr together.
+func (c command) run() (output string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), c.limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, c.args[0], c.args[1:]...)
+	cmd.Env = append(os.Environ(), c.env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 5 * time.Second
+	w := &lineWriter{each: c.lines}
+	cmd.Stdout, cmd.Stderr = w, w
+	err = cmd.Run()
+	if ctx.Err() != nil {
+		err = fmt.Errorf("%w: %v", errLimit, c.limit)
+	}
+	return w.text.String(), err
+}
+
+// lineWriter keeps everything written and passes on whole lines.
+type lineWriter struct {
+	text    strings.Builder
+	partial string
+	each    func(string)
+}
+
+func (w *lineWriter) Write(p []byte) (int, error) {
+	w.text.Write(p)
+	if w.each != nil {
+		w.partial += string(p)
+		for {
+			line, rest, found := strings.Cut(w.partial, "\n")
+			if !found {
+				break
+			}
+			w.partial = rest
+			w.each(line)
+		}
+	}
+	return len(p), nil
+}
+
+// step runs one command as one verdict: it passes when its status is 0.
+func step(r *report, name string, c command) bool {
+	started := time.Now()
+	output, err := c.run()
+	if err != nil {
+		r.fail(name, output+err.Error())
+		return false
+	}
+	r.pass(name, time.Since(started))
+	return true
+}
+
+// build has make build targets; a verdict is counted only when it fails.
+func build(r *report, targets ...string) bool {
+	fmt.Printf("building %s\n", strings.Join(targets, " "))
+	c := command{args: append([]string{"make", "-s"}, targets...), limit: 10 * time.Minute}
+	output, err := c.run()
+	if err != nil {
+		r.fail("make "+strings.Join(targets, " "), output+err.Error())
+	}
+	return err == nil
+}
