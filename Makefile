@@ -95,6 +95,8 @@ $(B)/demo.img: | $(B)/bin/mkdisk
 
 # --- Ring 3: the SDK as a library, and the programs the image carries
 
+# Programs of strangers get -Wall; ours may not warn at all.
+STRICT := -Wextra -Werror
 CC_PROGRAM = gcc @user/c/cflags -isystem $$(gcc -print-file-name=include) -Iuser/c/include
 LINK_PROGRAM = $(B)/user/libzx.a @user/c/ldflags -Wl,-T,user/c/link.ld
 SDK_HEADERS := $(shell find user/c/include -name '*.h') user/c/cflags user/c/ldflags user/c/link.ld
@@ -105,14 +107,14 @@ programs: $(PROGRAMS)
 
 user/bin/%: user/programs/%.c $(wildcard user/programs/*.h) $(B)/user/libzx.a
 	@echo 'CC $@'
-	@$(CC_PROGRAM) -o $@ $< $(LINK_PROGRAM)
+	@$(CC_PROGRAM) $(STRICT) -o $@ $< $(LINK_PROGRAM)
 
 $(B)/user/libzx.a: $(SDK_OBJECTS)
 	@rm -f $@
 	@ar rcs $@ $^
 
 $(B)/user/%.o: user/c/% $(SDK_HEADERS) | $(B)/user/cc
-	@$(CC_PROGRAM) -c -o $@ $<
+	@$(CC_PROGRAM) $(STRICT) -c -o $@ $<
 
 $(B)/user/cc:
 	@$(NEED) gcc ld

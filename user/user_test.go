@@ -117,7 +117,7 @@ func compile(t *testing.T, source string, onLinux bool) string {
 		t.Fatal(err)
 	}
 	out := filepath.Join(t.TempDir(), "program")
-	args := []string{"@c/cflags", "-isystem", strings.TrimSpace(string(include)), "-Ic/include",
+	args := []string{"@c/cflags", "-Wextra", "-Werror", "-isystem", strings.TrimSpace(string(include)), "-Ic/include",
 		"@c/ldflags", "-Wl,-T,c/link.ld", "-o", out, source}
 	library, err := filepath.Glob("c/*.c")
 	if err != nil {

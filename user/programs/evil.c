@@ -200,7 +200,7 @@ static void syscalls(void) {
   for (uint64_t round = 0; round < rounds; round++) {
     for (uint64_t n = 0; n < 512; n++) {
       if (n == ZX_SYS_process_exit || n == ZX_SYS_thread_exit || n == ZX_SYS_nanosleep ||
-          n == ZX_SYS_debug_write) {
+          n == ZX_SYS_futex_wait || n == ZX_SYS_debug_write) {
         continue;
       }
       uint64_t args[8];
