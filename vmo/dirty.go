@@ -37,6 +37,9 @@ func (v *VMO) DirtyPages(off, length uint64) zx.Status {
 			v.releaseDirty(off, length)
 		}
 		v.mu.Unlock()
+		if st == zx.ErrNoResources {
+			return zx.ErrNoMemory
+		}
 		if st != zx.ErrNoMemory {
 			return st
 		}
@@ -123,7 +126,7 @@ func (v *VMO) prepareDirty(off, end uint64, fresh *PageRun) zx.Status {
 			stop := min(iv.end, end)
 			n := pageIndex(stop - pos)
 			if n > total {
-				return zx.ErrNoMemory
+				return zx.ErrNoResources // more than eviction could ever free
 			}
 			need += int(n)
 			pos = stop

@@ -1,0 +1,190 @@
+package pager
+
+import (
+	"faultline/object"
+	"faultline/vmo"
+	"faultline/zx"
+)
+
+// completeState is how far the goodbye message is.
+type completeState uint8
+
+const (
+	completeNone      completeState = iota
+	completeWaiting                 // behind a packet in the slot
+	completeSlot                    // in the slot
+	completeDelivered               // or lost with its port, or withdrawn for good
+)
+
+// sendQueue is the requests that wait for the slot, oldest first, linked
+// through the requests.
+type sendQueue struct{ head, tail *vmo.PageRequest }
+
+func (q *sendQueue) push(r *vmo.PageRequest) {
+	r.Packet = vmo.PacketWaiting
+	r.PreviousSend, r.NextSend = q.tail, nil
+	if q.tail == nil {
+		q.head = r
+	} else {
+		q.tail.NextSend = r
+	}
+	q.tail = r
+}
+
+func (q *sendQueue) remove(r *vmo.PageRequest) {
+	if r.PreviousSend == nil {
+		q.head = r.NextSend
+	} else {
+		r.PreviousSend.NextSend = r.NextSend
+	}
+	if r.NextSend == nil {
+		q.tail = r.PreviousSend
+	} else {
+		r.NextSend.PreviousSend = r.PreviousSend
+	}
+	r.PreviousSend, r.NextSend = nil, nil
+	r.Packet = vmo.PacketNone
+}
+
+// replace puts heir in r's place.
+func (q *sendQueue) replace(r, heir *vmo.PageRequest) {
+	heir.PreviousSend, heir.NextSend = r.PreviousSend, r.NextSend
+	if r.PreviousSend == nil {
+		q.head = heir
+	} else {
+		r.PreviousSend.NextSend = heir
+	}
+	if r.NextSend == nil {
+		q.tail = heir
+	} else {
+		r.NextSend.PreviousSend = heir
+	}
+	r.PreviousSend, r.NextSend = nil, nil
+}
+
+func (q *sendQueue) dropAll() {
+	for q.head != nil {
+		q.remove(q.head)
+	}
+}
+
+// commands are the packet commands of the request kinds.
+var commands = [vmo.RequestKinds]zx.PageCommand{
+	vmo.RequestRead:  zx.PageRead,
+	vmo.RequestDirty: zx.PageDirty,
+}
+
+// send puts the packet of the primary r on the port, or r in line for the slot.
+// Source: spec section 5.6. Locks: s.mu held, as for all below.
+func (s *Source) send(r *vmo.PageRequest) {
+	if s.busy {
+		s.fifo.push(r)
+		return
+	}
+	s.put(r)
+}
+
+// put fills the free slot with r's packet. A closed port keeps the slot busy
+// for ever.
+func (s *Source) put(r *vmo.PageRequest) {
+	s.busy = true
+	s.packet.Packet = zx.PageRequestPacket(s.key, zx.PageRequest{
+		Command: commands[r.Kind], Offset: r.Offset, Length: r.Length,
+	})
+	if s.port.Queue(&s.packet) != zx.OK {
+		r.Packet = vmo.PacketDelivered
+		return
+	}
+	r.Packet = vmo.PacketSlot
+	s.active = r
+}
+
+// sendComplete queues the goodbye message behind whatever is in the slot.
+func (s *Source) sendComplete() {
+	if s.complete != completeNone {
+		return
+	}
+	s.complete = completeWaiting
+	if !s.busy {
+		s.putComplete()
+	}
+}
+
+func (s *Source) putComplete() {
+	s.busy = true
+	s.packet.Packet = zx.PageRequestPacket(s.key, zx.PageRequest{Command: zx.PageComplete})
+	if s.port.Queue(&s.packet) != zx.OK {
+		s.complete = completeDelivered
+		s.pager.forget(s)
+		return
+	}
+	s.complete = completeSlot
+}
+
+// withdrawComplete takes back the goodbye message if nobody has it yet, and
+// makes sure that it is never sent.
+func (s *Source) withdrawComplete() {
+	if s.complete == completeSlot && s.port.Cancel(&s.packet) {
+		s.busy = false
+	}
+	s.complete = completeDelivered
+}
+
+// withdraw takes back the packet of r, or its place in the line.
+func (s *Source) withdraw(r *vmo.PageRequest) {
+	switch r.Packet {
+	case vmo.PacketWaiting:
+		s.fifo.remove(r)
+	case vmo.PacketSlot:
+		s.active = nil
+		r.Packet = vmo.PacketNone
+		// When it was just taken, PacketDequeued frees the slot.
+		if s.port.Cancel(&s.packet) {
+			s.free()
+		}
+	}
+}
+
+// bequeath gives r's packet, or its place in the line, to heir.
+func (s *Source) bequeath(r, heir *vmo.PageRequest) {
+	heir.Packet = r.Packet
+	switch r.Packet {
+	case vmo.PacketWaiting:
+		s.fifo.replace(r, heir)
+	case vmo.PacketSlot:
+		s.active = heir
+	}
+	r.Packet = vmo.PacketNone
+}
+
+// free opens the slot for whoever is next.
+func (s *Source) free() {
+	s.busy = false
+	if r := s.fifo.head; r != nil {
+		s.fifo.remove(r)
+		s.put(r)
+	} else if s.complete == completeWaiting {
+		s.putComplete()
+	}
+}
+
+// PacketDequeued implements object.PacketOwner: the pager has the packet. That
+// acknowledges nothing; it only opens the slot.
+//
+// Locks: none held; takes s.mu.
+func (s *Source) PacketDequeued(*object.PortPacket) {
+	s.mu.Lock()
+	if s.active != nil {
+		s.active.Packet = vmo.PacketDelivered
+		s.active = nil
+	}
+	gone := s.complete == completeSlot
+	if gone {
+		s.complete = completeDelivered
+	}
+	s.free()
+	s.mu.Unlock()
+	if gone {
+		s.pager.forget(s)
+	}
+}

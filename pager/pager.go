@@ -1,0 +1,362 @@
+package pager
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"faultline/object"
+	"faultline/vmo"
+	"faultline/zx"
+)
+
+// Defaults of the overtime parameters. Source: spec section 5.8.
+const (
+	DefaultOvertimeWait    zx.Time = 20e9
+	DefaultOvertimeTimeout zx.Time = 300e9
+)
+
+// Config is what all pagers of a system share.
+type Config struct {
+	// Now reads the monotonic clock. Needed if one of the next two is not
+	// zero.
+	Now func() zx.Time
+	// OvertimeWait is after how long a wait is reported, again and again;
+	// OvertimeTimeout after how long it is given up with TIMED_OUT. Zero is
+	// never.
+	OvertimeWait, OvertimeTimeout zx.Time
+	// Log takes a warning line; nil drops it.
+	Log func(line string)
+}
+
+// System is the part all pagers share: parameters and counters.
+type System struct {
+	cfg Config
+
+	created, destroyed                            atomic.Uint64
+	requests, succeeded, failed, timedOut, waited atomic.Uint64
+}
+
+// NewSystem makes the shared part.
+func NewSystem(cfg Config) *System {
+	if cfg.Now == nil && (cfg.OvertimeWait != 0 || cfg.OvertimeTimeout != 0) {
+		panic(fmt.Sprintf("pager.NewSystem: overtime of %d and %d ns without a clock", cfg.OvertimeWait, cfg.OvertimeTimeout))
+	}
+	return &System{cfg: cfg}
+}
+
+// Counter is a named count since boot.
+type Counter struct {
+	Name  string
+	Value uint64
+}
+
+// Counters gives the counts under Zircon's names.
+func (y *System) Counters() []Counter {
+	return []Counter{
+		{"dispatcher.pager.create", y.created.Load()},
+		{"dispatcher.pager.destroy", y.destroyed.Load()},
+		{"dispatcher.pager.total_request_count", y.requests.Load()},
+		{"dispatcher.pager.succeeded_request_count", y.succeeded.Load()},
+		{"dispatcher.pager.failed_request_count", y.failed.Load()},
+		{"dispatcher.pager.timed_out_request_count", y.timedOut.Load()},
+		{"dispatcher.pager.overtime_wait_count", y.waited.Load()},
+	}
+}
+
+// warnOvertime reports a wait that takes long. Locks: none held.
+func (y *System) warnOvertime(s *Source, kind vmo.RequestKind, off, length uint64, took zx.Time) {
+	y.waited.Add(1)
+	if y.cfg.Log == nil {
+		return
+	}
+	name := [...]string{vmo.RequestRead: "READ", vmo.RequestDirty: "DIRTY"}[kind]
+	y.cfg.Log(fmt.Sprintf("pager %d key %#x: %s [%#x, %#x) unanswered for %d s",
+		s.pager.Koid(), s.key, name, off, off+length, took/1e9))
+}
+
+// Pager is a pager object: it makes VMOs and answers for their pages.
+type Pager struct {
+	object.Base
+	sys *System
+
+	mu      sync.Mutex
+	closed  bool
+	sources *Source // all whose COMPLETE was not delivered
+}
+
+// New makes a pager without VMOs. Source: spec section 3.1.
+func New(sys *System) *Pager {
+	p := &Pager{sys: sys}
+	p.Base.Init(zx.ObjPager, 0)
+	sys.created.Add(1)
+	return p
+}
+
+// CheckOptions is step 2 of pager_create.
+func CheckOptions(options uint32) zx.Status {
+	if options != 0 {
+		return zx.ErrInvalidArgs
+	}
+	return zx.OK
+}
+
+// OnZeroHandles closes the pager with its last handle.
+func (p *Pager) OnZeroHandles() { p.Close() }
+
+// Close ends the pager: every request of its VMOs is let go, nothing more is
+// asked, and undelivered packets are withdrawn, COMPLETE included. No page is
+// dropped. Again is allowed.
+//
+// Locks: none held. Source: spec section 2.3.
+func (p *Pager) Close() {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return
+	}
+	p.closed = true
+	var all []*Source
+	for p.sources != nil {
+		s := p.sources
+		p.unlink(s)
+		all = append(all, s)
+	}
+	p.mu.Unlock()
+	for _, s := range all {
+		s.orphan()
+	}
+	p.sys.destroyed.Add(1)
+}
+
+// adopt lists s. Errors: ErrBadState the pager is closed.
+func (p *Pager) adopt(s *Source) zx.Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return zx.ErrBadState
+	}
+	s.next, s.listed = p.sources, true
+	if s.next != nil {
+		s.next.prev = s
+	}
+	p.sources = s
+	return zx.OK
+}
+
+// forget unlists s: its VMO is gone and its last word spoken.
+func (p *Pager) forget(s *Source) {
+	p.mu.Lock()
+	p.unlink(s)
+	p.mu.Unlock()
+}
+
+// unlink takes s off the list. Locks: p.mu held.
+func (p *Pager) unlink(s *Source) {
+	if !s.listed {
+		return
+	}
+	if s.prev == nil {
+		p.sources = s.next
+	} else {
+		s.prev.next = s.next
+	}
+	if s.next != nil {
+		s.next.prev = s.prev
+	}
+	s.next, s.prev, s.listed = nil, nil, false
+}
+
+// CreateVMO makes a VMO of size bytes whose pages are asked for on port, in
+// packets that carry key. The caller gets the one reference.
+//
+// Pre: the caller has checked the handles of pager and port.
+// Errors, in this order: ErrBadState the pager is closed | those of
+// vmo.Store.NewPaged.
+// Source: spec section 3.2, from step 4 on.
+func (p *Pager) CreateVMO(store *vmo.Store, options uint32, port *object.Port, key, size uint64) (*vmo.VMO, zx.Status) {
+	s := newSource(p, port, key, options&zx.VMOTrapDirty != 0)
+	if st := p.adopt(s); st != zx.OK {
+		return nil, st
+	}
+	v, st := store.NewPaged(size, options&^zx.VMOTrapDirty, s)
+	if st != zx.OK {
+		p.forget(s)
+		return nil, st
+	}
+	return v, zx.OK
+}
+
+// Owns says whether p made v: the comparison of koids that every pager call
+// starts with. Clones, slices and references are nobody's.
+func (p *Pager) Owns(v *vmo.VMO) bool {
+	s, ok := v.Source().(*Source)
+	return ok && s.pager == p
+}
+
+// CheckAligned is the first check of supply_pages and op_range, before any
+// handle is looked at: ErrInvalidArgs unless every value is page aligned.
+func CheckAligned(values ...uint64) zx.Status {
+	var all uint64
+	for _, v := range values {
+		all |= v
+	}
+	if all&zx.PageMask != 0 {
+		return zx.ErrInvalidArgs
+	}
+	return zx.OK
+}
+
+// check is what pager calls begin with once the handles are known.
+func (p *Pager) check(v *vmo.VMO) zx.Status {
+	if !p.Owns(v) {
+		return zx.ErrInvalidArgs
+	}
+	return zx.OK
+}
+
+// Detach ends the tie between p and v: requests are let go, clean pages dropped,
+// COMPLETE sent. Errors: ErrInvalidArgs v is not p's. Source: spec section 3.3.
+func (p *Pager) Detach(v *vmo.VMO) zx.Status {
+	if st := p.check(v); st != zx.OK {
+		return st
+	}
+	v.Detach()
+	return zx.OK
+}
+
+// SupplyPages moves the pages [auxOff, auxOff+length) of aux into the absent
+// pages of v from off on. aux then reads as zero there, even when a check of
+// the destination fails afterwards.
+//
+// A system call checks between the steps: CheckAligned, handles of pager and
+// VMO, Owns, handle of aux, and then calls this, which repeats them.
+//
+// Errors, in this order: ErrInvalidArgs unaligned, or v is not p's | those of
+// vmo.VMO.TakePages | those of vmo.VMO.SupplyPages.
+// Source: spec section 3.4.
+func (p *Pager) SupplyPages(v *vmo.VMO, off, length uint64, aux *vmo.VMO, auxOff uint64) zx.Status {
+	if (off|length|auxOff)&zx.PageMask != 0 {
+		return zx.ErrInvalidArgs
+	}
+	if st := p.check(v); st != zx.OK {
+		return st
+	}
+	var run vmo.PageRun
+	if st := aux.TakePages(auxOff, length, &run); st != zx.OK {
+		return st
+	}
+	return v.SupplyPages(off, &run)
+}
+
+// SupplyRun is SupplyPages from pages that a pager inside the kernel filled
+// itself (vmo.Store.Append), without an aux VMO and without a copy. The run is
+// used up, even on error.
+func (p *Pager) SupplyRun(v *vmo.VMO, off uint64, run *vmo.PageRun) zx.Status {
+	st := CheckAligned(off, run.Length)
+	if st == zx.OK {
+		st = p.check(v)
+	}
+	if st != zx.OK {
+		v.Store().Discard(run)
+		return st
+	}
+	return v.SupplyPages(off, run)
+}
+
+// failCodes are the statuses OP_FAIL takes. Source: spec section 3.5.1.
+func failCode(st zx.Status) bool {
+	switch st {
+	case zx.ErrIO, zx.ErrIODataIntegrity, zx.ErrBadState, zx.ErrNoSpace, zx.ErrBufferTooSmall:
+		return true
+	}
+	return false
+}
+
+// OpRange performs an operation of zx_pager_op_range on [off, off+length).
+//
+// Errors, in this order: ErrInvalidArgs unaligned, or v is not p's |
+// ErrNotSupported unknown op | ErrInvalidArgs data does not suit op | those of
+// vmo.VMO.Fail, DirtyPages, WritebackBegin or WritebackEnd.
+// Source: spec section 3.5.
+func (p *Pager) OpRange(op zx.PagerOp, v *vmo.VMO, off, length, data uint64) zx.Status {
+	if (off|length)&zx.PageMask != 0 {
+		return zx.ErrInvalidArgs
+	}
+	if st := p.check(v); st != zx.OK {
+		return st
+	}
+	switch op {
+	case zx.PagerOpFail:
+		code := int64(data)
+		if code != int64(int32(code)) || !failCode(zx.Status(code)) {
+			return zx.ErrInvalidArgs
+		}
+		return v.Fail(off, length, zx.Status(code))
+	case zx.PagerOpDirty:
+		if data != 0 {
+			return zx.ErrInvalidArgs
+		}
+		return v.DirtyPages(off, length)
+	case zx.PagerOpWritebackBegin:
+		if data != 0 && data != zx.VMODirtyRangeIsZero {
+			return zx.ErrInvalidArgs
+		}
+		return v.WritebackBegin(off, length, data == zx.VMODirtyRangeIsZero)
+	case zx.PagerOpWritebackEnd:
+		if data != 0 {
+			return zx.ErrInvalidArgs
+		}
+		return v.WritebackEnd(off, length)
+	}
+	return zx.ErrNotSupported
+}
+
+// QueryDirtyRanges gives the dirty ranges of [off, off+length) to sink; see
+// vmo.VMO.EnumerateDirty. off and length need not be aligned.
+//
+// Errors, in this order: ErrInvalidArgs v is not p's | those of EnumerateDirty.
+// Source: spec section 3.6.
+func (p *Pager) QueryDirtyRanges(v *vmo.VMO, off, length uint64, sink vmo.DirtySink, countAll bool) (actual, avail uint64, st zx.Status) {
+	if st := p.check(v); st != zx.OK {
+		return 0, 0, st
+	}
+	return v.EnumerateDirty(off, length, sink, countAll)
+}
+
+// QueryVMOStats gives zx_pager_vmo_stats_t.modified and, with
+// zx.PagerResetVMOStats, clears it. bufferSize is the room of the caller's
+// buffer in bytes.
+//
+// Errors, in this order: ErrInvalidArgs v is not p's | ErrBufferTooSmall |
+// ErrInvalidArgs unknown option.
+// Source: spec section 3.7.
+func (p *Pager) QueryVMOStats(v *vmo.VMO, options uint32, bufferSize uint64) (modified uint32, st zx.Status) {
+	switch {
+	case !p.Owns(v):
+		return 0, zx.ErrInvalidArgs
+	case bufferSize < zx.PagerVMOStatsBytes:
+		return 0, zx.ErrBufferTooSmall
+	case options&^zx.PagerResetVMOStats != 0:
+		return 0, zx.ErrInvalidArgs
+	}
+	if v.TakeModified(options&zx.PagerResetVMOStats != 0) {
+		return zx.PagerVMOStatsModified, zx.OK
+	}
+	return 0, zx.OK
+}
+
+// SliceSink collects dirty ranges in memory of the kernel: room for cap(Ranges).
+type SliceSink struct{ Ranges []zx.DirtyRange }
+
+// Emit implements vmo.DirtySink.
+func (k *SliceSink) Emit(r zx.DirtyRange) zx.Status {
+	if len(k.Ranges) == cap(k.Ranges) {
+		return zx.ErrBufferTooSmall
+	}
+	k.Ranges = append(k.Ranges, r)
+	return zx.OK
+}
+
+// Resolve implements vmo.DirtySink; memory of the kernel is never missing.
+func (k *SliceSink) Resolve() zx.Status { return zx.OK }
