@@ -143,6 +143,7 @@ func (b *block) initTraps(f *Features, cfg Config) {
 	p := tableRegister(b.gdtAddr(), gdtEntries*8)
 	loadGDT(&p)
 	loadSegments(SelKernelCode, SelKernelData, b.kernFS)
+	loadLDT(0)
 	loadTR(selTSS)
 	WriteMSR(IA32_GS_BASE, b.addr())
 	WriteMSR(IA32_KERNEL_GS_BASE, 0)

@@ -92,6 +92,9 @@ func loadIDT(p *[10]byte)
 // loadTR is LTR, which marks the TSS descriptor busy.
 func loadTR(sel Selector)
 
+// loadLDT is LLDT. Null is wanted: until then LDTR names a table at address 0.
+func loadLDT(sel Selector)
+
 // loadSegments reloads CS, SS, DS, ES, FS and GS from the current GDT: kernel
 // code, kernel data, null. The bases of FS and GS are lost: write them after.
 //
@@ -109,3 +112,6 @@ func readTR() Selector
 
 // getg is the address of the running g, as the runtime keeps it behind FS.
 func getg() uint64
+
+// ReadRFLAGS reads the flags.
+func ReadRFLAGS() uint64

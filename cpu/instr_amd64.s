@@ -184,6 +184,12 @@ TEXT ·loadTR(SB), NOSPLIT, $0-2
 	LTR AX
 	RET
 
+// func loadLDT(sel Selector)
+TEXT ·loadLDT(SB), NOSPLIT, $0-2
+	MOVW sel+0(FP), AX
+	LLDT AX
+	RET
+
 // func loadSegments(code, data Selector, fsBase uint64)
 TEXT ·loadSegments(SB), NOSPLIT|NOFRAME, $0-16
 	MOVWLZX code+0(FP), BX
@@ -227,5 +233,12 @@ TEXT ·readTR(SB), NOSPLIT, $0-2
 // func getg() uint64
 TEXT ·getg(SB), NOSPLIT, $0-8
 	MOVQ (TLS), AX
+	MOVQ AX, ret+0(FP)
+	RET
+
+// func ReadRFLAGS() uint64
+TEXT ·ReadRFLAGS(SB), NOSPLIT, $0-8
+	PUSHFQ
+	POPQ AX
 	MOVQ AX, ret+0(FP)
 	RET

@@ -21,6 +21,10 @@ func NewRegs() *Regs {
 	fp := r.FP()
 	binary.LittleEndian.PutUint16(fp[0:], fcwReset)
 	binary.LittleEndian.PutUint32(fp[24:], mxcsrReset)
+	if boot.current == uint64(uintptr(unsafe.Pointer(r))) {
+		// A dead thread lay here: the first Exec must not take it for the same.
+		boot.current = 0
+	}
 	r.magic = uint64(uintptr(unsafe.Pointer(r))) ^ regsMagic
 	return r
 }

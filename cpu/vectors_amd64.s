@@ -5,19 +5,26 @@
 // On entry: ring 0 from either ring, SP at the CPU's frame, IF=0.
 // Installed by: initTraps, in the IDT. Checked by: checkVectors, at boot.
 
+// UNPUSH is never reached: the assembler counts pushes down the page, and the
+// linker would think the last entry to be 4 KiB deep in the stack.
+#define UNPUSH POPQ AX
+
 // NOCODE is a vector for which the CPU pushes no error code.
 #define NOCODE(n, to) \
 	PCALIGN $16; \
 	PUSHQ $0; \
 	PUSHQ $n; \
-	JMP to(SB)
+	JMP to(SB); \
+	UNPUSH; \
+	UNPUSH
 
 // CODE is one for which it does: 8, 10-14, 17, 21, 29, 30, as in
 // vectorsWithErrorCode. Source: Intel SDM 3A table 6-1, AMD APM 2 table 8-1.
 #define CODE(n, to) \
 	PCALIGN $16; \
 	PUSHQ $n; \
-	JMP to(SB)
+	JMP to(SB); \
+	UNPUSH
 
 #define EIGHT(n, to) \
 	NOCODE((n+0), to); \
