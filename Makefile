@@ -60,6 +60,15 @@ lint: programs ## vet, gofmt, the rules of the house
 fuzz: ## every fuzz target for FUZZTIME
 	@go run ./cmd/testall -fuzz $(FUZZTIME)
 
+debug: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## QEMU stopped at reset, and a GDB that knows threads, pt VA, vmo, regs
+	@$(NEED) qemu-system-x86_64 gdb
+	@echo 'serial output goes to $(B)/debug.log'
+	@GDB=$(or $(GDB),1234) DISK='$(or $(strip $(DISK)),$(B)/demo.img)' $(B)/bin/qemu $(B)/faultline.elf </dev/null >$(B)/debug.log 2>&1 & \
+	  runner=$$!; sleep 1; \
+	  gdb -q -iex "add-auto-load-safe-path $$($(TAMAGO) env GOROOT)" -ex 'source tools/faultline_gdb.py' \
+	    -ex 'target remote 127.0.0.1:$(or $(GDB),1234)' -ex 'hbreak main.main' -ex continue $(GDBFLAGS) $(B)/faultline.elf; \
+	  kill $$runner 2>/dev/null; true
+
 clean: ## remove everything built (the toolchain stays in the user's cache)
 	rm -rf $(B)
 	find user/bin -type f ! -name README.md ! -name .gitignore -delete
@@ -73,7 +82,7 @@ help: ## this text
 
 # --- What is built
 
-.PHONY: run program test lint fuzz clean help programs host-tools demo-disk FORCE
+.PHONY: run debug program test lint fuzz clean help programs host-tools demo-disk FORCE
 
 # go build knows itself what changed; a target of FORCE asks it each time.
 $(B)/faultline.elf: programs FORCE

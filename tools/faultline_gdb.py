@@ -1,0 +1,137 @@
+"""GDB commands for the kernel: regs, pt VA, threads, vmo [ID].
+
+make debug loads this file. `help regs` and so on describe each command.
+
+The kernel is identity mapped, so physical memory reads as itself whichever
+process runs. The stub of QEMU gives the control registers.
+"""
+
+import gdb
+
+PRESENT, WRITE, USER, ACCESSED, DIRTY, LARGE, NO_EXECUTE = 1, 2, 4, 32, 64, 128, 1 << 63
+ADDRESS = 0xFFFFFFFFFF000
+
+THREAD_STATES = {
+    0x0000: "NEW", 0x0001: "RUNNING", 0x0002: "SUSPENDED", 0x0003: "BLOCKED", 0x0004: "DYING",
+    0x0005: "DEAD", 0x0103: "BLOCKED_EXCEPTION", 0x0203: "BLOCKED_SLEEPING",
+    0x0303: "BLOCKED_FUTEX", 0x0403: "BLOCKED_PORT", 0x0503: "BLOCKED_CHANNEL",
+    0x0603: "BLOCKED_WAIT_ONE", 0x0703: "BLOCKED_WAIT_MANY", 0x0903: "BLOCKED_PAGER",
+}
+
+
+def register(name):
+    """The value of a register as an unsigned number."""
+    return int(gdb.parse_and_eval("$" + name)) & (1 << 64) - 1
+
+
+def read64(address):
+    """The 8 bytes at an address."""
+    return int.from_bytes(gdb.selected_inferior().read_memory(address, 8).tobytes(), "little")
+
+
+def text(value):
+    """A Go string."""
+    length = int(value["len"])
+    return gdb.selected_inferior().read_memory(int(value["str"]), length).tobytes().decode() if length else ""
+
+
+def elements(slice_value):
+    """The elements of a Go slice."""
+    return [slice_value["array"][i] for i in range(int(slice_value["len"]))]
+
+
+def kernel():
+    """The kernel: cpu holds it, as the receiver of the report it calls on a trap."""
+    handler = int(gdb.parse_and_eval("'faultline/cpu.boot'.onFatal").cast(gdb.lookup_type("uintptr")))
+    if handler == 0:
+        raise gdb.GdbError("the kernel has not booted yet: break at main.main and go on from there")
+    return gdb.Value(read64(handler + 8)).cast(gdb.lookup_type("faultline/kernel.Kernel").pointer()).dereference()
+
+
+class Regs(gdb.Command):
+    """regs: the CPU's registers, control registers and segment bases, and the
+next instruction. CS tells the ring."""
+
+    def __init__(self):
+        super().__init__("regs", gdb.COMMAND_STATUS)
+
+    def invoke(self, argument, from_tty):
+        r = register
+        print("RIP %016x  RFLAGS %08x  CS %04x (ring %d)  SS %04x" % (r("rip"), r("eflags"), r("cs"), r("cs") & 3, r("ss")))
+        rows = [("rax", "rbx", "rcx", "rdx"), ("rsi", "rdi", "rbp", "rsp"), ("r8", "r9", "r10", "r11"),
+                ("r12", "r13", "r14", "r15"), ("cr0", "cr2", "cr3", "cr4"), ("fs_base", "gs_base", "k_gs_base", "efer")]
+        for row in rows:
+            print("  ".join("%-9s %016x" % (name.upper(), r(name)) for name in row))
+        gdb.execute("x/i $rip")
+
+
+class PageTable(gdb.Command):
+    """pt VA: the page-table chain of an address in the address space that CR3
+holds now, from the PML4 down, flags under the SDM's names."""
+
+    def __init__(self):
+        super().__init__("pt", gdb.COMMAND_DATA)
+
+    def invoke(self, argument, from_tty):
+        if not argument:
+            raise gdb.GdbError("usage: pt VA")
+        va = int(gdb.parse_and_eval(argument)) & (1 << 64) - 1
+        table = register("cr3") & ADDRESS
+        for level, name in ((3, "PML4E"), (2, "PDPTE"), (1, "PDE"), (0, "PTE")):
+            index = va >> 12 + 9 * level & 511
+            entry = read64(table + 8 * index)
+            flags = [word for bit, word in ((PRESENT, "P"), (WRITE, "RW"), (USER, "US"), (ACCESSED, "A"), (DIRTY, "D"),
+                                            (LARGE if level else 0, "PS"), (NO_EXECUTE, "XD")) if entry & bit]
+            print("%-5s [%3d] at %#012x = %#018x  %s" % (name, index, table + 8 * index, entry, " ".join(flags) or "-"))
+            if not entry & PRESENT or level and entry & LARGE:
+                return
+            table = entry & ADDRESS
+
+
+class Threads(gdb.Command):
+    """threads: every ring-3 thread: process, name, state, faults taken, and where
+it is in ring 3."""
+
+    def __init__(self):
+        super().__init__("threads", gdb.COMMAND_STATUS)
+
+    def invoke(self, argument, from_tty):
+        print("%7s %-12s %7s %-12s %-18s %8s %s" % ("process", "name", "thread", "name", "state", "faults", "RIP"))
+        for process in elements(kernel()["processes"]["list"]):
+            for thread in elements(process["threads"]):
+                state = int(thread["state"]["v"])
+                print("%7d %-12s %7d %-12s %-18s %8d %#x" % (
+                    int(process["Base"]["koid"]), text(process["name"]), int(thread["Base"]["koid"]), text(thread["name"]),
+                    THREAD_STATES.get(state, hex(state)), int(thread["faults"]["v"]), int(thread["regs"]["RIP"])))
+
+
+class Vmo(gdb.Command):
+    """vmo [ID]: every VMO: number, size, resident pages, references, mappings; or
+all fields of one."""
+
+    def __init__(self):
+        super().__init__("vmo", gdb.COMMAND_STATUS)
+
+    def invoke(self, argument, from_tty):
+        vmos = elements(kernel()["Store"]["vmos"])
+        if argument:
+            number = int(gdb.parse_and_eval(argument))
+            if not 0 < number < len(vmos) or int(vmos[number]) == 0:
+                raise gdb.GdbError("no VMO %d" % number)
+            print(vmos[number].dereference())
+            return
+        print("%4s %16s %16s %8s %4s %8s %s" % ("id", "size", "stream", "pages", "refs", "mappings", "kind"))
+        for v in vmos:
+            if int(v) != 0:
+                kind = "paged" if v["paged"] else "anonymous"
+                print("%4d %#16x %#16x %8d %4d %8d %s%s" % (
+                    int(v["id"]), int(v["size"]), int(v["stream"]), int(v["pages"]), int(v["refs"]["v"]),
+                    int(v["mappings"]["len"]), kind, ", traps dirty" if v["traps"] else ""))
+
+
+gdb.execute("set pagination off")
+gdb.execute("set confirm off")
+gdb.execute("set disassembly-flavor intel")
+for command in (Regs, PageTable, Threads, Vmo):
+    command()
+print("commands: regs, pt VA, threads, vmo [ID]; runtime-gdb.py adds info goroutines")
