@@ -1,10 +1,9 @@
 package files
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"math"
 	"os"
 	"sync"
 	"time"
@@ -15,19 +14,30 @@ import (
 // sectorBytes is the unit of block I/O and of sector numbers in reports.
 const sectorBytes = 512
 
-// BlockDevice is the disk. Offsets and lengths are bytes and always multiples
-// of 512; one call at a time is made.
+// BlockDevice is the disk, in sectors of 512 bytes. Buffers are whole sectors.
+// Calls may come from several goroutines at once.
 //
-// Errors: ReadAt and WriteAt return a non-nil error when fewer than len(p)
-// bytes were transferred. After Flush returns nil, all that was written before
-// survives a power cut.
+// Errors: Read and Write return a non-nil error unless all of p was
+// transferred. After Flush returns nil, all that was written before survives a
+// power cut.
 type BlockDevice interface {
-	io.ReaderAt
-	io.WriterAt
+	Read(sector uint64, p []byte) error
+	Write(sector uint64, p []byte) error
 	Flush() error
-	Size() int64 // bytes
+	Sectors() uint64
 	ReadOnly() bool
 }
+
+// ScatterReader is a BlockDevice that reads into several buffers in one
+// operation. With it blocks go from the disk straight into the page frames;
+// without it they are copied once. Each buffer is whole sectors; there are at
+// most maxScatter.
+type ScatterReader interface {
+	ReadScatter(sector uint64, bufs [][]byte) error
+}
+
+// maxScatter is the most buffers one ReadScatter gets.
+const maxScatter = 64
 
 // DiskError is a failed block operation.
 type DiskError struct {
@@ -48,83 +58,84 @@ func (e *DiskError) Error() string {
 // Unwrap gives the device's error.
 func (e *DiskError) Unwrap() error { return e.Err }
 
-// DiskStats counts block operations since the mount.
+// DiskStats counts block operations since the mount; failed ones in Errors alone.
 type DiskStats struct {
 	Reads, ReadBytes   uint64
 	Writes, WroteBytes uint64
 	Flushes, Errors    uint64
 }
 
-// disk serialises and counts what a BlockDevice is asked.
+// disk checks and counts what a BlockDevice is asked. Offsets are bytes.
 type disk struct {
-	dev  BlockDevice
-	size int64 // bytes, a multiple of sectorBytes
+	dev     BlockDevice
+	scatter ScatterReader // nil if dev is none
+	size    int64         // bytes
 
 	mu    sync.Mutex
 	stats DiskStats // guarded by mu
 }
 
 func newDisk(dev BlockDevice) *disk {
-	return &disk{dev: dev, size: dev.Size() &^ (sectorBytes - 1)}
+	const most = math.MaxInt64 / sectorBytes
+	d := &disk{dev: dev, size: int64(min(dev.Sectors(), most)) * sectorBytes}
+	d.scatter, _ = dev.(ScatterReader)
+	return d
 }
 
 // check refuses a transfer that is not whole sectors inside the disk.
-func (d *disk) check(op string, p []byte, off int64) error {
-	n := int64(len(p))
-	if off < 0 || off%sectorBytes != 0 || n%sectorBytes != 0 || off > d.size || n > d.size-off {
-		return &DiskError{op, off / sectorBytes, n / sectorBytes,
-			fmt.Errorf("bytes [%#x, %#x) are not whole sectors of a disk of %#x bytes", off, off+n, d.size)}
+func (d *disk) check(op string, n int, off int64) error {
+	count := int64(n)
+	if off < 0 || off%sectorBytes != 0 || count%sectorBytes != 0 || off > d.size || count > d.size-off {
+		return &DiskError{op, off / sectorBytes, count / sectorBytes,
+			fmt.Errorf("bytes [%#x, %#x) are not whole sectors of a disk of %#x bytes", off, off+count, d.size)}
 	}
 	return nil
 }
 
 // read fills p from off.
 func (d *disk) read(p []byte, off int64) error {
-	if err := d.check("read", p, off); err != nil || len(p) == 0 {
+	if err := d.check("read", len(p), off); err != nil || len(p) == 0 {
 		return err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.stats.Reads++
-	n, err := d.dev.ReadAt(p, off)
-	d.stats.ReadBytes += uint64(max(n, 0))
-	return d.judge("read", p, off, n, err)
+	return d.judge("read", len(p), off, d.dev.Read(uint64(off/sectorBytes), p))
+}
+
+// readScatter fills bufs, n bytes in all, from off. Pre: d.scatter is set.
+func (d *disk) readScatter(bufs [][]byte, n int, off int64) error {
+	if err := d.check("read", n, off); err != nil {
+		return err
+	}
+	return d.judge("read", n, off, d.scatter.ReadScatter(uint64(off/sectorBytes), bufs))
 }
 
 // write stores p at off.
 func (d *disk) write(p []byte, off int64) error {
-	if err := d.check("write", p, off); err != nil || len(p) == 0 {
+	if err := d.check("write", len(p), off); err != nil || len(p) == 0 {
 		return err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.stats.Writes++
-	n, err := d.dev.WriteAt(p, off)
-	d.stats.WroteBytes += uint64(max(n, 0))
-	return d.judge("write", p, off, n, err)
-}
-
-// judge makes a DiskError of a failed or short transfer. io.EOF with a full
-// transfer is success, as io.ReaderAt allows it. Locks: mu held.
-func (d *disk) judge(op string, p []byte, off int64, n int, err error) error {
-	if n == len(p) && (err == nil || errors.Is(err, io.EOF)) {
-		return nil
-	}
-	if err == nil {
-		err = io.ErrUnexpectedEOF
-	}
-	d.stats.Errors++
-	return &DiskError{op, off / sectorBytes, int64(len(p)) / sectorBytes, err}
+	return d.judge("write", len(p), off, d.dev.Write(uint64(off/sectorBytes), p))
 }
 
 // flush makes all that was written durable.
-func (d *disk) flush() error {
+func (d *disk) flush() error { return d.judge("flush", 0, 0, d.dev.Flush()) }
+
+// judge counts an operation and makes a DiskError of a failed one.
+func (d *disk) judge(op string, n int, off int64, err error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.stats.Flushes++
-	if err := d.dev.Flush(); err != nil {
+	if err != nil {
 		d.stats.Errors++
-		return &DiskError{Op: "flush", Err: err}
+		return &DiskError{op, off / sectorBytes, int64(n) / sectorBytes, err}
+	}
+	switch op {
+	case "read":
+		d.stats.Reads++
+		d.stats.ReadBytes += uint64(n)
+	case "write":
+		d.stats.Writes++
+		d.stats.WroteBytes += uint64(n)
+	default:
+		d.stats.Flushes++
 	}
 	return nil
 }

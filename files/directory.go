@@ -110,19 +110,20 @@ func (d *directory) list(folder string) ([]Entry, error) {
 }
 
 // find walks a clean path, folder by folder, so that an error can say which
-// part is wrong. The entry of the root is a folder named "".
-func (d *directory) find(name string) (Entry, error) {
-	at := Entry{Folder: true}
+// part is wrong. It also gives the path as the disk spells it. The entry of the
+// root is a folder named "".
+func (d *directory) find(name string) (canonical string, at Entry, err error) {
+	at.Folder = true
 	walked := ""
 	for rest := name; rest != ""; {
 		var part string
 		part, rest, _ = strings.Cut(rest, "/")
 		if !at.Folder {
-			return Entry{}, fmt.Errorf("%q %w", walked, ErrNotDir)
+			return "", Entry{}, fmt.Errorf("%q %w", walked, ErrNotDir)
 		}
 		entries, err := d.list(walked)
 		if err != nil {
-			return Entry{}, fmt.Errorf("folder %q: %w", "/"+walked, err)
+			return "", Entry{}, fmt.Errorf("folder %q: %w", "/"+walked, err)
 		}
 		found := false
 		for _, e := range entries {
@@ -133,10 +134,11 @@ func (d *directory) find(name string) (Entry, error) {
 		}
 		walked = path.Join(walked, part)
 		if !found {
-			return Entry{}, fmt.Errorf("%q: %w", walked, ErrNotFound)
+			return "", Entry{}, fmt.Errorf("%q: %w", walked, ErrNotFound)
 		}
+		canonical = path.Join(canonical, at.Name)
 	}
-	return at, nil
+	return canonical, at, nil
 }
 
 // extents gives where the file e, found under the clean path name, lies.

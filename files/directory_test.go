@@ -57,16 +57,16 @@ func TestNames(t *testing.T) {
 		"nothing": ErrNotFound, "sub/nothing": ErrNotFound, "nosub/Five.bin": ErrNotFound,
 		"HELLO.TXT/x": ErrNotDir, "sub/Five.bin/y/z": ErrNotDir,
 	} {
-		if _, err := d.find(cleanPath(name)); !errors.Is(err, want) {
+		if _, _, err := d.find(cleanPath(name)); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", name, err, want)
 		} else if !strings.Contains(err.Error(), `"`) {
 			t.Errorf("%s: %v does not name the value", name, err)
 		}
 	}
-	if e, err := d.find("sub"); err != nil || !e.Folder {
+	if _, e, err := d.find("sub"); err != nil || !e.Folder {
 		t.Errorf("sub: %+v, %v", e, err)
 	}
-	if e, err := d.find(cleanPath("/")); err != nil || !e.Folder {
+	if _, e, err := d.find(cleanPath("/")); err != nil || !e.Folder {
 		t.Errorf("/: %+v, %v", e, err)
 	}
 }
@@ -381,7 +381,7 @@ func TestReadRealImage(t *testing.T) {
 	if got, err := readFile(d, "frag.bin"); err != nil || !bytes.Equal(got, frag) {
 		t.Errorf("FRAG.BIN: %v", err)
 	}
-	e, _ := d.find("FRAG.BIN")
+	_, e, _ := d.find("FRAG.BIN")
 	if x, err := d.extents("FRAG.BIN", e); err != nil || len(x) < 10 {
 		t.Errorf("FRAG.BIN has %d extents, %v: not fragmented, so the test shows nothing", len(x), err)
 	}

@@ -3,6 +3,8 @@ package files
 import (
 	"fmt"
 	"sort"
+
+	"faultline/zx"
 )
 
 // extent is one run of a file that is contiguous on the disk, in bytes.
@@ -64,4 +66,44 @@ func (x extents) write(d *disk, p []byte, off, size int64) error {
 	}
 	copy(sector[:], p[whole-off:end-off])
 	return d.write(sector[:], at)
+}
+
+// readPages fills whole pages with the file's bytes from off, page aligned;
+// what lies at or past size is zero. With a scattering disk the blocks go
+// straight into the pages; otherwise through bounce, which has room for all.
+// vec is scratch of maxScatter entries.
+func (x extents) readPages(d *disk, pages [][]byte, off, size int64, bounce []byte, vec [][]byte) error {
+	if d.scatter == nil {
+		p := bounce[:len(pages)*zx.PageSize]
+		if err := x.read(d, p, off, size); err != nil {
+			return err
+		}
+		for i := range pages {
+			copy(pages[i], p[i*zx.PageSize:])
+		}
+		return nil
+	}
+	stop := off + int64(len(pages))*zx.PageSize
+	end := min(stop, (size+sectorBytes-1)&^(sectorBytes-1))
+	for i, at := x.at(off), off; at < end; i++ {
+		limit := min(end, x[i].file+x[i].length)
+		for at < limit {
+			from, n := x[i].disk+at-x[i].file, 0
+			vec = vec[:0]
+			for at < limit && len(vec) < maxScatter {
+				page, into := (at-off)/zx.PageSize, (at-off)%zx.PageSize
+				piece := pages[page][into:min(zx.PageSize, into+limit-at)]
+				vec = append(vec, piece)
+				n += len(piece)
+				at += int64(len(piece))
+			}
+			if err := d.readScatter(vec, n, from); err != nil {
+				return err
+			}
+		}
+	}
+	for at := max(size, off); at < stop; at = (at &^ zx.PageMask) + zx.PageSize {
+		clear(pages[(at-off)/zx.PageSize][at%zx.PageSize:])
+	}
+	return nil
 }

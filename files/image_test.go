@@ -7,6 +7,7 @@ import (
 	"math/rand"
 	"path"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf16"
 )
@@ -240,46 +241,80 @@ func noise(seed, n int) []byte {
 
 // memoryDisk is a BlockDevice in memory. Its failures are set per operation.
 type memoryDisk struct {
+	mu       sync.Mutex
 	data     []byte
 	readOnly bool
 	ops      int // operations so far
 	failAt   int // the operation that fails, counted from 1; 0 = none
-	failAll  bool
 	failed   bool
+	fails    func(op string, off, n int64) bool // may be nil
 	trace    func(op string, off, n int64)
 }
 
 var errInjected = fmt.Errorf("injected device failure")
 
-func (d *memoryDisk) step(op string, off, n int64) error {
+// step counts an operation. Locks: mu held.
+func (d *memoryDisk) step(op string, sector uint64, n int) error {
 	d.ops++
+	off := int64(sector) * sectorBytes
 	if d.trace != nil {
-		d.trace(op, off, n)
+		d.trace(op, off, int64(n))
 	}
-	if d.failAll || d.ops == d.failAt {
+	if d.ops == d.failAt || d.fails != nil && d.fails(op, off, int64(n)) {
 		d.failed = true
 		return errInjected
 	}
 	return nil
 }
 
-func (d *memoryDisk) ReadAt(p []byte, off int64) (int, error) {
-	if err := d.step("read", off, int64(len(p))); err != nil {
-		return 0, err
+func (d *memoryDisk) Read(sector uint64, p []byte) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.step("read", sector, len(p)); err != nil {
+		return err
 	}
-	return copy(p, d.data[off:]), nil
+	copy(p, d.data[sector*sectorBytes:])
+	return nil
 }
 
-func (d *memoryDisk) WriteAt(p []byte, off int64) (int, error) {
-	if err := d.step("write", off, int64(len(p))); err != nil {
-		return 0, err
+func (d *memoryDisk) Write(sector uint64, p []byte) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.step("write", sector, len(p)); err != nil {
+		return err
 	}
-	return copy(d.data[off:], p), nil
+	copy(d.data[sector*sectorBytes:], p)
+	return nil
 }
 
-func (d *memoryDisk) Flush() error   { return d.step("flush", 0, 0) }
-func (d *memoryDisk) Size() int64    { return int64(len(d.data)) }
-func (d *memoryDisk) ReadOnly() bool { return d.readOnly }
+func (d *memoryDisk) Flush() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.step("flush", 0, 0)
+}
+
+func (d *memoryDisk) Sectors() uint64 { return uint64(len(d.data)) / sectorBytes }
+func (d *memoryDisk) ReadOnly() bool  { return d.readOnly }
+
+// scatterDisk is a memoryDisk that reads into several buffers at once.
+type scatterDisk struct{ *memoryDisk }
+
+func (d scatterDisk) ReadScatter(sector uint64, bufs [][]byte) error {
+	n := 0
+	for _, p := range bufs {
+		n += len(p)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.step("read", sector, n); err != nil {
+		return err
+	}
+	at := sector * sectorBytes
+	for _, p := range bufs {
+		at += uint64(copy(p, d.data[at:]))
+	}
+	return nil
+}
 
 // contents is what every test image holds.
 func contents() map[string][]byte {
@@ -319,7 +354,7 @@ func mustDirectory(t *testing.T, image []byte) *directory {
 // readFile reads a whole file by its extents.
 func readFile(d *directory, name string) ([]byte, error) {
 	name = cleanPath(name)
-	e, err := d.find(name)
+	_, e, err := d.find(name)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,155 @@
+package console
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Command is one command.
+type Command struct {
+	Name string
+	Args string // as usage shows them, optional ones in brackets
+	Help string // one line
+	Long string // what `help COMMAND` adds
+	Fn   func(c *Console, args []string) error
+
+	min, max int // arguments; max -1 is any number
+}
+
+// usage is how the command is written.
+func (k *Command) usage() string { return strings.TrimSpace(k.Name + " " + k.Args) }
+
+// commands lists every command in the order of help.
+var commands []Command
+
+func init() { // an initialiser would refer to itself through help
+	commands = []Command{
+		{"help", "[COMMAND]", "list the commands, or explain one", `
+With a name it prints the command's arguments and what it does.`, (*Console).help, 0, 1},
+
+		{"ls", "[FOLDER]", "list a folder of the disk", `
+Sizes are in bytes. Names may be given in any case, with / between folders;
+put a name that has blanks in quotes.`, (*Console).ls, 0, 1},
+
+		{"cat", "NAME [OFFSET [LENGTH]]", "print a file", `
+The bytes are read through the file's VMO, so missing pages come from the
+pager. Text is printed as it is, its control characters escaped. Anything
+else is printed in hex, 256 bytes unless LENGTH says more.`, (*Console).cat, 1, 3},
+
+		{"sum", "NAME", "print a file's SHA-256, computed by a ring-3 thread", `
+A ring-3 process maps the file and reads every byte of it, faulting its way
+through. Then come the page faults it took and the pages the pager supplied
+meanwhile: read ahead or asked for. Pages already in memory cost neither.`, (*Console).sum, 1, 1},
+
+		{"poke", "NAME OFFSET BYTE...", "store bytes into a file from ring 3", `
+BYTE is two hex digits, or more for more bytes: poke A.BIN 0x10 de ad beef.
+The store is trapped and the pager acknowledges it; the page is then dirty.
+The disk changes at sync. A range past the end of the file is refused.`, (*Console).poke, 3, -1},
+
+		{"sync", "[NAME]", "write a file's dirty pages to the disk", `
+The pager queries the dirty ranges, begins writeback (which takes write
+permission from every mapping), writes the blocks, flushes the disk, and ends
+writeback. Without NAME every opened file is written. On a disk error the
+pages stay dirty.`, (*Console).sync, 0, 1},
+
+		{"touch", "NAME OFFSET r|w", "load or store one byte of a file from ring 3", `
+r loads the byte. w stores to it the value it has, in one instruction. If the
+pager fails the page, the thread that touched it is killed and its exception
+reported: address, type, synthetic code, instruction. Nothing else is harmed.`, (*Console).touch, 3, 3},
+
+		{"fail", "NAME [OFFSET LENGTH STATUS|off]", "make the pager fail a range of a file", `
+Requests for a page of the range are answered with OP_FAIL(STATUS), one of
+ZX_ERR_IO, ZX_ERR_IO_DATA_INTEGRITY, ZX_ERR_BAD_STATE, ZX_ERR_NO_SPACE,
+ZX_ERR_BUFFER_TOO_SMALL. Clean pages of the file are dropped, so that the next
+touch asks. off lifts what was set in the range. Without a range the failures
+of the file are listed.`, (*Console).fail, 1, 4},
+
+		{"evict", "NAME", "drop a file's clean pages", `
+Dirty pages stay. The next touch asks the pager again.`, (*Console).evict, 1, 1},
+
+		{"vmo", "[NAME]", "show the VMOs of opened files", `
+Without NAME a line for each: committed pages, clean, dirty, awaiting clean.
+With NAME all about one, its dirty ranges among it.`, (*Console).vmo, 0, 1},
+
+		{"pager", "", "show what the file pager did", `
+For each file: READ and DIRTY packets, pages supplied (those read ahead in
+brackets), dirtied, written and failed. Then the disk's block operations.`, (*Console).pager, 0, 0},
+
+		{"threads", "", "list threads and their states", `
+Threads of the kernel have no process.`, (*Console).threads, 0, 0},
+
+		{"pt", "NAME OFFSET", "show the page-table chain of a byte of a file", `
+The chain PML4E, PDPTE, PDE, PTE is that of the ring-3 process that touches
+the file for poke and touch; one is started if there is none. Bits are spelled
+as in the SDM: P present, RW writable, US user, A accessed, D dirty, XD no
+execution.`, (*Console).pt, 2, 2},
+
+		{"mem", "", "show memory in use", `
+The kernel's Go heap, and the page frames outside it.`, (*Console).mem, 0, 0},
+
+		{"run", "PROGRAM [ARG...]", "run a ring-3 program and wait for its end", `
+Without PROGRAM being known, the error lists those there are. A program that
+is killed by an exception gets its report printed.`, (*Console).run, 1, -1},
+
+		{"demo", "[NAME]", "show the whole path in a dozen lines", `
+Faults a file in, pokes it, writes it back, verifies it, fails a page. The
+file is put back as it was. Without NAME the largest file of the root folder
+that has at most 16 MiB is taken.`, (*Console).demo, 0, 1},
+
+		{"poweroff", "", "stop the machine", `
+Dirty pages that were not synced are lost; it says so.`, (*Console).poweroff, 0, 0},
+	}
+}
+
+// find gives the command of that name, nil for none.
+func find(name string) *Command {
+	for i := range commands {
+		if commands[i].Name == name {
+			return &commands[i]
+		}
+	}
+	return nil
+}
+
+// near gives the one command whose name is a slip away from name, or "".
+func near(name string) string {
+	name = strings.ToLower(name)
+	guess := ""
+	for i := range commands {
+		if k := commands[i].Name; slip(k, name) {
+			if guess != "" {
+				return ""
+			}
+			guess = k
+		}
+	}
+	return guess
+}
+
+// slip says whether b is a with at most one letter added, left out, changed, or
+// exchanged with its neighbour.
+func slip(a, b string) bool {
+	for a != "" && b != "" && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for a != "" && b != "" && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return len(a) <= 1 && len(b) <= 1 || len(a) == 2 && len(b) == 2 && a[0] == b[1] && a[1] == b[0]
+}
+
+func (c *Console) help(args []string) error {
+	if len(args) == 0 {
+		for i := range commands {
+			c.printf("  %-42s %s\n", commands[i].usage(), commands[i].Help)
+		}
+		c.printf("Numbers are decimal or 0x hex, with K, M or G behind. `help COMMAND` says more.\n")
+		return nil
+	}
+	k := find(args[0])
+	if k == nil {
+		return fmt.Errorf("no command %q; `help` lists them", args[0])
+	}
+	c.printf("%s\n  %s%s\n", k.usage(), k.Help, strings.ReplaceAll(k.Long, "\n", "\n  "))
+	return nil
+}

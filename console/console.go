@@ -1,0 +1,272 @@
+package console
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"golang.org/x/term"
+
+	"faultline/files"
+	"faultline/object"
+	"faultline/vmo"
+	"faultline/zx"
+)
+
+// Config is what a Console is made of.
+type Config struct {
+	Kernel Kernel
+	// Volume holds the files; nil when there are none, and then VolumeError
+	// says why.
+	Volume      *files.Volume
+	VolumeError error
+	// Waiter is the means to sleep of the goroutine that runs the console.
+	Waiter vmo.Waiter
+	// Out gets everything the commands print, lines ended by '\n'.
+	Out io.Writer
+}
+
+// Console runs commands.
+type Console struct {
+	kernel      Kernel
+	volume      *files.Volume
+	volumeError error
+	waiter      vmo.Waiter
+	out         io.Writer
+
+	handles  object.HandleTable // keeps the console's ports open
+	touchers map[*files.File]*toucher
+	off      bool // poweroff was said
+}
+
+// Prompt is what an interactive console asks with.
+const Prompt = "faultline> "
+
+// New makes a console.
+func New(c Config) *Console {
+	if c.Volume == nil && c.VolumeError == nil {
+		c.VolumeError = files.ErrNoDisk
+	}
+	return &Console{kernel: c.Kernel, volume: c.Volume, volumeError: c.VolumeError, waiter: c.Waiter,
+		out: c.Out, touchers: map[*files.File]*toucher{}}
+}
+
+// PoweredOff says that a command asked for the machine to stop.
+func (c *Console) PoweredOff() bool { return c.off }
+
+func (c *Console) printf(format string, args ...any) { fmt.Fprintf(c.out, format, args...) }
+
+// Script runs every command of a script, up to a poweroff, echoing each behind
+// the prompt. A command that fails says why, and the next one runs.
+//
+// Errors: some failed; the text names them.
+func (c *Console) Script(script string) error {
+	var failed []string
+	calls := split(script)
+	for _, k := range calls {
+		if c.off {
+			break
+		}
+		c.printf("%s%s\n", Prompt, k.text)
+		if !c.call(k) {
+			failed = append(failed, "`"+k.text+"`")
+		}
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("%d of %d commands failed: %s", len(failed), len(calls), strings.Join(failed, ", "))
+	}
+	return nil
+}
+
+// call runs one command and says whether it succeeded.
+func (c *Console) call(k call) bool {
+	err := k.err
+	name := ""
+	if err == nil {
+		name = k.argv[0] + ": "
+		err = c.perform(k.argv)
+	}
+	if err != nil {
+		c.printf("%s%v\n", name, err)
+	}
+	return err == nil
+}
+
+// perform finds and runs a command.
+func (c *Console) perform(argv []string) error {
+	k := find(argv[0])
+	if k == nil {
+		if guess := near(argv[0]); guess != "" {
+			return fmt.Errorf("no such command; did you mean %q? `help` lists them", guess)
+		}
+		return errors.New("no such command; `help` lists them")
+	}
+	args := argv[1:]
+	switch {
+	case len(args) < k.min:
+		return fmt.Errorf("%s is missing; usage: %s", missing(k, len(args)), k.usage())
+	case k.max >= 0 && len(args) > k.max:
+		return fmt.Errorf("%q is one argument too many; usage: %s", args[k.max], k.usage())
+	}
+	return k.Fn(c, args)
+}
+
+// missing names the first argument that was not given.
+func missing(k *Command, have int) string {
+	words := strings.Fields(k.Args)
+	if have < len(words) {
+		return strings.Trim(words[have], "[].")
+	}
+	return "an argument"
+}
+
+// Interactive reads commands from a terminal until poweroff or the end of
+// input. Control-C empties the line; control-D on an empty line powers off.
+//
+// Errors: what reading gave, but for io.EOF.
+func (c *Console) Interactive(rw io.ReadWriter) error {
+	t := term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{&keys{r: rw}, rw}, Prompt)
+	t.AutoCompleteCallback = c.complete
+	before := c.out
+	c.out = t // turns \n into \r\n and keeps the line being typed whole
+	defer func() { c.out = before }()
+	for !c.off {
+		line, err := t.ReadLine()
+		if errors.Is(err, term.ErrPasteIndicator) {
+			err = nil
+		}
+		for _, k := range split(line) {
+			if !c.off {
+				c.call(k)
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			c.off = true
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keys passes terminal input on and turns control-C, which the line editor
+// takes for the end of input, into control-U, which empties the line.
+type keys struct{ r io.Reader }
+
+func (k *keys) Read(p []byte) (int, error) {
+	const controlC, controlU = 3, 21
+	n, err := k.r.Read(p)
+	for i := range p[:n] {
+		if p[i] == controlC {
+			p[i] = controlU
+		}
+	}
+	return n, err
+}
+
+// complete finishes the word before the cursor on a tab, if one command or
+// file name begins so.
+func (c *Console) complete(line string, pos int, key rune) (string, int, bool) {
+	if key != '\t' || pos != len(line) {
+		return "", 0, false
+	}
+	at := strings.LastIndexAny(line, " ;") + 1
+	word := line[at:]
+	var names []string
+	if strings.TrimSpace(line[:at]) == "" || strings.HasSuffix(strings.TrimRight(line[:at], " "), ";") {
+		for i := range commands {
+			names = append(names, commands[i].Name)
+		}
+	} else if c.volume != nil {
+		folder := word[:strings.LastIndexByte(word, '/')+1]
+		entries, err := c.volume.List("/" + folder)
+		if err != nil {
+			return "", 0, false
+		}
+		for _, e := range entries {
+			name := folder + e.Name
+			if e.Folder {
+				name += "/"
+			}
+			if !strings.ContainsAny(name, ` "'\;#`) {
+				names = append(names, name)
+			}
+		}
+	}
+	common, found := "", false
+	for _, n := range names {
+		if len(n) < len(word) || !strings.EqualFold(n[:len(word)], word) {
+			continue
+		}
+		if !found {
+			common, found = n, true
+		}
+		for !strings.HasPrefix(n, common) {
+			common = common[:len(common)-1]
+		}
+	}
+	if !found || len(common) < len(word) {
+		return "", 0, false
+	}
+	line = line[:at] + common
+	return line, len(line), true
+}
+
+// open gives the file of that name.
+func (c *Console) open(name string) (*files.File, error) {
+	if c.volume == nil {
+		return nil, c.volumeError
+	}
+	return c.volume.Open(name)
+}
+
+// spawn starts a program and waits for its end.
+func (c *Console) spawn(p Program) (Exit, error) {
+	port := object.NewPort()
+	handle, st := c.handles.Add(port, zx.RightsPort)
+	if st != zx.OK {
+		return Exit{}, st
+	}
+	defer c.handles.Close(handle)
+	ended := make(chan Exit, 1)
+	p.OnExit = func(e Exit) {
+		ended <- e
+		port.QueueUser(&zx.Packet{})
+	}
+	process, err := c.kernel.Spawn(p)
+	if err != nil {
+		return Exit{}, err
+	}
+	var packet zx.Packet
+	if st := c.await(port, &packet); st != zx.OK {
+		process.Kill()
+		return Exit{}, st
+	}
+	return <-ended, nil
+}
+
+// await takes a packet, however often the wait is interrupted.
+func (c *Console) await(port *object.Port, packet *zx.Packet) zx.Status {
+	for {
+		if st := port.Wait(c.waiter, zx.TimeInfinite, packet); st != zx.ErrInternalIntrRetry {
+			return st
+		}
+	}
+}
+
+// judge makes an error of a program's bad end, having printed the report of the
+// exception if one killed it.
+func (c *Console) judge(name string, e Exit) error {
+	if x := e.Exception; x != nil {
+		c.report(name, x)
+		return fmt.Errorf("%s was killed: %s", name, cause(x))
+	}
+	if e.Code != 0 {
+		return fmt.Errorf("%s ended with code %d", name, e.Code)
+	}
+	return nil
+}

@@ -1,0 +1,427 @@
+package console
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"faultline/files"
+	"faultline/zx"
+)
+
+const (
+	catChunk = 64 << 10 // bytes read at a time
+	catHex   = 256      // bytes of a binary file printed unless asked for more
+	catProbe = 512      // bytes looked at to tell text from binary
+	sumName  = "sum"    // program
+)
+
+func (c *Console) ls(args []string) error {
+	if c.volume == nil {
+		return c.volumeError
+	}
+	folder := "/"
+	if len(args) > 0 {
+		folder = args[0]
+	}
+	entries, err := c.volume.List(folder)
+	if err != nil {
+		return err
+	}
+	var bytes int64
+	for _, e := range entries {
+		size := strconv.FormatInt(e.Size, 10)
+		if e.Folder {
+			size = "folder"
+		}
+		bytes += e.Size
+		c.printf("%12s  %s  %s\n", size, e.Modified.Format("2006-01-02 15:04"), clean(e.Name))
+	}
+	c.printf("%d entries, %d bytes\n", len(entries), bytes)
+	return nil
+}
+
+func (c *Console) cat(args []string) error {
+	f, err := c.open(args[0])
+	if err != nil {
+		return err
+	}
+	offset, length, asked := uint64(0), uint64(f.Size()), false
+	if len(args) > 1 {
+		if offset, err = number("OFFSET", args[1]); err != nil {
+			return err
+		}
+		if offset > uint64(f.Size()) {
+			return pastEnd(f, offset, 0)
+		}
+		length -= offset
+	}
+	if len(args) > 2 {
+		asked = true
+		n, err := number("LENGTH", args[2])
+		if err != nil {
+			return err
+		}
+		length = min(length, n)
+	}
+	end := offset + length
+	binary, decided := false, false
+	buf := make([]byte, catChunk)
+	for at := offset; at < end; {
+		n := min(uint64(len(buf)), end-at)
+		if st := c.readAt(f, buf[:n], at); st != zx.OK {
+			return fmt.Errorf("%q at %#x: %w", f.Name(), at, st)
+		}
+		if !decided {
+			decided, binary = true, !isText(buf[:min(n, catProbe)])
+			if binary && !asked {
+				end = min(end, at+catHex)
+				n = min(n, end-at)
+			}
+		}
+		if binary {
+			c.dump(buf[:n], at)
+		} else {
+			n = c.text(buf[:n], at+n == end)
+		}
+		at += n
+	}
+	if rest := offset + length - end; rest > 0 {
+		c.printf("%d more bytes; cat %s OFFSET LENGTH shows them\n", rest, quoted(f.Name()))
+	}
+	return nil
+}
+
+// isText says whether the front of a file is text: UTF-8 without control
+// characters but those that lay it out.
+func isText(p []byte) bool {
+	for len(p) > 0 {
+		r, n := utf8.DecodeRune(p)
+		if r == utf8.RuneError && n == 1 && utf8.FullRune(p) {
+			return false
+		}
+		if r < ' ' && r != '\n' && r != '\r' && r != '\t' && r != '\f' && r != 27 {
+			return false
+		}
+		p = p[n:]
+	}
+	return true
+}
+
+// text prints text with control characters escaped, and gives how many bytes
+// it took: a character cut in two at the end is left unless last is set.
+func (c *Console) text(p []byte, last bool) uint64 {
+	used := len(p)
+	for cut := max(0, len(p)-utf8.UTFMax); !last && cut < len(p); cut++ {
+		if utf8.RuneStart(p[cut]) && !utf8.FullRune(p[cut:]) {
+			used = cut
+			break
+		}
+	}
+	var b strings.Builder
+	for rest := p[:used]; len(rest) > 0; {
+		r, n := utf8.DecodeRune(rest)
+		switch {
+		case r == '\r' && n < len(rest) && rest[n] == '\n': // the end of a DOS line
+		case r == '\n' || r == '\t':
+			b.WriteRune(r)
+		case r == utf8.RuneError && n == 1 || r < ' ' || r == 127 || unicode.IsControl(r):
+			for _, x := range rest[:n] {
+				fmt.Fprintf(&b, `\x%02x`, x)
+			}
+		default:
+			b.WriteRune(r)
+		}
+		rest = rest[n:]
+	}
+	text := b.String()
+	if last && text != "" && !strings.HasSuffix(text, "\n") {
+		text += "\n"
+	}
+	c.printf("%s", text)
+	return uint64(used)
+}
+
+// dump prints bytes in hex, sixteen a line.
+func (c *Console) dump(p []byte, at uint64) {
+	for ; len(p) > 0; at += 16 {
+		line := p[:min(16, len(p))]
+		p = p[len(line):]
+		shown := bytes.Map(func(r rune) rune {
+			if r < ' ' || r > '~' {
+				return '.'
+			}
+			return r
+		}, latin(line))
+		c.printf("%08x  %-47x  %s\n", at, spaced(line), shown)
+	}
+}
+
+// latin spells each byte as one character.
+func latin(p []byte) []byte {
+	var b []byte
+	for _, x := range p {
+		b = utf8.AppendRune(b, rune(x))
+	}
+	return b
+}
+
+// spaced prints as hex with blanks between bytes.
+type spaced []byte
+
+// Format implements fmt.Formatter.
+func (s spaced) Format(f fmt.State, verb rune) {
+	text := fmt.Sprintf("% x", []byte(s))
+	if width, ok := f.Width(); ok {
+		text = fmt.Sprintf("%-*s", width, text)
+	}
+	fmt.Fprint(f, text)
+}
+
+// readAt fills p from the file, however often the wait is interrupted.
+func (c *Console) readAt(f *files.File, p []byte, off uint64) zx.Status {
+	for {
+		if st := f.ReadAt(c.waiter, p, off); st != zx.ErrInternalIntrRetry {
+			return st
+		}
+	}
+}
+
+// digest has a ring-3 program sum the file and gives what it printed and how it
+// ended.
+func (c *Console) digest(f *files.File) (string, Exit, error) {
+	var out bytes.Buffer
+	e, err := c.spawn(Program{
+		Name:    sumName,
+		Args:    []string{strconv.FormatInt(f.Size(), 10)},
+		Handles: []StartHandle{{VMO: f.VMO(), Rights: zx.RightsVMO}},
+		Output:  &out,
+	})
+	text := strings.TrimSpace(out.String())
+	if err != nil {
+		return "", e, err
+	}
+	if e.Code != 0 || e.Exception != nil {
+		if text != "" {
+			c.printf("%s\n", text)
+		}
+		return "", e, c.judge(sumName, e)
+	}
+	if len(text) != 64 {
+		return "", e, fmt.Errorf("program sum printed %q, not a SHA-256", text)
+	}
+	return text, e, nil
+}
+
+func (c *Console) sum(args []string) error {
+	f, err := c.open(args[0])
+	if err != nil {
+		return err
+	}
+	before := f.Stats()
+	text, e, err := c.digest(f)
+	if err != nil {
+		return err
+	}
+	s := f.Stats()
+	c.printf("%s  %s\n", text, clean(f.Name()))
+	c.printf("%d bytes, %d page faults, %d pages supplied (%d read ahead)\n", f.Size(), e.Faults,
+		s.PagesSupplied-before.PagesSupplied, s.PagesAhead-before.PagesAhead)
+	return nil
+}
+
+// pastEnd is the error of a range outside a file.
+func pastEnd(f *files.File, offset, length uint64) error {
+	if length == 0 {
+		return fmt.Errorf("OFFSET %#x is past the end: %q has %d (%#x) bytes", offset, f.Name(), f.Size(), f.Size())
+	}
+	return fmt.Errorf("%d bytes at OFFSET %#x reach past the end: %q has %d (%#x) bytes", length, offset, f.Name(), f.Size(), f.Size())
+}
+
+// at opens the file of args[0] and checks that length bytes at the offset of
+// args[1] lie in it.
+func (c *Console) at(args []string, length uint64) (*files.File, uint64, error) {
+	offset, err := number("OFFSET", args[1])
+	if err != nil {
+		return nil, 0, err
+	}
+	f, err := c.open(args[0])
+	if err != nil {
+		return nil, 0, err
+	}
+	if !zx.InRange(offset, length, uint64(f.Size())) {
+		return nil, 0, pastEnd(f, offset, length)
+	}
+	return f, offset, nil
+}
+
+func (c *Console) poke(args []string) error {
+	data, err := hexBytes(args[2:])
+	if err != nil {
+		return err
+	}
+	f, offset, err := c.at(args, uint64(len(data)))
+	if err != nil {
+		return err
+	}
+	if c.volume.ReadOnly() {
+		return fmt.Errorf("the disk is read-only: %q cannot be changed", f.Name())
+	}
+	if _, err := c.toucher(f); err != nil {
+		return err
+	}
+	before, faults := f.Stats(), c.faults(f)
+	if err := c.store(f, offset, data); err != nil {
+		return err
+	}
+	s := f.Stats()
+	c.printf("stored %d bytes at %#x: %d page faults, %d pages supplied, %d write traps, %d pages dirtied; sync writes them\n",
+		len(data), offset, c.faults(f)-faults, s.PagesSupplied-before.PagesSupplied, s.Dirties-before.Dirties, s.PagesDirtied-before.PagesDirtied)
+	return nil
+}
+
+func (c *Console) sync(args []string) error {
+	if c.volume == nil {
+		return c.volumeError
+	}
+	open := c.volume.Files()
+	if len(args) > 0 {
+		f, err := c.open(args[0])
+		if err != nil {
+			return err
+		}
+		open = []*files.File{f}
+	}
+	var failure error
+	for _, f := range open {
+		r, err := f.Sync(c.waiter)
+		switch {
+		case err != nil:
+			if failure != nil {
+				c.printf("%v\n", failure)
+			}
+			failure = err
+		case r.Ranges > 0:
+			c.printf("%s: %d pages in %d ranges written, %d bytes\n", clean(f.Name()), r.Pages, r.Ranges, r.Bytes)
+		case len(args) > 0:
+			c.printf("%s: nothing is dirty\n", clean(f.Name()))
+		}
+	}
+	if failure == nil && len(args) == 0 && len(open) == 0 {
+		c.printf("no file is open\n")
+	}
+	return failure
+}
+
+func (c *Console) touch(args []string) error {
+	var operation uint64
+	switch args[2] {
+	case "r":
+		operation = touchRead
+	case "w":
+		operation = touchWrite
+	default:
+		return fmt.Errorf("%q is neither r nor w", args[2])
+	}
+	f, offset, err := c.at(args, 1)
+	if err != nil {
+		return err
+	}
+	if _, err := c.toucher(f); err != nil {
+		return err
+	}
+	before, faults := f.Stats(), c.faults(f)
+	value, err := c.command(f, operation, offset, nil)
+	if err != nil {
+		return err
+	}
+	s := f.Stats()
+	verb := "read"
+	if operation == touchWrite {
+		verb = "wrote back"
+	}
+	c.printf("%s 0x%02x at %#x: %d page faults, %d pages supplied, %d write traps\n", verb, value[0], offset,
+		c.faults(f)-faults, s.PagesSupplied-before.PagesSupplied, s.Dirties-before.Dirties)
+	return nil
+}
+
+func (c *Console) fail(args []string) error {
+	if len(args) == 1 {
+		f, err := c.open(args[0])
+		if err != nil {
+			return err
+		}
+		for _, x := range f.Failures() {
+			c.printf("%#x+%#x fails with %v\n", x.Offset, x.Length, x.Status)
+		}
+		c.printf("%d failures set\n", len(f.Failures()))
+		return nil
+	}
+	if len(args) < 4 {
+		return fmt.Errorf("%s is missing; usage: %s", []string{"LENGTH", "STATUS or off"}[len(args)-2], find("fail").usage())
+	}
+	offset, err := number("OFFSET", args[1])
+	if err != nil {
+		return err
+	}
+	length, err := number("LENGTH", args[2])
+	if err != nil {
+		return err
+	}
+	if args[3] == "off" {
+		f, err := c.open(args[0])
+		if err != nil {
+			return err
+		}
+		c.printf("%d failures lifted\n", f.LiftFailures(offset, length))
+		return nil
+	}
+	st, ok := zx.ParseStatus(args[3])
+	if !ok {
+		return fmt.Errorf("STATUS %q is unknown: one of %v, or off", args[3], files.FailStatuses)
+	}
+	f, err := c.open(args[0])
+	if err != nil {
+		return err
+	}
+	if err := f.InjectFailure(offset, length, st); err != nil {
+		return err
+	}
+	c.printf("pages of %#x+%#x now fail with %v\n", offset, length, st)
+	if dirty := f.PageCounts(); dirty.Dirty+dirty.AwaitingClean > 0 {
+		c.printf("dirty pages stay in memory and do not ask the pager; sync and evict them to make them\n")
+	}
+	return nil
+}
+
+func (c *Console) evict(args []string) error {
+	f, err := c.open(args[0])
+	if err != nil {
+		return err
+	}
+	n := f.Evict()
+	p := f.PageCounts()
+	c.printf("%d clean pages dropped, %d dirty ones kept\n", n, p.Dirty+p.AwaitingClean)
+	return nil
+}
+
+// clean makes a name from the disk safe to print.
+func clean(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == utf8.RuneError {
+			return '?'
+		}
+		return r
+	}, name)
+}
+
+// quoted writes a name as a command would take it.
+func quoted(name string) string {
+	if strings.ContainsAny(name, " ;#'") {
+		return `"` + name + `"`
+	}
+	return name
+}

@@ -1,0 +1,94 @@
+package console
+
+import (
+	"io"
+
+	"faultline/mmu"
+	"faultline/object"
+	"faultline/vmo"
+	"faultline/zx"
+)
+
+// Kernel is what the console needs of the kernel.
+type Kernel interface {
+	// Spawn starts a ring-3 program in a process of its own and returns at
+	// once. Errors: no such program, or what stood in the way.
+	Spawn(p Program) (Process, error)
+	// Threads lists every thread, those of the kernel with Process 0.
+	Threads() []ThreadInfo
+	// Memory counts memory at this moment.
+	Memory() MemoryInfo
+	// Programs lists the names Spawn knows.
+	Programs() []string
+}
+
+// Program is a program to start.
+type Program struct {
+	Name string   // of a program built into the image; also argv[0]
+	Args []string // argv[1:]
+	// Handles[i] becomes the start handle PA_HND(PA_USER0, i).
+	Handles []StartHandle
+	// Output gets what the process writes with zx_debug_write; nil is the
+	// console. Writes may come from another goroutine, but never two at once
+	// and none after OnExit.
+	Output io.Writer
+	// OnExit is called once, when the process has ended and all its handles
+	// are closed, from any goroutine. It does not block.
+	OnExit func(Exit)
+}
+
+// StartHandle is one object a program starts with: VMO or Port is set.
+type StartHandle struct {
+	VMO    *vmo.VMO // the kernel takes a reference of its own
+	Port   *object.Port
+	Rights zx.Rights
+}
+
+// Process is a started process.
+type Process interface {
+	Koid() zx.Koid
+	// Faults counts the page faults its threads have taken.
+	Faults() uint64
+	// Chain is the page-table chain of an address: one entry per level from
+	// the PML4 down to the level in second place.
+	Chain(va zx.VirtAddr) (chain [4]mmu.Entry, level int)
+	// Kill ends the process with ZX_TASK_RETCODE_SYSCALL_KILL; OnExit
+	// follows. It is harmless on an ended process.
+	Kill()
+}
+
+// Exit says how a process ended.
+type Exit struct {
+	Code      int64
+	Faults    uint64     // page faults its threads took
+	Exception *Exception // nil unless an exception killed it
+}
+
+// Exception is the report on the exception that killed a process.
+type Exception struct {
+	Process, Thread zx.Koid
+	Report          zx.ExceptionReport
+	RIP             zx.VirtAddr
+	Instruction     string   // the instruction at RIP, disassembled
+	Registers       []string // lines ready to print
+}
+
+// ThreadInfo is one line of `threads`.
+type ThreadInfo struct {
+	Process, Thread zx.Koid // 0 for a thread of the kernel
+	ProcessName     string
+	Name            string
+	State           zx.ThreadState
+	Faults          uint64
+	Syscalls        uint64
+}
+
+// MemoryInfo is what `mem` prints. All in bytes but for the counts of VMOs and
+// pages.
+type MemoryInfo struct {
+	RAM       uint64 // what the machine has
+	HeapUsed  uint64 // of the kernel's Go heap
+	HeapLimit uint64
+	Frames    mmu.Stats      // page frames outside the heap
+	Store     vmo.StoreStats // VMOs and the evictor
+}

@@ -1,0 +1,89 @@
+package console
+
+import (
+	"fmt"
+
+	"faultline/mmu"
+	"faultline/zx"
+)
+
+// exceptionNames spells exception types as Zircon does.
+var exceptionNames = map[zx.ExceptionType]string{
+	zx.ExcpGeneral:              "ZX_EXCP_GENERAL",
+	zx.ExcpFatalPageFault:       "ZX_EXCP_FATAL_PAGE_FAULT",
+	zx.ExcpUndefinedInstruction: "ZX_EXCP_UNDEFINED_INSTRUCTION",
+	zx.ExcpSWBreakpoint:         "ZX_EXCP_SW_BREAKPOINT",
+	zx.ExcpHWBreakpoint:         "ZX_EXCP_HW_BREAKPOINT",
+	zx.ExcpUnalignedAccess:      "ZX_EXCP_UNALIGNED_ACCESS",
+	zx.ExcpPolicyError:          "ZX_EXCP_POLICY_ERROR",
+}
+
+func exceptionName(t zx.ExceptionType) string {
+	if name := exceptionNames[t]; name != "" {
+		return name
+	}
+	return fmt.Sprintf("exception type %#x", uint32(t))
+}
+
+// cause is an exception in a few words.
+func cause(x *Exception) string {
+	r := &x.Report
+	if r.Type == zx.ExcpFatalPageFault {
+		return fmt.Sprintf("fatal page fault at %#x, %v", r.CR2, zx.Status(int32(r.SynthCode)))
+	}
+	return fmt.Sprintf("%s, vector %d", exceptionName(r.Type), r.Vector)
+}
+
+// report prints all about the exception that killed a program.
+func (c *Console) report(name string, x *Exception) {
+	r := &x.Report
+	c.printf("%s (process %d, thread %d) was killed by an exception:\n", name, x.Process, x.Thread)
+	c.printf("  type         %s (%#x), vector %d\n", exceptionName(r.Type), uint32(r.Type), r.Vector)
+	if r.Type == zx.ExcpFatalPageFault {
+		access := "read"
+		switch e := mmu.PageFaultError(r.ErrorCode); {
+		case e&mmu.PF_ID != 0:
+			access = "instruction fetch"
+		case e&mmu.PF_WR != 0:
+			access = "write"
+		}
+		c.printf("  address      %#x (%s)\n", r.CR2, access)
+		c.printf("  synth_code   %v (%d)\n", zx.Status(int32(r.SynthCode)), int32(r.SynthCode))
+		c.printf("  error code   %#x (%v)\n", r.ErrorCode, mmu.PageFaultError(r.ErrorCode))
+	} else {
+		c.printf("  error code   %#x\n", r.ErrorCode)
+		if r.SynthCode != 0 {
+			c.printf("  synth_code   %#x\n", r.SynthCode)
+		}
+	}
+	c.printf("  instruction  %s at %#x\n", x.Instruction, uint64(x.RIP))
+	for _, line := range x.Registers {
+		c.printf("  %s\n", line)
+	}
+}
+
+// levelNames are the paging structures from the root down.
+var levelNames = [...]string{"PML4E", "PDPTE", "PDE", "PTE"}
+
+// chain prints a page-table chain.
+func (c *Console) chain(chain [4]mmu.Entry, level int) {
+	for i := 0; i <= mmu.LevelPML4-level && i < len(chain); i++ {
+		e := chain[i]
+		c.printf("  %-5s [%3d] at %#011x = %#018x  %v\n", levelNames[i], e.Index,
+			uint64(e.Table.Addr())+8*e.Index, uint64(e.PTE), e.PTE)
+	}
+}
+
+// leafText says of a leaf what matters to a pager.
+func leafText(chain [4]mmu.Entry, level int) string {
+	e := chain[mmu.LevelPML4-level].PTE
+	switch {
+	case !e.Present():
+		return "not mapped: the next access faults"
+	case e&mmu.PTE_RW == 0:
+		return "W is clear: the next store is trapped"
+	case e&mmu.PTE_D == 0:
+		return "W is set: stores go through"
+	}
+	return "W is set, D is set: stored to"
+}

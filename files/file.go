@@ -1,0 +1,260 @@
+package files
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"faultline/vmo"
+	"faultline/zx"
+)
+
+const absent = vmo.Absent
+
+// maxBlockRead is the most bytes one supply reads, a multiple of the page size.
+const maxBlockRead = 256 << 10
+
+// Stats counts what the pager did for one file since it was opened.
+type Stats struct {
+	Reads         uint64 // READ packets
+	Dirties       uint64 // DIRTY packets
+	PagesSupplied uint64 // all pages supplied
+	PagesAhead    uint64 // those of them that were read ahead
+	PagesDirtied  uint64 // pages acknowledged with OP_DIRTY
+	PagesWritten  uint64 // pages written back
+	PagesFailed   uint64 // pages answered with OP_FAIL
+	LastError     error  // why the last one that was not injected failed
+}
+
+// Failure is an injected one: requests that touch the range are answered with
+// OP_FAIL(Status).
+type Failure struct {
+	Offset, Length uint64 // bytes
+	Status         zx.Status
+}
+
+// FailStatuses lists what a pager may fail a request with. Source: spec
+// section 3.5.1.
+var FailStatuses = []zx.Status{zx.ErrIO, zx.ErrIODataIntegrity, zx.ErrBadState, zx.ErrNoSpace, zx.ErrBufferTooSmall}
+
+// File is one opened file: a pager-backed VMO and the blocks behind it.
+type File struct {
+	volume  *Volume
+	name    string // path as the disk spells it, no leading slash
+	size    int64  // bytes
+	key     uint64
+	extents extents
+	vmo     *vmo.VMO
+	closing atomic.Bool
+
+	streams streams // the serving goroutine's
+
+	syncing sync.Mutex // one writeback at a time
+
+	mu       sync.Mutex
+	stats    Stats     // guarded by mu
+	failures []Failure // guarded by mu; the newest first
+}
+
+// Name is the file's path as the disk spells it.
+func (f *File) Name() string { return f.name }
+
+// Size is the file's length in bytes. It never changes while the file is open.
+func (f *File) Size() int64 { return f.size }
+
+// Key is the key of the file's packets.
+func (f *File) Key() uint64 { return f.key }
+
+// VMO is the file's memory: whole pages, zero past the end of the file. Hand
+// it to a process to map. The file holds one reference.
+func (f *File) VMO() *vmo.VMO { return f.vmo }
+
+// Extents is the number of runs the file lies in on the disk.
+func (f *File) Extents() int { return len(f.extents) }
+
+// Stats counts at this moment.
+func (f *File) Stats() Stats {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.stats
+}
+
+func (f *File) count(change func(*Stats)) {
+	f.mu.Lock()
+	change(&f.stats)
+	f.mu.Unlock()
+}
+
+// InjectFailure makes requests for [offset, offset+length) fail with st until
+// LiftFailures, and drops the file's clean pages so that the next touch asks.
+// A newer failure hides an older one.
+//
+// Errors: st is not one a pager may fail with | the range is empty, wraps, or
+// begins past the end of the file. Each names the value.
+func (f *File) InjectFailure(offset, length uint64, st zx.Status) error {
+	allowed := false
+	for _, s := range FailStatuses {
+		allowed = allowed || s == st
+	}
+	switch {
+	case !allowed:
+		return fmt.Errorf("status %v: a pager may fail with %v only", st, FailStatuses)
+	case length == 0:
+		return fmt.Errorf("length 0: nothing to fail")
+	case offset+length < offset:
+		return fmt.Errorf("range %#x+%#x wraps", offset, length)
+	case offset >= uint64(f.size):
+		return fmt.Errorf("offset %#x is past the end: %q has %d bytes", offset, f.name, f.size)
+	}
+	f.mu.Lock()
+	f.failures = append([]Failure{{offset, length, st}}, f.failures...)
+	f.mu.Unlock()
+	f.vmo.DropClean()
+	return nil
+}
+
+// LiftFailures removes the injected failures that touch [offset,
+// offset+length) and gives how many there were.
+func (f *File) LiftFailures(offset, length uint64) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	kept := f.failures[:0]
+	for _, x := range f.failures {
+		if !overlap(x.Offset, x.Length, offset, length) {
+			kept = append(kept, x)
+		}
+	}
+	n := len(f.failures) - len(kept)
+	f.failures = kept
+	return n
+}
+
+// Failures lists the injected failures, the newest first.
+func (f *File) Failures() []Failure {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]Failure(nil), f.failures...)
+}
+
+// overlap says whether two ranges share a byte; either may reach past 2^64.
+func overlap(a, aLength, b, bLength uint64) bool {
+	if a < b {
+		return b-a < aLength && bLength != 0
+	}
+	return a-b < bLength && aLength != 0
+}
+
+// nextFailure gives where in [start, end) the first page with an injected
+// failure begins (end if none does), and that failure's status. Pages are
+// judged whole; start and end are page aligned.
+func (f *File) nextFailure(start, end uint64) (uint64, zx.Status) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.failures) == 0 {
+		return end, zx.OK
+	}
+	for at := start; at < end; at += zx.PageSize {
+		for _, x := range f.failures {
+			if overlap(x.Offset, x.Length, at, zx.PageSize) {
+				return at, x.Status
+			}
+		}
+	}
+	return end, zx.OK
+}
+
+// Evict drops the file's clean pages and gives how many there were. The pager
+// is not told: the next touch asks again.
+func (f *File) Evict() int { return f.vmo.DropClean() }
+
+// PageCounts is how many pages of a file are in which state.
+type PageCounts struct{ Absent, Zero, Clean, Dirty, AwaitingClean uint64 }
+
+// PageCounts looks at every page of the file.
+func (f *File) PageCounts() PageCounts {
+	var c PageCounts
+	states := make([]vmo.State, 1024)
+	for off := uint64(0); ; {
+		n := f.vmo.States(off, states)
+		for _, s := range states[:n] {
+			switch s {
+			case vmo.Absent:
+				c.Absent++
+			case vmo.Clean:
+				c.Clean++
+			case vmo.Dirty:
+				c.Dirty++
+			case vmo.AwaitingClean:
+				c.AwaitingClean++
+			default:
+				c.Zero++
+			}
+		}
+		if n < len(states) {
+			return c
+		}
+		off += uint64(n) * zx.PageSize
+	}
+}
+
+// ReadAt fills p from the file's VMO, faulting pages in as any reader does. w
+// is the calling thread's. Pre: the range lies in the file.
+//
+// Locks: none held.
+// Errors: those of vmo.VMO.Read.
+func (f *File) ReadAt(w vmo.Waiter, p []byte, off uint64) zx.Status {
+	var r vmo.PageRequest
+	r.Init(w)
+	return f.vmo.ReadBytes(p, off, &r)
+}
+
+// DiskSHA256 is the digest of the file's bytes as they are on the disk now, read
+// past the VMO and the pager: what a reader through the pager must get while
+// nothing is dirty.
+//
+// Errors: *DiskError.
+func (f *File) DiskSHA256() ([sha256.Size]byte, error) {
+	sum := sha256.New()
+	buf := make([]byte, maxBlockRead)
+	for off := int64(0); off < f.size; off += maxBlockRead {
+		n := min(maxBlockRead, f.size-off)
+		whole := (n + sectorBytes - 1) &^ (sectorBytes - 1)
+		if err := f.extents.read(f.volume.disk, buf[:whole], off, f.size); err != nil {
+			return [sha256.Size]byte{}, err
+		}
+		sum.Write(buf[:n])
+	}
+	return [sha256.Size]byte(sum.Sum(nil)), nil
+}
+
+// Close ends the file: no page can be asked for any more, and COMPLETE takes it
+// out of the volume's table. Mappings that remain keep what dirty pages there
+// are.
+//
+// Errors: pages are dirty: nothing is done; Sync first.
+func (f *File) Close() error {
+	f.syncing.Lock()
+	defer f.syncing.Unlock()
+	ranges, st := f.dirtyRanges()
+	if st != zx.OK {
+		return fmt.Errorf("%q: %w", f.name, st)
+	}
+	if n := len(ranges); n > 0 {
+		return fmt.Errorf("%q has %d dirty ranges: sync it first", f.name, n)
+	}
+	f.release()
+	return nil
+}
+
+// release detaches the file from its pager and drops the file's reference.
+func (f *File) release() {
+	if f.closing.Swap(true) {
+		return
+	}
+	f.volume.pager.Detach(f.vmo)
+	f.vmo.Release()
+}
+
+// pageEnd rounds a file size up to a page.
+func pageEnd(size int64) uint64 { return (uint64(size) + zx.PageMask) &^ zx.PageMask }

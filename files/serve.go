@@ -1,0 +1,148 @@
+package files
+
+import (
+	"errors"
+
+	"faultline/vmo"
+	"faultline/zx"
+)
+
+// scratch is the memory of the serving goroutine, made once.
+type scratch struct {
+	run    vmo.PageRun
+	pages  [maxBlockRead / zx.PageSize][]byte
+	states [maxBlockRead / zx.PageSize]vmo.State
+	vec    [maxScatter][]byte
+	bounce []byte // nil when the disk scatters
+}
+
+func (s *scratch) init(d *disk) {
+	if d.scatter == nil {
+		s.bounce = make([]byte, maxBlockRead)
+	}
+}
+
+// errNoFrames is the error of a supply that found no page frame.
+var errNoFrames = errors.New("no memory for the page")
+
+// serveRead answers a READ packet: the pages asked for, then read-ahead.
+// Context: the serving goroutine.
+func (f *File) serveRead(off, length uint64) {
+	f.count(func(s *Stats) { s.Reads++ })
+	end := off + length
+	for at := off; at < end; {
+		good, st := f.nextFailure(at, end)
+		for at < good {
+			n := min(good-at, maxBlockRead)
+			if err := f.supply(at, n, false); err != nil {
+				f.salvage(at, n, err)
+			}
+			at += n
+		}
+		if at < end {
+			f.fail(at, zx.PageSize, st)
+			at += zx.PageSize
+		}
+	}
+	if window := f.streams.ahead(off, length); window > 0 {
+		if n := f.clipAhead(end, window); n > 0 {
+			// Nobody waits for these pages: an error will show when
+			// somebody does.
+			_ = f.supply(end, n, true)
+		}
+	}
+}
+
+// supply reads [off, off+length) from the disk into fresh pages and gives them
+// to the VMO. On error nothing was supplied.
+func (f *File) supply(off, length uint64, ahead bool) error {
+	s, store := &f.volume.scratch, f.volume.store
+	n := int(length / zx.PageSize)
+	for i := range n {
+		page, st := store.Append(&s.run)
+		if st != zx.OK {
+			store.Discard(&s.run)
+			return errNoFrames
+		}
+		s.pages[i] = page[:]
+	}
+	if err := f.extents.readPages(f.volume.disk, s.pages[:n], int64(off), f.size, s.bounce, s.vec[:0]); err != nil {
+		store.Discard(&s.run)
+		return err
+	}
+	// SupplyRun empties the run in any case. A detached VMO has released its
+	// waiters already.
+	switch st := f.volume.pager.SupplyRun(f.vmo, off, &s.run); st {
+	case zx.OK:
+	case zx.ErrNoMemory:
+		return errNoFrames
+	default:
+		return nil
+	}
+	f.count(func(s *Stats) {
+		s.PagesSupplied += uint64(n)
+		if ahead {
+			s.PagesAhead += uint64(n)
+		}
+	})
+	return nil
+}
+
+// salvage serves page by page what could not be supplied at once, and fails
+// the pages that cannot be had.
+func (f *File) salvage(off, length uint64, err error) {
+	for at := off; at < off+length; at += zx.PageSize {
+		if length > zx.PageSize {
+			err = f.supply(at, zx.PageSize, false)
+		}
+		if err == nil {
+			continue
+		}
+		st := zx.ErrIO
+		if err == errNoFrames {
+			st = zx.ErrNoSpace // the closest word a pager may use
+		}
+		f.count(func(s *Stats) { s.LastError = err })
+		f.fail(at, zx.PageSize, st)
+	}
+}
+
+// serveDirty answers a DIRTY packet. Context: the serving goroutine.
+func (f *File) serveDirty(off, length uint64) {
+	f.count(func(s *Stats) { s.Dirties++ })
+	if f.volume.ro {
+		f.fail(off, length, zx.ErrBadState)
+		return
+	}
+	end := off + length
+	for at := off; at < end; {
+		good, st := f.nextFailure(at, end)
+		if at < good {
+			f.dirty(at, good-at)
+			at = good
+		}
+		if at < end {
+			f.fail(at, zx.PageSize, st)
+			at += zx.PageSize
+		}
+	}
+}
+
+// dirty acknowledges writes. NOT_FOUND means that a page was evicted since the
+// request: its writer has been released, reads the page again and asks anew.
+// Every other error released its writers too.
+func (f *File) dirty(off, length uint64) {
+	st := f.volume.pager.OpRange(zx.PagerOpDirty, f.vmo, off, length, 0)
+	if st == zx.ErrNoMemory {
+		f.count(func(s *Stats) { s.LastError = errNoFrames })
+	}
+	if st == zx.OK {
+		f.count(func(s *Stats) { s.PagesDirtied += length / zx.PageSize })
+	}
+}
+
+// fail answers requests for a range with OP_FAIL.
+func (f *File) fail(off, length uint64, st zx.Status) {
+	f.volume.pager.OpRange(zx.PagerOpFail, f.vmo, off, length, uint64(int64(st)))
+	f.count(func(s *Stats) { s.PagesFailed += length / zx.PageSize })
+}

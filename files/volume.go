@@ -1,0 +1,259 @@
+package files
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"faultline/object"
+	"faultline/pager"
+	"faultline/vmo"
+	"faultline/zx"
+)
+
+// Config is what a volume is made of.
+type Config struct {
+	// Disk holds the FAT32 volume; nil is a machine without a disk.
+	Disk BlockDevice
+	// Store makes the VMOs and the pages that fill them.
+	Store *vmo.Store
+	// Pagers is what the volume's pager shares with all others.
+	Pagers *pager.System
+	// NewWaiter makes the means to sleep of the thread that serves the
+	// volume; name is for listings of threads.
+	NewWaiter func(name string) vmo.Waiter
+}
+
+// ErrNoDisk is the error of Mount on a machine without a disk.
+var ErrNoDisk = errors.New("no disk is attached: boot with DISK=image, a FAT32 image")
+
+// keyStop is the key of the packet that ends the serving goroutine. Files have
+// keys from 1 on.
+const keyStop = 0
+
+// Volume is one mounted FAT32 volume, its pager, its port, and the goroutine
+// that serves them.
+type Volume struct {
+	disk  *disk
+	store *vmo.Store
+	pager *pager.Pager
+	port  *object.Port
+	ro    bool
+
+	mu    sync.Mutex
+	dir   *directory // guarded by mu
+	files []*File    // by key-1; nil once COMPLETE came. Guarded by mu
+	ended bool       // guarded by mu
+
+	done    chan struct{} // closed when the serving goroutine has ended
+	scratch scratch       // the serving goroutine's
+}
+
+// Mount finds the FAT32 volume of the disk and starts to serve it.
+//
+// Errors: ErrNoDisk | what is on the disk instead, with the value that gave it
+// away | *DiskError.
+func Mount(c Config) (*Volume, error) {
+	if c.Disk == nil {
+		return nil, ErrNoDisk
+	}
+	d := newDisk(c.Disk)
+	g, err := probe(d)
+	if err != nil {
+		return nil, err
+	}
+	v := &Volume{
+		disk:  d,
+		store: c.Store,
+		pager: pager.New(c.Pagers),
+		port:  object.NewPort(),
+		ro:    c.Disk.ReadOnly(),
+		dir:   newDirectory(d, g),
+		done:  make(chan struct{}),
+	}
+	v.scratch.init(d)
+	if _, err := v.List("/"); err != nil {
+		return nil, fmt.Errorf("cannot read the root folder: %w", err)
+	}
+	w := c.NewWaiter("file pager")
+	go v.run(w)
+	return v, nil
+}
+
+// Shutdown ends the service: it withdraws every file from its pager, so that
+// who still needs one gets ZX_ERR_BAD_STATE, and waits for the goroutine to
+// end. Dirty pages are lost; Sync first.
+//
+// Locks: takes Volume.mu.
+func (v *Volume) Shutdown() {
+	v.mu.Lock()
+	ended := v.ended
+	v.ended = true
+	open := append([]*File(nil), v.files...)
+	v.mu.Unlock()
+	if ended {
+		<-v.done
+		return
+	}
+	for _, f := range open {
+		if f != nil {
+			f.release()
+		}
+	}
+	stop := zx.Packet{Key: keyStop}
+	if st := v.port.QueueUser(&stop); st != zx.OK {
+		panic(fmt.Sprintf("files.Volume.Shutdown: own port refused a packet: %v", st))
+	}
+	<-v.done
+}
+
+// ReadOnly says that the disk refuses writes.
+func (v *Volume) ReadOnly() bool { return v.ro }
+
+// Describe is one line on the volume: size, cluster size, read-only or not.
+func (v *Volume) Describe() string {
+	v.mu.Lock()
+	g := v.dir.geo
+	v.mu.Unlock()
+	text := fmt.Sprintf("FAT32, %d MiB, clusters of %d bytes", g.size>>20, g.clusterBytes)
+	if g.start != 0 {
+		text += fmt.Sprintf(", partition at sector %d", g.start/sectorBytes)
+	}
+	if v.ro {
+		text += ", read-only"
+	}
+	return text
+}
+
+// DiskStats counts the volume's block operations.
+func (v *Volume) DiskStats() DiskStats { return v.disk.statistics() }
+
+// List gives the entries of a folder, or the one entry of a file.
+//
+// Errors: ErrNotFound, ErrNotDir with the path | *DiskError | a corrupt disk.
+func (v *Volume) List(name string) ([]Entry, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	name = cleanPath(name)
+	_, e, err := v.dir.find(name)
+	if err != nil {
+		return nil, err
+	}
+	if !e.Folder {
+		return []Entry{e}, nil
+	}
+	return v.dir.list(name)
+}
+
+// Open gives the file of that name, the same one each time while it is open:
+// its VMO is made, TRAP_DIRTY, and its blocks found, on first use.
+//
+// Errors: ErrNotFound, ErrIsFolder, ErrNotDir with the path | *DiskError | a
+// corrupt disk | zx.Status when the VMO cannot be made.
+func (v *Volume) Open(name string) (*File, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.ended {
+		return nil, fmt.Errorf("%q: %w", name, zx.ErrBadState)
+	}
+	name = cleanPath(name)
+	canonical, e, err := v.dir.find(name)
+	if err != nil {
+		return nil, err
+	}
+	if e.Folder {
+		return nil, fmt.Errorf("%q %w", "/"+canonical, ErrIsFolder)
+	}
+	for _, f := range v.files {
+		if f != nil && !f.closing.Load() && strings.EqualFold(f.name, canonical) {
+			return f, nil
+		}
+	}
+	x, err := v.dir.extents(name, e)
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w", canonical, err)
+	}
+	f := &File{volume: v, name: canonical, size: e.Size, extents: x, key: uint64(len(v.files) + 1)}
+	var st zx.Status
+	if f.vmo, st = v.pager.CreateVMO(v.store, zx.VMOTrapDirty, v.port, f.key, uint64(e.Size)); st != zx.OK {
+		return nil, fmt.Errorf("%q: cannot make its VMO: %w", canonical, st)
+	}
+	v.files = append(v.files, f)
+	return f, nil
+}
+
+// Files gives the opened files in the order in which they were opened.
+func (v *Volume) Files() []*File {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var open []*File
+	for _, f := range v.files {
+		if f != nil {
+			open = append(open, f)
+		}
+	}
+	return open
+}
+
+// Opened gives the file of that name if it is open, nil otherwise. It does not
+// touch the disk.
+func (v *Volume) Opened(name string) *File {
+	name = cleanPath(name)
+	for _, f := range v.Files() {
+		if strings.EqualFold(f.name, name) {
+			return f
+		}
+	}
+	return nil
+}
+
+// byKey gives the file a packet is about, nil if it is gone.
+func (v *Volume) byKey(key uint64) *File {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if key == 0 || key > uint64(len(v.files)) {
+		return nil
+	}
+	return v.files[key-1]
+}
+
+// forget takes a file whose COMPLETE came out of the table.
+func (v *Volume) forget(f *File) {
+	v.mu.Lock()
+	v.files[f.key-1] = nil
+	v.mu.Unlock()
+}
+
+// run takes packets from the port until it is told to stop.
+func (v *Volume) run(w vmo.Waiter) {
+	defer close(v.done)
+	var packet zx.Packet
+	for {
+		switch st := v.port.Wait(w, zx.TimeInfinite, &packet); st {
+		case zx.OK:
+		case zx.ErrInternalIntrRetry:
+			continue // suspended and resumed
+		default:
+			return // killed
+		}
+		if packet.Type != zx.PacketPageRequest {
+			if packet.Key == keyStop {
+				return
+			}
+			continue
+		}
+		f := v.byKey(packet.Key)
+		if f == nil {
+			continue
+		}
+		switch r := packet.PageRequest(); r.Command {
+		case zx.PageRead:
+			f.serveRead(r.Offset, r.Length)
+		case zx.PageDirty:
+			f.serveDirty(r.Offset, r.Length)
+		case zx.PageComplete:
+			v.forget(f)
+		}
+	}
+}
