@@ -41,6 +41,12 @@ const (
 	msrAPICBase    = cpu.MSR(0x01b) // IA32_APIC_BASE
 )
 
+// Hypervisors whose local APIC counts nanoseconds.
+const (
+	vendorTCG = "TCGTCGTCGTCG"
+	vendorKVM = "KVMKVMKVM"
+)
+
 // lapic is the boot CPU's local APIC. One CPU; others will have their own,
 // at the same address.
 var lapic struct {
@@ -159,12 +165,12 @@ func (t *Timer) init(f *cpu.Features) {
 		return
 	}
 	t.hz = f.APICHz
+	if v := f.HypervisorVendor; v == vendorTCG || v == vendorKVM {
+		t.hz = lapicReference.hz
+	}
 	lapicWrite(lapicDivide, divideBy1)
 	if t.hz == 0 {
 		t.hz = measureLAPIC()
-	}
-	if f.Hypervisor && t.hz > 1e9-1e9/50 && t.hz < 1e9+1e9/50 {
-		t.hz = 1e9 // see lapicReference
 	}
 	lapicWrite(lapicInitial, 0)
 	lapicWrite(lapicLVTTmr, uint32(VectorTimer))
