@@ -8,15 +8,40 @@
 // KERNEL is an address of the kernel's own code.
 #define KERNEL 0x201000ul
 
-// Address bits 63:47 differ: no such address exists.
+// NON_CANONICAL is no address: its bits 63 to 47 differ.
 #define NON_CANONICAL 0x8000000000000000ul
 
 static char** more;  // the arguments behind the way's name
 
-static void spin(void) {
+// A thread that spins for ever must not keep the others, or the clock, from
+// going on; and it ends with its process.
+static _Noreturn void spinner(void) {
   for (;;) {
     __asm__ volatile("");
   }
+}
+
+static void spin(void) {
+  static uint8_t stacks[3][4096] __attribute__((aligned(16)));
+  for (int i = 0; i < 3; i++) {
+    zx_handle_t thread;
+    zx_status_t st = zx_thread_create(zx_process_self(), "spinner", 7, 0, &thread);
+    if (st == ZX_OK) {
+      st = zx_thread_start(thread, (zx_vaddr_t)spinner, (zx_vaddr_t)&stacks[i + 1] - 8, 0, 0);
+    }
+    if (st != ZX_OK) {
+      fail("cannot start a thread: %s", zx_status_get_string(st));
+    }
+  }
+  zx_time_t started = zx_clock_get_monotonic();
+  for (int i = 0; i < 10; i++) {
+    zx_nanosleep(zx_deadline_after(ZX_MSEC(5)));
+  }
+  if (zx_clock_get_monotonic() - started < ZX_MSEC(50)) {
+    fail("the clock stood still");
+  }
+  printf("three threads spin, this one still runs\n");
+  exit(0);
 }
 
 // Instructions of ring 0.
@@ -84,7 +109,7 @@ static void jump_null(void) { jump(0); }
 static void read_high(void) { load(0xffffffffffffff00ul); }
 static void read_non_canonical(void) { load(NON_CANONICAL); }
 static void jump_non_canonical(void) { jump(NON_CANONICAL); }
-static void write_code(void) { store((uint64_t)&spin); }
+static void write_code(void) { store((uint64_t)&spinner); }
 
 static void execute_data(void) {
   static uint8_t code[] = {0xc3};  // ret
@@ -222,7 +247,7 @@ static const struct {
   void (*run)(void);
   const char* end;
 } ways[] = {
-    {"spin", spin, "never"},
+    {"spin", spin, "exit 0"},
     {"cli", do_cli, "GENERAL"},
     {"sti", do_sti, "GENERAL"},
     {"hlt", do_hlt, "GENERAL"},
