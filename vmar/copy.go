@@ -1,0 +1,112 @@
+package vmar
+
+import (
+	"faultline/mmu"
+	"faultline/vmo"
+	"faultline/zx"
+)
+
+// CopyIn copies len(dst) bytes of user memory at src, resolving the faults a
+// load by the program itself would take. The kernel never dereferences the
+// address: it walks the page tables and copies through the physical window.
+//
+// r must not be in use by an operation further out. Suspending the thread does
+// not end a wait unless r's Waiter says so.
+//
+// Locks: none held; takes as.mu, VMO locks and the page-table lock.
+// Errors: ErrNotFound [src, src+len(dst)) is not user space, wraps, or has a
+// hole | the others of Fault | ErrInternalIntrRetry. dst is then undefined.
+// Source: spec section 6.2.
+func (as *AddressSpace) CopyIn(dst []byte, src zx.VirtAddr, r *vmo.PageRequest) zx.Status {
+	if len(dst) == 0 {
+		return zx.OK
+	}
+	if !isUserRange(uint64(src), uint64(len(dst))) {
+		return zx.ErrNotFound
+	}
+	for {
+		n := as.table.CopyIn(dst, src)
+		if n == len(dst) {
+			return zx.OK
+		}
+		dst, src = dst[n:], src+zx.VirtAddr(n)
+		if st := as.resolve(uint64(src), mmu.Read, r); st != zx.OK {
+			return st
+		}
+	}
+}
+
+// CopyOut copies src to user memory at dst as stores by the program would: it
+// may ask pagers, and dirties pages. What was copied before an error stays.
+// Otherwise as CopyIn.
+func (as *AddressSpace) CopyOut(dst zx.VirtAddr, src []byte, r *vmo.PageRequest) zx.Status {
+	if len(src) == 0 {
+		return zx.OK
+	}
+	if !isUserRange(uint64(dst), uint64(len(src))) {
+		return zx.ErrNotFound
+	}
+	for {
+		n := as.table.CopyOut(dst, src)
+		if n == len(src) {
+			return zx.OK
+		}
+		dst, src = dst+zx.VirtAddr(n), src[n:]
+		if st := as.resolve(uint64(dst), mmu.Write, r); st != zx.OK {
+			return st
+		}
+	}
+}
+
+// TryCopyIn copies what is mapped of user memory at src, up to the first page
+// that is not, and gives the number of bytes. It resolves nothing.
+//
+// Locks: any may be held; takes the page-table lock.
+func (as *AddressSpace) TryCopyIn(dst []byte, src zx.VirtAddr) int {
+	return as.table.CopyIn(dst, src)
+}
+
+// TryCopyOut copies src to user memory at dst up to the first page that is not
+// mapped writable. Otherwise as TryCopyIn.
+func (as *AddressSpace) TryCopyOut(dst zx.VirtAddr, src []byte) int {
+	return as.table.CopyOut(dst, src)
+}
+
+// Resolve takes the fault that kept a TryCopy from the page at va, the first
+// of [va, va+n); the copy is then tried again.
+//
+// Locks: none held.
+// Errors: ErrNotFound the range is not user space or wraps | as CopyIn.
+func (as *AddressSpace) Resolve(va zx.VirtAddr, n uint64, write bool, r *vmo.PageRequest) zx.Status {
+	if !isUserRange(uint64(va), n) {
+		return zx.ErrNotFound
+	}
+	need := mmu.Read
+	if write {
+		need = mmu.Write
+	}
+	return as.resolve(uint64(va), need, r)
+}
+
+// Copier is a buffer in user memory as the far side of vmo.Read and vmo.Write.
+// It implements vmo.Copier.
+type Copier struct {
+	Space   *AddressSpace
+	Base    zx.VirtAddr
+	Request *vmo.PageRequest // not the one given to Read or Write
+}
+
+// CopyOut implements vmo.Copier.
+func (c *Copier) CopyOut(pos uint64, p []byte) int {
+	return c.Space.TryCopyOut(c.Base+zx.VirtAddr(pos), p)
+}
+
+// CopyIn implements vmo.Copier.
+func (c *Copier) CopyIn(p []byte, pos uint64) int {
+	return c.Space.TryCopyIn(p, c.Base+zx.VirtAddr(pos))
+}
+
+// Resolve implements vmo.Copier.
+func (c *Copier) Resolve(pos, n uint64, write bool) zx.Status {
+	return c.Space.Resolve(c.Base+zx.VirtAddr(pos), n, write, c.Request)
+}

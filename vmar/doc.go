@@ -1,0 +1,56 @@
+// Package vmar owns address spaces: regions (VMARs), mappings of VMOs in them,
+// and the page-fault decision.
+//
+// An AddressSpace is one page-table root and a tree of VMARs; the leaves of
+// the tree are Mappings. A Mapping shows a range of one VMO with one set of
+// permissions; a change to part of it splits it. The package never knows what
+// state a page is in (vmo does), never names a handle (syscall does), never
+// dereferences a user address (it copies through the physical window), and
+// never sleeps with a lock held.
+//
+// # A fault, from the trap to the page (AddressSpace.Fault)
+//
+//	decode the error code ------------ unknown bits ------> NOT_SUPPORTED
+//	+-> user address? ---------------- no ----------------> NOT_FOUND
+//	|   lock the space, find mapping - none --------------> NOT_FOUND
+//	|   permission? ------------------ missing -----------> ACCESS_DENIED
+//	|   lock the VMO, RequirePage ---- past the end ------> OUT_OF_RANGE
+//	|       |              |    \----- refused -----------> the pager's code, BAD_STATE, ...
+//	|       | page         | SHOULD_WAIT, NO_MEMORY
+//	|   enter the PTE,   unlock both, sleep on the request
+//	|   unlock both: OK    or reclaim frames
+//	|                      |
+//	+------- OK -----------+---------- otherwise ---------> TIMED_OUT, the pager's code, ...
+//
+// Every turn of the loop starts from nothing: while the thread slept the
+// mapping may have gone, moved or changed, the VMO may have shrunk, and the
+// page may have come and gone. So unmapping cancels no request; the sleeper
+// finds out when it wakes.
+//
+// # Where a mapping goes
+//
+// Without SPECIFIC a mapping or region goes to the lowest address of its
+// parent where it fits with one unmapped page on either side of it: the first
+// fit, the same in every run. Nothing is random.
+//
+// # Locks
+//
+//	AddressSpace.mu             regions, mappings, permissions
+//	  VMO.mu                    every entry of a page into the tables
+//	    page source, port       inside RequirePage
+//	    PageTable.mu            a leaf
+//
+// A Mapping's place (base, size, offset) is written with both AddressSpace.mu
+// and the VMO's lock held, so that either suffices to read it: UnmapRange and
+// RemoveWriteRange are called with the VMO's lock alone. To take pages away a
+// range operation clears the page tables and flushes first, under
+// AddressSpace.mu, which keeps faults out, and only then shrinks or forgets
+// the mapping: at no time does a translation exist that the VMO cannot reach.
+//
+// # Not here yet
+//
+// Discardable VMOs (ALLOW_FAULTS has no effect) and memory priority.
+//
+// Sources: spec/zircon-pager sections 3.16, 4.2, 6; Zircon's reference pages
+// of the vmar calls for what the spec calls usual.
+package vmar

@@ -1,0 +1,147 @@
+package vmar
+
+import (
+	"faultline/mmu"
+	"faultline/vmo"
+	"faultline/zx"
+)
+
+// Mapping shows part of a VMO in an address space. It implements vmo.Mapping
+// and holds a reference to the VMO.
+type Mapping struct {
+	space *AddressSpace
+	v     *vmo.VMO
+
+	// Guarded by space.mu and the VMO's lock: both to write, either to read.
+	base uint64 // address, page aligned
+	size uint64 // bytes, page aligned
+	off  uint64 // bytes in the VMO, page aligned
+
+	prot mmu.Prot // guarded by space.mu
+	max  mmu.Prot // constant
+}
+
+// UnmapRange implements vmo.Mapping: it removes the translations of what the
+// mapping shows of [off, off+length).
+//
+// Locks: the VMO's lock held. Flush: done here.
+func (m *Mapping) UnmapRange(off, length uint64) {
+	if va, pages := m.clip(off, length); pages != 0 {
+		var g mmu.Gather
+		m.space.table.Unmap(va, pages, &g)
+		g.Flush(m.space.tlb)
+	}
+}
+
+// RemoveWriteRange implements vmo.Mapping: it takes write permission from the
+// translations of what the mapping shows of [off, off+length).
+//
+// Locks: the VMO's lock held. Flush: done here.
+func (m *Mapping) RemoveWriteRange(off, length uint64) {
+	if va, pages := m.clip(off, length); pages != 0 {
+		var g mmu.Gather
+		m.space.table.RemoveWrite(va, pages, &g)
+		g.Flush(m.space.tlb)
+	}
+}
+
+// clip gives where the mapping shows [off, off+length) of the VMO: a page
+// address and a number of pages, perhaps 0.
+//
+// Locks: the VMO's lock or space.mu held.
+func (m *Mapping) clip(off, length uint64) (zx.VirtAddr, uint64) {
+	end := off + length
+	if end < off {
+		end = ^uint64(0)
+	}
+	lo, hi := max(off, m.off), min(end, m.off+m.size)
+	if lo >= hi {
+		return 0, 0
+	}
+	return zx.VirtAddr(m.base + lo - m.off), (hi - lo + zx.PageMask) >> zx.PageShift
+}
+
+// end is the address after the last byte.
+func (m *Mapping) end() uint64 { return m.base + m.size }
+
+// split cuts m at address at and gives the part from there on, a mapping of
+// its own that the VMO knows. Translations stay.
+//
+// Pre: base < at < end, page aligned. Locks: space.mu held; takes the VMO's.
+func (m *Mapping) split(at uint64) *Mapping {
+	right := &Mapping{
+		space: m.space, v: m.v, prot: m.prot, max: m.max,
+		base: at, size: m.end() - at, off: m.off + at - m.base,
+	}
+	m.v.Retain()
+	// For a moment both show the right part, which harms nobody; the other
+	// order would leave it to neither.
+	m.v.AddMapping(right)
+	m.v.Lock()
+	m.size = at - m.base
+	m.v.Unlock()
+	m.space.count++
+	return right
+}
+
+// forget ends the mapping. Pre: no translation of it is left; the region that
+// held it no longer does.
+//
+// Locks: space.mu held; takes the VMO's.
+func (m *Mapping) forget() {
+	if m.space.last == m {
+		m.space.last = &none
+	}
+	m.space.count--
+	m.v.RemoveMapping(m)
+	m.v.Release()
+}
+
+// maxBatch is the most pages entered into the tables in one go: the budget of
+// a fault-around, spec section 4.2.
+const maxBatch = 16
+
+// mapResident maps up to n pages from address va on that have content and are
+// not mapped yet, without asking, committing or dirtying anything, and gives
+// how many pages it got through: it stops at the first page without content if
+// contiguous is set, and where one batch ends. Pages the VMO tracks are mapped
+// read-only.
+//
+// Pre: va is page aligned, the pages lie in m.
+// Locks: space.mu and the VMO's lock held. Errors: ErrNoMemory.
+func (m *Mapping) mapResident(va, n uint64, contiguous bool) (uint64, zx.Status) {
+	var frames [maxBatch]mmu.Frame
+	n = min(n, maxBatch)
+	off := m.off + va - m.base
+	var p vmo.Page
+	writable := false
+	i := uint64(0)
+	found := false
+	for ; i < n; i++ {
+		if !m.v.PeekPage(off+i<<zx.PageShift, &p) {
+			if contiguous {
+				break
+			}
+			frames[i] = 0
+			continue
+		}
+		if found && p.Writable != writable {
+			break // the next batch has its own permissions
+		}
+		found, writable = true, p.Writable
+		frames[i] = p.Frame
+	}
+	if !found {
+		return i, zx.OK
+	}
+	return i, m.space.table.MapMissing(zx.VirtAddr(va), frames[:i], m.leaf(writable))
+}
+
+// leaf gives what a translation of a page may allow: what the mapping allows,
+// less writing when the page must not be written.
+func (m *Mapping) leaf(writable bool) mmu.Prot {
+	if writable {
+		return m.prot | mmu.Read
+	}
+	return m.prot&mmu.Exec | mmu.Read
+}
