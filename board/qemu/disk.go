@@ -283,6 +283,11 @@ func (d *Disk) Do(reqs ...*Request) error {
 			d.queue.publish()
 			d.dev.notify(0)
 			polls = 0
+			// Even a device that answers at once must not let one
+			// goroutine keep the CPU.
+			d.mu.Unlock()
+			runtime.Gosched()
+			d.mu.Lock()
 		}
 		if d.reap() {
 			polls = 0
