@@ -1,0 +1,251 @@
+package vmo
+
+import (
+	"fmt"
+	"testing"
+
+	"faultline/mmu"
+	"faultline/zx"
+)
+
+// asked is one call a VMO made to its source.
+type asked struct {
+	what     string
+	off, len uint64 // pages
+}
+
+// scriptSource writes down what it is asked and lets nobody wait.
+type scriptSource struct {
+	traps, detached bool
+	log             []asked
+}
+
+func (s *scriptSource) note(what string, off, length uint64) {
+	s.log = append(s.log, asked{what, off / pg, length / pg})
+}
+func (s *scriptSource) TrapsDirty() bool { return s.traps }
+func (s *scriptSource) Detached() bool   { return s.detached }
+func (s *scriptSource) Request(kind RequestKind, off, length uint64, r *PageRequest) zx.Status {
+	if s.detached {
+		return zx.ErrBadState
+	}
+	s.note([...]string{"READ", "DIRTY"}[kind], off, length)
+	return zx.ErrShouldWait
+}
+func (s *scriptSource) Progress(kind RequestKind, off, length uint64) {
+	s.note([...]string{"filled", "dirtied"}[kind], off, length)
+}
+func (s *scriptSource) Fail(off, length uint64, st zx.Status) { s.note("fail", off, length) }
+func (s *scriptSource) Release(kind RequestKind, off, length uint64) {
+	s.note("release", off, length)
+}
+func (s *scriptSource) Detach()                       { s.detached = true }
+func (s *scriptSource) Close()                        {}
+func (s *scriptSource) Wait(r *PageRequest) zx.Status { return zx.ErrInternalIntrKilled }
+func (s *scriptSource) Cancel(r *PageRequest)         {}
+
+// bench is one paged VMO over a scriptSource.
+type bench struct {
+	t   *testing.T
+	mem *mmu.Memory
+	st  *Store
+	src *scriptSource
+	v   *VMO
+	req PageRequest
+}
+
+func newBench(t *testing.T, pages uint64, traps bool) *bench {
+	b := &bench{t: t, mem: mmu.NewSimulated(256), src: &scriptSource{traps: traps}}
+	b.st = NewStore(b.mem)
+	v, st := b.st.NewPaged(pages*pg, zx.VMOResizable, b.src)
+	if st != zx.OK {
+		t.Fatal(st)
+	}
+	b.v = v
+	return b
+}
+
+// ok fails the test unless st is OK.
+func (b *bench) ok(st zx.Status) {
+	b.t.Helper()
+	if st != zx.OK {
+		b.t.Fatal(st)
+	}
+}
+
+// supply fills pages with bytes, or with no page at all.
+func (b *bench) supply(off, n uint64, markers bool) zx.Status {
+	run := PageRun{Length: n * pg}
+	if !markers {
+		run.Length = 0
+		for i := uint64(0); i < n; i++ {
+			p, st := b.st.Append(&run)
+			b.ok(st)
+			for j := range p {
+				p[j] = byte(off + i + 1)
+			}
+		}
+	}
+	return b.v.SupplyPages(off*pg, &run)
+}
+
+func (b *bench) state(page uint64) State {
+	b.v.mu.Lock()
+	defer b.v.mu.Unlock()
+	return b.v.state(page * pg)
+}
+
+func (b *bench) touch(page uint64, write bool) zx.Status {
+	var p Page
+	b.v.Lock()
+	defer b.v.Unlock()
+	return b.v.RequirePage(page*pg, write, &b.req, &p)
+}
+
+// close ends the VMO and finds what it leaked.
+func (b *bench) close() {
+	b.t.Helper()
+	b.v.Release()
+	if left := b.mem.Outstanding(); len(left) != 0 {
+		b.t.Fatalf("%d frames leaked: %v", len(left), left)
+	}
+	if s := b.st.Stats(); s.VMOs != 0 || s.Listed != 0 || s.Needed != 0 {
+		b.t.Fatalf("left behind: %+v", s)
+	}
+}
+
+// into brings page 2 of a fresh bench into a state.
+func (b *bench) into(s State) {
+	b.t.Helper()
+	switch s {
+	case Marker:
+		b.ok(b.supply(2, 1, true))
+	case Clean:
+		b.ok(b.supply(2, 1, false))
+	case Dirty, AwaitingClean:
+		b.ok(b.supply(2, 1, false))
+		if b.v.traps {
+			b.ok(b.v.DirtyPages(2*pg, pg))
+		} else {
+			b.ok(b.touch(2, true))
+		}
+		if s == AwaitingClean {
+			b.ok(b.v.WritebackBegin(2*pg, pg, false))
+		}
+	case ZeroDirty, ZeroAwaiting:
+		b.ok(b.v.Zero(2*pg, pg, &b.req))
+		if s == ZeroAwaiting {
+			b.ok(b.v.WritebackBegin(2*pg, pg, true))
+		}
+	case ZeroUntracked:
+		b.ok(b.v.SetStreamSize(2*pg, &b.req))
+	}
+	if got := b.state(2); got != s {
+		b.t.Fatalf("set-up of %v gave %v", s, got)
+	}
+	b.src.log = nil
+}
+
+// TestStateTable is every state against every event of spec section 4.3,
+// without and with TRAP_DIRTY, the compact table taken over cell by cell.
+func TestStateTable(t *testing.T) {
+	const A, M, C, D, W, ZD, ZA, ZU = Absent, Marker, Clean, Dirty, AwaitingClean, ZeroDirty, ZeroAwaiting, ZeroUntracked
+	states := []State{A, M, C, D, W, ZD, ZA, ZU}
+	killed := zx.ErrInternalIntrKilled
+	type cell struct {
+		to   State
+		st   zx.Status
+		asks string // the request made, if any
+	}
+	stay := func(s State) cell { return cell{to: s} }
+	read := func(s State) cell { return cell{s, zx.ErrShouldWait, "READ"} }
+	ask := func(s State) cell { return cell{s, zx.ErrShouldWait, "DIRTY"} }
+	events := []struct {
+		name string
+		do   func(b *bench) zx.Status
+		np   map[State]cell // what changes without TRAP_DIRTY; all else stays
+		tr   map[State]cell // nil: as np
+	}{
+		{"read", func(b *bench) zx.Status { return b.touch(2, false) },
+			map[State]cell{A: read(A)}, nil},
+		{"write", func(b *bench) zx.Status { return b.touch(2, true) },
+			map[State]cell{A: read(A), M: stay(D), C: stay(D), W: stay(D), ZD: stay(D), ZA: stay(D), ZU: stay(D)},
+			map[State]cell{A: read(A), M: ask(M), C: ask(C), W: ask(W), ZD: ask(ZD), ZA: ask(ZA), ZU: ask(ZU)}},
+		{"OP_DIRTY", func(b *bench) zx.Status { return b.v.DirtyPages(2*pg, pg) },
+			map[State]cell{A: {to: A, st: zx.ErrNotSupported}, M: {to: M, st: zx.ErrNotSupported}, C: {to: C, st: zx.ErrNotSupported},
+				D: {to: D, st: zx.ErrNotSupported}, W: {to: W, st: zx.ErrNotSupported}, ZD: {to: ZD, st: zx.ErrNotSupported},
+				ZA: {to: ZA, st: zx.ErrNotSupported}, ZU: {to: ZU, st: zx.ErrNotSupported}},
+			map[State]cell{A: {A, zx.ErrNotFound, "release"}, M: {D, zx.OK, "dirtied"}, C: {D, zx.OK, "dirtied"}, W: {D, zx.OK, "dirtied"},
+				ZD: {D, zx.OK, "dirtied"}, ZA: {D, zx.OK, "dirtied"}, ZU: {D, zx.OK, "dirtied"}}},
+		{"supply", func(b *bench) zx.Status { return b.supply(2, 1, false) },
+			map[State]cell{A: {C, zx.OK, "filled"}}, nil},
+		{"supply nothing", func(b *bench) zx.Status { return b.supply(2, 1, true) },
+			map[State]cell{A: {M, zx.OK, "filled"}}, nil},
+		{"WRITEBACK_BEGIN", func(b *bench) zx.Status { return b.v.WritebackBegin(2*pg, pg, false) },
+			map[State]cell{D: stay(W), ZD: stay(ZA)}, nil},
+		{"WRITEBACK_BEGIN zero", func(b *bench) zx.Status { return b.v.WritebackBegin(2*pg, pg, true) },
+			map[State]cell{ZD: stay(ZA)}, nil},
+		{"WRITEBACK_END", func(b *bench) zx.Status { return b.v.WritebackEnd(2*pg, pg) },
+			map[State]cell{W: stay(C), ZA: stay(A)}, nil},
+		{"OP_ZERO", func(b *bench) zx.Status { return b.v.Zero(2*pg, pg, &b.req) },
+			map[State]cell{A: {ZD, zx.OK, "filled"}, C: stay(ZD), D: stay(ZD), W: stay(ZD), ZU: stay(ZD)}, nil},
+		{"commit", func(b *bench) zx.Status { return b.v.Commit(2*pg, pg, &b.req) },
+			map[State]cell{A: {A, killed, "READ"}, M: stay(C), ZD: stay(D), ZA: stay(D), ZU: stay(D)},
+			map[State]cell{A: {A, killed, "READ"}, M: stay(C), ZD: {ZD, killed, "DIRTY"}, ZA: {ZA, killed, "DIRTY"}, ZU: {ZU, killed, "DIRTY"}}},
+		{"prefetch", func(b *bench) zx.Status { return b.v.Prefetch(2*pg, pg, &b.req) },
+			map[State]cell{A: {A, killed, "READ"}}, nil},
+		{"evict", func(b *bench) zx.Status { b.st.Evict(100); return zx.OK },
+			map[State]cell{C: stay(A)}, nil},
+		{"drop clean", func(b *bench) zx.Status { b.v.DropClean(); return zx.OK },
+			map[State]cell{C: stay(A)}, nil},
+		{"detach", func(b *bench) zx.Status { b.v.Detach(); return zx.OK },
+			map[State]cell{M: stay(A), C: stay(A)}, nil},
+		{"fail", func(b *bench) zx.Status { return b.v.Fail(2*pg, pg, zx.ErrIO) },
+			map[State]cell{A: {A, zx.OK, "fail"}, M: {M, zx.OK, "fail"}, C: {C, zx.OK, "fail"}, D: {D, zx.OK, "fail"},
+				W: {W, zx.OK, "fail"}, ZD: {ZD, zx.OK, "fail"}, ZA: {ZA, zx.OK, "fail"}, ZU: {ZU, zx.OK, "fail"}}, nil},
+		{"untrack", func(b *bench) zx.Status { return b.v.SetStreamSize(2*pg, &b.req) },
+			map[State]cell{A: {ZU, zx.OK, "filled"}, M: stay(ZU), C: stay(ZU), D: stay(ZU), W: stay(ZU), ZD: stay(ZU), ZA: stay(ZU)}, nil},
+		{"shrink and grow", func(b *bench) zx.Status {
+			if st := b.v.SetSize(2*pg, &b.req); st != zx.OK {
+				return st
+			}
+			b.src.log = nil
+			return b.v.SetSize(5*pg, &b.req)
+		}, map[State]cell{A: stay(ZD), M: stay(ZD), C: stay(ZD), D: stay(ZD), W: stay(ZD), ZA: stay(ZD), ZU: stay(ZD)}, nil},
+	}
+	cells := 0
+	for _, traps := range []bool{false, true} {
+		for _, ev := range events {
+			for _, from := range states {
+				t.Run(fmt.Sprintf("%v/%s/trap=%v", from, ev.name, traps), func(t *testing.T) {
+					b := newBench(t, 5, traps)
+					b.into(from)
+					table := ev.np
+					if traps && ev.tr != nil {
+						table = ev.tr
+					}
+					want, changes := table[from]
+					if !changes {
+						want = stay(from)
+					}
+					st := ev.do(b)
+					if got := b.state(2); got != want.to || st != want.st {
+						t.Errorf("became %v with %v, want %v with %v", got, st, want.to, want.st)
+					}
+					var first asked // what it heard about page 2
+					for _, a := range b.src.log {
+						if first.what == "" && a.off <= 2 && 2 < a.off+a.len {
+							first = a
+						}
+					}
+					if first.what != want.asks {
+						t.Errorf("the source heard %v, want %q", b.src.log, want.asks)
+					}
+					b.close()
+				})
+				cells++
+			}
+		}
+	}
+	t.Logf("%d cells", cells)
+}
