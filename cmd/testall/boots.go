@@ -1,6 +1,12 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
 
 // disks are the images the boots run on copies of.
 type disks struct {
@@ -29,47 +35,119 @@ func boots(d disks) []boot {
 	add := func(b boot) { list = append(list, b) }
 
 	// The large file first: it takes longest, and the others fill in beside it.
-	// More of it than there is memory, so clean pages are evicted.
+	// It is most of memory, so clean pages are evicted.
 	add(boot{name: "sum of 200 MB in 256 MiB", disk: d.test, mem: "256M", timeout: "220",
-		commands: "sum " + large, want: []string{d.sums[large]}})
+		commands: "sum " + large, want: []string{d.sums[large], `[1-9]\d* page faults`}})
 
+	// The matrix: the demo, and files of every size.
 	for _, machine := range machines {
 		for _, cpu := range cpus {
-			// EMPTY, ONE and PAGE, a long name in folders, then a write that is
-			// not written back.
-			add(boot{name: fmt.Sprintf("%s %s: sums and a poke", machine, cpu), machine: machine, cpu: cpu, disk: d.test,
-				commands: "sum EMPTY.BIN; sum ONE.BIN; sum PAGE.BIN; sum " + five + "; poke PAGE.BIN 0 01 02",
-				want:     []string{d.sums["EMPTY.BIN"], d.sums["ONE.BIN"], d.sums["PAGE.BIN"], d.sums[five]}})
+			add(boot{name: machine + " " + cpu, machine: machine, cpu: cpu, disk: d.test,
+				commands: "demo; sum EMPTY.BIN; sum ONE.BIN; sum PAGE.BIN; sum " + strings.ToUpper(five),
+				want:     []string{`go on `, d.sums["EMPTY.BIN"], d.sums["ONE.BIN"], d.sums["PAGE.BIN"], d.sums[five], `[1-9]\d* page faults`},
+				// The demo changes a byte and puts it back.
+				effect: unchanged})
 		}
 	}
-	for _, mem := range []string{"256M", "2G", "8G"} {
-		add(boot{name: "memory " + mem, mem: mem, disk: d.test, commands: "sum PAGE.BIN; mem", want: []string{d.sums["PAGE.BIN"]}})
+	for _, mem := range []string{"256M", "1G", "4G", "8G"} {
+		add(boot{name: "memory " + mem, mem: mem, disk: d.test, commands: "mem; sum PAGE.BIN", want: []string{`RAM +\d+ KiB`, d.sums["PAGE.BIN"]}})
 	}
+
+	// Writes: with sync exactly those bytes change, without it none.
 	for _, machine := range machines {
-		add(boot{name: machine + ": poke and sync", machine: machine, disk: d.test,
+		add(boot{name: machine + " poke and sync", machine: machine, disk: d.test,
 			commands: "poke " + five + " 4094 de ad be ef; sync " + five,
+			want:     []string{`stored 4 bytes at 0xffe: .* 2 pages dirtied`, `2 pages in 1 ranges written`},
 			effect:   wrote(five, 4094, 0xde, 0xad, 0xbe, 0xef)})
 	}
-	add(boot{name: "cat", disk: d.test, commands: "cat " + poem, want: []string{"safe and sound"}})
-	add(boot{name: "poke at the last byte", disk: d.test, commands: "poke " + five + " 5000000 00 ; sync " + five,
+	add(boot{name: "poke without sync", disk: d.test, commands: "poke " + five + " 4094 de ad be ef; poweroff",
+		want: []string{`stored 4 bytes`, `2 dirty pages are lost`}, effect: unchanged})
+	add(boot{name: "poke the last byte", disk: d.test, commands: "poke " + five + " 5000000 00; sync",
 		effect: wrote(five, 5_000_000, 0)})
+
+	// The page-table entry tells the same story.
+	add(boot{name: "pt follows a page", disk: d.test,
+		commands: "touch PAGE.BIN 5 r; pt PAGE.BIN 5; poke PAGE.BIN 5 77; pt PAGE.BIN 5; sync PAGE.BIN; pt PAGE.BIN 5; evict PAGE.BIN; pt PAGE.BIN 5",
+		want:     []string{`W is clear`, `PML4E`, `PDPTE`, `PDE`, `PTE`, `W is set`, `PML4E`, `W is clear`, `PML4E`, `not mapped`},
+		effect:   wrote("PAGE.BIN", 5, 0x77)})
+
+	add(boot{name: "cat", disk: d.test, commands: "cat " + poem, want: []string{"A page was asked for", "safe and sound"}})
+	add(boot{name: "ls", disk: d.test, commands: "ls; ls a-folder-with-a-long-name/another-one-below",
+		want: []string{`\n +0 +\S+ \S+ +EMPTY\.BIN`, `200000000|folder`, `5000001 .* five-million-and-one\.bin`}})
 
 	// Errors: named, a failing status, no change.
 	for _, bad := range []struct{ name, commands, want string }{
-		{"poke past the end", "poke PAGE.BIN 4096 00; sync PAGE.BIN", `(?i)past|end|range`},
-		{"poke across the end", "poke PAGE.BIN 4095 00 00; sync PAGE.BIN", `(?i)past|end|range`},
-		{"unknown file", "sum NOWHERE.BIN", `NOWHERE\.BIN`},
-		{"bad hex byte", "poke PAGE.BIN 0 xx; sync PAGE.BIN", "xx"},
-		{"unknown command", "frobnicate", "frobnicate"},
+		{"poke past the end", "poke PAGE.BIN 4096 00; sync PAGE.BIN", `past the end`},
+		{"poke across the end", "poke PAGE.BIN 4095 00 00; sync PAGE.BIN", `past the end`},
+		{"touch past the end", "touch EMPTY.BIN 0 r", `past the end`},
+		{"unknown file", "sum NOWHERE.BIN", `NOWHERE\.BIN.*no such file`},
+		{"unknown program", "run nothing", `no program "nothing"`},
+		{"bad hex byte", "poke PAGE.BIN 0 xx; sync PAGE.BIN", `"xx" is not hex`},
+		{"unknown command", "frobnicate", `no such command`},
 	} {
 		add(boot{name: bad.name, disk: d.test, commands: bad.commands, fails: true, want: []string{bad.want}})
 	}
-	add(boot{name: "no disk", commands: "ls", fails: true, want: []string{`(?i)no disk`}})
-	add(boot{name: "corrupt disk", disk: d.corrupt, commands: "ls", fails: true, want: []string{`(?i)fat|disk`}})
+	add(boot{name: "no disk", commands: "ls", fails: true, want: []string{`no disk is attached`}})
+	add(boot{name: "corrupt disk", disk: d.corrupt, commands: "ls", fails: true, want: []string{`(?i)FAT`}})
 
 	// A failed page kills the thread that touches it, and nothing else.
 	add(boot{name: "a failed page", disk: d.test, fails: true,
-		commands: "fail " + five + " 0x3000 0x1000 ZX_ERR_IO_DATA_INTEGRITY; touch " + five + " 0x3004 r",
-		want:     []string{"FATAL_PAGE_FAULT", "ZX_ERR_IO_DATA_INTEGRITY"}})
+		commands: "fail " + five + " 0x3000 0x1000 ZX_ERR_IO_DATA_INTEGRITY; touch " + five + " 0x3004 r; touch " + five + " 0x5000 r; " +
+			"fail " + five + " 0x3000 0x1000 off; touch " + five + " 0x3004 r; sum " + five,
+		want: []string{`ZX_EXCP_FATAL_PAGE_FAULT`, `address +0x[0-9a-f]+004 \(read\)`, `synth_code +ZX_ERR_IO_DATA_INTEGRITY`, `instruction +\S+`,
+			`read 0x\S\S at 0x5000`, `1 failures lifted`, `read 0x\S\S at 0x3004`, d.sums[five]}})
+
+	list = append(list, evilBoots(d)...)
 	return list
+}
+
+// evilBoots runs every way of program evil, on the CPUs that differ in how the
+// kernel enters and leaves ring 3; the kernel must read a file afterwards.
+func evilBoots(d disks) []boot {
+	var kill, survive boot
+	kill = boot{name: "evil programs die", disk: d.test, fails: true}
+	survive = boot{name: "evil programs that live", disk: d.test, timeout: "120"}
+	after := "run hello after; sum PAGE.BIN; mem"
+	for _, w := range evilWays(".") {
+		if w.end == "exit 0" {
+			survive.commands += "run evil " + w.name + "; "
+			survive.want = append(survive.want, "run evil "+w.name+"\n")
+			continue
+		}
+		kill.commands += "run evil " + w.name + "; "
+		kill.want = append(kill.want, "run evil "+w.name+"\n",
+			`type +ZX_EXCP_(`+strings.ReplaceAll(w.end, " or ", "|")+`) `)
+		kill.refuse = append(kill.refuse, `still here`)
+	}
+	var list []boot
+	for _, cpu := range []string{"max", "EPYC", "Skylake-Client", "qemu64"} {
+		for _, b := range []boot{kill, survive} {
+			b.name += " " + cpu
+			b.cpu = cpu
+			b.commands += after
+			b.want = append(append([]string{}, b.want...), "hello from ring 3", "argument 1: after", d.sums["PAGE.BIN"], "page frames")
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
+// way is a row of program evil's table.
+type way struct{ name, end string }
+
+// evilWays reads the table out of the program's source; root is the module's.
+func evilWays(root string) []way {
+	path := filepath.Join(root, "user", "programs", "evil.c")
+	source, err := os.ReadFile(path)
+	if err != nil {
+		panic(fmt.Sprintf("testall.evilWays: %v", err))
+	}
+	var ways []way
+	for _, m := range regexp.MustCompile(`(?m)^    \{"([^"]+)", \w+, "([^"]+)"\},$`).FindAllStringSubmatch(string(source), -1) {
+		ways = append(ways, way{m[1], m[2]})
+	}
+	if len(ways) < 50 {
+		panic(fmt.Sprintf("testall.evilWays: %d ways found in %s, want 50 or more", len(ways), path))
+	}
+	return ways
 }
