@@ -15,7 +15,8 @@ const (
 
 	uartData    = com1 + 0
 	uartIER     = com1 + 1
-	uartFCR     = com1 + 2
+	uartFCR     = com1 + 2 // write
+	uartIIR     = com1 + 2 // read
 	uartLCR     = com1 + 3
 	uartMCR     = com1 + 4
 	uartLSR     = com1 + 5
@@ -42,6 +43,7 @@ var uart struct {
 	present   bool
 	interrupt bool // the port interrupts us when input arrives
 	room      int  // bytes that the transmitter surely takes
+	burst     int  // what room is once the transmitter is empty
 
 	// Input that arrived and was not read: a ring. The count of all bytes
 	// ever put in and taken out.
@@ -52,7 +54,8 @@ var uart struct {
 // inputReady holds a token when input may have come since it was last taken.
 var inputReady chan struct{}
 
-// initUART finds out whether there is a port, and sets it to 115200 8N1, FIFOs on.
+// initUART finds out whether there is a port, and sets it to 115200 8N1, FIFOs on
+// if it can.
 //
 //go:nosplit
 func initUART() {
@@ -68,7 +71,16 @@ func initUART() {
 	cpu.Out8(uartData, 1)
 	cpu.Out8(uartIER, 0)
 	cpu.Out8(uartLCR, 0x03)
-	cpu.Out8(uartFCR, 0x01) // enable, keep what has arrived; interrupt at the first byte
+	// Turning the FIFOs on throws away a byte that has arrived, and whoever
+	// pipes commands into the machine has long sent one. The port holds no more
+	// than that one until it is read: then do without FIFOs.
+	if cpu.In8(uartLSR)&lsrDataReady == 0 {
+		cpu.Out8(uartFCR, 0x01)
+	}
+	uart.burst = 1
+	if cpu.In8(uartIIR)>>6 == 3 {
+		uart.burst = uartFIFO
+	}
 	cpu.Out8(uartMCR, 0x0b) // DTR, RTS, interrupt gate
 }
 
@@ -85,7 +97,7 @@ func sendByte(c byte) {
 				return
 			}
 		}
-		uart.room = uartFIFO
+		uart.room = uart.burst
 	}
 	uart.room--
 	cpu.Out8(uartData, c)

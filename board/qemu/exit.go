@@ -12,7 +12,10 @@ const (
 	// exitEarly and exitNoLongMode are entry_amd64.s's.
 	exitNoLongMode = 0x12
 	exitEarly      = 0x13
-	exitTrap       = 0x14 // a trap while a trap was being reported
+	exitTrap       = ExitFail + exitCodeTrap // cpu's, when reporting a trap has failed
+
+	// exitCodeTrap is the exit code of reportTrap.
+	exitCodeTrap = 3
 )
 
 // ExitValue is what to write for a program's exit code: 0 is a pass.

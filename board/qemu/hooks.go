@@ -71,6 +71,7 @@ func hwinit1() {
 		ExitValue:   exitTrap,
 		ConsolePort: com1,
 	})
+	cpu.SetFatalHandler(reportTrap)
 	timer.init(features)
 	goos.Idle = Idle
 	initInput()
