@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// monitorBoot types commands at the console and compares what `pt` prints of a
+// page with what QEMU's own walk of the same tables says (info tlb): clean,
+// stored to, written back.
+func monitorBoot(image string) (output string, err error) {
+	dir, err := os.MkdirTemp("", "faultline-monitor-") // a socket's path must be short
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	disk, socket := filepath.Join(dir, "disk.img"), filepath.Join(dir, "monitor")
+	if err := copyFile(disk, image); err != nil {
+		return "", err
+	}
+	cmd := exec.Command(runner(), kernelImage(), "-console")
+	cmd.Env = append(os.Environ(), "MACHINE=", "CPU=", "MEM=", "SMP=", "ACCEL=", "CMDS=", "PROGRAM=", "ARGS=", "TIMEOUT=120", "DISK="+disk,
+		"QEMUFLAGS=-monitor unix:"+socket+",server=on,wait=off")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return "", err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	cmd.Stderr = cmd.Stdout
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	s := &session{in: stdin, lines: make(chan string, 1000)}
+	go func() {
+		defer close(s.lines)
+		for r := bufio.NewScanner(stdout); r.Scan(); {
+			s.lines <- r.Text()
+		}
+	}()
+	err = s.compare(socket)
+	if err != nil {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	}
+	for line := range s.lines { // to the end
+		s.output.WriteString(line + "\n")
+	}
+	return s.output.String(), errors.Join(err, cmd.Wait())
+}
+
+// session is a console that is typed at.
+type session struct {
+	in     io.Writer
+	lines  chan string
+	output strings.Builder
+}
+
+// until reads lines up to one that matches and gives its submatches.
+func (s *session) until(expr string) ([]string, error) {
+	re := regexp.MustCompile(expr)
+	late := time.After(time.Minute)
+	for {
+		select {
+		case line, open := <-s.lines:
+			if !open {
+				return nil, fmt.Errorf("the console ended before a line matched %q", expr)
+			}
+			s.output.WriteString(line + "\n")
+			if m := re.FindStringSubmatch(line); m != nil {
+				return m, nil
+			}
+		case <-late:
+			return nil, fmt.Errorf("no line matched %q within a minute", expr)
+		}
+	}
+}
+
+func (s *session) compare(socket string) error {
+	if _, err := s.until("`help` lists the commands"); err != nil {
+		return err
+	}
+	for _, stage := range []struct {
+		command  string
+		done     string
+		writable bool
+	}{
+		{"touch PAGE.BIN 5 r", `read 0x`, false},
+		{"touch PAGE.BIN 5 w", `wrote back 0x`, true},
+		{"sync PAGE.BIN", `1 pages in 1 ranges written`, false},
+	} {
+		// A touch leaves the toucher's tables in CR3: idle changes nothing.
+		if _, err := io.WriteString(s.in, stage.command+"\r"); err != nil {
+			return err
+		}
+		if _, err := s.until(stage.done); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(s.in, "pt PAGE.BIN 5\r"); err != nil {
+			return err
+		}
+		m, err := s.until(`is address 0x([0-9a-f]+) of process`)
+		if err != nil {
+			return err
+		}
+		va, _ := strconv.ParseUint(m[1], 16, 64)
+		if m, err = s.until(`PTE +\[.*= 0x([0-9a-f]+) `); err != nil {
+			return err
+		}
+		pte, _ := strconv.ParseUint(m[1], 16, 64)
+		if (pte&2 != 0) != stage.writable {
+			return fmt.Errorf("after %s: pt prints PTE %#x, want writable = %v", stage.command, pte, stage.writable)
+		}
+		if err := s.infoTLB(socket, va&^0xfff, pte); err != nil {
+			return fmt.Errorf("after %s: %w", stage.command, err)
+		}
+	}
+	_, err := io.WriteString(s.in, "poweroff\r")
+	return err
+}
+
+// infoTLB checks one page of `info tlb` against the entry that pt printed.
+func (s *session) infoTLB(socket string, va, pte uint64) error {
+	c, err := net.Dial("unix", socket)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		return err
+	}
+	// The monitor echoes with control sequences; a second command marks the end.
+	if _, err := io.WriteString(c, "info tlb\ninfo version\n"); err != nil {
+		return err
+	}
+	version := regexp.MustCompile(`^\d+\.\d+\.\d+`)
+	// A line is "VA: PA XGPDACTUW", a dash for each flag that is clear.
+	re := regexp.MustCompile(fmt.Sprintf(`^0*%x: ([0-9a-f]{16}) ([-XGPDACTUW]{9})`, va))
+	for r := bufio.NewScanner(c); r.Scan(); {
+		if m := re.FindStringSubmatch(r.Text()); m != nil {
+			pa, _ := strconv.ParseUint(m[1], 16, 64)
+			s.output.WriteString("info tlb: " + r.Text() + "\n")
+			for _, bit := range []struct {
+				letter string
+				mask   uint64
+			}{{"X", 1 << 63}, {"G", 1 << 8}, {"D", 1 << 6}, {"A", 1 << 5}, {"U", 1 << 2}, {"W", 1 << 1}} {
+				if strings.Contains(m[2], bit.letter) != (pte&bit.mask != 0) {
+					return fmt.Errorf("info tlb says %s, pt %#x: %s differs", m[2], pte, bit.letter)
+				}
+			}
+			if want := pte & 0xffffffffff000; pa != want {
+				return fmt.Errorf("info tlb says page %#x, pt %#x", pa, want)
+			}
+			return nil
+		}
+		if version.MatchString(r.Text()) {
+			break
+		}
+	}
+	return fmt.Errorf("info tlb has no page %#x", va)
+}
