@@ -42,7 +42,7 @@ func TestReadByHand(t *testing.T) {
 
 // TestNames checks case, slashes, short names, and the errors of names.
 func TestNames(t *testing.T) {
-	d := mustDirectory(t, standardImage(8, 2, 2, 0))
+	d := mustDirectory(t, plainImage())
 	for _, name := range []string{"hello.txt", "/HELLO.TXT", "./HELLO.txt", "sub/../HELLO.TXT", `\hello.txt`} {
 		if got, err := readFile(d, name); err != nil || string(got) != "Hello from the disk.\n" {
 			t.Errorf("%s: %q, %v", name, got, err)
@@ -115,7 +115,7 @@ func TestPartitions(t *testing.T) {
 
 // TestNotFAT32 checks what is said of disks that hold something else.
 func TestNotFAT32(t *testing.T) {
-	good := func() []byte { return standardImage(8, 2, 2, 0) }
+	good := func() []byte { return plainImage() }
 	put16 := func(at int, v uint16) func([]byte) {
 		return func(b []byte) { binary.LittleEndian.PutUint16(b[at:], v) }
 	}
@@ -196,7 +196,7 @@ func TestBadChains(t *testing.T) {
 
 // TestReadFailures fails each block operation of a walk in turn.
 func TestReadFailures(t *testing.T) {
-	image := standardImage(8, 2, 2, 0)
+	image := plainImage()
 	name := "sub/Deeper Folder/A Rather Long File Name, with blanks.data"
 	for at := 1; ; at++ {
 		dev := &memoryDisk{data: image, failAt: at}
@@ -276,7 +276,7 @@ func fuzzImage(base, edits []byte, window uint16) {
 // TestSpoiltImages is a short, repeatable run of the fuzz target's idea.
 func TestSpoiltImages(t *testing.T) {
 	base := standardImage(1, 2, 2, 0)
-	rounds := 300
+	rounds := 100
 	if testing.Short() {
 		rounds = 50
 	}
@@ -314,7 +314,7 @@ func needTool(t *testing.T, name string) string {
 
 // realImage makes an image with mkfs.fat and mcopy that holds contents and a
 // fragmented file FRAG.BIN, and gives its path.
-func realImage(t *testing.T, perCluster int) (image string, frag []byte) {
+func realImage(t *testing.T) (image string, frag []byte) {
 	t.Helper()
 	needTool(t, "mkfs.fat")
 	needTool(t, "mcopy")
@@ -326,7 +326,7 @@ func realImage(t *testing.T, perCluster int) (image string, frag []byte) {
 	if err := os.Truncate(image, 48<<20); err != nil {
 		t.Fatal(err)
 	}
-	tool(t, "mkfs.fat", "-F", "32", "-s", fmt.Sprint(perCluster), image)
+	tool(t, "mkfs.fat", "-F", "32", "-s", "1", image)
 	source := filepath.Join(dir, "source")
 	mcopy := func(to string, content []byte) {
 		if err := os.WriteFile(source, content, 0o600); err != nil {
@@ -363,7 +363,7 @@ func realImage(t *testing.T, perCluster int) (image string, frag []byte) {
 
 // TestReadRealImage reads images made by mkfs.fat and mcopy.
 func TestReadRealImage(t *testing.T) {
-	path, frag := realImage(t, 1)
+	path, frag := realImage(t)
 	image, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -317,7 +317,7 @@ func (d scatterDisk) ReadScatter(sector uint64, bufs [][]byte) error {
 }
 
 // contents is what every test image holds.
-func contents() map[string][]byte {
+var contents = sync.OnceValue(func() map[string][]byte {
 	return map[string][]byte{
 		"EMPTY.BIN":    {},
 		"ONE.BIN":      {0xA5},
@@ -328,7 +328,7 @@ func contents() map[string][]byte {
 		"sub/Deeper Folder/A Rather Long File Name, with blanks.data": noise(5, 12_345),
 		"ünïcödé name.bin": noise(6, 777),
 	}
-}
+})
 
 // standardImage holds contents, SCATTER.BIN in pieces.
 func standardImage(perCluster, fats, root int, start int64) []byte {
@@ -339,6 +339,11 @@ func standardImage(perCluster, fats, root int, start int64) []byte {
 	}
 	return m.finish()
 }
+
+// plainImage is a standardImage of 4 KiB clusters, a copy of its own.
+func plainImage() []byte { return bytes.Clone(plainBase()) }
+
+var plainBase = sync.OnceValue(func() []byte { return standardImage(8, 2, 2, 0) })
 
 // mustDirectory mounts an image far enough to read names.
 func mustDirectory(t *testing.T, image []byte) *directory {

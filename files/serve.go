@@ -70,22 +70,28 @@ func (f *File) supply(off, length uint64, ahead bool) error {
 		store.Discard(&s.run)
 		return err
 	}
-	// SupplyRun empties the run in any case. A detached VMO has released its
-	// waiters already.
-	switch st := f.volume.pager.SupplyRun(f.vmo, off, &s.run); st {
-	case zx.OK:
-	case zx.ErrNoMemory:
-		return errNoFrames
-	default:
-		return nil
+	// Counted first: who waits for the pages may look at the counts before this
+	// goroutine runs on. SupplyRun empties the run in any case. A detached VMO
+	// has released its waiters already.
+	f.countSupply(uint64(n), ahead)
+	st := f.volume.pager.SupplyRun(f.vmo, off, &s.run)
+	if st != zx.OK {
+		f.countSupply(-uint64(n), ahead)
 	}
+	if st == zx.ErrNoMemory {
+		return errNoFrames
+	}
+	return nil
+}
+
+// countSupply adds n pages to those supplied.
+func (f *File) countSupply(n uint64, ahead bool) {
 	f.count(func(s *Stats) {
-		s.PagesSupplied += uint64(n)
+		s.PagesSupplied += n
 		if ahead {
-			s.PagesAhead += uint64(n)
+			s.PagesAhead += n
 		}
 	})
-	return nil
 }
 
 // salvage serves page by page what could not be supplied at once, and fails
@@ -132,17 +138,19 @@ func (f *File) serveDirty(off, length uint64) {
 // request: its writer has been released, reads the page again and asks anew.
 // Every other error released its writers too.
 func (f *File) dirty(off, length uint64) {
+	n := length / zx.PageSize
+	f.count(func(s *Stats) { s.PagesDirtied += n })
 	st := f.volume.pager.OpRange(zx.PagerOpDirty, f.vmo, off, length, 0)
+	if st != zx.OK {
+		f.count(func(s *Stats) { s.PagesDirtied -= n })
+	}
 	if st == zx.ErrNoMemory {
 		f.count(func(s *Stats) { s.LastError = errNoFrames })
-	}
-	if st == zx.OK {
-		f.count(func(s *Stats) { s.PagesDirtied += length / zx.PageSize })
 	}
 }
 
 // fail answers requests for a range with OP_FAIL.
 func (f *File) fail(off, length uint64, st zx.Status) {
-	f.volume.pager.OpRange(zx.PagerOpFail, f.vmo, off, length, uint64(int64(st)))
 	f.count(func(s *Stats) { s.PagesFailed += length / zx.PageSize })
+	f.volume.pager.OpRange(zx.PagerOpFail, f.vmo, off, length, uint64(int64(st)))
 }
