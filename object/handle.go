@@ -32,7 +32,7 @@ type slot struct {
 	base   *Base
 	rights zx.Rights
 	value  zx.Handle
-	gen    uint32 // of the next handle made here
+	gen    uint32 // of the last handle made here
 	next   uint32 // free list
 }
 
@@ -91,8 +91,11 @@ func (t *HandleTable) add(o Object, rights zx.Rights) (zx.Handle, zx.Status) {
 	b.handles.Add(1)
 	b.refs.Add(1)
 	s.obj, s.base, s.rights = o, b, rights
+	// Generation 0 is passed over, so that small numbers never are handles.
+	if s.gen = (s.gen + 1) & handleGenMask; s.gen == 0 {
+		s.gen = 1
+	}
 	s.value = zx.Handle(s.gen<<handleGenShift|i<<handleSlotShift) | handleFixed
-	s.gen = (s.gen + 1) & handleGenMask
 	t.count++
 	return s.value, zx.OK
 }

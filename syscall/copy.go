@@ -1,0 +1,81 @@
+package syscall
+
+import (
+	"encoding/binary"
+
+	"faultline/object"
+	"faultline/zx"
+)
+
+// userIn and userOut are addresses that ring 3 alleges to be readable or
+// writable memory of its own. Nothing may be done with them but copying.
+type (
+	userIn  zx.VirtAddr
+	userOut zx.VirtAddr
+)
+
+// copied turns the status of a copy into the answer of a call: every fault is
+// ErrInvalidArgs, but a thread that is being killed or suspended stops.
+func copied(st zx.Status) zx.Status {
+	switch st {
+	case zx.OK, zx.ErrInternalIntrKilled, zx.ErrInternalIntrRetry:
+		return st
+	}
+	return zx.ErrInvalidArgs
+}
+
+// read fills p from src. p is part of c.scratch, or otherwise on the heap.
+//
+// Locks: none held; may wait for a pager.
+// Errors: ErrInvalidArgs | ErrInternalIntrKilled | ErrInternalIntrRetry, unless
+// CopyRequest is immune to suspends, as it should be.
+func (c *Context) read(p []byte, src userIn) zx.Status {
+	return copied(c.Space.CopyIn(p, zx.VirtAddr(src), c.CopyRequest))
+}
+
+// write copies p to dst. Otherwise as read.
+func (c *Context) write(dst userOut, p []byte) zx.Status {
+	return copied(c.Space.CopyOut(zx.VirtAddr(dst), p, c.CopyRequest))
+}
+
+// write32 and write64 copy one number to dst.
+func (c *Context) write32(dst userOut, n uint32) zx.Status {
+	binary.LittleEndian.PutUint32(c.scratch[:], n)
+	return c.write(dst, c.scratch[:4])
+}
+
+func (c *Context) write64(dst userOut, n uint64) zx.Status {
+	binary.LittleEndian.PutUint64(c.scratch[:], n)
+	return c.write(dst, c.scratch[:8])
+}
+
+// optional64 is write64 unless dst is null.
+func (c *Context) optional64(dst userOut, n uint64) zx.Status {
+	if dst == 0 {
+		return zx.OK
+	}
+	return c.write64(dst, n)
+}
+
+// give makes a handle of the new object o and writes it to out; on error o is
+// gone.
+//
+// Errors: ErrNoMemory the table is full | ErrBadState the process is ending |
+// those of write.
+func (c *Context) give(o object.Object, rights zx.Rights, out userOut) zx.Status {
+	h, st := c.Handles.Add(o, rights)
+	if st != zx.OK {
+		object.Drop(o)
+		return st
+	}
+	return c.report(h, out)
+}
+
+// report writes the fresh handle h to out, or closes it.
+func (c *Context) report(h zx.Handle, out userOut) zx.Status {
+	st := c.write32(out, uint32(h))
+	if st != zx.OK {
+		c.Handles.Close(h)
+	}
+	return st
+}

@@ -1,0 +1,441 @@
+package syscall
+
+import (
+	"encoding/binary"
+	"sync"
+	"testing"
+	"time"
+
+	"faultline/mmu"
+	"faultline/object"
+	"faultline/pager"
+	"faultline/vmar"
+	"faultline/vmo"
+	"faultline/zx"
+)
+
+// machine is the kernel around the calls: memory, a clock, a source of random
+// bytes.
+type machine struct {
+	t     testing.TB
+	mem   *mmu.Memory
+	store *vmo.Store
+	pager *pager.System
+	table *mmu.PageTable // the kernel's
+	start time.Time
+}
+
+func (m *machine) Now() zx.Time { return zx.Time(time.Since(m.start)) + 1 }
+
+func (m *machine) Random(p []byte) {
+	for i := range p {
+		p[i] = byte(i) | 1
+	}
+}
+
+// noTLB is a TLB of a machine that never ran.
+type noTLB struct{}
+
+func (noTLB) InvalidatePage(zx.PhysAddr, zx.VirtAddr) {}
+func (noTLB) InvalidateAll(zx.PhysAddr)               {}
+
+func newMachine(t testing.TB, pages int) *machine {
+	m := &machine{t: t, mem: mmu.NewSimulated(pages), start: time.Now()}
+	m.store = vmo.NewStore(m.mem)
+	m.pager = pager.NewSystem(pager.Config{})
+	table, st := m.mem.NewPageTable(nil)
+	if st != zx.OK {
+		t.Fatal(st)
+	}
+	m.table = table
+	return m
+}
+
+// process is a fake process object.
+type process struct {
+	object.Base
+	m       *machine
+	handles object.HandleTable
+	space   *vmar.AddressSpace
+
+	mu      sync.Mutex
+	exited  bool
+	code    int64
+	console []byte
+	threads int
+}
+
+func (m *machine) newProcess() *process {
+	p := &process{m: m}
+	p.Base.Init(zx.ObjProcess, 0)
+	space, st := vmar.NewAddressSpace(m.mem, m.table, noTLB{})
+	if st != zx.OK {
+		m.t.Fatal(st)
+	}
+	p.space = space
+	return p
+}
+
+// end does what the kernel does at the end of a process.
+func (p *process) end() {
+	p.handles.CloseAll()
+	p.space.Destroy()
+}
+
+func (p *process) CreateThread(name string) (Thread, zx.Status) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.exited {
+		return nil, zx.ErrBadState
+	}
+	p.threads++
+	return newThread(name), zx.OK
+}
+
+func (p *process) Exit(code int64) {
+	p.mu.Lock()
+	p.exited, p.code = true, code
+	p.mu.Unlock()
+}
+
+func (p *process) DebugWrite(b []byte) {
+	p.mu.Lock()
+	p.console = append(p.console, b...)
+	p.mu.Unlock()
+}
+
+// thread is a fake thread object and its Waiter.
+type thread struct {
+	object.Base
+	name  string
+	token chan struct{}
+	stop  chan zx.Status
+
+	mu      sync.Mutex
+	state   zx.ThreadState
+	waits   int
+	started []uint64
+	exited  bool
+}
+
+func newThread(name string) *thread {
+	t := &thread{name: name, token: make(chan struct{}, 1), stop: make(chan zx.Status, 1)}
+	t.Base.Init(zx.ObjThread, 0)
+	return t
+}
+
+func (t *thread) Start(entry, stack zx.VirtAddr, arg1, arg2 uint64) zx.Status {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.started != nil {
+		return zx.ErrBadState
+	}
+	t.started = []uint64{uint64(entry), uint64(stack), arg1, arg2}
+	return zx.OK
+}
+
+func (t *thread) Exit() { t.mu.Lock(); t.exited = true; t.mu.Unlock() }
+
+func (t *thread) Info() ThreadInfo {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return ThreadInfo{State: t.state, WaitExceptionChannel: 7, Affinity: [8]uint64{1}}
+}
+
+func (t *thread) Wake() {
+	select {
+	case t.token <- struct{}{}:
+	default:
+	}
+}
+
+func (t *thread) set(s zx.ThreadState) {
+	t.mu.Lock()
+	t.state = s
+	if s != zx.ThreadRunning {
+		t.waits++
+	}
+	t.mu.Unlock()
+}
+
+// Wait takes the deadline as relative to now: the fake clock is real time.
+func (t *thread) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {
+	t.set(state)
+	defer t.set(zx.ThreadRunning)
+	var after <-chan time.Time
+	if deadline != zx.TimeInfinite {
+		after = time.After(min(time.Duration(max(deadline, 0)), 50*time.Millisecond))
+	}
+	select {
+	case <-t.token:
+		return zx.OK
+	default:
+	}
+	select {
+	case <-t.token:
+		return zx.OK
+	case st := <-t.stop:
+		return st
+	case <-after:
+		return zx.ErrTimedOut
+	}
+}
+
+// untilBlocked returns once the thread sleeps in state.
+func (t *thread) untilBlocked(state zx.ThreadState) {
+	for {
+		t.mu.Lock()
+		s := t.state
+		t.mu.Unlock()
+		if s == state {
+			return
+		}
+		time.Sleep(20 * time.Microsecond)
+	}
+}
+
+// Addresses of a world's user memory, and what lies there.
+const (
+	pageSize = zx.PageSize
+	ramPages = 16
+)
+
+// world is one process with one calling thread and some memory.
+type world struct {
+	*machine
+	t    testing.TB
+	proc *process
+	thr  *thread
+	ctx  *Context
+
+	rootVMAR, self zx.Handle
+
+	ram    zx.VirtAddr // ramPages pages, read and write; nothing after them
+	ramVMO *vmo.VMO
+	ro     zx.VirtAddr // one page, read only; nothing after it
+	short  zx.VirtAddr // one page, read and write; the next lies past its VMO's end
+	next   uint64      // bump allocator in ram
+}
+
+func (m *machine) newContext(p *process, t *thread) *Context {
+	c := &Context{Process: p, Thread: t, System: m, Handles: &p.handles, Space: p.space, Store: m.store, Pagers: m.pager,
+		Waiter: t, Request: new(vmo.PageRequest), CopyRequest: new(vmo.PageRequest)}
+	c.Request.Init(t)
+	c.CopyRequest.Init(t)
+	return c
+}
+
+// mapFresh maps a fresh VMO of size bytes over length bytes at a place of the
+// region's choosing, with a hole after it.
+func (w *world) mapFresh(size, length uint64, perm uint32) (zx.VirtAddr, *vmo.VMO) {
+	w.t.Helper()
+	v, st := w.store.New(size, 0)
+	if st != zx.OK {
+		w.t.Fatal(st)
+	}
+	// A region of its own, one page longer, keeps the hole free.
+	all := zx.RightMap | zx.RightRead | zx.RightWrite
+	sub, _, st := w.proc.space.Root().Allocate(zx.VMCanMapRead|zx.VMCanMapWrite|zx.VMCanMapSpecific, 0, length+pageSize, all)
+	if st != zx.OK {
+		w.t.Fatal(st)
+	}
+	va, st := sub.Map(perm|zx.VMSpecific, 0, v, 0, length, all, all)
+	if st != zx.OK {
+		w.t.Fatal(st)
+	}
+	v.Release() // the mapping holds it
+	return va, v
+}
+
+func newWorld(t testing.TB, pages int) *world {
+	w := &world{machine: newMachine(t, pages), t: t, thr: newThread("main")}
+	w.proc = w.newProcess()
+	w.ctx = w.newContext(w.proc, w.thr)
+	w.ram, w.ramVMO = w.mapFresh(ramPages*pageSize, ramPages*pageSize, zx.VMPermRead|zx.VMPermWrite)
+	w.ro, _ = w.mapFresh(pageSize, pageSize, zx.VMPermRead)
+	w.short, _ = w.mapFresh(pageSize, 2*pageSize, zx.VMPermRead|zx.VMPermWrite)
+	w.rootVMAR, _ = w.proc.handles.Add(NewVMAR(w.proc.space.Root()), zx.RightsVMAR|zx.RightRead|zx.RightWrite|zx.RightExecute)
+	w.self, _ = w.proc.handles.Add(w.proc, zx.RightsProcess)
+	w.proc.handles.Add(w.thr, zx.RightsThread)
+	t.Cleanup(func() {
+		w.proc.end()
+		if n := w.store.Stats().VMOs; n != 0 {
+			t.Errorf("%d VMOs left", n)
+		}
+		w.table.Destroy()
+		if left := w.mem.Outstanding(); len(left) != 0 {
+			t.Errorf("%d frames left", len(left))
+		}
+	})
+	return w
+}
+
+// call makes a system call and gives RAX.
+func (w *world) call(number uint64, args ...uint64) int64 {
+	var a [8]uint64
+	for i := range a {
+		a[i] = 0xdeadbeefcafef00d // registers that a call does not use are wild
+	}
+	copy(a[:], args)
+	return Dispatch(w.ctx, number, &a)
+}
+
+// status is call for a call that answers a status.
+func (w *world) status(number uint64, args ...uint64) zx.Status {
+	w.t.Helper()
+	r := w.call(number, args...)
+	if int64(int32(r)) != r {
+		w.t.Fatalf("call %d: RAX %#x is no status", number, r)
+	}
+	return zx.Status(r)
+}
+
+// want fails the test unless the call answers st.
+func (w *world) want(what string, st zx.Status, number uint64, args ...uint64) {
+	w.t.Helper()
+	if got := w.status(number, args...); got != st {
+		w.t.Errorf("%s: zx_%s = %v, want %v", what, zx.SysNames[number], got, st)
+	}
+}
+
+// alloc gives n bytes of user memory, 16-byte aligned, zeroed.
+func (w *world) alloc(n uint64) uint64 {
+	w.t.Helper()
+	at := w.next
+	w.next = (w.next + n + 15) &^ 15
+	if w.next > ramPages*pageSize {
+		w.t.Fatal("out of user memory")
+	}
+	va := uint64(w.ram) + at
+	w.poke(va, make([]byte, n))
+	return va
+}
+
+func (w *world) poke(va uint64, p []byte) {
+	w.t.Helper()
+	if st := w.ramVMO.WriteBytes(p, va-uint64(w.ram), w.ctx.Request); st != zx.OK {
+		w.t.Fatal(st)
+	}
+}
+
+func (w *world) peek(va uint64, n int) []byte {
+	w.t.Helper()
+	p := make([]byte, n)
+	if st := w.ramVMO.ReadBytes(p, va-uint64(w.ram), w.ctx.Request); st != zx.OK {
+		w.t.Fatal(st)
+	}
+	return p
+}
+
+func (w *world) peek32(va uint64) uint32 { return binary.LittleEndian.Uint32(w.peek(va, 4)) }
+func (w *world) peek64(va uint64) uint64 { return binary.LittleEndian.Uint64(w.peek(va, 8)) }
+
+// make makes an object by a call whose last argument is the out pointer.
+func (w *world) make(number uint64, args ...uint64) uint64 {
+	w.t.Helper()
+	mark := w.next
+	out := w.alloc(4)
+	w.next = mark
+	if st := w.status(number, append(args, out)...); st != zx.OK {
+		w.t.Fatalf("zx_%s = %v", zx.SysNames[number], st)
+	}
+	return uint64(w.peek32(out))
+}
+
+func (w *world) vmo(size uint64) uint64 { return w.make(zx.SysVMOCreate, size, 0) }
+
+// with gives another handle of h's object with rights, whatever h carries.
+func (w *world) with(h uint64, rights zx.Rights) uint64 {
+	w.t.Helper()
+	o, st := w.proc.handles.Get(zx.Handle(h), zx.ObjNone, 0)
+	if st != zx.OK {
+		w.t.Fatalf("with: %v", st)
+	}
+	d, st := w.proc.handles.Add(o, rights)
+	object.Unref(o)
+	if st != zx.OK {
+		w.t.Fatalf("with: %v", st)
+	}
+	return uint64(d)
+}
+
+func (w *world) close(handles ...uint64) {
+	for _, h := range handles {
+		w.proc.handles.Close(zx.Handle(h))
+	}
+}
+
+// unwritable are pointers that no record of n bytes can be written to.
+func (w *world) unwritable(n uint64) map[string]uint64 {
+	return map[string]uint64{
+		"null":                 0,
+		"one":                  1,
+		"kernel":               0x200000,
+		"hole":                 uint64(w.ram) + ramPages*pageSize,
+		"last byte in a hole":  uint64(w.ram) + ramPages*pageSize - n + 1,
+		"read only":            uint64(w.ro),
+		"past the VMO's end":   uint64(w.short) + pageSize,
+		"across the VMO's end": uint64(w.short) + pageSize - n/2,
+		"not canonical":        0x8000_0000_0000,
+		"top of user space":    0x7fff_ffff_f000,
+		"high half":            0xffff_8000_0000_0000,
+		"all ones":             ^uint64(0),
+		"wraps":                -n + 1,
+	}
+}
+
+// unreadable are pointers that no record of n bytes can be read from.
+func (w *world) unreadable(n uint64) map[string]uint64 {
+	m := w.unwritable(n)
+	delete(m, "read only")
+	m["last byte after read only"] = uint64(w.ro) + pageSize - n + 1
+	return m
+}
+
+// badOuts makes the call with each bad pointer as argument at and checks that
+// it answers ErrInvalidArgs and leaves no handle behind. undo, if not nil, runs
+// before each.
+func (w *world) badOuts(n uint64, at int, undo func(), number uint64, args ...uint64) {
+	w.t.Helper()
+	for name, ptr := range w.unwritable(n) {
+		if undo != nil {
+			undo()
+		}
+		before := w.proc.handles.Count()
+		a := append([]uint64(nil), args...)
+		a[at] = ptr
+		w.want("out "+name, zx.ErrInvalidArgs, number, a...)
+		if after := w.proc.handles.Count(); after != before {
+			w.t.Errorf("out %s: zx_%s: %d handles, were %d", name, zx.SysNames[number], after, before)
+		}
+	}
+}
+
+// badIns is badOuts for a pointer that is read.
+func (w *world) badIns(n uint64, at int, number uint64, args ...uint64) {
+	w.t.Helper()
+	for name, ptr := range w.unreadable(n) {
+		a := append([]uint64(nil), args...)
+		a[at] = ptr
+		w.want("in "+name, zx.ErrInvalidArgs, number, a...)
+	}
+}
+
+// bad are handle values that name nothing in the world.
+func (w *world) bad(h uint64) []uint64 {
+	return []uint64{0, 1, 3, h &^ 1, h &^ 2, h ^ 1<<31, h ^ 1<<20, 0xffffffff}
+}
+
+// ramObject gives an object for the VMO that user memory is made of.
+func (w *world) ramObject() object.Object {
+	w.ramVMO.Retain()
+	return NewVMO(w.ramVMO, zx.KoidInvalid)
+}
+
+// mapHandle maps a whole VMO readable and writable through zx_vmar_map.
+func (w *world) mapHandle(h, length uint64) uint64 {
+	w.t.Helper()
+	out := w.alloc(8)
+	w.want("map", zx.OK, zx.SysVMARMap, uint64(w.rootVMAR), uint64(zx.VMPermRead|zx.VMPermWrite), 0, h, 0, length, out)
+	return w.peek64(out)
+}

@@ -1,0 +1,68 @@
+package syscall
+
+import (
+	"faultline/object"
+	"faultline/vmar"
+	"faultline/vmo"
+	"faultline/zx"
+)
+
+// VMO is the object that handles of a VMO name. There is one for each
+// vmo.VMO that ever had a handle; it holds one reference to it.
+type VMO struct {
+	object.Base
+	VMO *vmo.VMO
+	// Pager is the koid of the pager that made the VMO, KoidInvalid for all
+	// others: clones, slices and references included. Source: spec section 2.1.
+	Pager zx.Koid
+}
+
+// NewVMO makes the object of v and takes over the caller's reference to it.
+// pager is the koid of the pager that made v, or KoidInvalid.
+func NewVMO(v *vmo.VMO, pager zx.Koid) *VMO {
+	o := &VMO{VMO: v, Pager: pager}
+	o.Base.Init(zx.ObjVMO, zx.SignalVMOZeroChildren)
+	return o
+}
+
+// OnLastRef drops the reference to the VMO.
+func (o *VMO) OnLastRef() { o.VMO.Release() }
+
+// Rights gives what a fresh handle of the VMO carries.
+func (o *VMO) Rights() zx.Rights {
+	if o.VMO.Resizable() {
+		return zx.RightsVMO | zx.RightResize
+	}
+	return zx.RightsVMO
+}
+
+// VMAR is the object that handles of a region name.
+type VMAR struct {
+	object.Base
+	Region *vmar.VMAR
+}
+
+// NewVMAR makes the object of r.
+func NewVMAR(r *vmar.VMAR) *VMAR {
+	o := &VMAR{Region: r}
+	o.Base.Init(zx.ObjVMAR, 0)
+	return o
+}
+
+// vmo looks up a VMO handle; the caller gives the reference back by Unref.
+func (c *Context) vmo(h zx.Handle, rights zx.Rights) (*VMO, zx.Status) {
+	o, st := c.Handles.Get(h, zx.ObjVMO, rights)
+	if st != zx.OK {
+		return nil, st
+	}
+	return o.(*VMO), zx.OK
+}
+
+// vmar looks up a VMAR handle; the caller gives the reference back by Unref.
+func (c *Context) vmar(h zx.Handle, rights zx.Rights) (*VMAR, zx.Rights, zx.Status) {
+	o, have, st := c.Handles.GetRights(h, zx.ObjVMAR, rights)
+	if st != zx.OK {
+		return nil, 0, st
+	}
+	return o.(*VMAR), have, zx.OK
+}

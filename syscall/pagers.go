@@ -1,0 +1,176 @@
+package syscall
+
+import (
+	"encoding/binary"
+
+	"faultline/object"
+	"faultline/pager"
+	"faultline/vmar"
+	"faultline/zx"
+)
+
+// pagerCreate is zx_pager_create.
+func pagerCreate(c *Context, options uint32, out userOut) zx.Status {
+	if st := pager.CheckOptions(options); st != zx.OK {
+		return st
+	}
+	return c.give(pager.New(c.Pagers), zx.RightsPager, out)
+}
+
+// pagerCreateVMO is zx_pager_create_vmo.
+func pagerCreateVMO(c *Context, pagerHandle zx.Handle, options uint32, port zx.Handle, key, size uint64, out userOut) zx.Status {
+	po, st := c.Handles.Get(pagerHandle, zx.ObjPager, zx.RightAttachVMO)
+	if st != zx.OK {
+		return st
+	}
+	defer object.Unref(po)
+	to, st := c.Handles.Get(port, zx.ObjPort, zx.RightWrite)
+	if st != zx.OK {
+		return st
+	}
+	defer object.Unref(to)
+	p := po.(*pager.Pager)
+	v, st := p.CreateVMO(c.Store, options, to.(*object.Port), key, size)
+	if st != zx.OK {
+		return st
+	}
+	o := NewVMO(v, p.Koid())
+	return c.give(o, o.Rights(), out)
+}
+
+// pair looks up a pager and a VMO that it made. The caller gives both
+// references back by unpair.
+//
+// Errors, in this order: those of the pager handle | those of the VMO handle |
+// ErrInvalidArgs the pager did not make the VMO.
+func (c *Context) pair(pagerHandle zx.Handle, pagerRights zx.Rights, vmoHandle zx.Handle, vmoRights zx.Rights) (*pager.Pager, *VMO, zx.Status) {
+	po, st := c.Handles.Get(pagerHandle, zx.ObjPager, pagerRights)
+	if st != zx.OK {
+		return nil, nil, st
+	}
+	o, st := c.vmo(vmoHandle, vmoRights)
+	if st != zx.OK {
+		object.Unref(po)
+		return nil, nil, st
+	}
+	p := po.(*pager.Pager)
+	if o.Pager != p.Koid() {
+		unpair(p, o)
+		return nil, nil, zx.ErrInvalidArgs
+	}
+	return p, o, zx.OK
+}
+
+func unpair(p *pager.Pager, o *VMO) {
+	object.Unref(o)
+	object.Unref(p)
+}
+
+// pagerDetachVMO is zx_pager_detach_vmo.
+func pagerDetachVMO(c *Context, pagerHandle, vmoHandle zx.Handle) zx.Status {
+	p, o, st := c.pair(pagerHandle, zx.RightAttachVMO|zx.RightManageVMO, vmoHandle, zx.RightWrite)
+	if st != zx.OK {
+		return st
+	}
+	st = p.Detach(o.VMO)
+	unpair(p, o)
+	return st
+}
+
+// pagerSupplyPages is zx_pager_supply_pages.
+func pagerSupplyPages(c *Context, pagerHandle, vmoHandle zx.Handle, offset, length uint64, aux zx.Handle, auxOffset uint64) zx.Status {
+	if st := pager.CheckAligned(offset, length, auxOffset); st != zx.OK {
+		return st
+	}
+	p, o, st := c.pair(pagerHandle, zx.RightManageVMO, vmoHandle, zx.RightWrite)
+	if st != zx.OK {
+		return st
+	}
+	a, st := c.vmo(aux, zx.RightRead|zx.RightWrite)
+	if st == zx.OK {
+		st = p.SupplyPages(o.VMO, offset, length, a.VMO, auxOffset)
+		object.Unref(a)
+	}
+	unpair(p, o)
+	return st
+}
+
+// pagerOpRange is zx_pager_op_range.
+func pagerOpRange(c *Context, pagerHandle zx.Handle, op uint32, vmoHandle zx.Handle, offset, length, data uint64) zx.Status {
+	if st := pager.CheckAligned(offset, length); st != zx.OK {
+		return st
+	}
+	p, o, st := c.pair(pagerHandle, zx.RightManageVMO, vmoHandle, zx.RightWrite)
+	if st != zx.OK {
+		return st
+	}
+	st = p.OpRange(zx.PagerOp(op), o.VMO, offset, length, data)
+	unpair(p, o)
+	return st
+}
+
+// pagerQueryDirtyRanges is zx_pager_query_dirty_ranges.
+func pagerQueryDirtyRanges(c *Context, pagerHandle, vmoHandle zx.Handle, offset, length uint64, buffer userOut, size uint64, actual, avail userOut) zx.Status {
+	p, o, st := c.pair(pagerHandle, zx.RightManageVMO, vmoHandle, zx.RightRead)
+	if st != zx.OK {
+		return st
+	}
+	c.dirty = dirtySink{
+		buffer: vmar.Copier{Space: c.Space, Base: zx.VirtAddr(buffer), Request: c.CopyRequest},
+		room:   size - size%zx.DirtyRangeBytes,
+	}
+	n, all, st := p.QueryDirtyRanges(o.VMO, offset, length, &c.dirty, avail != 0)
+	unpair(p, o)
+	if st != zx.OK {
+		return st
+	}
+	if st := c.optional64(actual, n); st != zx.OK {
+		return st
+	}
+	return c.optional64(avail, all)
+}
+
+// dirtySink writes dirty ranges to a user buffer. It implements vmo.DirtySink.
+type dirtySink struct {
+	buffer vmar.Copier
+	pos    uint64 // bytes written, in whole ranges
+	room   uint64 // bytes, a multiple of the size of a range
+	part   uint64 // bytes of the next range that could be written
+	bytes  [zx.DirtyRangeBytes]byte
+}
+
+// Emit implements vmo.DirtySink.
+func (s *dirtySink) Emit(r zx.DirtyRange) zx.Status {
+	if s.pos == s.room {
+		return zx.ErrBufferTooSmall
+	}
+	r.Encode(&s.bytes)
+	s.part = uint64(s.buffer.CopyOut(s.pos, s.bytes[:]))
+	if s.part < zx.DirtyRangeBytes {
+		return zx.ErrShouldWait
+	}
+	s.pos += zx.DirtyRangeBytes
+	return zx.OK
+}
+
+// Resolve implements vmo.DirtySink. The page to resolve is the one that stopped
+// Emit, not always the one the range begins in.
+func (s *dirtySink) Resolve() zx.Status {
+	return copied(s.buffer.Resolve(s.pos+s.part, zx.DirtyRangeBytes-s.part, true))
+}
+
+// pagerQueryVMOStats is zx_pager_query_vmo_stats. A reset comes before the
+// copy, and so is lost if the copy fails.
+func pagerQueryVMOStats(c *Context, pagerHandle, vmoHandle zx.Handle, options uint32, buffer userOut, size uint64) zx.Status {
+	p, o, st := c.pair(pagerHandle, zx.RightManageVMO, vmoHandle, zx.RightRead)
+	if st != zx.OK {
+		return st
+	}
+	modified, st := p.QueryVMOStats(o.VMO, options, size)
+	unpair(p, o)
+	if st != zx.OK {
+		return st
+	}
+	binary.LittleEndian.PutUint32(c.scratch[:], modified)
+	return c.write(buffer, c.scratch[:zx.PagerVMOStatsBytes])
+}

@@ -1,0 +1,86 @@
+package syscall
+
+import (
+	"faultline/object"
+	"faultline/zx"
+)
+
+// portBindToInterrupt is ZX_PORT_BIND_TO_INTERRUPT.
+const portBindToInterrupt = 1
+
+// portCreate is zx_port_create.
+func portCreate(c *Context, options uint32, out userOut) zx.Status {
+	if options&^portBindToInterrupt != 0 {
+		return zx.ErrInvalidArgs
+	}
+	return c.give(object.NewPort(), zx.RightsPort, out)
+}
+
+// portWait is zx_port_wait. The packet has left the port when it is copied out:
+// a bad pointer loses it.
+func portWait(c *Context, h zx.Handle, deadline zx.Time, out userOut) zx.Status {
+	o, st := c.Handles.Get(h, zx.ObjPort, zx.RightRead)
+	if st != zx.OK {
+		return st
+	}
+	st = o.(*object.Port).Wait(c.Waiter, deadline, &c.packet)
+	object.Unref(o)
+	if st != zx.OK {
+		return st
+	}
+	c.packet.Encode((*[zx.PacketBytes]byte)(c.scratch[:]))
+	return c.write(out, c.scratch[:zx.PacketBytes])
+}
+
+// portQueue is zx_port_queue.
+func portQueue(c *Context, h zx.Handle, packet userIn) zx.Status {
+	o, st := c.Handles.Get(h, zx.ObjPort, zx.RightWrite)
+	if st != zx.OK {
+		return st
+	}
+	if st = c.read(c.scratch[:zx.PacketBytes], packet); st == zx.OK {
+		c.packet.Decode((*[zx.PacketBytes]byte)(c.scratch[:]))
+		st = o.(*object.Port).QueueUser(&c.packet)
+	}
+	object.Unref(o)
+	return st
+}
+
+// portCancel is zx_port_cancel.
+func portCancel(c *Context, h, source zx.Handle, key uint64) zx.Status {
+	po, st := c.Handles.Get(h, zx.ObjPort, zx.RightWrite)
+	if st != zx.OK {
+		return st
+	}
+	defer object.Unref(po)
+	o, st := c.Handles.Get(source, zx.ObjNone, zx.RightWait)
+	if st != zx.OK {
+		return st
+	}
+	defer object.Unref(o)
+	if !waitable(o.ObjectBase().Type()) {
+		return zx.ErrNotSupported
+	}
+	n := o.ObjectBase().CancelAsync(object.Source{Table: c.Handles, Handle: source}, po.(*object.Port), key)
+	if n == 0 {
+		return zx.ErrNotFound
+	}
+	return zx.OK
+}
+
+// portCancelKey is zx_port_cancel_key.
+func portCancelKey(c *Context, h zx.Handle, options uint32, key uint64) zx.Status {
+	if options != 0 {
+		return zx.ErrInvalidArgs
+	}
+	o, st := c.Handles.Get(h, zx.ObjPort, zx.RightWrite)
+	if st != zx.OK {
+		return st
+	}
+	n := o.(*object.Port).CancelKey(key)
+	object.Unref(o)
+	if n == 0 {
+		return zx.ErrNotFound
+	}
+	return zx.OK
+}

@@ -1,0 +1,72 @@
+package syscall
+
+import (
+	"bytes"
+
+	"faultline/object"
+	"faultline/vmar"
+	"faultline/zx"
+)
+
+// maxName is ZX_MAX_NAME_LEN, the terminating NUL included.
+const maxName = 32
+
+// processExit is zx_process_exit.
+func processExit(c *Context, code int64) { c.Process.Exit(code) }
+
+// threadExit is zx_thread_exit.
+func threadExit(c *Context) { c.Thread.Exit() }
+
+// readName copies a name in, cut at maxName-1 bytes or its first NUL.
+func (c *Context) readName(name userIn, size uint64) (string, zx.Status) {
+	if name == 0 {
+		return "", zx.ErrInvalidArgs
+	}
+	n := min(size, maxName)
+	if n > 0 {
+		if st := c.read(c.scratch[:n], name); st != zx.OK {
+			return "", st
+		}
+	}
+	b := c.scratch[:min(n, maxName-1)]
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		b = b[:i]
+	}
+	return string(b), zx.OK
+}
+
+// threadCreate is zx_thread_create.
+func threadCreate(c *Context, process zx.Handle, name userIn, nameSize uint64, options uint32, out userOut) zx.Status {
+	if options != 0 {
+		return zx.ErrInvalidArgs
+	}
+	text, st := c.readName(name, nameSize)
+	if st != zx.OK {
+		return st
+	}
+	o, st := c.Handles.Get(process, zx.ObjProcess, zx.RightManageThread)
+	if st != zx.OK {
+		return st
+	}
+	t, st := o.(Process).CreateThread(text)
+	object.Unref(o)
+	if st != zx.OK {
+		return st
+	}
+	return c.give(t, zx.RightsThread, out)
+}
+
+// threadStart is zx_thread_start.
+func threadStart(c *Context, h zx.Handle, entry, stack zx.VirtAddr, arg1, arg2 uint64) zx.Status {
+	o, st := c.Handles.Get(h, zx.ObjThread, zx.RightManageThread)
+	if st != zx.OK {
+		return st
+	}
+	if entry < vmar.UserBase || entry >= vmar.UserEnd {
+		st = zx.ErrInvalidArgs
+	} else {
+		st = o.(Thread).Start(entry, stack, arg1, arg2)
+	}
+	object.Unref(o)
+	return st
+}

@@ -1,0 +1,153 @@
+package syscall
+
+import (
+	"faultline/object"
+	"faultline/vmar"
+	"faultline/zx"
+)
+
+// vmoCreate is zx_vmo_create.
+func vmoCreate(c *Context, size uint64, options uint32, out userOut) zx.Status {
+	v, st := c.Store.New(size, options)
+	if st != zx.OK {
+		return st
+	}
+	o := NewVMO(v, zx.KoidInvalid)
+	return c.give(o, o.Rights(), out)
+}
+
+// vmoRead is zx_vmo_read.
+func vmoRead(c *Context, h zx.Handle, buffer userOut, offset, size uint64) zx.Status {
+	o, st := c.vmo(h, zx.RightRead)
+	if st != zx.OK {
+		return st
+	}
+	c.buffer = vmar.Copier{Space: c.Space, Base: zx.VirtAddr(buffer), Request: c.CopyRequest}
+	st = o.VMO.Read(&c.buffer, offset, size, c.Request)
+	object.Unref(o)
+	return st
+}
+
+// vmoWrite is zx_vmo_write.
+func vmoWrite(c *Context, h zx.Handle, buffer userIn, offset, size uint64) zx.Status {
+	o, st := c.vmo(h, zx.RightWrite)
+	if st != zx.OK {
+		return st
+	}
+	c.buffer = vmar.Copier{Space: c.Space, Base: zx.VirtAddr(buffer), Request: c.CopyRequest}
+	st = o.VMO.Write(&c.buffer, offset, size, c.Request)
+	object.Unref(o)
+	return st
+}
+
+// vmoGetSize is zx_vmo_get_size.
+func vmoGetSize(c *Context, h zx.Handle, out userOut) zx.Status {
+	o, st := c.vmo(h, 0)
+	if st != zx.OK {
+		return st
+	}
+	size := o.VMO.Size()
+	object.Unref(o)
+	return c.write64(out, size)
+}
+
+// vmoGetStreamSize is zx_vmo_get_stream_size.
+func vmoGetStreamSize(c *Context, h zx.Handle, out userOut) zx.Status {
+	o, st := c.vmo(h, 0)
+	if st != zx.OK {
+		return st
+	}
+	size := o.VMO.StreamSize()
+	object.Unref(o)
+	return c.write64(out, size)
+}
+
+// vmoSetSize is zx_vmo_set_size. The right RESIZE is looked at only on a
+// resizable VMO: any other answers ErrUnavailable.
+func vmoSetSize(c *Context, h zx.Handle, size uint64) zx.Status {
+	o, have, st := c.Handles.GetRights(h, zx.ObjVMO, zx.RightWrite)
+	if st != zx.OK {
+		return st
+	}
+	v := o.(*VMO).VMO
+	if v.Resizable() && have&zx.RightResize == 0 {
+		st = zx.ErrAccessDenied
+	} else {
+		st = v.SetSize(size, c.Request)
+	}
+	object.Unref(o)
+	return st
+}
+
+// vmoSetStreamSize is zx_vmo_set_stream_size.
+func vmoSetStreamSize(c *Context, h zx.Handle, size uint64) zx.Status {
+	o, st := c.vmo(h, zx.RightWrite)
+	if st != zx.OK {
+		return st
+	}
+	st = o.VMO.SetStreamSize(size, c.Request)
+	object.Unref(o)
+	return st
+}
+
+// vmoOpRange is zx_vmo_op_range. No op has a use for the buffer.
+func vmoOpRange(c *Context, h zx.Handle, op uint32, offset, size uint64, _ userOut, _ uint64) zx.Status {
+	o, have, st := c.Handles.GetRights(h, zx.ObjVMO, 0)
+	if st != zx.OK {
+		return st
+	}
+	st = rangeOp(c, o.(*VMO), have, op, offset, size)
+	object.Unref(o)
+	return st
+}
+
+// rangeOp checks the right that op needs, then performs it.
+//
+// Source: spec section 3.9.
+func rangeOp(c *Context, o *VMO, have zx.Rights, op uint32, offset, size uint64) zx.Status {
+	var need zx.Rights
+	switch op {
+	case zx.VMOOpCommit, zx.VMOOpDecommit, zx.VMOOpZero, zx.VMOOpCacheInvalidate:
+		need = zx.RightWrite
+	case zx.VMOOpPrefetch, zx.VMOOpCacheSync, zx.VMOOpCacheClean, zx.VMOOpCacheCleanInvalidate:
+		need = zx.RightRead
+	case zx.VMOOpLock, zx.VMOOpTryLock, zx.VMOOpUnlock:
+		if have&(zx.RightRead|zx.RightWrite) == 0 {
+			return zx.ErrAccessDenied
+		}
+	case zx.VMOOpAlwaysNeed, zx.VMOOpDontNeed:
+	default:
+		return zx.ErrInvalidArgs
+	}
+	if have&need != need {
+		return zx.ErrAccessDenied
+	}
+	v := o.VMO
+	switch op {
+	case zx.VMOOpCommit:
+		return v.Commit(offset, size, c.Request)
+	case zx.VMOOpDecommit:
+		return v.Decommit(offset, size)
+	case zx.VMOOpZero:
+		return v.Zero(offset, size, c.Request)
+	case zx.VMOOpPrefetch:
+		return v.Prefetch(offset, size, c.Request)
+	case zx.VMOOpAlwaysNeed:
+		return v.AlwaysNeed(offset, size, c.Request)
+	case zx.VMOOpDontNeed:
+		return v.DontNeed(offset, size)
+	case zx.VMOOpCacheSync, zx.VMOOpCacheClean, zx.VMOOpCacheCleanInvalidate:
+		// The caches of x86-64 are coherent with devices and instruction
+		// fetch: only the arguments are left to check.
+		if size == 0 {
+			return zx.ErrInvalidArgs
+		}
+		if !zx.InRange(offset, size, v.Size()) {
+			return zx.ErrOutOfRange
+		}
+		return zx.OK
+	}
+	// Locks need a discardable VMO; invalidating loses data and is for
+	// debugging kernels.
+	return zx.ErrNotSupported
+}

@@ -1,0 +1,240 @@
+package syscall
+
+import (
+	"bytes"
+	"testing"
+
+	"faultline/object"
+	"faultline/zx"
+)
+
+func TestVMOCreate(t *testing.T) {
+	w := newWorld(t, 200)
+	out, size := w.alloc(4), w.alloc(8)
+	for _, c := range []struct {
+		what    string
+		size    uint64
+		options uint64
+		want    zx.Status
+	}{
+		{"resizable and unbounded", ^uint64(0), 2 | 16, zx.ErrInvalidArgs},
+		{"all options", 0, 0xffffffff, zx.ErrInvalidArgs},
+		{"wraps", ^uint64(0), 0, zx.ErrOutOfRange},
+		{"wraps, unknown option", ^uint64(0) - 4094, 1, zx.ErrOutOfRange},
+		{"trap dirty", 0, 8, zx.ErrInvalidArgs},
+		{"unknown option", 0, 32, zx.ErrInvalidArgs},
+		{"unknown option, too large", zx.VMOMaxSize + 1, 1, zx.ErrInvalidArgs},
+		{"too large", zx.VMOMaxSize + 1, 0, zx.ErrOutOfRange},
+		{"largest", zx.VMOMaxSize, 0, zx.OK},
+		{"empty", 0, 0, zx.OK},
+		{"one byte", 1, 2, zx.OK},
+		{"unbounded", 1, 16, zx.OK},
+		{"high half of options ignored", 1, 1 << 32, zx.OK},
+	} {
+		w.want(c.what, c.want, zx.SysVMOCreate, c.size, c.options, out)
+		if c.want != zx.OK {
+			continue
+		}
+		h := uint64(w.peek32(out))
+		o, have, _ := w.proc.handles.GetRights(zx.Handle(h), zx.ObjVMO, 0)
+		want := zx.RightsVMO
+		if c.options&2 != 0 {
+			want |= zx.RightResize
+		}
+		if have != want {
+			t.Errorf("%s: rights %#x, want %#x", c.what, have, want)
+		}
+		_ = o
+		w.want(c.what, zx.OK, zx.SysVMOGetSize, h, size)
+		rounded, _ := zx.RoundUp(c.size)
+		if c.options&16 != 0 {
+			rounded = zx.VMOMaxSize
+		}
+		if w.peek64(size) != rounded {
+			t.Errorf("%s: size %#x", c.what, w.peek64(size))
+		}
+		w.want(c.what, zx.OK, zx.SysVMOGetStreamSize, h, size)
+		if w.peek64(size) != c.size {
+			t.Errorf("%s: stream size %#x", c.what, w.peek64(size))
+		}
+		object.Unref(o)
+	}
+	w.badOuts(4, 2, nil, zx.SysVMOCreate, pageSize, 0, 0)
+	h := w.vmo(pageSize)
+	w.badOuts(8, 1, nil, zx.SysVMOGetSize, h, 0)
+	w.badOuts(8, 1, nil, zx.SysVMOGetStreamSize, h, 0)
+	for _, bad := range w.bad(h) {
+		w.want("bad", zx.ErrBadHandle, zx.SysVMOGetSize, bad, size)
+		w.want("bad", zx.ErrBadHandle, zx.SysVMOGetStreamSize, bad, size)
+		w.want("bad", zx.ErrBadHandle, zx.SysVMOSetSize, bad, 0)
+		w.want("bad", zx.ErrBadHandle, zx.SysVMOSetStreamSize, bad, 0)
+		w.want("bad", zx.ErrBadHandle, zx.SysVMORead, bad, uint64(w.ram), 0, 1)
+		w.want("bad", zx.ErrBadHandle, zx.SysVMOWrite, bad, uint64(w.ram), 0, 1)
+		w.want("bad", zx.ErrBadHandle, zx.SysVMOOpRange, bad, 999, 0, 1, 0, 0)
+	}
+	port := w.make(zx.SysPortCreate, 0)
+	for _, n := range []uint64{zx.SysVMOGetSize, zx.SysVMOGetStreamSize, zx.SysVMOSetSize, zx.SysVMOSetStreamSize, zx.SysVMORead, zx.SysVMOWrite, zx.SysVMOOpRange} {
+		w.want("type", zx.ErrWrongType, n, port, 0, 0, 0, 0, 0)
+	}
+}
+
+func TestVMOReadWrite(t *testing.T) {
+	w := newWorld(t, 300)
+	const size = 5 * pageSize
+	h := w.vmo(size)
+	w.want("no READ", zx.ErrAccessDenied, zx.SysVMORead, w.with(h, zx.RightWrite), uint64(w.ram), 0, 1)
+	w.want("no WRITE", zx.ErrAccessDenied, zx.SysVMOWrite, w.with(h, zx.RightRead), uint64(w.ram), 0, 1)
+	for _, n := range []uint64{zx.SysVMORead, zx.SysVMOWrite} {
+		for _, c := range []struct {
+			what     string
+			off, len uint64
+			want     zx.Status
+		}{
+			{"wraps", ^uint64(0), 2, zx.ErrOutOfRange},
+			{"wraps", 1, ^uint64(0), zx.ErrOutOfRange},
+			{"past the end", size, 1, zx.ErrOutOfRange},
+			{"one too many", size - 1, 2, zx.ErrOutOfRange},
+			{"nothing past the end", size + 1, 0, zx.ErrOutOfRange},
+			{"nothing at the end", size, 0, zx.OK},
+			{"nothing", 0, 0, zx.OK},
+			{"huge", 1 << 63, 1 << 63, zx.ErrOutOfRange},
+		} {
+			w.want(c.what, c.want, n, h, 0, c.off, c.len)
+		}
+	}
+	// Faults of the buffer keep their own status.
+	for _, c := range []struct {
+		what        string
+		ptr         uint64
+		read, write zx.Status
+	}{
+		{"null", 0, zx.ErrNotFound, zx.ErrNotFound},
+		{"hole", uint64(w.ram) + ramPages*pageSize, zx.ErrNotFound, zx.ErrNotFound},
+		{"runs into a hole", uint64(w.ram) + ramPages*pageSize - 8, zx.ErrNotFound, zx.ErrNotFound},
+		{"read only", uint64(w.ro), zx.ErrAccessDenied, zx.OK},
+		{"past the VMO's end", uint64(w.short) + pageSize - 8, zx.ErrOutOfRange, zx.ErrOutOfRange},
+		{"kernel", 0x200000, zx.ErrNotFound, zx.ErrNotFound},
+		{"not canonical", 0x8000_0000_0000, zx.ErrNotFound, zx.ErrNotFound},
+		{"top", ^uint64(0) - 7, zx.ErrNotFound, zx.ErrNotFound},
+	} {
+		w.want("read "+c.what, c.read, zx.SysVMORead, h, c.ptr, 0, 16)
+		w.want("write "+c.what, c.write, zx.SysVMOWrite, h, c.ptr, 0, 16)
+	}
+	// Contents, across pages at odd places.
+	src, dst := w.alloc(3*pageSize), w.alloc(3*pageSize)
+	data := make([]byte, 3*pageSize-77)
+	for i := range data {
+		data[i] = byte(i*7 + i>>8)
+	}
+	w.poke(src, data)
+	for _, off := range []uint64{0, 1, 4095, 4096, size - uint64(len(data))} {
+		w.want("write", zx.OK, zx.SysVMOWrite, h, src, off, uint64(len(data)))
+		w.poke(dst, make([]byte, len(data)+5))
+		w.want("read", zx.OK, zx.SysVMORead, h, dst+3, off, uint64(len(data)))
+		got := w.peek(dst, len(data)+5)
+		if !bytes.Equal(got[3:3+len(data)], data) || got[2] != 0 || got[3+len(data)] != 0 {
+			t.Errorf("at %#x: other bytes came back", off)
+		}
+	}
+	// The mapping's own VMO as source and destination of itself.
+	ramH, st := w.proc.handles.Add(w.ramObject(), zx.RightsVMO)
+	if st != zx.OK {
+		t.Fatal(st)
+	}
+	w.want("onto itself", zx.OK, zx.SysVMORead, uint64(ramH), src, src-uint64(w.ram), 2*pageSize)
+	if !bytes.Equal(w.peek(src, 2*pageSize), data[:2*pageSize]) {
+		t.Error("reading onto itself changed it")
+	}
+	w.want("shifted", zx.OK, zx.SysVMOWrite, uint64(ramH), src, src-uint64(w.ram)+pageSize, pageSize)
+	if !bytes.Equal(w.peek(src+pageSize, pageSize), data[:pageSize]) {
+		t.Error("a write from a mapping of the same VMO")
+	}
+}
+
+func TestVMOSizes(t *testing.T) {
+	w := newWorld(t, 200)
+	fixed := w.vmo(2 * pageSize)
+	loose := w.make(zx.SysVMOCreate, 2*pageSize, 2)
+	weak := w.with(loose, zx.RightWrite)
+	read := w.with(loose, zx.RightRead|zx.RightResize)
+	size := w.alloc(8)
+
+	w.want("right", zx.ErrAccessDenied, zx.SysVMOSetSize, read, 0)
+	w.want("RESIZE wins over the wrap", zx.ErrAccessDenied, zx.SysVMOSetSize, weak, ^uint64(0))
+	w.want("wraps", zx.ErrOutOfRange, zx.SysVMOSetSize, loose, ^uint64(0))
+	w.want("wraps, not resizable", zx.ErrOutOfRange, zx.SysVMOSetSize, fixed, ^uint64(0))
+	w.want("not resizable", zx.ErrUnavailable, zx.SysVMOSetSize, fixed, pageSize)
+	w.want("not resizable, too large", zx.ErrUnavailable, zx.SysVMOSetSize, fixed, zx.VMOMaxSize+1)
+	w.want("too large", zx.ErrOutOfRange, zx.SysVMOSetSize, loose, zx.VMOMaxSize+1)
+	w.want("grow", zx.OK, zx.SysVMOSetSize, loose, 5*pageSize+1)
+	w.want("size", zx.OK, zx.SysVMOGetSize, loose, size)
+	if w.peek64(size) != 6*pageSize {
+		t.Errorf("size %#x", w.peek64(size))
+	}
+	w.want("stream right", zx.ErrAccessDenied, zx.SysVMOSetStreamSize, read, 0)
+	w.want("stream past the end", zx.ErrOutOfRange, zx.SysVMOSetStreamSize, loose, 6*pageSize+1)
+	w.want("stream same", zx.OK, zx.SysVMOSetStreamSize, loose, 5*pageSize+1)
+	w.want("stream", zx.OK, zx.SysVMOSetStreamSize, loose, 17)
+	w.want("stream", zx.OK, zx.SysVMOGetStreamSize, loose, size)
+	if w.peek64(size) != 17 {
+		t.Errorf("stream size %#x", w.peek64(size))
+	}
+}
+
+func TestVMOOpRange(t *testing.T) {
+	w := newWorld(t, 200)
+	const size = 4 * pageSize
+	v := w.vmo(size)
+	reader, writer, none := w.with(v, zx.RightRead), w.with(v, zx.RightWrite), w.with(v, zx.RightWait)
+	op := func(what string, want zx.Status, h uint64, op uint32, off, n uint64) {
+		t.Helper()
+		w.want(what, want, zx.SysVMOOpRange, h, uint64(op), off, n, 0xbad, ^uint64(0))
+	}
+	for _, unknown := range []uint32{0, 5, 15, 1 << 31} {
+		op("unknown", zx.ErrInvalidArgs, none, unknown, ^uint64(0), 2)
+	}
+	for _, o := range []uint32{zx.VMOOpCommit, zx.VMOOpDecommit, zx.VMOOpZero, zx.VMOOpCacheInvalidate} {
+		op("needs WRITE", zx.ErrAccessDenied, reader, o, ^uint64(0), 2)
+	}
+	for _, o := range []uint32{zx.VMOOpPrefetch, zx.VMOOpCacheSync, zx.VMOOpCacheClean, zx.VMOOpCacheCleanInvalidate} {
+		op("needs READ", zx.ErrAccessDenied, writer, o, ^uint64(0), 2)
+	}
+	for _, o := range []uint32{zx.VMOOpLock, zx.VMOOpTryLock, zx.VMOOpUnlock} {
+		op("needs either", zx.ErrAccessDenied, none, o, 0, 0)
+		op("not discardable", zx.ErrNotSupported, reader, o, 0, size)
+		op("not discardable", zx.ErrNotSupported, writer, o, 0, size)
+	}
+	for _, o := range []uint32{zx.VMOOpCommit, zx.VMOOpDecommit, zx.VMOOpZero, zx.VMOOpPrefetch} {
+		op("wraps", zx.ErrOutOfRange, v, o, ^uint64(0), 2)
+		op("wraps", zx.ErrOutOfRange, v, o, pageSize, ^uint64(0))
+		op("leaves", zx.ErrOutOfRange, v, o, size, 1)
+		op("one page too many", zx.ErrOutOfRange, v, o, pageSize, size)
+		op("empty", zx.OK, v, o, 0, 0)
+		op("empty at the end", zx.OK, v, o, size, 0)
+		op("all", zx.OK, v, o, 0, size)
+	}
+	for _, o := range []uint32{zx.VMOOpCacheSync, zx.VMOOpCacheClean, zx.VMOOpCacheCleanInvalidate} {
+		op("empty", zx.ErrInvalidArgs, reader, o, 0, 0)
+		op("leaves", zx.ErrOutOfRange, reader, o, 1, size)
+		op("good", zx.OK, reader, o, 1, size-1)
+	}
+	op("invalidate", zx.ErrNotSupported, v, zx.VMOOpCacheInvalidate, 0, 1)
+	for _, o := range []uint32{zx.VMOOpAlwaysNeed, zx.VMOOpDontNeed} {
+		op("hint", zx.OK, none, o, ^uint64(0), 2)
+	}
+	op("decommit unaligned", zx.ErrInvalidArgs, v, zx.VMOOpDecommit, 1, pageSize)
+
+	buf := w.alloc(128)
+	committed := func() uint64 {
+		w.want("info", zx.OK, zx.SysObjectGetInfo, v, uint64(zx.InfoVMOv2), buf, 128, 0, 0)
+		return w.peek64(buf + 88)
+	}
+	op("commit", zx.OK, writer, zx.VMOOpCommit, 1, pageSize) // rounds outward
+	if n := committed(); n != 2*pageSize {
+		t.Errorf("committed %#x", n)
+	}
+	op("decommit", zx.OK, writer, zx.VMOOpDecommit, 0, size)
+	if n := committed(); n != 0 {
+		t.Errorf("committed %#x", n)
+	}
+}
