@@ -1,0 +1,123 @@
+//go:build tamago
+
+// Command faultline is the bootable image: the machine, the kernel, the disk's
+// files and the console, put together.
+//
+// What it does is told by firmware files (see board/qemu): console commands to
+// run, or a program, or neither; then it runs the demo. The argument -console
+// keeps it at the prompt afterwards.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"faultline/board/qemu"
+	"faultline/console"
+	"faultline/files"
+	"faultline/kernel"
+)
+
+func main() {
+	os.Exit(run())
+}
+
+// run boots, does what the firmware files say, and gives the exit code.
+func run() int {
+	m, err := qemu.Open()
+	if err != nil {
+		return fail(err)
+	}
+	k, err := kernel.Boot(kernelConfig(m))
+	if err != nil {
+		return fail(err)
+	}
+	if image, ok := m.File(qemu.FileProgram); ok {
+		args, _ := m.File(qemu.FileProgArgs)
+		return runProgram(k, image, qemu.SplitNUL(args))
+	}
+	c := newConsole(m, k)
+	if script, ok := m.File(qemu.FileCommands); ok {
+		if err := c.Script(string(script)); err != nil {
+			return fail(err)
+		}
+		return 0
+	}
+	if err := c.Demo(); err != nil {
+		return fail(err)
+	}
+	if slices.Contains(os.Args[1:], "-console") {
+		fmt.Print("\n`help` lists the commands, `poweroff` ends.\n")
+		err = c.Interactive(struct {
+			io.Reader
+			io.Writer
+		}{terminal{m.Console}, m.Console})
+		if err != nil {
+			return fail(err)
+		}
+	}
+	return 0
+}
+
+// fail says why on the console and gives the exit code of a failure.
+func fail(err error) int {
+	fmt.Println("faultline:", err)
+	return 1
+}
+
+// terminal reads the serial port, waiting for at least one byte.
+type terminal struct{ qemu.Console }
+
+func (t terminal) Read(p []byte) (int, error) {
+	for {
+		n, err := t.Console.Read(p)
+		if n > 0 || err != nil || len(p) == 0 {
+			return n, err
+		}
+		t.Console.Wait()
+	}
+}
+
+// newConsole mounts the disk, if there is one, and makes the console.
+func newConsole(m *qemu.Machine, k *kernel.Kernel) *console.Console {
+	c := console.Config{
+		Kernel: consoleKernel{k, m},
+		Waiter: k.NewWaiter("console"),
+		Out:    m.Console,
+	}
+	switch {
+	case m.DiskErr != nil:
+		c.VolumeError = m.DiskErr
+	case m.Disk == nil:
+		c.VolumeError = files.ErrNoDisk
+	default:
+		c.Volume, c.VolumeError = files.Mount(files.Config{
+			Disk: disk{m.Disk}, Store: k.Store, Pagers: k.Pagers, NewWaiter: k.NewWaiter,
+		})
+	}
+	return console.New(c)
+}
+
+// runProgram runs one ring-3 program to its end. Its exit code becomes that of
+// the machine, as far as one byte goes.
+func runProgram(k *kernel.Kernel, image []byte, args []string) int {
+	p, err := k.Spawn("program", image, append([]string{"program"}, args...), nil, func(b []byte) { os.Stdout.Write(b) })
+	if err != nil {
+		return fail(err)
+	}
+	code, exception := p.Wait()
+	switch {
+	case exception != nil:
+		return fail(errors.New(exception.Text()))
+	case code == 0:
+		return 0
+	}
+	fmt.Printf("faultline: program exited with code %d\n", code)
+	if code < 0 || code > 0xff {
+		return 1
+	}
+	return int(code)
+}

@@ -1,0 +1,142 @@
+//go:build tamago
+
+package main
+
+import (
+	"runtime"
+
+	"faultline/board/qemu"
+	"faultline/console"
+	"faultline/cpu"
+	"faultline/kernel"
+	"faultline/mmu"
+	"faultline/syscall"
+	"faultline/user"
+	"faultline/zx"
+)
+
+// board gives the kernel its view of the machine.
+type board struct{ *qemu.Machine }
+
+func (b board) ArmTick(ns int64)                  { b.Timer.ArmTick(ns) }
+func (b board) HandleInterrupt(v cpu.Vector) bool { return qemu.HandleInterrupt(v) }
+
+// kernelConfig restates what the board knows in the kernel's words.
+func kernelConfig(m *qemu.Machine) kernel.Config {
+	ranges := func(from []qemu.Range) (list []mmu.Range) {
+		for _, r := range from {
+			list = append(list, mmu.Range(r))
+		}
+		return list
+	}
+	return kernel.Config{
+		Board:      board{m},
+		CPU:        m.CPU,
+		Now:        qemu.Nanotime,
+		Console:    m.Console,
+		Window:     mmu.Range(m.Window),
+		TrapStacks: qemu.TrapStacks(),
+		Usable:     ranges(m.UsableRAM()),
+		Devices:    ranges(m.Devices),
+	}
+}
+
+// disk lets the file pager read blocks straight into page frames.
+type disk struct{ *qemu.Disk }
+
+func (d disk) ReadScatter(sector uint64, bufs [][]byte) error {
+	r := qemu.NewRequest(qemu.DiskRead, sector, bufs...)
+	if err := d.Do(r); err != nil {
+		return err
+	}
+	return nil
+}
+
+// consoleKernel is the kernel as the console sees it.
+type consoleKernel struct {
+	*kernel.Kernel
+	machine *qemu.Machine
+}
+
+// Programs lists the programs of this image.
+func (k consoleKernel) Programs() []string { return user.Names() }
+
+// Spawn starts a program of this image.
+func (k consoleKernel) Spawn(p console.Program) (console.Process, error) {
+	image, err := user.Program(p.Name)
+	if err != nil {
+		return nil, err
+	}
+	var grants []kernel.Grant
+	for _, h := range p.Handles {
+		g := kernel.Grant{Object: h.Port, Rights: h.Rights}
+		if h.VMO != nil {
+			h.VMO.Retain()
+			g.Object = syscall.NewVMO(h.VMO, zx.KoidInvalid)
+		}
+		grants = append(grants, g)
+	}
+	out := p.Output
+	if out == nil {
+		out = k.machine.Console
+	}
+	process, err := k.Kernel.Spawn(p.Name, image, append([]string{p.Name}, p.Args...), grants, func(b []byte) { out.Write(b) })
+	if err != nil {
+		return nil, err
+	}
+	if p.OnExit != nil {
+		go func() {
+			code, exception := process.Wait()
+			p.OnExit(console.Exit{Code: code, Faults: process.Faults(), Exception: report(exception)})
+		}()
+	}
+	return consoleProcess{process}, nil
+}
+
+// report restates an exception for the console.
+func report(e *kernel.Exception) *console.Exception {
+	if e == nil {
+		return nil
+	}
+	return &console.Exception{
+		Process: e.Process.Koid(), Thread: e.Thread.Koid(),
+		Report: e.ExceptionReport, RIP: e.RIP, Instruction: e.Instruction, Registers: e.Registers,
+	}
+}
+
+// consoleProcess is a process as the console sees it.
+type consoleProcess struct{ *kernel.Process }
+
+func (p consoleProcess) Chain(va zx.VirtAddr) ([4]mmu.Entry, int) { return p.Space().Chain(va) }
+func (p consoleProcess) Kill()                                    { p.Exit(zx.TaskRetcodeSyscallKill) }
+
+// Threads lists the ring-3 threads, then the kernel's own that wait.
+func (k consoleKernel) Threads() (list []console.ThreadInfo) {
+	for _, p := range k.Processes() {
+		for _, t := range p.Threads() {
+			list = append(list, console.ThreadInfo{
+				Process: p.Koid(), Thread: t.Koid(), ProcessName: p.Name(), Name: t.Name(),
+				State: t.State(), Faults: t.Faults(), Syscalls: t.Syscalls(),
+			})
+		}
+	}
+	for _, w := range k.Workers() {
+		list = append(list, console.ThreadInfo{ProcessName: "kernel", Name: w.Name, State: w.State})
+	}
+	return list
+}
+
+// Memory counts memory at this moment.
+func (k consoleKernel) Memory() console.MemoryInfo {
+	var s runtime.MemStats
+	runtime.ReadMemStats(&s)
+	return console.MemoryInfo{
+		RAM:       k.machine.Memory.RAM(),
+		HeapUsed:  s.HeapAlloc,
+		HeapLimit: k.machine.Window.Bytes(),
+		Frames:    k.Kernel.Memory.Stats(),
+		Store:     k.Store.Stats(),
+	}
+}
+
+var _ console.Kernel = consoleKernel{}

@@ -1,0 +1,135 @@
+package kernel
+
+import (
+	"bytes"
+	"debug/elf"
+	"fmt"
+
+	"faultline/mmu"
+	"faultline/zx"
+)
+
+// Limits of a ring-3 program image. They bound what one file can make the
+// kernel allocate before the program has run an instruction.
+const (
+	maxImageFile     = 64 << 20  // bytes of the ELF file
+	maxImageMemory   = 256 << 20 // bytes from the lowest to the highest segment
+	maxImageSegments = 16
+)
+
+// segment is one PT_LOAD of a program, rounded out to whole pages.
+type segment struct {
+	start, end uint64 // bytes relative to the load bias, page aligned, [start, end)
+	fileAt     uint64 // where data begins, relative to the load bias
+	data       []byte
+	prot       mmu.Prot
+}
+
+// image is a checked ELF64 program: everything the loader needs, and nothing
+// that it would have to check again.
+type image struct {
+	pie      bool   // ET_DYN: the loader chooses the bias
+	entry    uint64 // relative to the load bias
+	segments []segment
+}
+
+// parseImage checks an ELF file and describes its segments. It accepts a
+// static executable (ET_EXEC) and a static position-independent one (ET_DYN
+// without an interpreter). An error names the value that is wrong.
+//
+// Source: System V ABI, AMD64 supplement, chapter 5; ELF-64 object format.
+func parseImage(file []byte) (*image, error) {
+	if len(file) > maxImageFile {
+		return nil, fmt.Errorf("program file has %d bytes, more than the limit of %d", len(file), maxImageFile)
+	}
+	f, err := elf.NewFile(bytes.NewReader(file))
+	if err != nil {
+		return nil, fmt.Errorf("not a readable ELF file: %w", err)
+	}
+	if f.Class != elf.ELFCLASS64 || f.Data != elf.ELFDATA2LSB || f.Machine != elf.EM_X86_64 {
+		return nil, fmt.Errorf("not an x86-64 ELF file: %v, %v, %v", f.Class, f.Data, f.Machine)
+	}
+	if f.Type != elf.ET_EXEC && f.Type != elf.ET_DYN {
+		return nil, fmt.Errorf("not an executable: ELF type %v", f.Type)
+	}
+	img := &image{pie: f.Type == elf.ET_DYN, entry: f.Entry}
+	for i, p := range f.Progs {
+		switch p.Type {
+		case elf.PT_INTERP:
+			return nil, fmt.Errorf("program header %d asks for an interpreter: link the program statically", i)
+		case elf.PT_LOAD:
+			if p.Memsz == 0 {
+				continue
+			}
+			s, err := parseSegment(file, &p.ProgHeader)
+			if err != nil {
+				return nil, fmt.Errorf("program header %d: %w", i, err)
+			}
+			img.segments = append(img.segments, s)
+		}
+	}
+	return img, img.check()
+}
+
+// parseSegment checks one PT_LOAD against the file it lies in.
+func parseSegment(file []byte, p *elf.ProgHeader) (segment, error) {
+	if p.Filesz > p.Memsz {
+		return segment{}, fmt.Errorf("file size %#x exceeds memory size %#x", p.Filesz, p.Memsz)
+	}
+	if !zx.InRange(p.Off, p.Filesz, uint64(len(file))) {
+		return segment{}, fmt.Errorf("file range %#x+%#x lies outside the file of %#x bytes (truncated?)", p.Off, p.Filesz, len(file))
+	}
+	if p.Vaddr+p.Memsz < p.Vaddr {
+		return segment{}, fmt.Errorf("memory range %#x+%#x wraps", p.Vaddr, p.Memsz)
+	}
+	end, ok := zx.RoundUp(p.Vaddr + p.Memsz)
+	if !ok {
+		return segment{}, fmt.Errorf("memory range %#x+%#x wraps", p.Vaddr, p.Memsz)
+	}
+	if p.Flags&elf.PF_W != 0 && p.Flags&elf.PF_X != 0 {
+		return segment{}, fmt.Errorf("segment at %#x is both writable and executable", p.Vaddr)
+	}
+	s := segment{
+		start:  zx.RoundDown(p.Vaddr),
+		end:    end,
+		fileAt: p.Vaddr,
+		data:   file[p.Off : p.Off+p.Filesz],
+		prot:   mmu.Read, // every segment is readable: x86-64 cannot express less
+	}
+	if p.Flags&elf.PF_W != 0 {
+		s.prot |= mmu.Write
+	}
+	if p.Flags&elf.PF_X != 0 {
+		s.prot |= mmu.Exec
+	}
+	return s, nil
+}
+
+// check judges the segments together: number, order, size, entry.
+func (img *image) check() error {
+	if len(img.segments) == 0 {
+		return fmt.Errorf("no loadable segment")
+	}
+	if len(img.segments) > maxImageSegments {
+		return fmt.Errorf("%d loadable segments, more than the limit of %d", len(img.segments), maxImageSegments)
+	}
+	for i := 1; i < len(img.segments); i++ {
+		if a, b := img.segments[i-1], img.segments[i]; b.start < a.end {
+			return fmt.Errorf("segments overlap or are out of order: [%#x, %#x) and [%#x, %#x)", a.start, a.end, b.start, b.end)
+		}
+	}
+	if lo, hi := img.bounds(); hi-lo > maxImageMemory {
+		return fmt.Errorf("program spans %#x bytes of memory, more than the limit of %#x", hi-lo, maxImageMemory)
+	}
+	for _, s := range img.segments {
+		if s.prot&mmu.Exec != 0 && img.entry >= s.start && img.entry < s.end {
+			return nil
+		}
+	}
+	return fmt.Errorf("entry point %#x lies in no executable segment", img.entry)
+}
+
+// bounds gives the page-aligned span of the image, relative to the load bias.
+func (img *image) bounds() (lo, hi uint64) {
+	return img.segments[0].start, img.segments[len(img.segments)-1].end
+}

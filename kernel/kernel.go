@@ -1,0 +1,207 @@
+// Package kernel wires the rooms into a kernel: boot order, processes,
+// threads and their run loop, exceptions, and the report of a kernel bug.
+//
+// # One fault, from instruction to supplied page
+//
+//	ring 3     mov (%rdi), %al              page absent
+//	cpu        entry stub, Exec returns     vector 14
+//	kernel     Thread.pageFault
+//	vmar       AddressSpace.Fault           mapping found, rights checked
+//	vmo        RequirePage                  absent: should wait
+//	pager      Source.Request               a packet goes on the port
+//	kernel     Thread.Wait                  goroutine parked, no lock held
+//	           ... the pager supplies, Progress wakes the thread ...
+//	vmar       Fault, from the top          the page is there: PTE written
+//	cpu        Exec                         the same instruction again
+//
+// # Locks
+//
+// From the outside in; a thread that holds one may take those below it.
+//
+//	Process.mu, processList.mu          kernel
+//	  handle table, Base, Observer      object
+//	    address space                   vmar
+//	      VMO                           vmo
+//	        page source                 pager
+//	          port                      object
+//	          page table                mmu
+//	            frame allocator         mmu
+//
+// No lock is held across Exec or across Wait.
+//
+// # Processors
+//
+// One CPU runs threads. What assumes that: Kernel.root, the loaded page table;
+// the TLB methods, which need not reach other CPUs; Thread.Info's affinity.
+//
+// # Sources
+//
+// spec/zircon-pager sections 2, 3.18 and 6; Intel SDM 3A chapters 4 and 6.
+package kernel
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"sync"
+
+	"faultline/cpu"
+	"faultline/mmu"
+	"faultline/pager"
+	"faultline/vmo"
+	"faultline/zx"
+)
+
+// tickPeriod is the longest a thread keeps the CPU in ring 3, in nanoseconds.
+const tickPeriod = 2_000_000
+
+// Board is what the run loop needs of the machine.
+type Board interface {
+	// ArmTick makes an interrupt arrive ns nanoseconds from now, unless one
+	// is on its way already.
+	ArmTick(ns int64)
+	// HandleInterrupt acknowledges the interrupt with vector v; false if it
+	// is not one of the board's.
+	HandleInterrupt(v cpu.Vector) bool
+	// Exit ends the machine; 0 says that all went well.
+	Exit(code int32)
+}
+
+// Config is what Boot needs to know.
+type Config struct {
+	Board   Board
+	CPU     *cpu.Features
+	Now     func() int64 // monotonic clock, nanoseconds
+	Console io.Writer    // takes reports
+
+	Window     mmu.Range   // memory of the image, the Go heap and the boot stacks
+	TrapStacks zx.PhysAddr // cpu.Config.TrapStacks, inside Window
+	Usable     []mmu.Range // RAM for user frames, by address
+	Devices    []mmu.Range // device registers the board needs, by address
+}
+
+// Kernel is the running kernel: one value, made by Boot.
+type Kernel struct {
+	Memory *mmu.Memory
+	Store  *vmo.Store
+	Pagers *pager.System
+
+	machine   Board
+	now       func() int64
+	console   io.Writer
+	table     *mmu.PageTable // kernel mappings only: what idle CPUs use
+	root      zx.PhysAddr    // in CR3. One CPU
+	processes processList
+
+	workersMu sync.Mutex
+	workers   []*worker // guarded by workersMu
+}
+
+// Boot takes the machine over: frames, the W^X map of the kernel, the VMO
+// store, the report of kernel bugs. Pre: cpu.Init done; called once.
+func Boot(c Config) (*Kernel, error) {
+	k := &Kernel{machine: c.Board, now: c.Now, console: c.Console}
+	cpu.SetFatalHandler(k.fatal)
+	memory, err := mmu.NewMemory(mmu.Identity(), c.Usable)
+	if err != nil {
+		return nil, fmt.Errorf("kernel: memory: %w", err)
+	}
+	ranges, err := kernelMap(c)
+	if err != nil {
+		return nil, fmt.Errorf("kernel: map: %w", err)
+	}
+	table, err := memory.NewKernelTable(ranges, mmu.KernelFeatures{Pages1G: c.CPU.PDPE1GB, Global: c.CPU.PGE})
+	if err != nil {
+		return nil, fmt.Errorf("kernel: map: %w", err)
+	}
+	k.Memory, k.table = memory, table
+	k.load(table.Root())
+	k.Store = vmo.NewStore(memory)
+	k.Pagers = pager.NewSystem(pager.Config{
+		Now:             k.Now,
+		OvertimeWait:    pager.DefaultOvertimeWait,
+		OvertimeTimeout: pager.DefaultOvertimeTimeout,
+		Log:             func(line string) { fmt.Fprintln(k.console, "kernel:", line) },
+	})
+	return k, nil
+}
+
+// Now is the monotonic clock.
+func (k *Kernel) Now() zx.Time { return zx.Time(k.now()) }
+
+// Random fills p with random bytes.
+func (k *Kernel) Random(p []byte) { rand.Read(p) }
+
+// Exit ends the machine.
+func (k *Kernel) Exit(code int32) { k.machine.Exit(code) }
+
+// Table is the kernel's own page table, which every process shares.
+func (k *Kernel) Table() *mmu.PageTable { return k.table }
+
+// load makes root the page table of this CPU.
+func (k *Kernel) load(root zx.PhysAddr) {
+	cpu.WriteCR3(uint64(root))
+	k.root = root
+}
+
+// enter makes the CPU ready for a thread whose page table is root.
+func (k *Kernel) enter(root zx.PhysAddr) {
+	if root != k.root {
+		k.load(root)
+	}
+	k.machine.ArmTick(tickPeriod)
+}
+
+// leave makes sure that no CPU uses the page table at root any more.
+func (k *Kernel) leave(root zx.PhysAddr) {
+	if root == k.root {
+		k.load(k.table.Root())
+	}
+}
+
+// InvalidatePage drops the translation of the page at va under root. A root
+// that is not loaded has nothing cached: loading CR3 dropped it. One CPU.
+// Source: Intel SDM 3A 4.10.4.1.
+func (k *Kernel) InvalidatePage(root zx.PhysAddr, va zx.VirtAddr) {
+	if root == k.root {
+		cpu.InvalidatePage(uint64(va))
+	}
+}
+
+// InvalidateAll drops every translation of user space under root. Kernel pages
+// are global and stay. One CPU.
+func (k *Kernel) InvalidateAll(root zx.PhysAddr) {
+	if root == k.root {
+		cpu.WriteCR3(uint64(root))
+	}
+}
+
+// processList is the processes that live.
+type processList struct {
+	mu   sync.Mutex
+	list []*Process
+}
+
+func (l *processList) add(p *Process) {
+	l.mu.Lock()
+	l.list = append(l.list, p)
+	l.mu.Unlock()
+}
+
+func (l *processList) remove(p *Process) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, o := range l.list {
+		if o == p {
+			l.list = append(l.list[:i], l.list[i+1:]...)
+			return
+		}
+	}
+}
+
+// Processes lists the processes that live, oldest first.
+func (k *Kernel) Processes() []*Process {
+	k.processes.mu.Lock()
+	defer k.processes.mu.Unlock()
+	return append([]*Process(nil), k.processes.list...)
+}

@@ -1,0 +1,83 @@
+package kernel
+
+import (
+	"cmp"
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"faultline/cpu"
+	"faultline/mmu"
+	"faultline/zx"
+)
+
+// headerBytes is how much of the image is looked at to find its segments: the
+// linker puts the ELF header and the program headers in front of the text.
+const headerBytes = zx.PageSize
+
+// kernelMap lists what the kernel maps, by address: its image with the rights
+// of its segments, the Go heap and the boot stacks, the RAM of user frames, the
+// registers of devices. Nothing is both writable and executable; page 0, the
+// guard pages of the trap stacks, and memory nobody named stay unmapped.
+func kernelMap(c Config) ([]mmu.KernelRange, error) {
+	ranges, end, err := imageRanges(kernelHeader(c.Window.Start), c.Window)
+	if err != nil {
+		return nil, err
+	}
+	// The rest of the window, cut at the guard pages.
+	rw := func(start, end zx.PhysAddr) {
+		if start < end {
+			ranges = append(ranges, mmu.KernelRange{Start: start, End: end, Prot: mmu.Read | mmu.Write})
+		}
+	}
+	for _, g := range cpu.TrapStackGuards(uintptr(c.TrapStacks)) {
+		guard := zx.PhysAddr(g)
+		rw(end, guard)
+		end = guard + zx.PageSize
+	}
+	rw(end, c.Window.End)
+	for _, r := range c.Usable {
+		rw(r.Start, r.End)
+	}
+	for _, r := range c.Devices {
+		ranges = append(ranges, mmu.KernelRange{Start: r.Start, End: r.End, Prot: mmu.Read | mmu.Write, Device: true})
+	}
+	slices.SortFunc(ranges, func(a, b mmu.KernelRange) int { return cmp.Compare(a.Start, b.Start) })
+	return ranges, nil
+}
+
+// imageRanges reads the program headers of the kernel's own image and gives the
+// range of each segment, and where the last one ends.
+// Source: ELF-64 object format, sections 2 and 6.
+func imageRanges(header []byte, window mmu.Range) (ranges []mmu.KernelRange, end zx.PhysAddr, err error) {
+	le := binary.LittleEndian
+	if string(header[:4]) != elf.ELFMAG {
+		return nil, 0, fmt.Errorf("no ELF header at %#x: % x", window.Start, header[:4])
+	}
+	at, size, n := le.Uint64(header[32:]), int(le.Uint16(header[54:])), int(le.Uint16(header[56:]))
+	if at > headerBytes || size < 56 || int(at)+n*size > headerBytes {
+		return nil, 0, fmt.Errorf("program headers at %#x, %d of %d bytes, reach past the first page", at, n, size)
+	}
+	end = window.Start
+	for i := range n {
+		p := header[int(at)+i*size:]
+		if elf.ProgType(le.Uint32(p)) != elf.PT_LOAD {
+			continue
+		}
+		flags, start := elf.ProgFlag(le.Uint32(p[4:])), zx.PhysAddr(zx.RoundDown(le.Uint64(p[16:])))
+		stop, _ := zx.RoundUp(le.Uint64(p[16:]) + le.Uint64(p[40:]))
+		r := mmu.KernelRange{Start: start, End: zx.PhysAddr(stop), Prot: mmu.Read}
+		if flags&elf.PF_W != 0 {
+			r.Prot |= mmu.Write
+		}
+		if flags&elf.PF_X != 0 {
+			r.Prot |= mmu.Exec
+		}
+		if r.Start < end || r.End > window.End {
+			return nil, 0, fmt.Errorf("segment %d [%#x, %#x) is out of order or outside the window", i, r.Start, r.End)
+		}
+		ranges, end = append(ranges, r), r.End
+	}
+	return ranges, end, nil
+}
