@@ -17,3 +17,6 @@ func fatalEnd()
 
 // stackPointer is SP, roughly.
 func stackPointer() uint64
+
+// haltAddr is the address of WaitForInterrupt's machine code.
+func haltAddr() uint64

@@ -131,3 +131,9 @@ TEXT ·stackPointer(SB), NOSPLIT, $0-8
 	MOVQ SP, AX
 	MOVQ AX, ret+0(FP)
 	RET
+
+// func haltAddr() uint64
+TEXT ·haltAddr(SB), NOSPLIT, $0-8
+	LEAQ ·WaitForInterrupt(SB), AX
+	MOVQ AX, ret+0(FP)
+	RET

@@ -62,6 +62,9 @@ func DecodeFeatures(id CPUIDFunc) *Features {
 		a, _, _, _ = id(0xd, 1)
 		f.XSAVEOPT = has(a, 0)
 	}
+	// Without XSAVE nobody can keep their state.
+	f.AVX = f.AVX && f.XCR0&XCR0_AVX != 0
+	f.AVX512F = f.AVX512F && f.AVX && f.XCR0&XCR0_AVX512 == XCR0_AVX512
 	f.extended(id)
 	if f.Hypervisor {
 		max, b, c, d := id(0x40000000, 0)
@@ -181,8 +184,6 @@ func (f *Features) Missing() []string {
 		{f.MSR, "MSRs"},
 		{f.APIC, "local APIC"},
 		{f.PAE, "PAE"},
-		{f.PAT, "PAT"},
-		{f.PGE, "PGE (global pages)"},
 		{f.CX8, "CMPXCHG8B"},
 	} {
 		if !need.has {
@@ -199,7 +200,7 @@ func (f *Features) Optional() []string {
 		has  bool
 		name string
 	}{
-		{f.FSGSBASE, "FSGSBASE"}, {f.SMEP, "SMEP"}, {f.SMAP, "SMAP"}, {f.UMIP, "UMIP"},
+		{f.PGE, "PGE"}, {f.PAT, "PAT"}, {f.FSGSBASE, "FSGSBASE"}, {f.SMEP, "SMEP"}, {f.SMAP, "SMAP"}, {f.UMIP, "UMIP"},
 		{f.XSAVE, "XSAVE"}, {f.XSAVEOPT, "XSAVEOPT"}, {f.AVX, "AVX"}, {f.AVX512F, "AVX512F"},
 		{f.PDPE1GB, "PDPE1GB"}, {f.RDRAND, "RDRAND"}, {f.RDSEED, "RDSEED"},
 		{f.TSCDeadline, "TSC-deadline"}, {f.InvariantTSC, "invariant-TSC"},

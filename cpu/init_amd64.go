@@ -95,9 +95,9 @@ func (f *Features) cr4(old uint64) uint64 {
 // xcr0 is the set of state components ring 3 gets.
 func (f *Features) xcr0() uint64 {
 	x := XCR0_X87 | XCR0_SSE
-	if f.AVX && f.XCR0&XCR0_AVX != 0 {
+	if f.AVX {
 		x |= XCR0_AVX
-		if f.AVX512F && f.XCR0&XCR0_AVX512 == XCR0_AVX512 {
+		if f.AVX512F {
 			x |= XCR0_AVX512
 		}
 	}

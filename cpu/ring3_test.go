@@ -25,7 +25,7 @@ var (
 	insJMPSelf  = []byte{0xeb, 0xfe}
 	insLoadRAX  = []byte{0x48, 0x8b, 0x03} // MOV RAX, [RBX]
 	insStoreRBX = []byte{0x48, 0x89, 0x03} // MOV [RBX], RAX
-	insJMPFar   = []byte{0xff, 0x2b} // JMP FAR [RBX]
+	insJMPFar   = []byte{0xff, 0x2b}       // JMP FAR [RBX]
 	insJMPRBX   = []byte{0xff, 0xe3}
 )
 

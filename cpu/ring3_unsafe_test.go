@@ -97,3 +97,21 @@ func (u *ring3) run() cpu.Vector {
 	cpu.Exec(u.Regs)
 	return u.Vector()
 }
+
+// call runs machine code in ring 0, from the heap: the board's boot tables
+// let it. No code: a call to address 0.
+func call(code []byte) {
+	p := newPage()
+	copy(p[:], code)
+	if code == nil {
+		callAt(0)
+		return
+	}
+	callAt(p.addr())
+}
+
+// callAt calls machine code at addr as a Go function.
+func callAt(addr uint64) {
+	f := &addr // a func value is a pointer to its entry address
+	(*(*func())(unsafe.Pointer(&f)))()
+}
