@@ -45,6 +45,7 @@ func TestFatal(t *testing.T) {
 		{"nil", "qemu64", reported, append([]string{"#PF page fault, error code 0x2"}, callers...)},
 		{"nested", "max", byPort, []string{"#PF page fault", "called by faultline/cpu_test.outer", "trap in report"}},
 		{"returned", "max", byPort, nil},
+		{"early", "max", byPort, []string{"fatal: #PF page fault, error code 0x2 (write, not present) at 0x8", "called from"}},
 		{"regs", "max", reported, append([]string{"#UD invalid opcode, ring 0", "code f b", "in faultline/cpu.Exec"}, callers...)},
 		{"xrstor", "max", reported, append([]string{"#GP general protection, error code 0x0, ring 0", "in faultline/cpu.Exec"}, callers...)},
 		{"iretq", "max", reported, []string{"#GP general protection, error code 0x18, ring 0", "code 48 cf", "in faultline/cpu.Exec"}},

@@ -25,7 +25,11 @@ const (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if *fatalKind != "" {
-		cpu.SetFatalHandler(report)
+		if *fatalKind == "early" {
+			cpu.SetFatalHandler(nil)
+		} else {
+			cpu.SetFatalHandler(report)
+		}
 		outer(*fatalKind)
 		println("survived")
 		os.Exit(survived)
@@ -43,7 +47,7 @@ func inner(kind string) { raise(kind); runtime.KeepAlive(kind) }
 func raise(kind string) {
 	var t testing.B
 	switch kind {
-	case "nil", "nested", "returned":
+	case "nil", "nested", "returned", "early":
 		var p *page
 		p[8] = 1
 	case "regs":

@@ -39,6 +39,20 @@ func WriteXCR0(v uint64)
 // contains va, global or not.
 func InvalidatePage(va uint64)
 
+// InvalidateAll makes this CPU forget every translation but global ones.
+func InvalidateAll() { WriteCR3(ReadCR3()) }
+
+// InvalidateGlobal makes this CPU forget every translation, global ones too.
+func InvalidateGlobal() {
+	cr4 := ReadCR4()
+	if cr4&CR4_PGE == 0 {
+		InvalidateAll()
+		return
+	}
+	WriteCR4(cr4 &^ CR4_PGE)
+	WriteCR4(cr4)
+}
+
 // ReadTSC is RDTSC.
 func ReadTSC() uint64
 
@@ -59,7 +73,9 @@ func Pause()
 // return without one. Interrupts that arrived are noted, not acknowledged:
 // the caller takes them with TakeInterrupt and writes the EOI.
 //
-// This is the only place where ring 0 runs with interrupts on.
+// This is the only place where ring 0 runs with interrupts on. The interrupt's
+// frame goes on the current stack: at most 80 bytes, which fit below even the
+// longest chain of nosplit calls.
 func WaitForInterrupt()
 
 // Halt stops this CPU for good, interrupts off.

@@ -77,21 +77,35 @@ func TestControlRegisters(t *testing.T) {
 	}
 }
 
-// TestInvalidatePage changes a mapping that the TLB holds.
-func TestInvalidatePage(t *testing.T) {
-	u := newRing3(t, insNOP)
-	a, b := newPage(), newPage()
-	a[5], b[5] = 0xaa, 0xbb
-	u.pt[8] = a.addr() | pteP | pteRW // supervisor: ring 0 looks
-	cpu.WriteCR3(u.root)
-	const va = userCode + 0x8005
-	if got := peek(va); got != 0xaa {
-		t.Fatalf("first %#x", got)
-	}
-	u.pt[8] = b.addr() | pteP | pteRW
-	cpu.InvalidatePage(va)
-	if got := peek(va); got != 0xbb {
-		t.Errorf("after INVLPG %#x", got)
+// TestInvalidate changes mappings that the TLB holds.
+func TestInvalidate(t *testing.T) {
+	const va, pteG = userCode + 0x8005, 0x100
+	for _, tt := range []struct {
+		name       string
+		global     uint64
+		invalidate func()
+	}{
+		{"page", 0, func() { cpu.InvalidatePage(va) }},
+		{"page, global", pteG, func() { cpu.InvalidatePage(va) }},
+		{"all", 0, cpu.InvalidateAll},
+		{"global", pteG, cpu.InvalidateGlobal},
+		{"global, none", 0, cpu.InvalidateGlobal},
+	} {
+		u := newRing3(t, insNOP)
+		a, b := newPage(), newPage()
+		a[5], b[5] = 0xaa, 0xbb
+		u.pt[8] = a.addr() | pteP | pteRW | tt.global // supervisor: ring 0 looks
+		cpu.WriteCR3(u.root)
+		if got := peek(va); got != 0xaa {
+			t.Fatalf("%s: first %#x", tt.name, got)
+		}
+		u.pt[8] = b.addr() | pteP | pteRW | tt.global
+		tt.invalidate()
+		if got := peek(va); got != 0xbb {
+			t.Errorf("%s: then %#x", tt.name, got)
+		}
+		u.pt[8] = 0
+		cpu.InvalidatePage(va)
 	}
 }
 

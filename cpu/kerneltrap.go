@@ -38,6 +38,8 @@ const againBytes = 18
 // the least machinery it can and end the machine. Should it return, or trap
 // itself, the machine ends by Config.ExitPort.
 //
+// Without a handler the reason and the return addresses are printed.
+//
 // Context: trap stack.
 func SetFatalHandler(handler func(*KernelTrap)) { boot.onFatal = handler }
 
@@ -53,7 +55,14 @@ func reportFatal() {
 	}
 	if boot.onFatal != nil {
 		boot.onFatal(t)
+		return
 	}
+	// Early in the boot. The runtime's print needs nothing but a console.
+	print("\nfatal: ", t.Reason(), "\n  rip ", t.RIP, " rsp ", t.RSP, " (decimal); called from")
+	for _, pc := range t.Callers() {
+		print(" ", pc)
+	}
+	print("\n")
 }
 
 // Code is the bytes at RIP, none if RIP is not in the kernel's memory.
