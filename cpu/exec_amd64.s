@@ -27,8 +27,8 @@
 // On entry: ring 0, goroutine stack, GS our block, FS the M's, IF=0.
 // On exit to ring 3: the thread's registers, user GS and FS bases.
 // Returns: by trapFast, trapSlow, syscallFast or syscallSlow, to our caller,
-// with SP and BP as here. Everything else is clobbered; the ABI wrapper
-// reloads X15 and R14.
+// with SP and BP as here. Everything else is clobbered; as after every ABI0
+// call, the compiled caller zeroes X15 and reloads R14 with g.
 TEXT ·Exec(SB), NOSPLIT|NOFRAME, $0-8
 	MOVQ r+0(FP), SI
 	PUSHQ BP

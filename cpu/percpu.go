@@ -42,8 +42,9 @@ type block struct {
 
 // boot is the block of the boot CPU. One CPU: the fatal path and the helpers
 // below name it directly; with more, they find theirs by the TSS selector (STR)
-// and by GS.
-var boot = block{fpSize: fxsaveBytes, reporting: 0}
+// and by GS. Initialized by the linker: Init runs before package initialization,
+// which must not undo it.
+var boot = block{fpSize: fxsaveBytes}
 
 // TakeInterrupt removes and returns an interrupt that arrived during
 // WaitForInterrupt on this CPU, the highest vector (so the highest priority)
