@@ -113,6 +113,10 @@ func isTCG() bool {
 	return b == tcgt && c == cgtc && d == gtcg
 }
 
+// countsInstructions says whether the TSC is QEMU's instruction counter
+// (-icount shift=0), as far as one can tell from within.
+func countsInstructions() bool { return isTCG() && clock.hz == 1e9 }
+
 // start makes ref count, and says whether it does.
 func (ref *reference) start() bool {
 	switch ref {

@@ -16,9 +16,9 @@ const SectorBytes = 512
 type DiskOp uint32
 
 const (
-	DiskRead  DiskOp = 0
-	DiskWrite DiskOp = 1
-	DiskFlush DiskOp = 4
+	DiskRead  DiskOp = 0 // from the disk into memory
+	DiskWrite DiskOp = 1 // from memory to the disk
+	DiskFlush DiskOp = 4 // make finished writes durable
 )
 
 func (op DiskOp) String() string {
@@ -149,6 +149,11 @@ type Disk struct {
 	alive  time.Time        // guarded by mu; when the device last finished something
 	limit  time.Duration    // without a finished request, DiskTimeout but in tests
 	now    func() time.Time // time.Now but in tests
+
+	// busy keeps a waiter from sleeping: where time passes only while
+	// instructions run, or jumps ahead when none can (-icount), a sleeper would see the
+	// limit go by before the host has done anything.
+	busy bool
 }
 
 // newDisk brings the block device behind t into operation.
@@ -296,7 +301,7 @@ func (d *Disk) Do(reqs ...*Request) error {
 			break
 		}
 		d.mu.Unlock()
-		pause(polls)
+		d.pause(polls)
 		polls++
 		d.mu.Lock()
 	}
@@ -310,9 +315,9 @@ func (d *Disk) Do(reqs ...*Request) error {
 }
 
 // pause lets others run after the nth poll in vain.
-func pause(n int) {
+func (d *Disk) pause(n int) {
 	const spins = 256
-	if n < spins {
+	if n < spins || d.busy {
 		runtime.Gosched()
 		return
 	}

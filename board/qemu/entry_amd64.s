@@ -1,5 +1,6 @@
 //go:build tamago
 
+#include "go_asm.h"
 #include "textflag.h"
 
 // The way in from PVH. The first half runs in 32-bit protected mode although
@@ -7,14 +8,8 @@
 // encoding is the same in both: no REX prefix (so no R8-R15, no Q suffix but
 // on PUSH and POP), no RIP-relative operand, no one-byte INC or DEC.
 
-#define COM1 0x3f8
-#define LSR_THRE 0x20
-#define DEBUG_EXIT 0xf4
-
-#define PVH_MAGIC 0x336ec578
 #define PVH_MEMMAP 40
 #define PVH_MEMMAP_ENTRIES 48
-#define E820_RAM 1
 
 #define MSR_EFER 0xc0000080
 #define EFER_LME 0x100
@@ -187,7 +182,7 @@ small:
 
 nolm:
 	MOVL	P_NOLM(BP), SI
-	MOVL	$COM1, DX
+	MOVL	$const_com1, DX
 text:
 	MOVL	(SI), AX
 	ANDL	$0xff, AX
@@ -196,8 +191,8 @@ text:
 	ADDL	$1, SI
 	JMP	text
 fail:
-	MOVL	$0x12, AX
-	MOVL	$DEBUG_EXIT, DX
+	MOVL	$const_exitUnfit, AX
+	MOVL	$const_ExitPort, DX
 	OUTB
 stop:
 	HLT
@@ -256,14 +251,14 @@ gate:
 
 	// The heap window: 3/8 of the RAM region that holds RAM_START.
 	XORL	R10, R10			// bytes of the region from RAM_START
-	CMPL	(SI), $PVH_MAGIC
+	CMPL	(SI), $const_pvhMagic
 	JNE	sized
 	MOVQ	PVH_MEMMAP(SI), DI
 	MOVL	PVH_MEMMAP_ENTRIES(SI), CX
 entry:
 	TESTL	CX, CX
 	JEQ	sized
-	CMPL	16(DI), $E820_RAM
+	CMPL	16(DI), $const_MemoryRAM
 	JNE	next
 	MOVQ	(DI), AX
 	CMPQ	AX, $RAM_START
@@ -283,8 +278,8 @@ sized:
 	JCC	enough
 	LEAQ	smallText<>(SB), SI
 	CALL	putText<>(SB)
-	MOVL	$0x12, AX
-	MOVL	$DEBUG_EXIT, DX
+	MOVL	$const_exitUnfit, AX
+	MOVL	$const_ExitPort, DX
 	OUTB
 	HLT
 enough:
@@ -365,8 +360,8 @@ TEXT earlyTrap<>(SB), NOSPLIT|NOFRAME, $0
 	CALL	putHex<>(SB)
 	LEAQ	trapEnd<>(SB), SI
 	CALL	putText<>(SB)
-	MOVL	$0x13, AX
-	MOVL	$DEBUG_EXIT, DX
+	MOVL	$const_exitTrap, AX
+	MOVL	$const_ExitPort, DX
 	OUTB
 dead:
 	HLT
@@ -396,7 +391,7 @@ GLOBL trapEnd<>(SB), NOPTR, $8
 
 // putText writes the NUL-ended text at RSI to COM1. Clobbers AX, DX, SI.
 TEXT putText<>(SB), NOSPLIT|NOFRAME, $0
-	MOVL	$COM1, DX
+	MOVL	$const_com1, DX
 more:
 	MOVBLZX	(SI), AX
 	TESTL	AX, AX
@@ -409,7 +404,7 @@ done:
 
 // putHex writes a space and RBX in hexadecimal. Clobbers AX, BX, CX, DX.
 TEXT putHex<>(SB), NOSPLIT|NOFRAME, $0
-	MOVL	$COM1, DX
+	MOVL	$const_com1, DX
 	MOVL	$0x20, AX
 	OUTB
 	MOVL	$16, CX

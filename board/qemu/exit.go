@@ -9,13 +9,14 @@ const (
 	ExitFail = 0x11 // plus the program's exit code, at most up to ExitMax
 	ExitMax  = 0x7f
 
-	// exitEarly and exitNoLongMode are entry_amd64.s's.
-	exitNoLongMode = 0x12
-	exitEarly      = 0x13
-	exitTrap       = ExitFail + exitCodeTrap // cpu's, when reporting a trap has failed
+	// exitUnfit is for a CPU or a memory that cannot be worked with, and
+	// exitTrap for a trap that could not be reported properly: early, or while
+	// another trap was being reported. entry_amd64.s uses them too.
+	exitUnfit = ExitFail + exitCodeUnfit
+	exitTrap  = ExitFail + exitCodeTrap
 
-	// exitCodeTrap is the exit code of reportTrap.
-	exitCodeTrap = 3
+	exitCodeUnfit = 1
+	exitCodeTrap  = 3 // reportTrap's
 )
 
 // ExitValue is what to write for a program's exit code: 0 is a pass.

@@ -62,7 +62,7 @@ func hwinit1() {
 			print(" ", what, ";")
 		}
 		print(" cannot run\n")
-		Exit(1)
+		Exit(exitCodeUnfit)
 	}
 	cpu.Init(features, cpu.Config{
 		TrapStacks:  uintptr(TrapStacks()),

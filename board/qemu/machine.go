@@ -5,6 +5,7 @@ package qemu
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 
@@ -43,8 +44,10 @@ func ClockHz() (hz uint64, source string) { return clock.hz, clock.source }
 //go:nosplit
 func Nanotime() int64 { return nanotime() }
 
-// init makes arguments and environment available where the toolchain does not.
+// init makes arguments and environment available where the toolchain does not,
+// and has the collector work harder before the window is full.
 func init() {
+	debug.SetMemoryLimit(int64(ramSize) / 8 * 7)
 	if b, ok := FWConfig(FileArgs); ok && len(b) > 0 {
 		os.Args = SplitNUL(b)
 	}
@@ -101,6 +104,8 @@ var open = sync.OnceValues(func() (*Machine, error) {
 	if dev != nil {
 		if m.Disk, m.DiskErr = newDisk(dev, addressOf); m.DiskErr != nil {
 			m.DiskErr = fmt.Errorf("qemu: disk: %w", m.DiskErr)
+		} else {
+			m.Disk.busy = countsInstructions()
 		}
 	}
 	m.Devices = joinRanges(m.Devices)

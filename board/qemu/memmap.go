@@ -22,11 +22,11 @@ func (r Range) String() string { return fmt.Sprintf("[%#x, %#x)", r.Start, r.End
 type MemoryKind uint32
 
 const (
-	MemoryRAM      MemoryKind = 1
-	MemoryReserved MemoryKind = 2
+	MemoryRAM      MemoryKind = 1 // free for all
+	MemoryReserved MemoryKind = 2 // devices, firmware
 	MemoryACPI     MemoryKind = 3 // tables; could be reclaimed
-	MemoryNVS      MemoryKind = 4
-	MemoryBad      MemoryKind = 5
+	MemoryNVS      MemoryKind = 4 // firmware's, kept over sleep
+	MemoryBad      MemoryKind = 5 // faulty RAM
 )
 
 func (k MemoryKind) String() string {
