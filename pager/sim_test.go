@@ -57,7 +57,9 @@ func (w *world) clock() zx.Time {
 func (w *world) advance(d zx.Time) {
 	w.mu.Lock()
 	w.now += d
-	w.cond.Broadcast()
+	for _, th := range w.threads {
+		th.cond.Signal()
+	}
 	w.mu.Unlock()
 	w.settle()
 }
@@ -70,6 +72,7 @@ type thread struct {
 	sleeping bool
 	state    zx.ThreadState
 	deadline zx.Time
+	cond     *sync.Cond // on w.mu
 	token    bool
 	poke     zx.Status
 	done     bool
@@ -78,7 +81,7 @@ type thread struct {
 }
 
 func (w *world) newThread() *thread {
-	th := &thread{w: w}
+	th := &thread{w: w, cond: sync.NewCond(&w.mu)}
 	th.req.Init(th)
 	return th
 }
@@ -86,7 +89,7 @@ func (w *world) newThread() *thread {
 func (th *thread) Wake() {
 	th.w.mu.Lock()
 	th.token = true
-	th.w.cond.Broadcast()
+	th.cond.Signal()
 	th.w.mu.Unlock()
 }
 
@@ -109,8 +112,8 @@ func (th *thread) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {
 			return zx.ErrInternalIntrKilled // would block
 		}
 		th.sleeping, th.state, th.deadline = true, state, deadline
-		w.cond.Broadcast()
-		w.cond.Wait()
+		w.cond.Signal()
+		th.cond.Wait()
 		th.sleeping = false
 	}
 }
@@ -130,7 +133,7 @@ func (w *world) start(f func(th *thread) zx.Status) *thread {
 		st := f(th)
 		w.mu.Lock()
 		th.done, th.result = true, st
-		w.cond.Broadcast()
+		w.cond.Signal()
 		w.mu.Unlock()
 	}()
 	w.settle()
@@ -157,7 +160,7 @@ func (w *world) settle() {
 func (w *world) interrupt(th *thread, st zx.Status) {
 	w.mu.Lock()
 	th.poke = st
-	w.cond.Broadcast()
+	th.cond.Signal()
 	w.mu.Unlock()
 	w.settle()
 }
@@ -166,6 +169,8 @@ func (w *world) interrupt(th *thread, st zx.Status) {
 func (w *world) ended(th *thread, st zx.Status) {
 	w.t.Helper()
 	w.settle()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if !th.done || th.result != st {
 		w.t.Fatalf("thread: done %v with %v, want %v", th.done, th.result, st)
 	}
@@ -178,6 +183,8 @@ func (w *world) ended(th *thread, st zx.Status) {
 func (w *world) blocked(th *thread) {
 	w.t.Helper()
 	w.settle()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if th.done || th.state != zx.ThreadBlockedPager {
 		w.t.Fatalf("thread: done %v (%v) in state %#x, want it blocked on the pager", th.done, th.result, th.state)
 	}
