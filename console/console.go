@@ -87,6 +87,9 @@ func (c *Console) call(k call) bool {
 		name = k.argv[0] + ": "
 		err = c.perform(k.argv)
 	}
+	if d := (*death)(nil); errors.As(err, &d) {
+		c.report(d.name, d.x)
+	}
 	if err != nil {
 		c.printf("%s%v\n", name, err)
 	}
@@ -258,12 +261,19 @@ func (c *Console) await(port *object.Port, packet *zx.Packet) zx.Status {
 	}
 }
 
-// judge makes an error of a program's bad end, having printed the report of the
-// exception if one killed it.
-func (c *Console) judge(name string, e Exit) error {
-	if x := e.Exception; x != nil {
-		c.report(name, x)
-		return fmt.Errorf("%s was killed: %s", name, cause(x))
+// death is the error of a program that an exception killed.
+type death struct {
+	name string
+	x    *Exception
+}
+
+// Error says what killed it in one line.
+func (d *death) Error() string { return d.name + " was killed: " + cause(d.x) }
+
+// judge makes an error of a program's bad end.
+func judge(name string, e Exit) error {
+	if e.Exception != nil {
+		return &death{name, e.Exception}
 	}
 	if e.Code != 0 {
 		return fmt.Errorf("%s ended with code %d", name, e.Code)

@@ -58,12 +58,12 @@ func (c *Console) story(f *files.File) error {
 		clean(f.Name()), f.Size(), c.volume.Describe(), pages, f.VMO().ID())
 
 	// Fault all of it in, and compare with the blocks on the disk.
-	before := f.Stats()
+	before := c.stats(f)
 	digest, e, err := c.digest(f)
 	if err != nil {
 		return err
 	}
-	s := f.Stats()
+	s := c.stats(f)
 	c.printf("fault    a ring-3 thread read every byte: %d page faults, %d requests, %d pages supplied, %d of them read ahead\n",
 		e.Faults, s.Reads-before.Reads, s.PagesSupplied-before.PagesSupplied, s.PagesAhead-before.PagesAhead)
 	if err := c.verify(f, digest); err != nil {
@@ -111,7 +111,7 @@ func (c *Console) storyWrite(f *files.File, digest string) (err error) {
 	if err != nil {
 		return err
 	}
-	before := f.Stats()
+	before := c.stats(f)
 	if err := c.store(f, offset, []byte{^old[0]}); err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (c *Console) storyWrite(f *files.File, digest string) (err error) {
 	if err != nil {
 		return err
 	}
-	s := f.Stats()
+	s := c.stats(f)
 	c.printf("write    a store at %#x trapped: %d DIRTY request, acknowledged; the page is dirty\n", offset, s.Dirties-before.Dirties)
 	r, err := f.Sync(c.waiter)
 	if err != nil {
@@ -162,13 +162,14 @@ func (c *Console) storyFail(f *files.File, digest string) error {
 	}
 	_, err := c.command(f, touchRead, offset, nil)
 	lifted := f.LiftFailures(offset, zx.PageSize)
+	var killed *death
 	switch {
 	case err == nil:
 		return fmt.Errorf("the page at %#x was read although its request was failed", offset)
-	case !errors.Is(err, errKilled):
+	case !errors.As(err, &killed):
 		return err
 	}
-	c.printf("fail     the pager refused the page at %#x; that thread alone was killed\n", offset)
+	c.printf("fail     the pager refused the page at %#x: %v at `%s`\n", offset, killed, killed.x.Instruction)
 	if _, err := c.command(f, touchRead, offset, nil); err != nil {
 		return err
 	}
@@ -179,6 +180,6 @@ func (c *Console) storyFail(f *files.File, digest string) error {
 	if again != digest {
 		return fmt.Errorf("SHA-256 is %s in the end, was %s", again, digest)
 	}
-	c.printf("go on    %d failure lifted: the page reads, the file has its first SHA-256 again, the kernel lives\n", lifted)
+	c.printf("go on    that thread alone died; %d failure lifted, the page reads, the file has its first SHA-256 again\n", lifted)
 	return nil
 }

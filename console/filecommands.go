@@ -190,6 +190,12 @@ func (c *Console) readAt(f *files.File, p []byte, off uint64) zx.Status {
 	}
 }
 
+// stats gives the file's counts when the pager has done all it was asked.
+func (c *Console) stats(f *files.File) files.Stats {
+	c.volume.Settle()
+	return f.Stats()
+}
+
 // digest has a ring-3 program sum the file and gives what it printed and how it
 // ended.
 func (c *Console) digest(f *files.File) (string, Exit, error) {
@@ -208,7 +214,7 @@ func (c *Console) digest(f *files.File) (string, Exit, error) {
 		if text != "" {
 			c.printf("%s\n", text)
 		}
-		return "", e, c.judge(sumName, e)
+		return "", e, judge(sumName, e)
 	}
 	if len(text) != 64 {
 		return "", e, fmt.Errorf("program sum printed %q, not a SHA-256", text)
@@ -221,12 +227,12 @@ func (c *Console) sum(args []string) error {
 	if err != nil {
 		return err
 	}
-	before := f.Stats()
+	before := c.stats(f)
 	text, e, err := c.digest(f)
 	if err != nil {
 		return err
 	}
-	s := f.Stats()
+	s := c.stats(f)
 	c.printf("%s  %s\n", text, clean(f.Name()))
 	c.printf("%d bytes, %d page faults, %d pages supplied (%d read ahead)\n", f.Size(), e.Faults,
 		s.PagesSupplied-before.PagesSupplied, s.PagesAhead-before.PagesAhead)
@@ -273,11 +279,11 @@ func (c *Console) poke(args []string) error {
 	if _, err := c.toucher(f); err != nil {
 		return err
 	}
-	before, faults := f.Stats(), c.faults(f)
+	before, faults := c.stats(f), c.faults(f)
 	if err := c.store(f, offset, data); err != nil {
 		return err
 	}
-	s := f.Stats()
+	s := c.stats(f)
 	c.printf("stored %d bytes at %#x: %d page faults, %d pages supplied, %d write traps, %d pages dirtied; sync writes them\n",
 		len(data), offset, c.faults(f)-faults, s.PagesSupplied-before.PagesSupplied, s.Dirties-before.Dirties, s.PagesDirtied-before.PagesDirtied)
 	return nil
@@ -333,12 +339,12 @@ func (c *Console) touch(args []string) error {
 	if _, err := c.toucher(f); err != nil {
 		return err
 	}
-	before, faults := f.Stats(), c.faults(f)
+	before, faults := c.stats(f), c.faults(f)
 	value, err := c.command(f, operation, offset, nil)
 	if err != nil {
 		return err
 	}
-	s := f.Stats()
+	s := c.stats(f)
 	verb := "read"
 	if operation == touchWrite {
 		verb = "wrote back"

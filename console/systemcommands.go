@@ -63,7 +63,7 @@ func (c *Console) pager(args []string) error {
 		c.printf("%8s %8s %18s %8s %8s %7s  %s\n", "READ", "DIRTY", "SUPPLIED (AHEAD)", "DIRTIED", "WRITTEN", "FAILED", "FILE")
 	}
 	for _, f := range open {
-		s := f.Stats()
+		s := c.stats(f)
 		c.printf("%8d %8d %18s %8d %8d %7d  %s\n", s.Reads, s.Dirties, fmt.Sprintf("%d (%d)", s.PagesSupplied, s.PagesAhead),
 			s.PagesDirtied, s.PagesWritten, s.PagesFailed, clean(f.Name()))
 		if s.LastError != nil {
@@ -157,7 +157,7 @@ func (c *Console) run(args []string) error {
 	if err != nil {
 		return err
 	}
-	return c.judge(args[0], e)
+	return judge(args[0], e)
 }
 
 func (c *Console) poweroff(args []string) error {

@@ -90,11 +90,8 @@ func (c *Console) drop(t *toucher) {
 	delete(c.touchers, t.file)
 }
 
-// errKilled is the error of a touch that killed its toucher.
-var errKilled = errors.New("killed")
-
-// answer waits for the answer with that key. When the process ends instead, its
-// report is printed and it is forgotten.
+// answer waits for the answer with that key. When the process ends instead, it
+// is forgotten; the error is a *death if an exception killed it.
 func (c *Console) answer(t *toucher, key uint64) (payload [zx.PacketPayloadBytes]byte, err error) {
 	for {
 		var packet zx.Packet
@@ -107,10 +104,7 @@ func (c *Console) answer(t *toucher, key uint64) (payload [zx.PacketPayloadBytes
 		case packet.Key == keyEnded:
 			e := <-t.ended
 			c.drop(t)
-			if err := c.judge("toucher", e); err != nil {
-				if e.Exception != nil {
-					err = fmt.Errorf("%w (%w)", err, errKilled)
-				}
+			if err := judge("toucher", e); err != nil {
 				return payload, err
 			}
 			return payload, errors.New("toucher ended unasked")

@@ -28,9 +28,12 @@ type Config struct {
 // ErrNoDisk is the error of Mount on a machine without a disk.
 var ErrNoDisk = errors.New("no disk is attached: boot with DISK=image, a FAT32 image")
 
-// keyStop is the key of the packet that ends the serving goroutine. Files have
-// keys from 1 on.
-const keyStop = 0
+// Keys of the volume's packets to its own serving goroutine: end; say that you
+// came here. Files have keys from 1 on.
+const (
+	keyStop   = 0
+	keySettle = ^uint64(0)
+)
 
 // Volume is one mounted FAT32 volume, its pager, its port, and the goroutine
 // that serves them.
@@ -41,12 +44,15 @@ type Volume struct {
 	port  *object.Port
 	ro    bool
 
+	settling sync.Mutex // one Settle at a time
+
 	mu    sync.Mutex
 	dir   *directory // guarded by mu
 	files []*File    // by key-1; nil once COMPLETE came. Guarded by mu
 	ended bool       // guarded by mu
 
 	done    chan struct{} // closed when the serving goroutine has ended
+	settled chan struct{} // one for each keySettle; room for one
 	scratch scratch       // the serving goroutine's
 }
 
@@ -71,6 +77,8 @@ func Mount(c Config) (*Volume, error) {
 		ro:    c.Disk.ReadOnly(),
 		dir:   newDirectory(d, g),
 		done:  make(chan struct{}),
+
+		settled: make(chan struct{}, 1),
 	}
 	v.scratch.init(d)
 	if _, err := v.List("/"); err != nil {
@@ -106,6 +114,22 @@ func (v *Volume) Shutdown() {
 		panic(fmt.Sprintf("files.Volume.Shutdown: own port refused a packet: %v", st))
 	}
 	<-v.done
+}
+
+// Settle returns when every request so far has been answered, read-ahead
+// included, so that counts are final.
+//
+// Locks: none held.
+func (v *Volume) Settle() {
+	v.settling.Lock()
+	defer v.settling.Unlock()
+	if v.port.QueueUser(&zx.Packet{Key: keySettle}) != zx.OK {
+		return
+	}
+	select {
+	case <-v.settled:
+	case <-v.done:
+	}
 }
 
 // ReadOnly says that the disk refuses writes.
@@ -238,8 +262,11 @@ func (v *Volume) run(w vmo.Waiter) {
 			return // killed
 		}
 		if packet.Type != zx.PacketPageRequest {
-			if packet.Key == keyStop {
+			switch packet.Key {
+			case keyStop:
 				return
+			case keySettle:
+				v.settled <- struct{}{}
 			}
 			continue
 		}

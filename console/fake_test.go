@@ -1,0 +1,357 @@
+package console
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/diskfs/go-diskfs/backend"
+	"github.com/diskfs/go-diskfs/filesystem/fat32"
+
+	"faultline/files"
+	"faultline/mmu"
+	"faultline/object"
+	"faultline/pager"
+	"faultline/vmo"
+	"faultline/zx"
+)
+
+// testWaiter sleeps on a channel; a wait of many seconds is a hang.
+type testWaiter struct{ token chan struct{} }
+
+func newWaiter(string) vmo.Waiter { return &testWaiter{make(chan struct{}, 1)} }
+
+func (w *testWaiter) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {
+	hang := time.NewTimer(20 * time.Second)
+	defer hang.Stop()
+	select {
+	case <-w.token:
+		return zx.OK
+	case <-hang.C:
+		return zx.ErrInternalIntrKilled
+	}
+}
+
+func (w *testWaiter) Wake() {
+	select {
+	case w.token <- struct{}{}:
+	default:
+	}
+}
+
+// image is a disk image in memory: written by the library through Storage, read
+// by package files as a BlockDevice.
+type image struct {
+	mu       sync.Mutex
+	data     []byte
+	readOnly bool
+	failing  bool // writes fail
+}
+
+func (m *image) ReadAt(p []byte, off int64) (int, error)  { return copy(p, m.data[off:]), nil }
+func (m *image) WriteAt(p []byte, off int64) (int, error) { return copy(m.data[off:], p), nil }
+func (m *image) Writable() (backend.WritableFile, error)  { return m, nil }
+func (m *image) Sys() (*os.File, error)                   { return nil, backend.ErrNotSuitable }
+func (m *image) Path() string                             { return "" }
+func (m *image) Stat() (fs.FileInfo, error)               { return nil, backend.ErrNotSuitable }
+func (m *image) Close() error                             { return nil }
+func (m *image) Seek(int64, int) (int64, error)           { return 0, backend.ErrNotSuitable }
+
+// blocks is the image as a disk.
+type blocks struct{ *image }
+
+func (b blocks) Read(sector uint64, p []byte) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	copy(p, b.data[sector*512:])
+	return nil
+}
+
+func (b blocks) Write(sector uint64, p []byte) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.failing {
+		return errors.New("injected")
+	}
+	copy(b.data[sector*512:], p)
+	return nil
+}
+
+func (b blocks) Flush() error    { return nil }
+func (b blocks) Sectors() uint64 { return uint64(len(b.data) / 512) }
+func (b blocks) ReadOnly() bool  { return b.readOnly }
+
+// Read of io.Reader is not used: the library reads by offset.
+func (m *image) Read([]byte) (int, error) { return 0, backend.ErrNotSuitable }
+
+func noise(seed, n int) []byte {
+	p := make([]byte, n)
+	rand.New(rand.NewSource(int64(seed))).Read(p)
+	return p
+}
+
+var contents = map[string][]byte{
+	"DATA.BIN":             noise(1, 100_001),
+	"HELLO.TXT":            []byte("Hello,\r\ncaf\u00e9 \x1b[31mred\n"),
+	"EMPTY":                {},
+	"sub/Long Name 1.text": []byte("no end of line"),
+}
+
+// newDisk makes a FAT32 image that holds contents.
+func newDisk(t *testing.T) *image {
+	t.Helper()
+	t.Setenv("SOURCE_DATE_EPOCH", "1700000000")
+	m := &image{data: make([]byte, 2<<20)}
+	f, err := fat32.Create(m, int64(len(m.data)), 0, 512, "TEST", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Mkdir("/sub"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"DATA.BIN", "HELLO.TXT", "EMPTY", "sub/Long Name 1.text"} {
+		w, err := f.OpenFile("/"+name, os.O_CREATE|os.O_RDWR)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if len(contents[name]) > 0 {
+			if _, err := w.Write(contents[name]); err != nil {
+				t.Fatal(name, err)
+			}
+		}
+	}
+	return m
+}
+
+// fakeKernel runs Go functions where the kernel would run ring-3 programs.
+type fakeKernel struct {
+	spawned  []Program
+	fail     error // of Spawn
+	programs map[string]func(p Program, s *fakeProcess) Exit
+}
+
+// fakeProcess is a process of fakeKernel. Its address space is one file at base.
+type fakeProcess struct {
+	koid   zx.Koid
+	faults atomic.Uint64
+	killed chan struct{}
+	file   *vmo.VMO
+}
+
+const fakeBase = 0x80_0000_0000
+
+func (k *fakeKernel) Programs() []string { return []string{"hello", "sum", "toucher"} }
+
+func (k *fakeKernel) Spawn(p Program) (Process, error) {
+	k.spawned = append(k.spawned, p)
+	if k.fail != nil {
+		return nil, k.fail
+	}
+	run := k.programs[p.Name]
+	if run == nil {
+		return nil, fmt.Errorf("no program %q", p.Name)
+	}
+	s := &fakeProcess{koid: 4711, killed: make(chan struct{})}
+	if len(p.Handles) > 0 {
+		s.file = p.Handles[0].VMO
+	}
+	go func() {
+		e := run(p, s)
+		e.Faults = s.faults.Load()
+		p.OnExit(e)
+	}()
+	return s, nil
+}
+
+func (k *fakeKernel) Threads() []ThreadInfo {
+	return []ThreadInfo{
+		{Thread: 1025, Name: "file pager", State: zx.ThreadBlockedPort},
+		{Process: 1030, Thread: 1031, ProcessName: "toucher", Name: "main", State: zx.ThreadRunning, Faults: 7, Syscalls: 9},
+	}
+}
+
+func (k *fakeKernel) Memory() MemoryInfo {
+	return MemoryInfo{RAM: 256 << 20, HeapUsed: 3 << 20, HeapLimit: 80 << 20,
+		Frames: mmu.Stats{Total: 1000, Free: 900, Lowest: 800, Tables: 5}, Store: vmo.StoreStats{VMOs: 2, Listed: 30, Evicted: 4}}
+}
+
+func (s *fakeProcess) Koid() zx.Koid  { return s.koid }
+func (s *fakeProcess) Faults() uint64 { return s.faults.Load() }
+func (s *fakeProcess) Kill()          { close(s.killed) }
+
+// Chain shows a page of the file as a page table would once it was touched.
+func (s *fakeProcess) Chain(va zx.VirtAddr) (chain [4]mmu.Entry, level int) {
+	var state [1]vmo.State
+	s.file.States(uint64(va-fakeBase)&^zx.PageMask, state[:])
+	const user = mmu.PTE_P | mmu.PTE_RW | mmu.PTE_US | mmu.PTE_A
+	leaf := mmu.PTE(0)
+	switch state[0] {
+	case vmo.Clean, vmo.AwaitingClean:
+		leaf = 0x55000 | mmu.PTE_P | mmu.PTE_US | mmu.PTE_A | mmu.PTE_XD
+	case vmo.Dirty:
+		leaf = 0x55000 | user | mmu.PTE_D | mmu.PTE_XD
+	}
+	for i := range 4 {
+		chain[i] = mmu.Entry{Level: mmu.LevelPML4 - i, Table: mmu.Frame(0x10 + i), Index: uint64(va) >> (39 - 9*i) & 511, PTE: mmu.PTE(0x11000+i*0x1000) | user}
+	}
+	chain[3].PTE = leaf
+	return chain, mmu.LevelPML4 - 3
+}
+
+// died is the end of a process whose access at va met st.
+func (s *fakeProcess) died(va uint64, write bool, st zx.Status) Exit {
+	e := &Exception{Process: s.koid, Thread: s.koid + 1, RIP: 0x80_0040_1234, Instruction: "MOV AL, [RDI]",
+		Registers: []string{"RAX 0x0  RBX 0x1"}}
+	e.Report = zx.ExceptionReport{Type: zx.ExcpFatalPageFault, Vector: 14, ErrorCode: uint64(mmu.PF_US), CR2: va, SynthCode: uint32(st)}
+	if write {
+		e.Report.ErrorCode |= uint64(mmu.PF_WR)
+	}
+	return Exit{Code: zx.TaskRetcodeExceptionKill, Exception: e}
+}
+
+// fakeSum is the program sum.
+func fakeSum(p Program, s *fakeProcess) Exit {
+	size, _ := strconv.Atoi(p.Args[0])
+	var r vmo.PageRequest
+	r.Init(newWaiter(""))
+	h := sha256.New()
+	page := make([]byte, zx.PageSize)
+	for at := 0; at < size; at += zx.PageSize {
+		n := min(zx.PageSize, size-at)
+		s.faults.Add(1)
+		if st := s.file.ReadBytes(page[:n], uint64(at), &r); st != zx.OK {
+			return s.died(fakeBase+uint64(at), false, st)
+		}
+		h.Write(page[:n])
+	}
+	fmt.Fprintf(p.Output, "%x\n", h.Sum(nil))
+	return Exit{}
+}
+
+// fakeToucher is the program toucher.
+func fakeToucher(p Program, s *fakeProcess) Exit {
+	size, _ := strconv.ParseUint(p.Args[0], 10, 64)
+	commands, answers := p.Handles[1].Port, p.Handles[2].Port
+	w := newWaiter("")
+	var r vmo.PageRequest
+	r.Init(newWaiter(""))
+	reply := func(key uint64, st zx.Status, where uint64, b []byte) {
+		a := zx.Packet{Key: key}
+		binary.LittleEndian.PutUint64(a.Payload[0:], uint64(int64(st)))
+		binary.LittleEndian.PutUint64(a.Payload[8:], fakeBase+where)
+		copy(a.Payload[16:], b)
+		answers.QueueUser(&a)
+	}
+	reply(0, zx.OK, 0, nil)
+	for {
+		var c zx.Packet
+		if st := wait(commands, w, s.killed, &c); st != zx.OK {
+			return Exit{Code: zx.TaskRetcodeSyscallKill}
+		}
+		op, where := binary.LittleEndian.Uint64(c.Payload[0:]), binary.LittleEndian.Uint64(c.Payload[8:])
+		n := op >> 8
+		if op <= touchWrite {
+			n = 1
+		}
+		switch {
+		case op == touchExit:
+			return Exit{}
+		case where >= size || n > size-where:
+			reply(c.Key, zx.ErrOutOfRange, where, nil)
+			continue
+		}
+		s.faults.Add(1)
+		b := bytes.Clone(c.Payload[16:])
+		write := op != touchRead
+		if op&0xff != touchStore {
+			if st := s.file.ReadBytes(b[:1], where, &r); st != zx.OK {
+				return s.died(fakeBase+where, write, st)
+			}
+		}
+		if write {
+			if st := s.file.WriteBytes(b[:n], where, &r); st != zx.OK {
+				return s.died(fakeBase+where, write, st)
+			}
+		}
+		reply(c.Key, zx.OK, where, b)
+	}
+}
+
+// wait takes a command unless the process is killed.
+func wait(port *object.Port, w vmo.Waiter, killed chan struct{}, out *zx.Packet) zx.Status {
+	for {
+		select {
+		case <-killed:
+			return zx.ErrInternalIntrKilled
+		default:
+		}
+		if st := port.Wait(pollWaiter{}, 0, out); st != zx.ErrTimedOut {
+			return st
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+}
+
+// pollWaiter never sleeps.
+type pollWaiter struct{}
+
+func (pollWaiter) Wait(zx.ThreadState, zx.Time) zx.Status { return zx.ErrTimedOut }
+func (pollWaiter) Wake()                                  {}
+
+// rig is a console over a fake kernel and a real volume.
+type rig struct {
+	*Console
+	t      *testing.T
+	kernel *fakeKernel
+	disk   *image
+	out    *bytes.Buffer
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	m := newDisk(t)
+	return rigOn(t, m)
+}
+
+func rigOn(t *testing.T, m *image) *rig {
+	t.Helper()
+	v, err := files.Mount(files.Config{Disk: blocks{m}, Store: vmo.NewStore(mmu.NewSimulated(2000)),
+		Pagers: pager.NewSystem(pager.Config{}), NewWaiter: newWaiter})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &fakeKernel{programs: map[string]func(Program, *fakeProcess) Exit{
+		"sum": fakeSum, "toucher": fakeToucher,
+		"hello": func(p Program, s *fakeProcess) Exit {
+			fmt.Fprintf(p.Output, "hello %v\n", p.Args)
+			code, _ := strconv.ParseInt(append(p.Args, "0")[0], 10, 64)
+			return Exit{Code: code}
+		},
+	}}
+	out := &bytes.Buffer{}
+	c := New(Config{Kernel: k, Volume: v, Waiter: newWaiter(""), Out: out})
+	t.Cleanup(func() {
+		for _, x := range c.touchers {
+			x.process.Kill()
+		}
+		v.Shutdown()
+	})
+	return &rig{c, t, k, m, out}
+}
+
+// run runs a script and gives what it printed.
+func (r *rig) run(script string) (string, error) {
+	r.out.Reset()
+	err := r.Script(script)
+	return r.out.String(), err
+}
