@@ -223,6 +223,51 @@ func (d *Disk) Read(sector uint64, p []byte) error { return d.transfer(DiskRead,
 // Errors: those of Read, and ErrDiskReadOnly.
 func (d *Disk) Write(sector uint64, p []byte) error { return d.transfer(DiskWrite, sector, p) }
 
+// ReadScatter is Read into pieces of memory, such as page frames, one after the other.
+// Each piece is a whole number of sectors; there may be any number of them.
+//
+// Errors: those of Read.
+func (d *Disk) ReadScatter(sector uint64, pieces [][]byte) error {
+	return d.vector(DiskRead, sector, pieces)
+}
+
+// WriteGather is Write out of pieces of memory, as ReadScatter reads into them.
+//
+// Errors: those of Write.
+func (d *Disk) WriteGather(sector uint64, pieces [][]byte) error {
+	return d.vector(DiskWrite, sector, pieces)
+}
+
+func (d *Disk) vector(op DiskOp, sector uint64, pieces [][]byte) error {
+	var reqs []*Request
+	for len(pieces) > 0 {
+		n, segments, bytes := 0, 0, 0
+		for ; n < len(pieces); n++ {
+			p := pieces[n]
+			more := d.segmentsOf(p)
+			if n > 0 && segments+more > d.segMax {
+				break
+			}
+			if len(p)%SectorBytes != 0 {
+				r := NewRequest(op, sector, pieces...)
+				r.fail(blkPending, ErrDiskShape)
+				return r.Err
+			}
+			segments += more
+			bytes += len(p)
+		}
+		if bytes > 0 {
+			reqs = append(reqs, NewRequest(op, sector, pieces[:n]...))
+		}
+		sector += uint64(bytes / SectorBytes)
+		pieces = pieces[n:]
+	}
+	return d.Do(reqs...)
+}
+
+// segmentsOf is how many descriptors p takes.
+func (d *Disk) segmentsOf(p []byte) int { return (len(p) + int(d.sizeMax) - 1) / int(d.sizeMax) }
+
 // Flush makes all finished writes durable. A disk without a write cache has nothing
 // to do.
 //
@@ -363,7 +408,7 @@ func (d *Disk) check(r *Request) error {
 	n, pieces := 0, 0
 	for _, p := range r.Data {
 		n += len(p)
-		pieces += (len(p) + int(d.sizeMax) - 1) / int(d.sizeMax)
+		pieces += d.segmentsOf(p)
 	}
 	if n == 0 || n%SectorBytes != 0 || pieces > d.segMax {
 		return ErrDiskShape

@@ -307,6 +307,42 @@ func TestDiskManyPieces(t *testing.T) {
 	d.queue.whole(t)
 }
 
+func TestDiskVector(t *testing.T) {
+	s := newSim(t, 4096)
+	s.features |= blkSegMax
+	s.segMax, s.lazy = 7, true
+	d := openSim(t, s)
+	for _, n := range []int{0, 1, 7, 8, 100} {
+		var pieces [][]byte
+		for i := range n {
+			pieces = append(pieces, make([]byte, (i%5)*SectorBytes))
+		}
+		if err := d.ReadScatter(9, pieces); err != nil {
+			t.Fatal(err)
+		}
+		got := slices.Concat(pieces...)
+		if !bytes.Equal(got, s.content[9*SectorBytes:][:len(got)]) {
+			t.Errorf("%d pieces: wrong content read", n)
+		}
+		for _, p := range pieces {
+			for i := range p {
+				p[i] += byte(n)
+			}
+		}
+		want := slices.Concat(pieces...)
+		if err := d.WriteGather(1000, pieces); err != nil || !bytes.Equal(want, s.content[1000*SectorBytes:][:len(want)]) {
+			t.Errorf("%d pieces: %v, or wrong content written", n, err)
+		}
+	}
+	if err := d.ReadScatter(0, [][]byte{make([]byte, 512), make([]byte, 100), make([]byte, 412)}); !errors.Is(err, ErrDiskShape) {
+		t.Errorf("odd piece: %v", err)
+	}
+	if err := d.WriteGather(4090, [][]byte{make([]byte, 4096)}); !errors.Is(err, ErrDiskRange) {
+		t.Errorf("beyond the end: %v", err)
+	}
+	d.queue.whole(t)
+}
+
 func TestDiskRefuses(t *testing.T) {
 	s := newSim(t, 8)
 	d := openSim(t, s)

@@ -75,6 +75,11 @@ var open = sync.OnceValues(func() (*Machine, error) {
 		return nil, err
 	}
 	m.Boot, m.Memory = *boot, boot.Map
+	for _, module := range boot.Modules {
+		if r := module.Range; r.Start < m.Window.End && m.Window.Start < r.End {
+			return nil, fmt.Errorf("qemu: the loader put module %q at %v, into the kernel's window %v", module.CommandLine, r, m.Window)
+		}
+	}
 
 	page := func(addr zx.PhysAddr) { m.Devices = append(m.Devices, pages(Range{addr, addr + 1})) }
 	page(zx.PhysAddr(lapic.base))
