@@ -89,7 +89,7 @@ The kernel's Go heap, and the page frames outside it.`, (*Console).mem, 0, 0},
 
 		{"run", "PROGRAM [ARG...]", "run a ring-3 program and wait for its end", `
 Without PROGRAM being known, the error lists those there are. A program that
-is killed by an exception gets its report printed.`, (*Console).run, 1, -1},
+is killed by an exception gets its report printed. Control-C kills it.`, (*Console).run, 1, -1},
 
 		{"demo", "[NAME]", "show the whole path in a dozen lines", `
 Faults a file in, pokes it, writes it back, verifies it, fails a page. The

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"golang.org/x/term"
 
@@ -38,6 +39,9 @@ type Console struct {
 	handles  object.HandleTable // keeps the console's ports open
 	touchers map[*files.File]*toucher
 	off      bool // poweroff was said
+
+	mu      sync.Mutex
+	running Process // what a command waits for, nil for nothing; guarded by mu
 }
 
 // Prompt is what an interactive console asks with.
@@ -125,14 +129,16 @@ func missing(k *Command, have int) string {
 }
 
 // Interactive reads commands from a terminal until poweroff or the end of
-// input. Control-C empties the line; control-D on an empty line powers off.
+// input. Control-C kills the program that runs, or else empties the line;
+// control-D on an empty line powers off. It leaves a goroutine behind that waits
+// for input.
 //
 // Errors: what reading gave, but for io.EOF.
 func (c *Console) Interactive(rw io.ReadWriter) error {
 	t := term.NewTerminal(struct {
 		io.Reader
 		io.Writer
-	}{&keys{r: rw}, rw}, Prompt)
+	}{c.keys(rw), rw}, Prompt)
 	t.AutoCompleteCallback = c.complete
 	before := c.out
 	c.out = t // turns \n into \r\n and keeps the line being typed whole
@@ -156,19 +162,77 @@ func (c *Console) Interactive(rw io.ReadWriter) error {
 	return nil
 }
 
-// keys passes terminal input on and turns control-C, which the line editor
-// takes for the end of input, into control-U, which empties the line.
-type keys struct{ r io.Reader }
+// keys gives what is typed, read ahead by a goroutine so that control-C is heard
+// while a program runs.
+type keys struct {
+	typed chan []byte // closed at the end of input
+	rest  []byte
+	err   error // why it ended; written before typed is closed
+}
 
-func (k *keys) Read(p []byte) (int, error) {
+func (c *Console) keys(r io.Reader) *keys {
 	const controlC, controlU = 3, 21
-	n, err := k.r.Read(p)
-	for i := range p[:n] {
-		if p[i] == controlC {
-			p[i] = controlU
+	k := &keys{typed: make(chan []byte, 64)}
+	go func() {
+		for {
+			p := make([]byte, 256)
+			n, err := r.Read(p)
+			kept := p[:0]
+			for _, b := range p[:n] {
+				if b == controlC {
+					if c.interrupt() {
+						continue
+					}
+					// The line editor takes control-C for the end of
+					// input; control-U empties the line.
+					b = controlU
+				}
+				kept = append(kept, b)
+			}
+			if len(kept) > 0 {
+				k.typed <- kept
+			}
+			if err != nil {
+				k.err = err
+				close(k.typed)
+				return
+			}
+		}
+	}()
+	return k
+}
+
+// Read implements io.Reader.
+func (k *keys) Read(p []byte) (int, error) {
+	if len(k.rest) == 0 {
+		var more bool
+		if k.rest, more = <-k.typed; !more {
+			return 0, k.err
 		}
 	}
-	return n, err
+	n := copy(p, k.rest)
+	k.rest = k.rest[n:]
+	return n, nil
+}
+
+// wait notes which process the console waits for.
+func (c *Console) wait(p Process) {
+	c.mu.Lock()
+	c.running = p
+	c.mu.Unlock()
+}
+
+// interrupt kills the process the console waits for, if there is one. Any
+// goroutine may call it.
+func (c *Console) interrupt() bool {
+	c.mu.Lock()
+	p := c.running
+	c.mu.Unlock()
+	if p == nil {
+		return false
+	}
+	p.Kill()
+	return true
 }
 
 // complete finishes the word before the cursor on a tab, if one command or
@@ -244,6 +308,8 @@ func (c *Console) spawn(p Program) (Exit, error) {
 	if err != nil {
 		return Exit{}, err
 	}
+	c.wait(process)
+	defer c.wait(nil)
 	var packet zx.Packet
 	if st := c.await(port, &packet); st != zx.OK {
 		process.Kill()
@@ -275,7 +341,11 @@ func judge(name string, e Exit) error {
 	if e.Exception != nil {
 		return &death{name, e.Exception}
 	}
-	if e.Code != 0 {
+	switch e.Code {
+	case 0:
+	case zx.TaskRetcodeSyscallKill:
+		return fmt.Errorf("%s was killed", name)
+	default:
 		return fmt.Errorf("%s ended with code %d", name, e.Code)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"faultline/zx"
 )
@@ -163,7 +164,7 @@ func TestErrors(t *testing.T) {
 		"threads 1":                           "too many",
 		"mem 1":                               "too many",
 		"run":                                 "PROGRAM is missing",
-		"run nothing":                         `no program "nothing"; there are: hello sum toucher`,
+		"run nothing":                         `no program "nothing"; there are: hello spin sum toucher`,
 		"run hello 3":                         "hello ended with code 3",
 		"demo nothing":                        `"nothing"`,
 		"demo EMPTY":                          `"EMPTY" is empty`,
@@ -294,7 +295,7 @@ func TestDeadToucher(t *testing.T) {
 	for _, x := range r.touchers {
 		x.process.Kill()
 	}
-	if out, err := r.run("touch DATA.BIN 0 r"); err == nil || !strings.Contains(out, "toucher ended with code -1024") {
+	if out, err := r.run("touch DATA.BIN 0 r"); err == nil || !strings.Contains(out, "toucher was killed") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if out, err := r.run("touch DATA.BIN 0 r"); err != nil {
@@ -444,6 +445,37 @@ func TestInteractive(t *testing.T) {
 	if text := screen.String(); strings.Count(text, "4 entries") != 1 || strings.Contains(text, "page frames") {
 		t.Errorf("%q", text)
 	}
+}
+
+// TestInterrupt kills a program that runs for ever with control-C.
+func TestInterrupt(t *testing.T) {
+	r := newRig(t)
+	screen := &bytes.Buffer{}
+	in, type_ := io.Pipe()
+	go func() {
+		type_.Write([]byte("run spin\r"))
+		for r.interruptible() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		type_.Write([]byte("\x03"))
+		type_.Write([]byte("mem\rpoweroff\r"))
+	}()
+	if err := r.Interactive(struct {
+		io.Reader
+		io.Writer
+	}{in, screen}); err != nil {
+		t.Error(err)
+	}
+	in.Close()
+	if text := screen.String(); !strings.Contains(text, "run: spin was killed") || !strings.Contains(text, "page frames") {
+		t.Errorf("%q", text)
+	}
+}
+
+func (r *rig) interruptible() Process {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.running
 }
 
 // TestComplete finishes command and file names.

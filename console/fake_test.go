@@ -145,12 +145,13 @@ type fakeProcess struct {
 	koid   zx.Koid
 	faults atomic.Uint64
 	killed chan struct{}
+	once   sync.Once
 	file   *vmo.VMO
 }
 
 const fakeBase = 0x80_0000_0000
 
-func (k *fakeKernel) Programs() []string { return []string{"hello", "sum", "toucher"} }
+func (k *fakeKernel) Programs() []string { return []string{"hello", "spin", "sum", "toucher"} }
 
 func (k *fakeKernel) Spawn(p Program) (Process, error) {
 	k.spawned = append(k.spawned, p)
@@ -187,7 +188,7 @@ func (k *fakeKernel) Memory() MemoryInfo {
 
 func (s *fakeProcess) Koid() zx.Koid  { return s.koid }
 func (s *fakeProcess) Faults() uint64 { return s.faults.Load() }
-func (s *fakeProcess) Kill()          { close(s.killed) }
+func (s *fakeProcess) Kill()          { s.once.Do(func() { close(s.killed) }) }
 
 // Chain shows a page of the file as a page table would once it was touched.
 func (s *fakeProcess) Chain(va zx.VirtAddr) (chain [4]mmu.Entry, level int) {
@@ -332,6 +333,10 @@ func rigOn(t *testing.T, m *image) *rig {
 	}
 	k := &fakeKernel{programs: map[string]func(Program, *fakeProcess) Exit{
 		"sum": fakeSum, "toucher": fakeToucher,
+		"spin": func(p Program, s *fakeProcess) Exit {
+			<-s.killed
+			return Exit{Code: zx.TaskRetcodeSyscallKill}
+		},
 		"hello": func(p Program, s *fakeProcess) Exit {
 			fmt.Fprintf(p.Output, "hello %v\n", p.Args)
 			code, _ := strconv.ParseInt(append(p.Args, "0")[0], 10, 64)

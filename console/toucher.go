@@ -93,6 +93,8 @@ func (c *Console) drop(t *toucher) {
 // answer waits for the answer with that key. When the process ends instead, it
 // is forgotten; the error is a *death if an exception killed it.
 func (c *Console) answer(t *toucher, key uint64) (payload [zx.PacketPayloadBytes]byte, err error) {
+	c.wait(t.process)
+	defer c.wait(nil)
 	for {
 		var packet zx.Packet
 		if st := c.await(t.answers, &packet); st != zx.OK {
