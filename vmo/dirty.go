@@ -155,23 +155,11 @@ func (v *VMO) prepareDirty(off, end uint64, fresh *PageRun) zx.Status {
 	if fresh.pages == 0 {
 		return zx.OK
 	}
-	for idx, limit := pageIndex(off), pageIndex(end); idx < limit; {
-		if _, st := v.tree.leaf(v.mem, idx); st != zx.OK {
-			v.store.Discard(fresh)
-			v.pruneRange(pageIndex(off), idx)
-			return st
-		}
-		_, n, _ := v.tree.run(v.mem, idx, limit)
-		idx += n
+	st := v.tree.reserve(v.mem, pageIndex(off), pageIndex(end))
+	if st != zx.OK {
+		v.store.Discard(fresh)
 	}
-	return zx.OK
-}
-
-// pruneRange gives back the empty nodes on the paths to [first, limit].
-func (v *VMO) pruneRange(first, limit uint64) {
-	for idx := first; idx <= limit; idx = (idx | nodeMask) + 1 {
-		v.tree.prune(v.mem, idx)
-	}
+	return st
 }
 
 // pop takes the first page of the run.

@@ -143,13 +143,10 @@ func (t *tree) insert(m *mmu.Memory, idx uint64) (*slot, zx.Status) {
 // limit, with the leaf's frame (0 at height 0). Where there is no leaf, slots is
 // nil. n is how many pages the answer covers: at least 1. Pre: idx < limit.
 func (t *tree) run(m *mmu.Memory, idx, limit uint64) (slots []slot, n uint64, leaf mmu.Frame) {
-	if t.root == 0 {
-		return nil, limit - idx, 0
+	if t.height == 0 && idx == 0 {
+		return t.solo(), 1, 0
 	}
-	if t.height == 0 {
-		if idx == 0 {
-			return t.solo(), 1, 0
-		}
+	if t.height == 0 || t.root == 0 {
 		return nil, limit - idx, 0
 	}
 	shift := uint(t.height-1) * nodeBits
@@ -186,6 +183,23 @@ func (t *tree) fill(m *mmu.Memory, idx, limit uint64) (slots []slot, leaf mmu.Fr
 	}
 	i := idx & nodeMask
 	return nodeAt(m, leaf)[i:min(nodeSlots, i+limit-idx)], leaf, zx.OK
+}
+
+// reserve makes every leaf of the pages [first, limit), the last first so that
+// the tree is high enough for page 0 to keep its place. On NO_MEMORY the tree
+// holds no more than before. Pre: first < limit.
+func (t *tree) reserve(m *mmu.Memory, first, limit uint64) zx.Status {
+	_, st := t.leaf(m, limit-1)
+	for idx := first; idx < limit && st == zx.OK; idx = (idx | nodeMask) + 1 {
+		_, st = t.leaf(m, idx)
+	}
+	if st != zx.OK {
+		for idx := first; idx < limit; idx = (idx | nodeMask) + 1 {
+			t.prune(m, idx)
+		}
+		t.prune(m, limit-1)
+	}
+	return st
 }
 
 // added counts n slots filled in leaf.
