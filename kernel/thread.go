@@ -53,7 +53,7 @@ var (
 
 // newThread makes a thread of p that has not started.
 func newThread(p *Process, name string) *Thread {
-	t := &Thread{process: p, name: name, parker: newParker(p.kernel.now)}
+	t := &Thread{process: p, name: name, parker: parker{now: p.kernel.now}}
 	t.Base.Init(zx.ObjThread, 0)
 	t.regs = cpu.NewRegs()
 	t.request.Init(t)

@@ -1,0 +1,70 @@
+package kernel
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"faultline/zx"
+)
+
+func testClock() int64 { return int64(time.Since(testStart)) }
+
+var testStart = time.Now()
+
+func TestParkerTokens(t *testing.T) {
+	p := parker{now: testClock}
+	p.Wake()
+	p.Wake() // tokens do not add up
+	if st := p.wait(zx.TimeInfinite); st != zx.OK {
+		t.Fatalf("wait with a token: %v", st)
+	}
+	if st := p.wait(0); st != zx.ErrTimedOut {
+		t.Fatalf("second wait, deadline past: %v, want TIMED_OUT", st)
+	}
+	p.Wake()
+	if st := p.wait(0); st != zx.OK {
+		t.Fatalf("wait with a token, deadline past: %v, want OK", st)
+	}
+}
+
+func TestParkerDeadline(t *testing.T) {
+	p := parker{now: testClock}
+	for range 3 {
+		from := testClock()
+		if st := p.wait(zx.Time(from + 5e6)); st != zx.ErrTimedOut {
+			t.Fatalf("wait: %v, want TIMED_OUT", st)
+		}
+		if took := testClock() - from; took < 5e6 {
+			t.Fatalf("timed out after %d ns of 5000000", took)
+		}
+	}
+	go func() { time.Sleep(time.Millisecond); p.Wake() }()
+	if st := p.wait(zx.Time(testClock() + 10e9)); st != zx.OK {
+		t.Fatalf("woken before the deadline: %v", st)
+	}
+}
+
+// TestParkerPingPong hands a turn to and fro; a lost wake-up hangs it.
+func TestParkerPingPong(t *testing.T) {
+	const rounds = 20000
+	a, b := parker{now: testClock}, parker{now: testClock}
+	var turns atomic.Int64
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range rounds {
+			b.wait(zx.TimeInfinite)
+			turns.Add(1)
+			a.Wake()
+		}
+	}()
+	for i := range rounds {
+		b.Wake()
+		a.wait(zx.TimeInfinite)
+		if got := turns.Load(); got != int64(i+1) {
+			t.Fatalf("round %d: %d turns of the other side", i, got)
+		}
+	}
+	<-done
+}

@@ -1,0 +1,31 @@
+//go:build !race
+
+package kernel
+
+import (
+	"sync/atomic"
+	"unsafe"
+)
+
+// The scheduler's own way to put a goroutine to sleep and to wake it. Both
+// names are open to packages outside the standard library.
+
+//go:linkname gopark runtime.gopark
+func gopark(commit func(g uintptr, lock unsafe.Pointer) bool, lock unsafe.Pointer, reason, traceReason uint8, traceSkip int)
+
+//go:linkname goready runtime.goready
+func goready(g uintptr, traceSkip int)
+
+// park sleeps until ready, unless state stops being parkEmpty first.
+func park(state *atomic.Uintptr) { gopark(parkCommit, unsafe.Pointer(state), 0, 0, 1) }
+
+// parkCommit records the sleeping goroutine; false calls the sleep off. A g is
+// never freed, so a number may stand for it.
+//
+// Context: the scheduler's stack, no goroutine.
+func parkCommit(g uintptr, lock unsafe.Pointer) bool {
+	return (*atomic.Uintptr)(lock).CompareAndSwap(parkEmpty, g)
+}
+
+// ready makes a goroutine that sleeps in park runnable.
+func ready(g uintptr) { goready(g, 1) }
