@@ -52,6 +52,7 @@ type geometry struct {
 	size         int64  // bytes of the volume
 	clusterBytes int64  // bytes of one cluster
 	fat          int64  // bytes from the volume's start to the FAT in use
+	mirror       int64  // the same of its copy, 0 where there is none
 	fatBytes     int64  // bytes of one FAT
 	data         int64  // bytes from the volume's start to cluster 2
 	clusters     uint32 // data clusters; numbers [2, clusters+2)
@@ -248,17 +249,22 @@ func parseBoot(b []byte, start, room int64) (geometry, error) {
 	case root < firstCluster || root >= clusters+firstCluster:
 		return fail("root directory at cluster %d, clusters are [2, %d)", root, clusters+firstCluster)
 	}
-	active := int64(0)
+	active, mirror := int64(0), int64(0)
+	if fats > 1 {
+		mirror = (reserved + perFAT) * sector
+	}
 	if flags := le16(b, bpbExtFlags); flags&0x80 != 0 { // mirroring is off: one FAT is in use
 		if active = int64(flags & 0xF); active >= fats {
 			return fail("FAT %d is in use, but there are %d", active, fats)
 		}
+		mirror = 0
 	}
 	return geometry{
 		start:        start,
 		size:         total * sector,
 		clusterBytes: perCluster * sector,
 		fat:          (reserved + active*perFAT) * sector,
+		mirror:       mirror,
 		fatBytes:     perFAT * sector,
 		data:         dataSector * sector,
 		clusters:     uint32(clusters),

@@ -182,8 +182,18 @@ func TestBadChains(t *testing.T) {
 			t.Errorf("%s: %v, want ...%s...", c.what, err, c.want)
 		}
 	}
+	// Copies of the FAT that differ are believed nowhere but where they agree.
+	d := build(func(m *testImage, f []int) {
+		m.data[int64((testReserved+m.fatSectors())*sectorBytes)+int64(f[3])*4] ^= 1
+	})
+	if _, err := readFile(d, "sub/F.BIN"); err == nil || !strings.Contains(err.Error(), "copies differ at cluster") {
+		t.Errorf("differing copies: %v", err)
+	}
+	if _, err := d.list("sub"); err != nil {
+		t.Errorf("differing copies elsewhere: %v", err)
+	}
 	// A circle in a file's own chain is cut by its size: readable, if wrong.
-	d := build(func(m *testImage, f []int) { m.setFAT(f[4], uint32(f[0])) })
+	d = build(func(m *testImage, f []int) { m.setFAT(f[4], uint32(f[0])) })
 	if got, err := readFile(d, "sub/F.BIN"); err != nil || len(got) != 5000 {
 		t.Errorf("file circle: %d bytes, %v", len(got), err)
 	}

@@ -34,6 +34,7 @@ type fatTable struct {
 
 	tag   [fatCacheBlocks]int64 // block number + 1 of each cached block, 0 = empty
 	cache [fatCacheBlocks][fatBlockBytes]byte
+	check [fatCacheBlocks][fatBlockBytes]byte // the same blocks of the FAT's copy
 
 	// limit is how many clusters a chain may have. With exact set the chain
 	// ends there without an error: a file needs no more than its size.
@@ -80,7 +81,9 @@ func (t *fatTable) ClusterValue(n uint32) uint32 {
 	return v
 }
 
-// entry reads one entry through the cache.
+// entry reads one entry through the cache. Where the FAT has a copy the two must
+// agree: a chain that only one of them knows would lead a sync to blocks of
+// somebody else.
 func (t *fatTable) entry(n uint32) uint32 {
 	off := int64(n) * fatEntryBytes
 	block := off / fatBlockBytes
@@ -89,13 +92,24 @@ func (t *fatTable) entry(n uint32) uint32 {
 		t.tag[slot] = 0
 		at := block * fatBlockBytes
 		size := min(fatBlockBytes, t.geo.fatBytes-at)
-		if err := t.disk.read(t.cache[slot][:size], t.geo.start+t.geo.fat+at); err != nil {
+		err := t.disk.read(t.cache[slot][:size], t.geo.start+t.geo.fat+at)
+		if err == nil && t.geo.mirror != 0 {
+			err = t.disk.read(t.check[slot][:size], t.geo.start+t.geo.mirror+at)
+		}
+		if err != nil {
 			t.note(fmt.Errorf("cannot read the FAT: %w", err))
 			return badLink
 		}
 		t.tag[slot] = block + 1
 	}
-	return le32(t.cache[slot][:], int(off%fatBlockBytes)) & fatEntryMask
+	v := le32(t.cache[slot][:], int(off%fatBlockBytes)) & fatEntryMask
+	if t.geo.mirror != 0 {
+		if w := le32(t.check[slot][:], int(off%fatBlockBytes)) & fatEntryMask; v != w {
+			t.note(fmt.Errorf("corrupt FAT: its copies differ at cluster %d: %#x and %#x; repair the disk with fsck.fat", n, v, w))
+			return badLink
+		}
+	}
+	return v
 }
 
 func (t *fatTable) note(err error) {
