@@ -25,7 +25,7 @@ type boot struct {
 	commands string   // console commands
 	program  string   // a ring-3 program instead, by name
 	args     string   // its arguments
-	timeout  string   // seconds the runner allows; "" is its default
+	timeout  string   // seconds the runner allows; "" is 90
 	fails    bool     // the run must end with a failure
 	want     []string // expressions the output must match, in this order
 	refuse   []string // expressions it must not match
@@ -108,8 +108,12 @@ func (b *boot) run() (output string, err error) {
 	if b.special != nil {
 		return b.special()
 	}
+	timeout := b.timeout
+	if timeout == "" {
+		timeout = "90"
+	}
 	env := []string{"MACHINE=" + b.machine, "CPU=" + b.cpu, "MEM=" + b.mem, "CMDS=" + b.commands,
-		"ARGS=" + b.args, "TIMEOUT=" + b.timeout, "SMP=", "ACCEL="}
+		"ARGS=" + b.args, "TIMEOUT=" + timeout, "SMP=", "ACCEL="}
 	disk := ""
 	if b.disk != "" {
 		dir, err := os.MkdirTemp(buildDir, "boot-")

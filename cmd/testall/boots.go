@@ -104,11 +104,18 @@ func boots(d disks) []boot {
 // evilBoots runs every way of program evil, on the CPUs that differ in how the
 // kernel enters and leaves ring 3; the kernel must read a file afterwards.
 func evilBoots(d disks) []boot {
-	var kill, survive boot
+	var kill, survive, alone boot
 	kill = boot{name: "evil programs die", disk: d.test, fails: true}
 	survive = boot{name: "evil programs that live", disk: d.test, timeout: "120"}
 	after := "run hello after; sum PAGE.BIN; mem"
 	for _, w := range evilWays(".") {
+		if w.name == "iretq" {
+			// The one way whose fault is not a ring-3 access on QEMU with
+			// SMAP: a kernel that took it for spurious would loop.
+			alone = boot{name: "evil iretq", fails: true, timeout: "20", commands: "run evil iretq",
+				want: []string{`type +ZX_EXCP_(` + strings.ReplaceAll(w.end, " or ", "|") + `) `}}
+			continue
+		}
 		if w.end == "exit 0" {
 			survive.commands += "run evil " + w.name + "; "
 			survive.want = append(survive.want, "run evil "+w.name+"\n")
@@ -128,6 +135,8 @@ func evilBoots(d disks) []boot {
 			b.want = append(append([]string{}, b.want...), "hello from ring 3", "argument 1: after", d.sums["PAGE.BIN"], "page frames")
 			list = append(list, b)
 		}
+		alone.name, alone.cpu = "evil iretq "+cpu, cpu
+		list = append(list, alone)
 	}
 	return list
 }
