@@ -156,8 +156,12 @@ const (
 func (t *table) load(i uint64) PTE     { return PTE(atomic.LoadUint64(&t[i&indexMask])) }
 func (t *table) store(i uint64, e PTE) { atomic.StoreUint64(&t[i&indexMask], uint64(e)) }
 
-// take clears an entry and gives what it held, A and D included.
-func (t *table) take(i uint64) PTE { return PTE(atomic.SwapUint64(&t[i&indexMask], 0)) }
+// span gives the entries of a page table for [at, to), which must not be empty
+// nor reach past the table. They are still for atomic access only.
+func (t *table) span(at, to uint64) []uint64 {
+	i := at >> zx.PageShift & indexMask
+	return t[i : (to-1)>>zx.PageShift&indexMask+1]
+}
 
 // remove clears bits of an entry in one step, so that an A or D the CPU sets
 // meanwhile is not lost.

@@ -45,10 +45,11 @@ func (g *Gather) add(t *PageTable, va zx.VirtAddr) {
 	}
 }
 
-// addRange notes that translations in [start, end) were weakened.
-func (g *Gather) addRange(t *PageTable, start, end zx.VirtAddr) {
-	g.add(t, start)
-	g.end = max(g.end, end)
+// addPages notes that the translations of pages first to last from at on were
+// weakened.
+func (g *Gather) addPages(t *PageTable, at uint64, first, last int) {
+	g.add(t, zx.VirtAddr(at)+zx.VirtAddr(first)<<zx.PageShift)
+	g.end = max(g.end, zx.VirtAddr(at)+zx.VirtAddr(last+1)<<zx.PageShift)
 }
 
 // open binds an empty Gather to t.

@@ -31,22 +31,34 @@ func (w Window) metas(f Frame, n int) []Meta {
 	return unsafe.Slice((*Meta)(unsafe.Pointer(w.page(f))), n)
 }
 
-// chunk is what one round of the loops below moves. The compiler turns an
-// assignment of this size into straight 16-byte moves, which beats both
-// REP STOS and the runtime's memclr in instructions on every CPU we run on.
-const chunk = 256
+// Sizes of assignment that the compiler turns into straight 16-byte moves: a
+// larger one becomes a loop or a call. The loops below do four of them a round,
+// which beats REP STOS, and mostly the runtime's memclr and memmove too, in
+// instructions on every CPU we run on.
+const (
+	zeroChunk = 128
+	copyChunk = 64
+)
 
 // zeroPage clears a page.
 func zeroPage(p *[zx.PageSize]byte) {
-	for i := uintptr(0); i < zx.PageSize; i += chunk {
-		*(*[chunk]byte)(unsafe.Add(unsafe.Pointer(p), i)) = [chunk]byte{}
+	for i := uintptr(0); i < zx.PageSize; i += 4 * zeroChunk {
+		at := unsafe.Add(unsafe.Pointer(p), i)
+		*(*[zeroChunk]byte)(at) = [zeroChunk]byte{}
+		*(*[zeroChunk]byte)(unsafe.Add(at, zeroChunk)) = [zeroChunk]byte{}
+		*(*[zeroChunk]byte)(unsafe.Add(at, 2*zeroChunk)) = [zeroChunk]byte{}
+		*(*[zeroChunk]byte)(unsafe.Add(at, 3*zeroChunk)) = [zeroChunk]byte{}
 	}
 }
 
 // copyPage copies a page. Pre: the pages are distinct.
 func copyPage(dst, src *[zx.PageSize]byte) {
-	for i := uintptr(0); i < zx.PageSize; i += chunk {
-		*(*[chunk]byte)(unsafe.Add(unsafe.Pointer(dst), i)) = *(*[chunk]byte)(unsafe.Add(unsafe.Pointer(src), i))
+	for i := uintptr(0); i < zx.PageSize; i += 4 * copyChunk {
+		to, from := unsafe.Add(unsafe.Pointer(dst), i), unsafe.Add(unsafe.Pointer(src), i)
+		*(*[copyChunk]byte)(to) = *(*[copyChunk]byte)(from)
+		*(*[copyChunk]byte)(unsafe.Add(to, copyChunk)) = *(*[copyChunk]byte)(unsafe.Add(from, copyChunk))
+		*(*[copyChunk]byte)(unsafe.Add(to, 2*copyChunk)) = *(*[copyChunk]byte)(unsafe.Add(from, 2*copyChunk))
+		*(*[copyChunk]byte)(unsafe.Add(to, 3*copyChunk)) = *(*[copyChunk]byte)(unsafe.Add(from, 3*copyChunk))
 	}
 }
 

@@ -3,6 +3,7 @@ package mmu
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"faultline/zx"
 )
@@ -110,22 +111,30 @@ func (t *PageTable) Map(va zx.VirtAddr, f Frame, prot Prot, g *Gather) zx.Status
 // Errors: NO_MEMORY, with the pages before the failing one mapped.
 func (t *PageTable) MapMissing(va zx.VirtAddr, frames []Frame, prot Prot) zx.Status {
 	t.mu.Lock()
-	for n, f := range frames {
-		if f == 0 {
+	leaf := userLeaf(0, prot)
+	for len(frames) > 0 {
+		if frames[0] == 0 { // no page, so no page table on its behalf
+			frames, va = frames[1:], va+zx.PageSize
 			continue
 		}
-		at := uint64(va) + uint64(n)<<zx.PageShift
-		if at>>shift(LevelPD) != t.leafKey {
-			if st := t.walkAlloc(at); st != zx.OK {
+		if uint64(va)>>shift(LevelPD) != t.leafKey {
+			if st := t.walkAlloc(uint64(va)); st != zx.OK {
 				t.mu.Unlock()
 				return st
 			}
 		}
-		i := at >> zx.PageShift
-		if t.leaf.load(i) == 0 {
-			t.leaf.store(i, userLeaf(f, prot))
-			t.leafMeta.low++
+		from := uint64(va) >> zx.PageShift & indexMask
+		entries := t.leaf[from:]
+		n := min(len(entries), len(frames))
+		used := uint32(0)
+		for i, f := range frames[:n] {
+			if e := &entries[i]; f != 0 && atomic.LoadUint64(e) == 0 {
+				atomic.StoreUint64(e, uint64(leaf|PTE(f)<<zx.PageShift))
+				used++
+			}
 		}
+		t.leafMeta.low += used
+		frames, va = frames[n:], va+zx.VirtAddr(n)<<zx.PageShift
 	}
 	t.mu.Unlock()
 	return zx.OK
@@ -138,19 +147,18 @@ func (t *PageTable) Unmap(va zx.VirtAddr, npages uint64, g *Gather) {
 	t.mu.Lock()
 	end := uint64(va) + npages<<zx.PageShift
 	for at, to := t.seek(uint64(va), end); at < to; at, to = t.seek(to, end) {
-		first, last := zx.VirtAddr(0), zx.VirtAddr(0)
-		for p := at; p < to; p += zx.PageSize {
-			if i := p >> zx.PageShift; t.leaf.load(i) != 0 {
-				t.leaf.take(i)
+		entries, first, last := t.leaf.span(at, to), -1, 0
+		for i := range entries {
+			if atomic.LoadUint64(&entries[i]) != 0 {
+				atomic.StoreUint64(&entries[i], 0)
 				t.leafMeta.low--
-				if last == 0 {
-					first = zx.VirtAddr(p)
+				if last = i; first < 0 {
+					first = i
 				}
-				last = zx.VirtAddr(p)
 			}
 		}
-		if last != 0 {
-			g.addRange(t, first, last+zx.PageSize)
+		if first >= 0 {
+			g.addPages(t, at, first, last)
 			if t.leafMeta.low == 0 {
 				t.prune(at, g)
 			}
@@ -165,18 +173,19 @@ func (t *PageTable) RemoveWrite(va zx.VirtAddr, npages uint64, g *Gather) {
 	t.mu.Lock()
 	end := uint64(va) + npages<<zx.PageShift
 	for at, to := t.seek(uint64(va), end); at < to; at, to = t.seek(to, end) {
-		first, last := zx.VirtAddr(0), zx.VirtAddr(0)
-		for p := at; p < to; p += zx.PageSize {
-			if i := p >> zx.PageShift; t.leaf.load(i)&PTE_RW != 0 {
-				t.leaf.remove(i, PTE_RW)
-				if last == 0 {
-					first = zx.VirtAddr(p)
+		entries, first, last := t.leaf.span(at, to), -1, 0
+		for i := range entries {
+			if e := &entries[i]; PTE(atomic.LoadUint64(e))&PTE_RW != 0 {
+				// One locked step, so that a dirty flag the CPU sets
+				// meanwhile is not lost.
+				atomic.AndUint64(e, ^uint64(PTE_RW))
+				if last = i; first < 0 {
+					first = i
 				}
-				last = zx.VirtAddr(p)
 			}
 		}
-		if last != 0 {
-			g.addRange(t, first, last+zx.PageSize)
+		if first >= 0 {
+			g.addPages(t, at, first, last)
 		}
 	}
 	t.mu.Unlock()
