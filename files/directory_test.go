@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -322,18 +323,31 @@ func needTool(t *testing.T, name string) string {
 	return ""
 }
 
-// realImage makes an image with mkfs.fat and mcopy that holds contents and a
-// fragmented file FRAG.BIN, and gives its path.
-func realImage(t *testing.T) (image string, frag []byte) {
+// realImage gives an image made with mkfs.fat and mcopy that holds contents and a
+// fragmented file FRAG.BIN, a copy of its own, and what is in FRAG.BIN.
+func realImage(t *testing.T) (image, frag []byte) {
 	t.Helper()
 	needTool(t, "mkfs.fat")
 	needTool(t, "mcopy")
+	realOnce.Do(func() { realBase, realFrag = makeRealImage(t) })
+	if realBase == nil {
+		t.Fatal("the image could not be made, see above")
+	}
+	return bytes.Clone(realBase), bytes.Clone(realFrag)
+}
+
+var (
+	realOnce           sync.Once
+	realBase, realFrag []byte
+)
+
+func makeRealImage(t *testing.T) (made, frag []byte) {
 	dir := t.TempDir()
-	image = filepath.Join(dir, "disk.img")
+	image := filepath.Join(dir, "disk.img")
 	if err := os.WriteFile(image, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(image, 48<<20); err != nil {
+	if err := os.Truncate(image, 40<<20); err != nil {
 		t.Fatal(err)
 	}
 	tool(t, "mkfs.fat", "-F", "32", "-s", "1", image)
@@ -361,23 +375,23 @@ func realImage(t *testing.T) (image string, frag []byte) {
 	for i := range 40 {
 		mcopy(fmt.Sprintf("HOLE%d", i), noise(i, 100_000))
 	}
-	const left = 48<<20 - 2_100_000
+	const left = 40<<20 - 2_100_000
 	mcopy("BIG.BIN", make([]byte, left-40*100_000))
 	for i := 0; i < 40; i += 2 {
 		tool(t, "mdel", "-i", image, fmt.Sprintf("::/HOLE%d", i))
 	}
 	frag = noise(99, 1_900_001)
 	mcopy("FRAG.BIN", frag)
-	return image, frag
+	made, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made, frag
 }
 
 // TestReadRealImage reads images made by mkfs.fat and mcopy.
 func TestReadRealImage(t *testing.T) {
-	path, frag := realImage(t)
-	image, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	image, frag := realImage(t)
 	d := mustDirectory(t, image)
 	for name, want := range contents() {
 		if strings.Contains(name, "ü") {

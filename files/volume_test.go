@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -599,11 +600,8 @@ func TestMountErrors(t *testing.T) {
 // and has fsck.fat look at it.
 func TestRealImage(t *testing.T) {
 	needTool(t, "fsck.fat")
-	path, frag := realImage(t)
-	image, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	image, frag := realImage(t)
+	path := filepath.Join(t.TempDir(), "disk.img")
 	before := bytes.Clone(image)
 	r := mount(t, &memoryDisk{data: image}, 3000)
 	for name, want := range map[string][]byte{"frag.bin": frag, "sub/five.bin": contents()["sub/Five.bin"], "ONE.BIN": {0xA5}} {
