@@ -47,7 +47,7 @@ func TestParkerDeadline(t *testing.T) {
 
 // TestParkerPingPong hands a turn to and fro; a lost wake-up hangs it.
 func TestParkerPingPong(t *testing.T) {
-	const rounds = 20000
+	const rounds = 2000 // the race detector polls: see park_race.go
 	a, b := parker{now: testClock}, parker{now: testClock}
 	var turns atomic.Int64
 	done := make(chan struct{})
