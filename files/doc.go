@@ -29,7 +29,8 @@
 // The package never writes metadata: a sync changes bytes inside files only,
 // so names, sizes, dates and free space stay as they were.
 //
-// Locks, outer first: File.syncing > Volume.mu > File.mu > disk.mu. None is
+// Locks, outer first: File.syncing > Volume.mu > File.mu > disk.mu; Volume.settling
+// alone. None is
 // held while waiting on the port or in a call that can wait for the pager,
 // except File.syncing, which the pager's goroutine never takes.
 //
