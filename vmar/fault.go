@@ -101,8 +101,9 @@ func (as *AddressSpace) resolve(va uint64, need mmu.Prot, r *vmo.PageRequest) zx
 }
 
 // enter gets the page at va, page aligned, from the VMO and enters it into the
-// tables. Pages after it that have content come along on a read, as far as
-// they share its page table.
+// tables. On a read that goes on where the last one ended, pages after it that
+// have content come along: a program that walks through a file pays for a
+// sixteenth of the faults, one that jumps about pays nothing.
 //
 // Locks: as.mu and the VMO's lock held. Errors: as vmo.RequirePage.
 func (as *AddressSpace) enter(m *Mapping, va uint64, need mmu.Prot, r *vmo.PageRequest) zx.Status {
@@ -118,8 +119,12 @@ func (as *AddressSpace) enter(m *Mapping, va uint64, need mmu.Prot, r *vmo.PageR
 	if !g.Empty() {
 		g.Flush(as.tlb)
 	}
-	if !write && as.around > 1 {
-		as.enterAround(m, va+zx.PageSize)
+	if !write {
+		next := va + zx.PageSize
+		if va == m.next && as.around > 1 {
+			next = as.enterAround(m, next)
+		}
+		m.next = next
 	}
 	return zx.OK
 }
@@ -129,18 +134,19 @@ const tableSpan = 512 * zx.PageSize
 
 // enterAround maps the pages from va on that have content, up to the first
 // that has none, within the mapping and within the page table of the page
-// before va. What it cannot do it leaves.
+// before va, and gives the address it reached. What it cannot do it leaves.
 //
 // Locks: as.mu and the VMO's lock held.
-func (as *AddressSpace) enterAround(m *Mapping, va uint64) {
+func (as *AddressSpace) enterAround(m *Mapping, va uint64) uint64 {
 	end := min(m.end(), ((va-1)|(tableSpan-1))+1)
 	n := min(as.around-1, (end-va)>>zx.PageShift)
 	for n > 0 {
 		done, st := m.mapResident(va, n, true)
 		if done == 0 || st != zx.OK {
-			return
+			break
 		}
 		va += done << zx.PageShift
 		n -= done
 	}
+	return va
 }

@@ -19,6 +19,7 @@ type Mapping struct {
 
 	prot mmu.Prot // guarded by space.mu
 	max  mmu.Prot // constant
+	next uint64   // where the pages mapped by the last read fault end. space.mu
 }
 
 // UnmapRange implements vmo.Mapping: it removes the translations of what the

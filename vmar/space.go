@@ -61,8 +61,9 @@ func (as *AddressSpace) Root() *VMAR { return as.root }
 // Root3 is the value CR3 takes to run in this address space.
 func (as *AddressSpace) Root3() zx.PhysAddr { return as.table.Root() }
 
-// SetFaultAround sets how many pages a read fault maps at most: its own and
-// the pages after it that have content. 1 turns fault-around off.
+// SetFaultAround sets how many pages a read fault maps at most: its own and,
+// when it goes on where the one before it ended, the pages after it that have
+// content. 1 turns fault-around off; 16 is the most.
 func (as *AddressSpace) SetFaultAround(pages int) {
 	as.mu.Lock()
 	as.around = uint64(min(max(pages, 1), maxBatch))
