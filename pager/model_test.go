@@ -533,6 +533,27 @@ func play(t *testing.T, d *dice) {
 		var want outcome
 		var got zx.Status
 		note := func(format string, args ...any) { history = append(history, fmt.Sprintf(format, args...)) }
+		// Now and then memory runs out in the middle: the operation must answer
+		// NO_MEMORY and, done again, end as if nothing had been. Clean pages
+		// go first, since the operation would evict them.
+		starve := d.roll(10)
+		if starve < 4 {
+			m.evict(true)
+			for w.store.Reclaim(1000) {
+			}
+		}
+		do := func(op func() zx.Status) zx.Status {
+			if starve < 4 {
+				w.mem.FailAfter(starve)
+				st := op()
+				w.mem.FailAfter(-1)
+				if st != zx.ErrNoMemory {
+					return st
+				}
+				note("  starved after %d frames", starve)
+			}
+			return op()
+		}
 		switch op := d.roll(26); op {
 		case 0, 1:
 			a, b := bytesRange()
@@ -554,7 +575,7 @@ func play(t *testing.T, d *dice) {
 				buf[i] = x
 			}
 			want = m.write(a, b, x)
-			got = v.WriteBytes(buf[:b-a], base+a, &req)
+			got = do(func() zx.Status { return v.WriteBytes(buf[:b-a], base+a, &req) })
 		case 5, 6, 7:
 			a, b := pages()
 			mask := d.roll(256)
@@ -576,7 +597,9 @@ func play(t *testing.T, d *dice) {
 			a, b := pages()
 			note("OP_DIRTY %d %d", a, b)
 			want = m.opDirty(a, b)
-			got = w.pager.OpRange(zx.PagerOpDirty, v, base+uint64(a)*pg, uint64(b-a)*pg, 0)
+			got = do(func() zx.Status {
+				return w.pager.OpRange(zx.PagerOpDirty, v, base+uint64(a)*pg, uint64(b-a)*pg, 0)
+			})
 		case 10, 11:
 			a, b := pages()
 			zeroOnly := uint64(d.roll(2))
@@ -597,7 +620,7 @@ func play(t *testing.T, d *dice) {
 			a, b := bytesRange()
 			note("ZERO %d %d", a/half, b/half)
 			want = m.zeroRange(a, b)
-			got = v.Zero(base+a, b-a, &req)
+			got = do(func() zx.Status { return v.Zero(base+a, b-a, &req) })
 		case 16:
 			a, b := inside(pages())
 			note("commit %d %d", a, b)
@@ -635,7 +658,7 @@ func play(t *testing.T, d *dice) {
 			b := uint64(d.roll(2*modelMax)) * half
 			note("set_stream_size %d", b/half)
 			want = m.setStream(b)
-			got = v.SetStreamSize(base+b, &req)
+			got = do(func() zx.Status { return v.SetStreamSize(base+b, &req) })
 		case 22, 23, 24:
 			i := d.roll(modelMax)
 			if i >= m.size {
@@ -659,7 +682,7 @@ func play(t *testing.T, d *dice) {
 				}
 			}
 			var seen byte
-			seen, got = f.m.accessAs(page, store, x, &req)
+			got = do(func() (st zx.Status) { seen, st = f.m.accessAs(page, store, x, &req); return st })
 			if want == fine && got == zx.OK {
 				if store {
 					if m.p[i].st != 'D' {
