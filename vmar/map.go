@@ -36,7 +36,8 @@ func permsOK(options uint32) bool {
 // WRITE or EXECUTE without READ, MAP_RANGE with SPECIFIC_OVERWRITE, a CAN_MAP
 // bit, an unknown option | ErrAccessDenied a permission that one of the handles
 // does not have | ErrNotSupported REQUIRE_NON_RESIZABLE and v is resizable |
-// ErrInvalidArgs vmoOff unaligned, length 0 or wrapping | those of spot.
+// ErrInvalidArgs vmoOff unaligned, length 0 or wrapping | those of spot |
+// ErrNoMemory MaxChildren reached.
 // Source: spec section 3.16, zx_vmar_map steps 2 to 9.
 func (r *VMAR) Map(options uint32, off uint64, v *vmo.VMO, vmoOff, length uint64, vmoRights, rights zx.Rights) (zx.VirtAddr, zx.Status) {
 	const known = permRWX | zx.VMCompact | zx.VMSpecific | zx.VMSpecificOverwrite | zx.VMMapRange |
@@ -69,6 +70,10 @@ func (r *VMAR) Map(options uint32, off uint64, v *vmo.VMO, vmoOff, length uint64
 	if st != zx.OK {
 		as.mu.Unlock()
 		return 0, st
+	}
+	if !as.roomFor(1 + r.cuts(at, at+size)) {
+		as.mu.Unlock()
+		return 0, zx.ErrNoMemory
 	}
 	if options&zx.VMSpecificOverwrite != 0 {
 		r.clear(at, at+size)
@@ -108,7 +113,8 @@ func (r *VMAR) most(both zx.Rights) (p mmu.Prot) {
 //
 // Locks: none held; takes space.mu, then VMO locks one at a time.
 // Errors: ErrBadState r is destroyed | ErrInvalidArgs addr unaligned, length 0 or
-// wrapping, out of the region, a region reaches out of the range.
+// wrapping, out of the region, a region reaches out of the range | ErrNoMemory
+// a mapping must be split and MaxChildren is reached.
 // Flush: done here. Source: spec section 3.16, zx_vmar_unmap.
 func (r *VMAR) Unmap(addr zx.VirtAddr, length uint64) zx.Status {
 	as := r.space
@@ -127,6 +133,9 @@ func (r *VMAR) Unmap(addr zx.VirtAddr, length uint64) zx.Status {
 			return zx.ErrInvalidArgs
 		}
 	}
+	if !as.roomFor(r.cuts(lo, lo+size)) {
+		return zx.ErrNoMemory
+	}
 	r.clear(lo, lo+size)
 	return zx.OK
 }
@@ -141,7 +150,8 @@ func (r *VMAR) Unmap(addr zx.VirtAddr, length uint64) zx.Status {
 // WRITE or EXECUTE without READ | ErrAccessDenied a permission the handle lacks
 // | ErrBadState r is destroyed | ErrInvalidArgs addr unaligned, length 0 or
 // wrapping, out of the region, a region in the range | ErrNotFound a hole |
-// ErrAccessDenied more than a mapping may ever allow.
+// ErrAccessDenied more than a mapping may ever allow | ErrNoMemory a mapping
+// must be split and MaxChildren is reached.
 // Flush: done here. Source: spec section 3.16, zx_vmar_protect.
 func (r *VMAR) Protect(options uint32, addr zx.VirtAddr, length uint64, rights zx.Rights) zx.Status {
 	if options&zx.VMPermReadIfXOM != 0 {
@@ -180,6 +190,9 @@ func (r *VMAR) Protect(options uint32, addr zx.VirtAddr, length uint64, rights z
 			return zx.ErrAccessDenied
 		}
 		at = c.end
+	}
+	if !as.roomFor(r.cuts(lo, hi)) {
+		return zx.ErrNoMemory
 	}
 	r.cutUnless(lo, want)
 	r.cutUnless(hi, want)

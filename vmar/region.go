@@ -110,6 +110,17 @@ func (r *VMAR) cut(va uint64) {
 	r.children = slices.Insert(r.children, i+1, right)
 }
 
+// cuts counts the mappings that cut would split at lo and hi.
+// Locks: space.mu held.
+func (r *VMAR) cuts(lo, hi uint64) (n int) {
+	for _, va := range [...]uint64{lo, hi} {
+		if i := r.index(va); i < len(r.children) && r.children[i].base < va {
+			n++
+		}
+	}
+	return n
+}
+
 // clear removes everything in [lo, hi): translations first, then whatever of
 // mappings lies there; regions die.
 // Pre: no region lies across lo or hi. Locks: space.mu held; takes VMO locks.
@@ -150,6 +161,7 @@ func (c *child) kill() {
 	}
 	c.region.children = nil
 	c.region.dead = true
+	c.region.space.areas--
 }
 
 // Destroy unmaps everything in the region and ends it and the regions in it.
@@ -163,6 +175,9 @@ func (r *VMAR) Destroy() zx.Status {
 	defer as.mu.Unlock()
 	if r.dead {
 		return zx.ErrBadState
+	}
+	if r.parent == nil {
+		as.areas++ // kill counts it off, but it was never counted
 	}
 	if len(r.children) != 0 {
 		r.unmapPages(r.children[0].base, r.children[len(r.children)-1].end)
@@ -277,7 +292,8 @@ func (r *VMAR) spot(options, need uint32, off, size uint64) (uint64, zx.Status) 
 // Locks: takes space.mu.
 // Errors: ErrInvalidArgs an option that is not CAN_MAP, SPECIFIC, COMPACT,
 // OFFSET_IS_UPPER_LIMIT or an alignment | ErrAccessDenied a CAN_MAP bit without
-// the right | ErrInvalidArgs the rounding wraps | those of spot.
+// the right | ErrInvalidArgs the rounding wraps | those of spot | ErrNoMemory
+// MaxChildren reached.
 func (r *VMAR) Allocate(options uint32, off, size uint64, rights zx.Rights) (*VMAR, zx.VirtAddr, zx.Status) {
 	const known = canMapRWX | zx.VMCanMapSpecific | zx.VMSpecific | zx.VMCompact | zx.VMOffsetIsUpperLimit | alignMask
 	if options&^known != 0 {
@@ -297,6 +313,10 @@ func (r *VMAR) Allocate(options uint32, off, size uint64, rights zx.Rights) (*VM
 	if st != zx.OK {
 		return nil, 0, st
 	}
+	if !as.roomFor(1) {
+		return nil, 0, zx.ErrNoMemory
+	}
+	as.areas++
 	sub := &VMAR{space: as, parent: r, base: at, size: size, flags: options & (canMapRWX | zx.VMCanMapSpecific)}
 	r.insert(child{base: at, end: at + size, region: sub})
 	return sub, zx.VirtAddr(at), zx.OK

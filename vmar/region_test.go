@@ -139,6 +139,32 @@ func TestUnmapProtectAllocateRefuse(t *testing.T) {
 
 func second(_ *VMAR, _ zx.VirtAddr, st zx.Status) zx.Status { return st }
 
+func TestMaxChildren(t *testing.T) {
+	w := newWorld(t)
+	w.as.limit = 4
+	v := w.anon(8)
+	root := w.as.Root()
+	va := w.mapAt(0, prw, v, 0, 8)
+	sub, _, st := root.Allocate(canMapRWX, 0, page, allRights)
+	w.ok(st)
+	w.want(root.Unmap(va+page, page), zx.OK) // two cuts: four for a moment, now three
+	w.want(root.Unmap(va+3*page, page), zx.ErrNoMemory)
+	w.want(root.Protect(pr, va+3*page, page, allRights), zx.ErrNoMemory)
+	w.ok(second(root.Allocate(0, 0, page, allRights)))
+	w.want(second(root.Allocate(0, 0, page, allRights)), zx.ErrNoMemory)
+	_, st = root.Map(pr, 0, v, 0, page, allRights, allRights)
+	w.want(st, zx.ErrNoMemory)
+	w.want(root.Protect(pr, va+2*page, 6*page, allRights), zx.OK) // needs no split
+	w.ok(sub.Destroy())
+	w.want(root.Unmap(va+3*page, page), zx.ErrNoMemory)
+	w.want(root.Unmap(va+7*page, page), zx.OK) // one cut
+	w.ok(root.Unmap(UserBase, 100*page))
+	if w.as.count != 0 || w.as.areas != 0 {
+		t.Fatalf("%d mappings and %d regions counted, none alive", w.as.count, w.as.areas)
+	}
+	w.close(v)
+}
+
 func TestPlacement(t *testing.T) {
 	w := newWorld(t)
 	v := w.anon(1)

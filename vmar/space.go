@@ -32,7 +32,17 @@ type AddressSpace struct {
 	last   *Mapping // the mapping found last, or none
 	around uint64   // pages a read fault maps at most; at least 1
 	count  int      // mappings alive
+	areas  int      // regions alive, the root left out
+	limit  int      // how many mappings and regions there may be
 }
+
+// MaxChildren is how many mappings and regions an address space may have, so
+// that no program can eat the kernel's heap with them.
+const MaxChildren = 1 << 16
+
+// roomFor says whether n more mappings or regions are allowed.
+// Locks: as.mu held.
+func (as *AddressSpace) roomFor(n int) bool { return as.count+as.areas+n <= as.limit }
 
 // none is a Mapping that holds no address: what last points to when there is
 // no last mapping.
@@ -47,7 +57,7 @@ func NewAddressSpace(mem *mmu.Memory, kernelTable *mmu.PageTable, tlb mmu.TLB) (
 	if st != zx.OK {
 		return nil, st
 	}
-	as := &AddressSpace{mem: mem, table: table, tlb: tlb, last: &none, around: DefaultFaultAround}
+	as := &AddressSpace{mem: mem, table: table, tlb: tlb, last: &none, around: DefaultFaultAround, limit: MaxChildren}
 	as.root = &VMAR{
 		space: as, base: uint64(UserBase), size: userSize,
 		flags: canMapRWX | zx.VMCanMapSpecific,
