@@ -54,6 +54,7 @@ type Base struct {
 	mu        sync.Mutex
 	signals   atomic.Uint32 // zx.Signals; written under mu, read freely
 	observers *Observer     // guarded by mu; doubly linked, in no order
+	watched   atomic.Int32  // how many observers; written under mu, read freely
 }
 
 // Init gives the object its koid and type. Signals start as given.

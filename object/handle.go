@@ -102,15 +102,12 @@ func (t *HandleTable) add(o Object, rights zx.Rights) (zx.Handle, zx.Status) {
 
 // find gives the slot of h, nil if h names nothing. Locks: mu held.
 func (t *HandleTable) find(h zx.Handle) *slot {
-	i := uint(h) >> handleSlotShift & handleSlotMask
-	if i >= uint(len(t.slots)) {
-		return nil
+	if i := uint(h) >> handleSlotShift & handleSlotMask; i < uint(len(t.slots)) {
+		if s := &t.slots[i]; s.value == h && h != zx.HandleInvalid {
+			return s
+		}
 	}
-	s := &t.slots[i]
-	if s.value != h || h == zx.HandleInvalid {
-		return nil
-	}
-	return s
+	return nil
 }
 
 // Get looks h up and takes a reference, which the caller gives back by Unref.
@@ -121,8 +118,23 @@ func (t *HandleTable) find(h zx.Handle) *slot {
 // ErrAccessDenied a right of rights is missing.
 // Source: spec, "How to read this document", H().
 func (t *HandleTable) Get(h zx.Handle, typ zx.ObjType, rights zx.Rights) (Object, zx.Status) {
-	o, _, st := t.GetRights(h, typ, rights)
-	return o, st
+	t.mu.Lock()
+	s := t.find(h)
+	switch {
+	case s == nil:
+		t.mu.Unlock()
+		return nil, zx.ErrBadHandle
+	case s.base.typ != typ && typ != zx.ObjNone:
+		t.mu.Unlock()
+		return nil, zx.ErrWrongType
+	case s.rights&rights != rights:
+		t.mu.Unlock()
+		return nil, zx.ErrAccessDenied
+	}
+	s.base.refs.Add(1)
+	o := s.obj
+	t.mu.Unlock()
+	return o, zx.OK
 }
 
 // GetRights is Get that also gives the rights the handle carries.

@@ -34,7 +34,7 @@ type Observer struct {
 	port               *Port
 	packet             PortPacket
 	portNext, portPrev *Observer // guarded by port.mu
-	watched            *Base     // the object, also after base is nil; constant
+	of                 *Base     // the object, also after base is nil; constant
 	now                func() zx.Time
 	edge               bool
 }
@@ -123,7 +123,7 @@ type AsyncWait struct {
 // holds PortObserverLimit registrations.
 // Source: spec section 3.17.
 func (b *Base) WaitAsync(source Source, a AsyncWait) zx.Status {
-	o := &Observer{trigger: a.Signals, source: source, port: a.Port, watched: b, now: a.Now, edge: a.Edge}
+	o := &Observer{trigger: a.Signals, source: source, port: a.Port, of: b, now: a.Now, edge: a.Edge}
 	o.packet.kind = packetSignal
 	o.packet.source = source
 	o.packet.Packet = zx.Packet{Key: a.Key, Type: zx.PacketSignalOne}
@@ -161,8 +161,13 @@ func (b *Base) CancelAsync(source Source, port *Port, key uint64) int {
 }
 
 // cancelHandle ends the waits made through source, a handle being closed.
-// Packets already queued stay. Locks: takes Base.mu, then Port.mu.
+// Packets already queued stay. A wait that begins at this moment, through a
+// reference taken before, may miss it, with or without the look at watched.
+// Locks: takes Base.mu, then Port.mu.
 func (b *Base) cancelHandle(source Source) {
+	if b.watched.Load() == 0 {
+		return
+	}
 	b.mu.Lock()
 	for o := b.observers; o != nil; {
 		next := o.next
@@ -201,6 +206,7 @@ func (b *Base) fire(o *Observer, now zx.Signals) {
 // add registers o. Locks: mu held.
 func (b *Base) add(o *Observer) {
 	o.base = b
+	b.watched.Add(1)
 	o.next, o.prev = b.observers, nil
 	if o.next != nil {
 		o.next.prev = o
@@ -219,6 +225,7 @@ func (b *Base) remove(o *Observer) {
 		o.next.prev = o.prev
 	}
 	o.next, o.prev, o.base = nil, nil, nil
+	b.watched.Add(-1)
 }
 
 // watch counts o and links it to the port, so that the port's end is the
@@ -286,7 +293,7 @@ func (p *Port) forgetObservers() {
 	for o := list; o != nil; {
 		next := o.portNext
 		o.portNext, o.portPrev = nil, nil
-		b := o.watched
+		b := o.of
 		b.mu.Lock()
 		if o.base != nil {
 			b.remove(o)

@@ -264,7 +264,10 @@ func newWorld(t testing.TB, pages int) *world {
 		}
 		w.table.Destroy()
 		if left := w.mem.Outstanding(); len(left) != 0 {
-			t.Errorf("%d frames left", len(left))
+			t.Errorf("%d frames left, the first %#x: %+v", len(left), left[0], *w.mem.Meta(left[0]))
+			for _, f := range left {
+				t.Logf("frame %#x: %+v", f, *w.mem.Meta(f))
+			}
 		}
 	})
 	return w
@@ -357,6 +360,17 @@ func (w *world) with(h uint64, rights zx.Rights) uint64 {
 		w.t.Fatalf("with: %v", st)
 	}
 	return uint64(d)
+}
+
+// rights gives what h carries.
+func (w *world) rights(h uint64) zx.Rights {
+	w.t.Helper()
+	o, have, st := w.proc.handles.GetRights(zx.Handle(h), zx.ObjNone, 0)
+	if st != zx.OK {
+		w.t.Fatalf("rights: %v", st)
+	}
+	object.Unref(o)
+	return have
 }
 
 func (w *world) close(handles ...uint64) {

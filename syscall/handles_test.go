@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"faultline/object"
 	"faultline/zx"
 )
 
@@ -272,6 +273,7 @@ func TestTaskAndMiscCalls(t *testing.T) {
 		if got := o.(*thread).name; got != c.want {
 			t.Errorf("name of %d bytes: %q", c.size, got)
 		}
+		object.Unref(o)
 	}
 	th := w.make(zx.SysThreadCreate, self, name, 5, 0)
 	w.want("type", zx.ErrWrongType, zx.SysThreadStart, self, uint64(w.ram), 0, 0, 0)
@@ -285,6 +287,7 @@ func TestTaskAndMiscCalls(t *testing.T) {
 	if s := o.(*thread).started; s[0] != uint64(w.ram)+1 || s[1] != 2 || s[2] != 3 || s[3] != 4 {
 		t.Errorf("started %x", s)
 	}
+	object.Unref(o)
 
 	// zx_debug_write
 	w.want("write", zx.OK, zx.SysDebugWrite, name, 50)

@@ -138,7 +138,7 @@ zx_status_t zx_vmar_destroy(zx_handle_t handle);
 // Maps [vmo_offset, vmo_offset+len) of the VMO. Mapping past the VMO's end is allowed; touching it faults.
 zx_status_t zx_vmar_map(zx_handle_t handle, zx_vm_option_t options, uint64_t vmar_offset, zx_handle_t vmo, uint64_t vmo_offset, uint64_t len, zx_vaddr_t* mapped_addr);
 
-// Unmaps [addr, addr+len). A thread that waits for a page there stays waiting and then faults.
+// Unmaps [addr, addr+len), len rounded up to pages; nothing mapped there is no error. A thread that waits for a page there stays waiting and then faults.
 zx_status_t zx_vmar_unmap(zx_handle_t handle, zx_vaddr_t addr, uint64_t len);
 
 // Changes the permissions of what is mapped at [addr, addr+len). Adding WRITE makes no page writable: the next store still traps.

@@ -1,0 +1,175 @@
+package syscall
+
+import (
+	"testing"
+
+	"faultline/zx"
+)
+
+const (
+	permR  = uint64(zx.VMPermRead)
+	permRW = uint64(zx.VMPermRead | zx.VMPermWrite)
+	permX  = uint64(zx.VMPermExecute)
+)
+
+func TestVMARMap(t *testing.T) {
+	w := newWorld(t, 400)
+	root, v := uint64(w.rootVMAR), w.vmo(4*pageSize)
+	rights := func(base uint64, drop zx.Rights) uint64 {
+		return w.with(base, w.rights(base)&^drop)
+	}
+	loose := w.make(zx.SysVMOCreate, 4*pageSize, 2)
+	out := w.alloc(8)
+	used := w.make(zx.SysVMOCreate, pageSize, 0)
+	at := w.mapHandle(used, pageSize) - uint64(w.proc.space.Root().Base())
+
+	for _, bad := range w.bad(root) {
+		w.want("vmar", zx.ErrBadHandle, zx.SysVMARMap, bad, ^uint64(0), 1, 0, 1, 0, out)
+		w.want("vmo", zx.ErrBadHandle, zx.SysVMARMap, root, ^uint64(0), 1, bad, 1, 0, out)
+	}
+	for _, c := range []struct {
+		what              string
+		vmar, options, at uint64
+		vmo, off, len     uint64
+		want              zx.Status
+	}{
+		{"vmar type wins over vmo", v, ^uint64(0), 1, 0, 1, 0, zx.ErrWrongType},
+		{"vmo type", root, ^uint64(0), 1, root, 1, 0, zx.ErrWrongType},
+		{"MAP wins over options", root, uint64(zx.VMPermWrite), 0, rights(v, zx.RightMap), 0, pageSize, zx.ErrAccessDenied},
+		{"write without read", root, uint64(zx.VMPermWrite), 0, v, 0, pageSize, zx.ErrInvalidArgs},
+		{"execute without read", root, permX, 0, v, 0, pageSize, zx.ErrInvalidArgs},
+		{"map range and overwrite", root, permRW | uint64(zx.VMMapRange|zx.VMSpecificOverwrite), at, v, 0, pageSize, zx.ErrInvalidArgs},
+		{"can map", root, permR | uint64(zx.VMCanMapRead), 0, v, 0, pageSize, zx.ErrInvalidArgs},
+		{"can map wins over rights", root, permRW | permX | uint64(zx.VMCanMapWrite), 0, v, 0, pageSize, zx.ErrInvalidArgs},
+		{"vmo lacks execute", root, permR | permX, 0, v, 0, pageSize, zx.ErrAccessDenied},
+		{"vmo lacks write", root, permRW, 0, rights(v, zx.RightWrite), 0, pageSize, zx.ErrAccessDenied},
+		{"vmar lacks write", rights(root, zx.RightWrite), permRW, 0, v, 0, pageSize, zx.ErrAccessDenied},
+		{"vmar lacks read", rights(root, zx.RightRead), permR, 0, v, 0, pageSize, zx.ErrAccessDenied},
+		{"resizable", root, permR | uint64(zx.VMRequireNonResizable), 0, loose, 0, pageSize, zx.ErrNotSupported},
+		{"resizable wins over sizes", root, permR | uint64(zx.VMRequireNonResizable), 0, loose, 1, 0, zx.ErrNotSupported},
+		{"vmo offset unaligned", root, permR, 0, v, 1, pageSize, zx.ErrInvalidArgs},
+		{"length 0", root, permR, 0, v, 0, 0, zx.ErrInvalidArgs},
+		{"length wraps", root, permR, 0, v, 0, ^uint64(0), zx.ErrInvalidArgs},
+		{"vmo range wraps", root, permR, 0, v, ^uint64(4095), 2 * pageSize, zx.ErrInvalidArgs},
+		{"offset without specific", root, permR, pageSize, v, 0, pageSize, zx.ErrInvalidArgs},
+		{"specific unaligned", root, permR | uint64(zx.VMSpecific), at + 1, v, 0, pageSize, zx.ErrInvalidArgs},
+		{"specific taken", root, permR | uint64(zx.VMSpecific), at, v, 0, pageSize, zx.ErrAlreadyExists},
+		{"specific past the region", root, permR | uint64(zx.VMSpecific), w.proc.space.Root().Size(), v, 0, pageSize, zx.ErrInvalidArgs},
+		{"specific wraps", root, permR | uint64(zx.VMSpecific), ^uint64(4095), v, 0, 2 * pageSize, zx.ErrInvalidArgs},
+		{"alignment", root, permR | 9<<24, 0, v, 0, pageSize, zx.ErrInvalidArgs},
+		{"alignment", root, permR | 33<<24, 0, v, 0, pageSize, zx.ErrInvalidArgs},
+		{"too big", root, permR, 0, v, 0, 1 << 47, zx.ErrNoResources},
+		{"overwrite", root, permRW | uint64(zx.VMSpecificOverwrite), at, v, 0, pageSize, zx.OK},
+		{"no permissions", root, 0, 0, v, 0, pageSize, zx.OK},
+		{"past the VMO's end", root, permRW | uint64(zx.VMAllowFaults), 0, v, 1 << 40, pageSize, zx.OK},
+		{"map range", root, permRW | uint64(zx.VMMapRange), 0, v, 0, 4 * pageSize, zx.OK},
+		{"aligned", root, permR | 21<<24, 0, v, 0, 1, zx.OK},
+		{"xom", root, uint64(zx.VMPermReadIfXOM), 0, v, 0, pageSize, zx.OK},
+	} {
+		w.want(c.what, c.want, zx.SysVMARMap, c.vmar, c.options, c.at, c.vmo, c.off, c.len, out)
+		if c.what == "aligned" && w.peek64(out)&(1<<21-1) != 0 {
+			t.Errorf("aligned: at %#x", w.peek64(out))
+		}
+	}
+	maps := w.proc.space.Mappings()
+	w.badOuts(8, 6, nil, zx.SysVMARMap, root, permRW, 0, v, 0, 3*pageSize-1, 0)
+	if n := w.proc.space.Mappings(); n != maps {
+		t.Errorf("%d mappings, were %d", n, maps)
+	}
+	// Memory mapped by a call is memory for calls.
+	va := w.mapHandle(v, 4*pageSize)
+	w.want("use", zx.OK, zx.SysVMOGetSize, v, va+2*pageSize-4)
+	b := w.alloc(8)
+	w.want("look", zx.OK, zx.SysVMORead, v, b, 2*pageSize-4, 8)
+	if w.peek64(b) != 4*pageSize {
+		t.Errorf("size %#x", w.peek64(b))
+	}
+}
+
+// unjudged marks a cell whose answer the region's own tests decide.
+const unjudged zx.Status = 1
+
+func TestVMARUnmapProtectOpRange(t *testing.T) {
+	w := newWorld(t, 400)
+	root, v := uint64(w.rootVMAR), w.vmo(4*pageSize)
+	va := w.mapHandle(v, 4*pageSize)
+	size := w.alloc(8)
+	for _, bad := range w.bad(root) {
+		w.want("bad", zx.ErrBadHandle, zx.SysVMARUnmap, bad, va, pageSize)
+		w.want("bad", zx.ErrBadHandle, zx.SysVMARProtect, bad, permR, va, pageSize)
+		w.want("bad", zx.ErrBadHandle, zx.SysVMAROpRange, bad, 1, va, pageSize, 0, 0)
+		w.want("bad", zx.ErrBadHandle, zx.SysVMARDestroy, bad)
+		w.want("bad", zx.ErrBadHandle, zx.SysVMARAllocate, bad, 0, 0, pageSize, size, size)
+	}
+	for _, n := range []uint64{zx.SysVMARUnmap, zx.SysVMARProtect, zx.SysVMAROpRange, zx.SysVMARDestroy, zx.SysVMARAllocate} {
+		w.want("type", zx.ErrWrongType, n, v, 0, 0, 0, 0, 0)
+	}
+	outside := uint64(w.proc.space.Root().Base()) + w.proc.space.Root().Size()
+	for _, c := range []struct {
+		what                string
+		addr, len           uint64
+		unmap, protect, ops zx.Status
+	}{
+		{"unaligned", va + 1, pageSize, zx.ErrInvalidArgs, zx.ErrInvalidArgs, zx.ErrInvalidArgs},
+		{"empty", va, 0, zx.ErrInvalidArgs, zx.ErrInvalidArgs, zx.ErrInvalidArgs},
+		{"length wraps", va, ^uint64(0), zx.ErrInvalidArgs, zx.ErrInvalidArgs, zx.ErrInvalidArgs},
+		{"end wraps", va, ^uint64(4095), zx.ErrInvalidArgs, zx.ErrInvalidArgs, unjudged},
+		{"below", 0x200000, pageSize, zx.ErrInvalidArgs, zx.ErrInvalidArgs, zx.ErrOutOfRange},
+		{"above", outside, pageSize, zx.ErrInvalidArgs, zx.ErrInvalidArgs, zx.ErrOutOfRange},
+		{"hole", va + 3*pageSize, 2 * pageSize, zx.OK, zx.ErrNotFound, zx.ErrBadState},
+	} {
+		if c.ops != unjudged {
+			w.want(c.what, c.ops, zx.SysVMAROpRange, root, uint64(zx.VMAROpCommit), c.addr, c.len, 0, 0)
+		}
+		w.want(c.what, c.protect, zx.SysVMARProtect, root, permRW, c.addr, c.len)
+		w.want(c.what, c.unmap, zx.SysVMARUnmap, root, c.addr, c.len)
+	}
+	w.want("gone", zx.ErrInvalidArgs, zx.SysVMOGetSize, v, va+3*pageSize)
+	w.want("stays", zx.OK, zx.SysVMOGetSize, v, va)
+
+	// zx_vmar_protect
+	weak := w.with(root, zx.RightRead)
+	w.want("right wins over sense", zx.ErrAccessDenied, zx.SysVMARProtect, weak, uint64(zx.VMPermWrite), va, pageSize)
+	w.want("sense", zx.ErrInvalidArgs, zx.SysVMARProtect, root, uint64(zx.VMPermWrite), va, pageSize)
+	w.want("other option", zx.ErrInvalidArgs, zx.SysVMARProtect, root, permR|uint64(zx.VMSpecific), va, pageSize)
+	w.want("more than it may get", zx.ErrAccessDenied, zx.SysVMARProtect, root, permR|permX, va, pageSize)
+	w.want("read only", zx.OK, zx.SysVMARProtect, weak, permR, va, pageSize)
+	w.want("is", zx.ErrInvalidArgs, zx.SysVMOGetSize, v, va)
+	w.want("writable again", zx.OK, zx.SysVMARProtect, root, permRW, va, 1)
+	w.want("is", zx.OK, zx.SysVMOGetSize, v, va)
+
+	// zx_vmar_op_range
+	w.want("buffer", zx.ErrInvalidArgs, zx.SysVMAROpRange, root, 1, va, pageSize, 1, 0)
+	w.want("buffer size", zx.ErrInvalidArgs, zx.SysVMAROpRange, root, 1, va, pageSize, 0, 1)
+	w.want("op", zx.ErrInvalidArgs, zx.SysVMAROpRange, root, 99, va, pageSize, 0, 0)
+	for _, op := range []uint32{zx.VMAROpCommit, zx.VMAROpMapRange, zx.VMAROpDontNeed, zx.VMAROpAlwaysNeed, zx.VMAROpPrefetch, zx.VMAROpZero, zx.VMAROpDecommit} {
+		w.want("op", zx.OK, zx.SysVMAROpRange, root, uint64(op), va, 3*pageSize, 0, 0)
+	}
+
+	// zx_vmar_allocate, zx_vmar_destroy
+	out, addr := w.alloc(4), w.alloc(8)
+	can := uint64(zx.VMCanMapRead | zx.VMCanMapSpecific)
+	w.want("right", zx.ErrAccessDenied, zx.SysVMARAllocate, weak, uint64(zx.VMCanMapWrite), 0, pageSize, out, addr)
+	w.want("permission", zx.ErrInvalidArgs, zx.SysVMARAllocate, root, permR, 0, pageSize, out, addr)
+	w.want("empty", zx.ErrInvalidArgs, zx.SysVMARAllocate, root, can, 0, 0, out, addr)
+	w.want("wraps", zx.ErrInvalidArgs, zx.SysVMARAllocate, root, can, 0, ^uint64(0), out, addr)
+	w.want("too big", zx.ErrNoResources, zx.SysVMARAllocate, root, can, 0, 1<<47, out, addr)
+	w.badOuts(4, 4, nil, zx.SysVMARAllocate, root, can, 0, pageSize, 0, addr)
+	w.badOuts(8, 5, nil, zx.SysVMARAllocate, root, can, 0, pageSize, out, 0)
+	w.want("allocate", zx.OK, zx.SysVMARAllocate, weak, can, 0, 4*pageSize, out, addr)
+	sub := uint64(w.peek32(out))
+	if have := w.rights(sub); have != zx.RightsVMAR|zx.RightRead {
+		t.Errorf("rights %#x", have)
+	}
+	w.want("region forbids", zx.ErrAccessDenied, zx.SysVMARMap, sub, permRW, 0, v, 0, pageSize, size)
+	w.want("in the region", zx.OK, zx.SysVMARMap, sub, permR|uint64(zx.VMSpecific), pageSize, v, 0, pageSize, size)
+	if w.peek64(size) != w.peek64(addr)+pageSize {
+		t.Errorf("mapped at %#x, region at %#x", w.peek64(size), w.peek64(addr))
+	}
+	w.want("destroy right", zx.ErrAccessDenied, zx.SysVMARDestroy, w.with(sub, zx.RightRead))
+	w.want("destroy root", zx.ErrNotSupported, zx.SysVMARDestroy, root)
+	w.want("destroy", zx.OK, zx.SysVMARDestroy, sub)
+	w.want("destroyed", zx.ErrBadState, zx.SysVMARDestroy, sub)
+	w.want("destroyed", zx.ErrBadState, zx.SysVMARMap, sub, permR, 0, v, 0, pageSize, size)
+	w.want("destroyed", zx.ErrBadState, zx.SysVMARUnmap, sub, w.peek64(addr), pageSize)
+}
