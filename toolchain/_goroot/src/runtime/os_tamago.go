@@ -36,7 +36,7 @@ type gsignalStack struct{}
 
 func osinit() {
 	physPageSize = 4096
-	initFaults()
+	initInterruptHooks()
 	goos.Hwinit0()
 	initBloc()
 	numCPUStartup = getCPUCount()
@@ -251,7 +251,14 @@ func idleBeforePark(pollUntil int64) bool {
 	if pollUntil == 0 {
 		pollUntil = maxWhen
 	}
+	// The P counts as running; book the time as idle all the same.
+	pp := getg().m.p.ptr()
+	now := nanotime()
+	pp.limiterEvent.start(limiterEventIdle, now)
 	goos.Idle(pollUntil)
+	end := nanotime()
+	pp.limiterEvent.stop(limiterEventIdle, end)
+	sched.idleTime.Add(end - now)
 	return true
 }
 

@@ -16,6 +16,13 @@ var faultPanicPC uintptr
 
 func faultPanic()
 
+// preemptTickPC is the address of preemptTick, for boards in the same way.
+//
+//go:linkname preemptTickPC
+var preemptTickPC uintptr
+
+func preemptTick()
+
 const (
 	_SIGILL  = 4
 	_SIGTRAP = 5
@@ -63,4 +70,7 @@ func sigpanic() {
 	throw(signame(gp.sig))
 }
 
-func initFaults() { faultPanicPC = abi.FuncPCABI0(faultPanic) }
+func initInterruptHooks() {
+	faultPanicPC = abi.FuncPCABI0(faultPanic)
+	preemptTickPC = abi.FuncPCABI0(preemptTick)
+}

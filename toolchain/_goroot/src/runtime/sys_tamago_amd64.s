@@ -58,3 +58,21 @@ TEXT runtime·faultPanic(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	0(SP), CX
 	MOVQ	CX, g_sigpc(R14)
 	JMP	·sigpanic0(SB)
+
+// What a timer interrupt may call, in the context that it interrupted: asks the
+// goroutine that the processor runs to yield at its next function call. Nothing
+// else does, for there is no monitor thread. Uses AX and CX.
+TEXT runtime·preemptTick(SB),NOSPLIT|NOFRAME,$0
+	get_tls(CX)
+	MOVQ	g(CX), AX
+	TESTQ	AX, AX
+	JEQ	none
+	MOVQ	g_m(AX), AX
+	MOVQ	m_curg(AX), CX
+	TESTQ	CX, CX
+	JEQ	none
+	MOVB	$1, g_preempt(CX)
+	MOVQ	$const_stackPreempt, AX
+	MOVQ	AX, g_stackguard0(CX)
+none:
+	RET

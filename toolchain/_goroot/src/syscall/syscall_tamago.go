@@ -88,6 +88,10 @@ const (
 	SIGCHLD Signal = 17
 	SIGCONT Signal = 18
 	SIGSTOP Signal = 19
+	SIGTSTP Signal = 20
+	SIGTTIN Signal = 21
+	SIGTTOU Signal = 22
+	SIGIO   Signal = 29
 )
 
 func (s Signal) Signal() {}

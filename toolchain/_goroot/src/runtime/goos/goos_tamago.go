@@ -60,6 +60,11 @@ func sysClock(id int) int64
 func sysRandom(p unsafe.Pointer, n int)
 func sysSleep(ns int64)
 func sysFaultHandler()
+func sysTicks(value *[4]int64)
+
+// tick is the time slice in microseconds: how long a goroutine that calls
+// functions but never blocks may keep the processor.
+const tick = 10e3
 
 const (
 	clockRealtime  = 0
@@ -77,6 +82,7 @@ func Hwinit1() {
 	idleEndsProgram = true
 	wallOffset = sysClock(clockRealtime) - Nanotime()
 	consoleRead = read
+	sysTicks(&[4]int64{0, tick, 0, tick})
 
 	p := unsafe.Pointer(initialSP)
 	argc := *(*int)(p)

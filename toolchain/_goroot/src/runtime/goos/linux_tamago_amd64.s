@@ -6,6 +6,7 @@
 #define SYS_rt_sigaction	13
 #define SYS_rt_sigreturn	15
 #define SYS_nanosleep		35
+#define SYS_setitimer		38
 #define SYS_sigaltstack		131
 #define SYS_clock_gettime	228
 #define SYS_exit_group		231
@@ -121,7 +122,25 @@ TEXT ·sysFaultHandler(SB),NOSPLIT,$64-0
 	CALL	sigaction<>(SB)
 	MOVL	$8, R12			// SIGFPE
 	CALL	sigaction<>(SB)
+
+	MOVQ	$ticked<>(SB), AX
+	MOVQ	AX, 0(SP)
+	MOVQ	$0x5c000004, 8(SP)	// and SA_RESTART
+	MOVL	$14, R12		// SIGALRM
+	CALL	sigaction<>(SB)
 	RET
+
+// func sysTicks(value *[4]int64)
+TEXT ·sysTicks(SB),NOSPLIT,$0-8
+	MOVL	$0, DI		// ITIMER_REAL
+	MOVQ	value+0(FP), SI
+	MOVL	$0, DX
+	MOVL	$SYS_setitimer, AX
+	SYSCALL
+	RET
+
+TEXT ticked<>(SB),NOSPLIT|NOFRAME,$0
+	JMP	runtime·preemptTick(SB)
 
 TEXT sigaction<>(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	R12, DI
