@@ -141,14 +141,30 @@ func emulatorTests(r *report) {
 		r.fail("emulator tests", "TAMAGO is not set: run make test")
 		return
 	}
-	if !build(r, filepath.Join(buildDir, "bin", "qemu")) {
+	if !build(r, filepath.Join(buildDir, "bin", "qemu"), filepath.Join(buildDir, "bin", "mkdisk")) {
 		return
 	}
-	for _, p := range bareMetalTests() {
-		args := append([]string{}, tamago...)
-		args = append(args, "test", "-count=1", "-json", "-exec", runner())
-		args = append(append(args, imageFlags...), p)
-		goTest(r, "emulator ", command{args: args, env: imageEnv, limit: 5 * time.Minute})
+	disks, err := makeDisks()
+	if err != nil {
+		r.fail("test disk", err.Error())
+		return
+	}
+	disk, err := filepath.Abs(disks.test)
+	if err != nil {
+		r.fail("test disk", err.Error())
+		return
+	}
+	// Once with the clock of the host, so that interrupts come anywhere, and
+	// once with the instruction count as the clock, so that counts are exact.
+	for _, regime := range []struct{ name, icount string }{{"emulator ", ""}, {"emulator, counted: ", "1"}} {
+		env := append([]string{"DISK=" + disk, "SNAPSHOT=1", "ICOUNT=" + regime.icount,
+			"MACHINE=", "CPU=", "MEM=", "SMP=", "ACCEL=", "CMDS=", "PROGRAM=", "TIMEOUT="}, imageEnv...)
+		for _, p := range bareMetalTests() {
+			args := append([]string{}, tamago...)
+			args = append(args, "test", "-count=1", "-json", "-exec", runner())
+			args = append(append(args, imageFlags...), p)
+			goTest(r, regime.name, command{args: args, env: env, limit: 5 * time.Minute})
+		}
 	}
 }
 
