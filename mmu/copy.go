@@ -6,7 +6,7 @@ import "faultline/zx"
 // page, for as long as the entries let user mode read, and gives the number of
 // bytes copied. It holds the table's lock meanwhile: whoever takes a frame
 // away unmaps it first, and so waits. va need not be aligned; addresses
-// outside user space give 0. The pages count as accessed.
+// outside user space, and a destroyed table, give 0. The pages count as accessed.
 func (t *PageTable) CopyIn(dst []byte, va zx.VirtAddr) int {
 	t.mu.Lock()
 	n := 0
@@ -42,7 +42,7 @@ func (t *PageTable) CopyOut(va zx.VirtAddr, src []byte) int {
 func (t *PageTable) userPage(va uint64, need, flags PTE) *[zx.PageSize]byte {
 	if va>>shift(LevelPD) != t.leafKey {
 		slot := va >> shift(LevelPML4)
-		if slot < userSlotFirst || slot > userSlotLast {
+		if slot < userSlotFirst || slot > userSlotLast || t.root == 0 {
 			return nil
 		}
 		if from, to := t.seek(va, va+1); from == to {

@@ -261,6 +261,9 @@ func (t *PageTable) Chain(va zx.VirtAddr) (chain [4]Entry, level int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f := t.root
+	if f == 0 { // destroyed
+		return chain, LevelPML4
+	}
 	for level = LevelPML4; ; level-- {
 		i := uint64(va) >> shift(level) & indexMask
 		e := t.mem.table(f).load(i)

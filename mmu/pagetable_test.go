@@ -310,6 +310,20 @@ func TestCopyUser(t *testing.T) {
 	}
 }
 
+func TestDestroyedTableIsEmpty(t *testing.T) {
+	w := newWorld(t)
+	var g Gather
+	w.pt.Map(0x80_0000_0000, w.data[0], Read|Write, &g)
+	w.pt.Destroy()
+	var b [8]byte
+	if n := w.pt.CopyIn(b[:], 0x80_0000_0000) + w.pt.CopyOut(0x80_0000_0000, b[:]); n != 0 {
+		t.Fatalf("copied %d bytes", n)
+	}
+	if e, level := w.pt.Lookup(0x80_0000_0000); e != 0 || level != LevelPML4 {
+		t.Fatalf("Lookup gives %v at level %d", e, level)
+	}
+}
+
 func TestForeignAddressesPanic(t *testing.T) {
 	for _, va := range []zx.VirtAddr{0x1000, 0x8000_0000_0000, 0xffff_8000_0000_0000} {
 		w := newWorld(t) // a panic leaves its lock held

@@ -102,6 +102,23 @@ func TestCopyRefuses(t *testing.T) {
 	w.close(v)
 }
 
+// TestCopyIntoItself reads a VMO into its own mapping: the VMO's lock is held
+// while the far side is looked up.
+func TestCopyIntoItself(t *testing.T) {
+	w := newWorld(t)
+	v := w.anon(4)
+	w.ok(v.WriteBytes([]byte("itself"), 0, &w.req))
+	va := w.mapAt(0, prw, v, 0, 4)
+	c := &Copier{Space: w.as, Base: va + 3*page - 3, Request: new(vmo.PageRequest)}
+	w.ok(v.Read(c, 0, 6, &w.req))
+	var b [6]byte
+	w.ok(w.as.CopyIn(b[:], c.Base, &w.req))
+	if string(b[:]) != "itself" {
+		t.Fatalf("reads %q", b)
+	}
+	w.close(v)
+}
+
 func TestCopyMarksPages(t *testing.T) {
 	w := newWorld(t)
 	v := w.anon(1)
