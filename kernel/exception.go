@@ -1,16 +1,16 @@
 package kernel
 
 import (
-	"fmt"
-	"strings"
+	"encoding/binary"
+	"sync/atomic"
 
 	"faultline/cpu"
-	"faultline/mmu"
+	"faultline/object"
 	"faultline/zx"
 )
 
-// Exception is a thread's death or trouble: the report Zircon defines, and what
-// a person wants to see beside it.
+// Exception is a thread in trouble: the report Zircon defines, and what a
+// person wants to see beside it.
 type Exception struct {
 	zx.ExceptionReport
 	Process     *Process
@@ -20,60 +20,243 @@ type Exception struct {
 	Registers   []string // lines, ready to print
 }
 
-// exception raises an exception on the thread. There is no exception channel
-// yet to take it, so the process is killed.
-// Source: spec sections 6.1 step 7 and 6.3.
-func (t *Thread) exception(typ zx.ExceptionType, st zx.Status) {
-	r := t.regs
-	e := &Exception{
-		ExceptionReport: zx.ExceptionReport{
-			Type: typ, Vector: uint64(r.Vector()), ErrorCode: uint64(r.ErrorCode()), CR2: r.CR2(),
-		},
-		Process:   t.process,
-		Thread:    t,
-		RIP:       zx.VirtAddr(r.RIP()),
-		Registers: registersText(r),
-	}
-	if typ == zx.ExcpFatalPageFault {
-		e.SynthCode = uint32(st)
-	}
-	var code [maxInstruction]byte
-	n := t.process.space.TryCopyIn(code[:], zx.VirtAddr(r.RIP()))
-	e.Instruction = instructionText(code[:n], r.RIP())
-	t.process.end(zx.TaskRetcodeExceptionKill, e)
-	t.interrupted.Or(interruptKill)
-}
-
 // Status is the status of a fatal page fault.
 func (e *Exception) Status() zx.Status { return zx.Status(e.SynthCode) }
 
-// Text is the report, several lines.
-func (e *Exception) Text() string {
-	what := fmt.Sprintf("exception type %#x, vector %d", uint32(e.Type), e.Vector)
-	if e.Type == zx.ExcpFatalPageFault {
-		what = fmt.Sprintf("fatal page fault at %#x (%v), %v", e.CR2, mmu.PageFaultError(e.ErrorCode), e.Status())
+// channelKind is zx_info_thread_t.wait_exception_channel_type.
+type channelKind uint32
+
+// Kinds of exception channels. Source: spec section 1.4.
+const (
+	channelDebugger channelKind = 1
+	channelThread   channelKind = 2
+	channelProcess  channelKind = 3
+)
+
+// What the handler of an exception wants done: ZX_PROP_EXCEPTION_STATE.
+const (
+	exceptionTryNext    uint32 = 0
+	exceptionHandled    uint32 = 1
+	exceptionThreadExit uint32 = 2
+)
+
+// exceptionDebugger is ZX_EXCEPTION_CHANNEL_DEBUGGER, the one option of
+// zx_task_create_exception_channel.
+const exceptionDebugger uint32 = 1
+
+// exceptionRights is what the handle of an exception carries, exceptionThreadRights
+// and exceptionProcessRights what those got from it do.
+const exceptionRights = zx.RightTransfer | zx.RightGetProperty | zx.RightSetProperty | zx.RightInspect
+
+// exceptionChannel is the kernel's end of an exception channel, if there is
+// one. Its lock is that of the task it belongs to.
+type exceptionChannel struct{ end *object.Channel }
+
+// create makes the channel and gives the other end.
+//
+// Errors: ErrAlreadyBound one exists whose other end is open.
+func (c *exceptionChannel) create() (*object.Channel, zx.Status) {
+	if c.end != nil {
+		if c.end.Signals()&zx.SignalPeerClosed == 0 {
+			return nil, zx.ErrAlreadyBound
+		}
+		c.end.Close()
 	}
-	return fmt.Sprintf("%v killed by %s\n  rip %#x: %s\n%s",
-		e.Thread, what, uint64(e.RIP), e.Instruction, strings.Join(e.Registers, "\n"))
+	kernel, user := object.NewChannel()
+	c.end = kernel
+	return user, zx.OK
 }
 
-// registersText writes a thread's registers, four to a line.
-func registersText(r *cpu.Regs) (lines []string) {
-	values := [...]struct {
-		name  string
-		value uint64
-	}{
-		{"rax", r.RAX}, {"rbx", r.RBX}, {"rcx", r.RCX}, {"rdx", r.RDX},
-		{"rsi", r.RSI}, {"rdi", r.RDI}, {"rbp", r.RBP}, {"rsp", r.RSP},
-		{"r8", r.R8}, {"r9", r.R9}, {"r10", r.R10}, {"r11", r.R11},
-		{"r12", r.R12}, {"r13", r.R13}, {"r14", r.R14}, {"r15", r.R15},
-		{"flags", r.RFLAGS()}, {"fs", r.FSBase()}, {"gs", r.GSBase()}, {"cr2", r.CR2()},
+// close ends the channel with its task.
+func (c *exceptionChannel) close() {
+	if c.end != nil {
+		c.end.Close()
+		c.end = nil
 	}
-	for i, v := range values {
-		if i%4 == 0 {
-			lines = append(lines, "")
+}
+
+// CreateExceptionChannel makes the channel that the thread's exceptions are
+// offered on.
+//
+// Errors: ErrInvalidArgs options not 0 | ErrAlreadyBound | ErrBadState the
+// thread is ending. Source: spec section 3.18.
+func (t *Thread) CreateExceptionChannel(options uint32) (*object.Channel, zx.Status) {
+	if options != 0 {
+		return nil, zx.ErrInvalidArgs
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.killed() || t.State() == zx.ThreadDead {
+		return nil, zx.ErrBadState
+	}
+	return t.exceptions.create()
+}
+
+// CreateExceptionChannel makes a channel that exceptions of the process's threads
+// are offered on: before the threads' own if options is the debugger's, else
+// after them. Errors as for a thread.
+func (p *Process) CreateExceptionChannel(options uint32) (*object.Channel, zx.Status) {
+	if options&^exceptionDebugger != 0 {
+		return nil, zx.ErrInvalidArgs
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state >= processDying {
+		return nil, zx.ErrBadState
+	}
+	if options&exceptionDebugger != 0 {
+		return p.debugger.create()
+	}
+	return p.exceptions.create()
+}
+
+// closeExceptions closes the exception channel of a thread that ends.
+func (t *Thread) closeExceptions() {
+	t.mu.Lock()
+	t.exceptions.close()
+	t.mu.Unlock()
+}
+
+// closeExceptions closes the exception channels of a process that ends.
+func (p *Process) closeExceptions() {
+	p.mu.Lock()
+	p.exceptions.close()
+	p.debugger.close()
+	p.mu.Unlock()
+}
+
+// exception is one exception while a handler has it: the object its handle
+// names. The thread sleeps until the last handle is closed.
+//
+//	           message written           last handle closed
+//	(raised) -----------------> (offered) -----------------> (judged by state)
+//	    ^                           |                          |  |  |
+//	    |                           | thread killed   TRY_NEXT |  |  | HANDLED: goes on
+//	    |                           v                          |  |
+//	    |                        (dead) <----------------------|--+ THREAD_EXIT
+//	    +------------------------------------------------------+
+type exception struct {
+	object.Base
+	thread *Thread
+	kind   channelKind
+	what   *Exception
+	state  atomic.Uint32
+	closed atomic.Bool
+}
+
+// OnZeroHandles lets the thread look at what its handler decided.
+func (x *exception) OnZeroHandles() {
+	x.closed.Store(true)
+	x.thread.Wake()
+}
+
+// OnLastRef lets go of the thread.
+func (x *exception) OnLastRef() { object.Unref(x.thread) }
+
+// ExceptionState is what the handler wants done so far.
+func (x *exception) ExceptionState() uint32 { return x.state.Load() }
+
+// SetExceptionState is the handler's decision.
+//
+// Errors: ErrInvalidArgs no such state.
+func (x *exception) SetExceptionState(state uint32) zx.Status {
+	if state > exceptionThreadExit {
+		return zx.ErrInvalidArgs
+	}
+	x.state.Store(state)
+	return zx.OK
+}
+
+// raise offers an exception to whoever handles it: the process's debugger, the
+// thread's channel, the process's. If nobody does, the process is killed.
+// Source: spec sections 6.1 step 7 and 6.3.
+func (t *Thread) raise(typ zx.ExceptionType, st zx.Status) {
+	if typ == zx.ExcpHWBreakpoint {
+		cpu.WriteDR6(0) // its bits are sticky, and have been seen
+	}
+	e := t.report(typ, st)
+	p := t.process
+	p.mu.Lock()
+	debugger, process := p.debugger.end, p.exceptions.end
+	p.mu.Unlock()
+	t.mu.Lock()
+	own := t.exceptions.end
+	t.mu.Unlock()
+	for _, h := range [...]struct {
+		kind channelKind
+		end  *object.Channel
+	}{{channelDebugger, debugger}, {channelThread, own}, {channelProcess, process}} {
+		switch t.offer(h.kind, h.end, e) {
+		case exceptionHandled:
+			return
+		case exceptionThreadExit:
+			t.interrupted.Or(interruptKill)
 		}
-		lines[i/4] += fmt.Sprintf("  %-5s %016x", v.name, v.value)
+		if t.killed() {
+			return
+		}
 	}
-	return lines
+	t.interrupted.Or(interruptKill)
+	p.end(zx.TaskRetcodeExceptionKill, e)
+}
+
+// offer hands the exception to one handler and waits for its decision. Nobody
+// there is exceptionTryNext.
+func (t *Thread) offer(kind channelKind, end *object.Channel, e *Exception) uint32 {
+	if end == nil || end.Signals()&zx.SignalPeerClosed != 0 {
+		return exceptionTryNext
+	}
+	x := &exception{thread: t, kind: kind, what: e}
+	x.Init(zx.ObjException, 0)
+	t.Ref()
+	t.mu.Lock()
+	t.exception = x
+	t.mu.Unlock()
+	x.Ref() // ours, beside the handle's
+	defer object.Unref(x)
+
+	var info [zx.ExceptionInfoBytes]byte
+	binary.LittleEndian.PutUint64(info[0:], uint64(t.process.Koid()))
+	binary.LittleEndian.PutUint64(info[8:], uint64(t.Koid()))
+	binary.LittleEndian.PutUint32(info[16:], uint32(e.Type))
+	handle := object.NewMoving(x, exceptionRights)
+	decision := exceptionTryNext
+	if end.Write(info[:], []object.Moving{handle}) == zx.OK {
+		for !x.closed.Load() && t.sleep(zx.ThreadBlockedException, zx.TimeInfinite, interruptKill) == zx.OK {
+		}
+		decision = x.state.Load()
+	} else {
+		handle.Discard()
+	}
+	t.mu.Lock()
+	t.exception = nil
+	t.mu.Unlock()
+	return decision
+}
+
+// ExceptionReport is the report of the exception the thread is in.
+//
+// Errors: ErrBadState it is in none. Source: spec section 6.3.
+func (t *Thread) ExceptionReport() (zx.ExceptionReport, zx.Status) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.exception == nil {
+		return zx.ExceptionReport{}, zx.ErrBadState
+	}
+	return t.exception.what.ExceptionReport, zx.OK
+}
+
+// exceptionOf gives the exception a vector of the CPU becomes.
+func exceptionOf(v cpu.Vector) zx.ExceptionType {
+	switch v {
+	case cpu.VectorInvalidOpcode:
+		return zx.ExcpUndefinedInstruction
+	case cpu.VectorBreakpoint:
+		return zx.ExcpSWBreakpoint
+	case cpu.VectorDebug:
+		return zx.ExcpHWBreakpoint
+	case cpu.VectorAlignmentCheck:
+		return zx.ExcpUnalignedAccess
+	}
+	return zx.ExcpGeneral
 }

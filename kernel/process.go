@@ -42,6 +42,9 @@ type Process struct {
 	code      int64        // return code; guarded by mu, final once dying
 	exception *Exception   // what killed it, if something did; as code
 
+	exceptions exceptionChannel // guarded by mu
+	debugger   exceptionChannel // guarded by mu
+
 	faults atomic.Uint64 // page faults of threads that have ended
 	ended  chan struct{} // closed when dead
 }
@@ -127,6 +130,7 @@ func (p *Process) startThread(t *Thread) zx.Status {
 	}
 	p.state = processRunning
 	p.threads = append(p.threads, t)
+	t.UpdateSignals(0, zx.SignalThreadRunning)
 	t.Ref()
 	go t.run()
 	return zx.OK
@@ -148,7 +152,7 @@ func (p *Process) threadEnded(t *Thread) {
 		p.state = processDying // nothing starts any more
 	}
 	p.mu.Unlock()
-	t.UpdateSignals(0, zx.SignalTaskTerminated)
+	t.UpdateSignals(zx.SignalThreadRunning|zx.SignalThreadSuspended, zx.SignalTaskTerminated)
 	object.Unref(t)
 	if last {
 		p.bury()
@@ -169,7 +173,7 @@ func (p *Process) end(code int64, exception *Exception) {
 	unborn := p.state == processCreated
 	p.state, p.code, p.exception = processDying, code, exception
 	for _, t := range p.threads {
-		t.kill()
+		t.Kill()
 	}
 	p.mu.Unlock()
 	if unborn {
@@ -186,6 +190,7 @@ func (p *Process) bury() {
 	}
 	p.state = processDead
 	p.mu.Unlock()
+	p.closeExceptions()
 	p.handles.CloseAll()
 	p.kernel.leave(p.space.Root3())
 	p.space.Destroy()

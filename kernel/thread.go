@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"faultline/cpu"
@@ -13,19 +14,20 @@ import (
 	"faultline/zx"
 )
 
-// interrupt is what may end a thread's wait before its time.
+// What may end a thread's wait before its time, and keeps it out of ring 3.
 const (
-	interruptKill uint32 = 1 << iota // the thread must die
+	interruptKill    uint32 = 1 << iota // the thread must die
+	interruptSuspend                    // the thread must stop until its tokens are gone
 )
 
 // Thread is a ring-3 thread: a goroutine that runs cpu.Exec in a loop and
 // decides about what comes back.
 //
-//	       Start            Exit, kill, fatal exception
-//	(NEW) ------> (RUNNING) ---------------------------> (DEAD)
+//	       Start            Exit, kill, unhandled exception
+//	(NEW) ------> (RUNNING) --------------------------------> (DEAD)
 //	                |   ^
-//	          Wait  v   |  Wake, deadline, kill
-//	              (BLOCKED_*)
+//	          Wait  v   |  Wake, deadline, kill, suspend
+//	        (BLOCKED_*, SUSPENDED)
 //
 // Only the thread's own goroutine writes state once it runs; Start takes it
 // from NEW by compare and swap, so a thread starts once.
@@ -41,9 +43,15 @@ type Thread struct {
 
 	parker
 	state       atomic.Uint32 // zx.ThreadState
-	interrupted atomic.Uint32
-	faults      atomic.Uint64 // page faults taken
-	syscalls    atomic.Uint64 // calls made
+	interrupted atomic.Uint32 // interrupt bits
+
+	mu         sync.Mutex
+	suspends   int              // suspend tokens alive; guarded by mu
+	exceptions exceptionChannel // guarded by mu
+	exception  *exception       // the one in progress; guarded by mu
+
+	faults   atomic.Uint64 // page faults taken
+	syscalls atomic.Uint64 // calls made
 }
 
 var (
@@ -57,7 +65,7 @@ func newThread(p *Process, name string) *Thread {
 	t.Base.Init(zx.ObjThread, 0)
 	t.regs = cpu.NewRegs()
 	t.request.Init(t)
-	t.copyRequest.Init(t)
+	t.copyRequest.Init((*copyWaiter)(t))
 	k := p.kernel
 	t.context = syscall.Context{
 		Process: p, Thread: t, System: k,
@@ -81,7 +89,13 @@ func (t *Thread) Syscalls() uint64 { return t.syscalls.Load() }
 
 // Info tells what zx_info_thread_t tells. One CPU: the affinity is bit 0.
 func (t *Thread) Info() syscall.ThreadInfo {
-	return syscall.ThreadInfo{State: t.State(), Affinity: [8]uint64{1}}
+	info := syscall.ThreadInfo{State: t.State(), Affinity: [8]uint64{1}}
+	t.mu.Lock()
+	if t.exception != nil {
+		info.WaitExceptionChannel = uint32(t.exception.kind)
+	}
+	t.mu.Unlock()
+	return info
 }
 
 // Start lets the thread run at entry with RSP = stack, RDI = arg1, RSI = arg2
@@ -99,26 +113,59 @@ func (t *Thread) Start(entry, stack zx.VirtAddr, arg1, arg2 uint64) zx.Status {
 // Exit ends the thread when its call returns.
 func (t *Thread) Exit() { t.interrupted.Or(interruptKill) }
 
-// kill ends the thread at its next chance, waking it if it sleeps.
-func (t *Thread) kill() {
-	t.interrupted.Or(interruptKill)
+// Kill ends the thread at its next chance, waking it if it sleeps.
+func (t *Thread) Kill() { t.interrupt(interruptKill) }
+
+// interrupt raises an interrupt bit and wakes the thread to see it.
+func (t *Thread) interrupt(bit uint32) {
+	t.interrupted.Or(bit)
 	t.Wake()
 }
 
-// Wait sleeps until Wake, the deadline, or a kill, and shows state meanwhile.
+// killed says whether the thread must die.
+func (t *Thread) killed() bool { return t.interrupted.Load()&interruptKill != 0 }
+
+// Wait sleeps until Wake, the deadline, a kill or a suspend, and shows state
+// meanwhile.
 //
-// Errors: ErrInternalIntrKilled | ErrTimedOut. See vmo.Waiter.
+// Errors: ErrInternalIntrKilled | ErrInternalIntrRetry | ErrTimedOut. See
+// vmo.Waiter.
 func (t *Thread) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {
-	if t.interrupted.Load() != 0 {
-		return zx.ErrInternalIntrKilled
+	return t.sleep(state, deadline, interruptKill|interruptSuspend)
+}
+
+// sleep is Wait that only the interrupts in bits end.
+func (t *Thread) sleep(state zx.ThreadState, deadline zx.Time, bits uint32) zx.Status {
+	if st := t.interruption(bits); st != zx.OK {
+		return st
 	}
 	t.state.Store(uint32(state))
 	st := t.wait(deadline)
 	t.state.Store(uint32(zx.ThreadRunning))
-	if t.interrupted.Load() != 0 {
-		return zx.ErrInternalIntrKilled
+	if i := t.interruption(bits); i != zx.OK {
+		return i
 	}
 	return st
+}
+
+// interruption is the status of a wait that one of bits ends; OK if none does.
+func (t *Thread) interruption(bits uint32) zx.Status {
+	switch i := t.interrupted.Load() & bits; {
+	case i == 0:
+		return zx.OK
+	case i&interruptKill != 0:
+		return zx.ErrInternalIntrKilled
+	}
+	return zx.ErrInternalIntrRetry
+}
+
+// copyWaiter is the thread while the kernel copies its memory inside a call: a
+// suspend does not end such a wait. Source: spec section 5.7.
+type copyWaiter Thread
+
+// Wait is Thread.Wait but for suspends.
+func (w *copyWaiter) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {
+	return (*Thread)(w).sleep(state, deadline, interruptKill)
 }
 
 // run is the life of the thread's goroutine: enter ring 3, decide about what
@@ -126,7 +173,14 @@ func (t *Thread) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {
 func (t *Thread) run() {
 	k := t.process.kernel
 	root := t.process.space.Root3()
-	for t.interrupted.Load() == 0 {
+	for {
+		if t.interrupted.Load() != 0 {
+			if t.killed() {
+				break
+			}
+			t.pause()
+			continue
+		}
 		k.enter(root)
 		cpu.Exec(t.regs)
 		switch v := t.regs.Vector(); {
@@ -140,10 +194,11 @@ func (t *Thread) run() {
 			}
 			runtime.Gosched()
 		default:
-			t.exception(exceptionOf(v), zx.OK)
+			t.raise(exceptionOf(v), zx.OK)
 		}
 	}
 	t.state.Store(uint32(zx.ThreadDead))
+	t.closeExceptions()
 	t.process.threadEnded(t)
 }
 
@@ -158,6 +213,9 @@ func (t *Thread) syscall() {
 		case zx.ErrInternalIntrKilled:
 			return // the run loop sees the interrupt
 		case zx.ErrInternalIntrRetry:
+			if t.pause(); t.killed() {
+				return
+			}
 			continue
 		}
 		r.RAX = uint64(result)
@@ -173,22 +231,7 @@ func (t *Thread) pageFault() {
 	case zx.OK, zx.ErrInternalIntrKilled, zx.ErrInternalIntrRetry:
 		return
 	}
-	t.exception(zx.ExcpFatalPageFault, st)
-}
-
-// exceptionOf gives the exception a vector of the CPU becomes.
-func exceptionOf(v cpu.Vector) zx.ExceptionType {
-	switch v {
-	case cpu.VectorInvalidOpcode:
-		return zx.ExcpUndefinedInstruction
-	case cpu.VectorBreakpoint:
-		return zx.ExcpSWBreakpoint
-	case cpu.VectorDebug:
-		return zx.ExcpHWBreakpoint
-	case cpu.VectorAlignmentCheck:
-		return zx.ExcpUnalignedAccess
-	}
-	return zx.ExcpGeneral
+	t.raise(zx.ExcpFatalPageFault, st)
 }
 
 // String names the thread for reports.

@@ -272,6 +272,14 @@ type Moving struct {
 	Rights zx.Rights
 }
 
+// NewMoving makes a handle of o that is in no table yet.
+func NewMoving(o Object, rights zx.Rights) Moving {
+	b := o.ObjectBase()
+	b.handles.Add(1)
+	b.refs.Add(1)
+	return Moving{Object: o, Rights: rights}
+}
+
 // Give puts m into the table.
 //
 // Locks: takes HandleTable.mu.

@@ -81,9 +81,9 @@ type Port struct {
 // port and are reused; a node is in the line or was taken out by the Queue
 // that woke its thread.
 type portWaiter struct {
-	w          Waiter
-	next, prev *portWaiter
-	inLine     bool
+	w      Waiter
+	next   *portWaiter
+	inLine bool
 }
 
 // NewPort makes an empty port.
@@ -193,11 +193,10 @@ func (p *Port) Wait(w Waiter, deadline zx.Time, out *zx.Packet) zx.Status {
 			return st
 		}
 		if n == nil {
-			n = p.newNode(w)
-			p.pushBack(n)
+			n = p.joinLine(w)
 		} else if !n.inLine {
 			// Woken, but another thread took the packet: keep the turn.
-			p.pushFront(n)
+			p.rejoinFront(n)
 		}
 		p.mu.Unlock()
 		st = w.Wait(zx.ThreadBlockedPort, deadline)
@@ -290,111 +289,115 @@ func (p *Port) enqueue(k *PortPacket) {
 			p.koid, k.port.koid, k.Packet.Key, k.Packet.Type))
 	}
 	k.port = p
-	k.prev = p.tail
-	if p.tail == nil {
+	if t := p.tail; t == nil {
 		p.head = k
 	} else {
-		p.tail.next = k
+		k.prev, t.next = t, k
 	}
 	p.tail = k
-	if n := p.waitHead; n != nil {
-		p.takeOut(n)
-		n.w.Wake()
+	if p.waitHead != nil {
+		p.wakeFirst()
 	}
 }
 
 // unlink takes k out of the queue and recycles a user packet. Locks: mu held.
 func (p *Port) unlink(k *PortPacket) {
-	if k.prev == nil {
-		p.head = k.next
+	next, prev := k.next, k.prev
+	if prev == nil {
+		p.head = next
 	} else {
-		k.prev.next = k.next
+		prev.next, k.prev = next, nil
 	}
-	if k.next == nil {
-		p.tail = k.prev
+	if next == nil {
+		p.tail = prev
 	} else {
-		k.next.prev = k.prev
+		next.prev, k.next = prev, nil
 	}
-	k.next, k.prev, k.port = nil, nil, nil
-	switch k.kind {
-	case packetSignal:
+	k.port = nil
+	if k.kind != packetKernel {
+		p.retire(k)
+	}
+}
+
+// retire uncounts a packet that does not belong to its source. Locks: mu held.
+func (p *Port) retire(k *PortPacket) {
+	if k.kind == packetSignal {
 		p.watchers--
-	case packetUser:
-		p.users--
-		if p.spares < spareUserPackets {
-			p.spares++
-			k.next, p.spare = p.spare, k
-		}
+		return
 	}
+	p.users--
+	if p.spares < spareUserPackets {
+		p.spares++
+		k.next, p.spare = p.spare, k
+	}
+}
+
+// wakeFirst takes the first waiter out of line and wakes it. Pre: there is one.
+// Locks: mu held.
+func (p *Port) wakeFirst() {
+	n := p.waitHead
+	p.waitHead = n.next
+	if n.next == nil {
+		p.waitTail = nil
+	}
+	n.inLine = false
+	n.w.Wake()
 }
 
 // passWake wakes the next waiter when packets remain: the wake that this
 // thread consumed may have been meant for several. Locks: mu held.
 func (p *Port) passWake() {
-	if n := p.waitHead; n != nil && p.head != nil {
-		p.takeOut(n)
-		n.w.Wake()
+	if p.waitHead != nil && p.head != nil {
+		p.wakeFirst()
 	}
 }
 
-// newNode gives a waiter node for w, out of line. Locks: mu held.
-func (p *Port) newNode(w Waiter) *portWaiter {
+// joinLine gives a waiter node for w, at the end of the line. Locks: mu held.
+func (p *Port) joinLine(w Waiter) *portWaiter {
 	n := p.spareNodes
-	if n != nil {
-		p.spareNodes, n.next = n.next, nil
-	} else {
+	if n == nil {
 		n = new(portWaiter)
+	} else {
+		p.spareNodes = n.next
 	}
-	n.w = w
+	n.w, n.next, n.inLine = w, nil, true
+	if t := p.waitTail; t == nil {
+		p.waitHead = n
+	} else {
+		t.next = n
+	}
+	p.waitTail = n
 	return n
 }
 
-// leave takes n out of the line if it is still there and keeps it for reuse.
-// Locks: mu held.
-func (p *Port) leave(n *portWaiter) {
-	if n.inLine {
-		p.takeOut(n)
-	}
-	n.w = nil
-	n.next, p.spareNodes = p.spareNodes, n
-}
-
-// pushBack puts n at the end of the line. Locks: mu held.
-func (p *Port) pushBack(n *portWaiter) {
-	n.inLine = true
-	n.next, n.prev = nil, p.waitTail
-	if p.waitTail == nil {
-		p.waitHead = n
-	} else {
-		p.waitTail.next = n
-	}
-	p.waitTail = n
-}
-
-// pushFront puts n at the head of the line. Locks: mu held.
-func (p *Port) pushFront(n *portWaiter) {
-	n.inLine = true
-	n.next, n.prev = p.waitHead, nil
+// rejoinFront puts n back at the head of the line. Locks: mu held.
+func (p *Port) rejoinFront(n *portWaiter) {
+	n.next, n.inLine = p.waitHead, true
 	if p.waitHead == nil {
 		p.waitTail = n
-	} else {
-		p.waitHead.prev = n
 	}
 	p.waitHead = n
 }
 
-// takeOut removes n from the line. Locks: mu held.
-func (p *Port) takeOut(n *portWaiter) {
-	n.inLine = false
-	if n.prev == nil {
-		p.waitHead = n.next
-	} else {
-		n.prev.next = n.next
+// leave takes n out of the line if it is still there, which is rare and looks
+// through the line, and keeps it for reuse.
+// Locks: mu held.
+func (p *Port) leave(n *portWaiter) {
+	if n.inLine {
+		var before *portWaiter
+		for at := p.waitHead; at != n; at = at.next {
+			before = at
+		}
+		if before == nil {
+			p.waitHead = n.next
+		} else {
+			before.next = n.next
+		}
+		if p.waitTail == n {
+			p.waitTail = before
+		}
+		n.inLine = false
 	}
-	if n.next == nil {
-		p.waitTail = n.prev
-	} else {
-		n.next.prev = n.prev
-	}
-	n.next, n.prev = nil, nil
+	n.w = nil
+	n.next, p.spareNodes = p.spareNodes, n
 }

@@ -1,0 +1,158 @@
+package kernel
+
+import (
+	"encoding/binary"
+
+	"faultline/object"
+	"faultline/zx"
+)
+
+// suspendToken keeps a thread suspended until its last handle is closed.
+type suspendToken struct {
+	object.Base
+	thread *Thread
+}
+
+// Suspend stops the thread at its next chance and gives the token that keeps it
+// so. A wait in progress ends and is taken up again afterwards, except one for
+// memory of the thread that the kernel copies. Tokens add up.
+//
+// Errors: ErrBadState the thread has not started, or is ending.
+// Source: spec sections 3.18 and 5.7.
+func (t *Thread) Suspend() (object.Object, zx.Status) {
+	switch t.State() {
+	case zx.ThreadNew, zx.ThreadDead:
+		return nil, zx.ErrBadState
+	}
+	if t.killed() {
+		return nil, zx.ErrBadState
+	}
+	token := &suspendToken{thread: t}
+	token.Init(zx.ObjSuspendToken, 0)
+	t.Ref()
+	t.mu.Lock()
+	t.suspends++
+	t.mu.Unlock()
+	t.interrupt(interruptSuspend)
+	return token, zx.OK
+}
+
+// OnZeroHandles lets the thread go on if this was its last token.
+func (s *suspendToken) OnZeroHandles() {
+	t := s.thread
+	t.mu.Lock()
+	t.suspends--
+	if t.suspends == 0 {
+		t.interrupted.And(^interruptSuspend)
+		t.Wake()
+	}
+	t.mu.Unlock()
+}
+
+// OnLastRef lets go of the thread.
+func (s *suspendToken) OnLastRef() { object.Unref(s.thread) }
+
+// pause keeps a suspended thread still until its tokens are gone or it is
+// killed.
+func (t *Thread) pause() {
+	if t.interrupted.Load()&interruptSuspend == 0 {
+		return
+	}
+	t.UpdateSignals(zx.SignalThreadRunning, zx.SignalThreadSuspended)
+	for t.interrupted.Load()&interruptSuspend != 0 {
+		if t.sleep(zx.ThreadSuspended, zx.TimeInfinite, interruptKill) != zx.OK {
+			break
+		}
+	}
+	t.UpdateSignals(zx.SignalThreadSuspended, zx.SignalThreadRunning)
+}
+
+// Kinds of register state that ReadState knows, and their sizes in bytes.
+const (
+	stateGeneralRegs      = 0 // zx_thread_state_general_regs_t
+	stateGeneralRegsBytes = 20 * 8
+)
+
+// ReadState copies registers of the thread into buf and says how many bytes.
+//
+// Errors: ErrNotSupported unknown kind | ErrBufferTooSmall | ErrBadState the
+// thread is neither suspended nor in an exception.
+// Source: spec section 6.3; zx_thread_read_state.
+func (t *Thread) ReadState(kind uint32, buf []byte) (int, zx.Status) {
+	if st := t.stateAccess(kind, len(buf)); st != zx.OK {
+		return 0, st
+	}
+	r := t.regs
+	for i, v := range [...]uint64{
+		r.RAX, r.RBX, r.RCX, r.RDX, r.RSI, r.RDI, r.RBP, r.RSP, r.R8, r.R9, r.R10, r.R11,
+		r.R12, r.R13, r.R14, r.R15, r.RIP(), r.RFLAGS(), r.FSBase(), r.GSBase(),
+	} {
+		binary.LittleEndian.PutUint64(buf[8*i:], v)
+	}
+	return stateGeneralRegsBytes, zx.OK
+}
+
+// WriteState replaces registers of the thread. Flags ring 3 does not own keep
+// their values.
+//
+// Errors: as ReadState | ErrInvalidArgs RIP or a segment base is no canonical
+// address; nothing is changed.
+func (t *Thread) WriteState(kind uint32, buf []byte) zx.Status {
+	if st := t.stateAccess(kind, len(buf)); st != zx.OK {
+		return st
+	}
+	var v [20]uint64
+	for i := range v {
+		v[i] = binary.LittleEndian.Uint64(buf[8*i:])
+	}
+	r := t.regs
+	rip, fs := r.RIP(), r.FSBase()
+	if !r.SetRIP(v[16]) {
+		return zx.ErrInvalidArgs
+	}
+	if !r.SetFSBase(v[18]) || !r.SetGSBase(v[19]) {
+		r.SetRIP(rip)
+		r.SetFSBase(fs)
+		return zx.ErrInvalidArgs
+	}
+	r.SetRFLAGS(v[17])
+	for i, p := range [...]*uint64{
+		&r.RAX, &r.RBX, &r.RCX, &r.RDX, &r.RSI, &r.RDI, &r.RBP, &r.RSP, &r.R8, &r.R9, &r.R10, &r.R11,
+		&r.R12, &r.R13, &r.R14, &r.R15,
+	} {
+		*p = v[i]
+	}
+	return zx.OK
+}
+
+// stateAccess says whether registers of kind may be touched now.
+func (t *Thread) stateAccess(kind uint32, size int) zx.Status {
+	switch {
+	case kind != stateGeneralRegs:
+		return zx.ErrNotSupported
+	case size < stateGeneralRegsBytes:
+		return zx.ErrBufferTooSmall
+	}
+	switch t.State() {
+	case zx.ThreadSuspended, zx.ThreadBlockedException:
+		return zx.OK
+	}
+	return zx.ErrBadState
+}
+
+// SetFSBase sets the thread's FS base: for the running thread itself, or one in
+// reach of WriteState. Errors: ErrInvalidArgs not a canonical address.
+func (t *Thread) SetFSBase(base uint64) zx.Status {
+	if !t.regs.SetFSBase(base) {
+		return zx.ErrInvalidArgs
+	}
+	return zx.OK
+}
+
+// SetGSBase is SetFSBase for GS.
+func (t *Thread) SetGSBase(base uint64) zx.Status {
+	if !t.regs.SetGSBase(base) {
+		return zx.ErrInvalidArgs
+	}
+	return zx.OK
+}
