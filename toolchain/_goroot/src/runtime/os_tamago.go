@@ -157,6 +157,21 @@ func usleep_no_g(usec uint32) { usleep(usec) }
 // canStartThreads reports whether there can be more than one M.
 func canStartThreads() bool { return goos.Task != nil }
 
+// noteAwait is notetsleepg on the only thread.
+func noteAwait(n *note, ns int64) bool {
+	deadline := int64(maxWhen)
+	if ns >= 0 {
+		deadline = nanotime() + ns
+	}
+	for atomic.Loaduintptr(&n.key) != locked {
+		if nanotime() >= deadline {
+			return false
+		}
+		timeSleep(100e3)
+	}
+	return true
+}
+
 // newosproc hands a new M to a processor that the board has ready.
 //
 //go:nowritebarrier
