@@ -123,6 +123,7 @@ func Boot(c Config) (*Kernel, error) {
 		OvertimeTimeout: pager.DefaultOvertimeTimeout,
 		Log:             func(line string) { fmt.Fprintln(k.console, "kernel:", line) },
 	})
+	k.startEvictor()
 	return k, nil
 }
 
