@@ -42,7 +42,8 @@ def elements(slice_value):
 
 def kernel():
     """The kernel: cpu holds it, as the receiver of the report it calls on a trap."""
-    handler = int(gdb.parse_and_eval("'faultline/cpu.boot'.onFatal").cast(gdb.lookup_type("uintptr")))
+    # A method value is a pointer to {code, receiver}.
+    handler = read64(int(gdb.parse_and_eval("&'faultline/cpu.boot'.onFatal")))
     if handler == 0:
         raise gdb.GdbError("the kernel has not booted yet: break at main.main and go on from there")
     return gdb.Value(read64(handler + 8)).cast(gdb.lookup_type("faultline/kernel.Kernel").pointer()).dereference()
@@ -102,7 +103,7 @@ it is in ring 3."""
                 state = int(thread["state"]["v"])
                 print("%7d %-12s %7d %-12s %-18s %8d %#x" % (
                     int(process["Base"]["koid"]), text(process["name"]), int(thread["Base"]["koid"]), text(thread["name"]),
-                    THREAD_STATES.get(state, hex(state)), int(thread["faults"]["v"]), int(thread["regs"]["RIP"])))
+                    THREAD_STATES.get(state, hex(state)), int(thread["faults"]["v"]), int(thread["regs"]["rip"])))
 
 
 class Vmo(gdb.Command):
