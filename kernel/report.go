@@ -31,14 +31,15 @@ func instructionText(code []byte, rip uint64) string {
 var levelNames = [...]string{"PML4E", "PDPTE", "PDE", "PTE"}
 
 // chainText writes the page-table chain that translates va, a line for each
-// level down to the leaf or the first entry that is not present.
+// level down to the leaf or the first entry that is not present. It runs on
+// g0 when the kernel dies: no defer, so no Stringer for fmt to call.
 func chainText(t *mmu.PageTable, va zx.VirtAddr) []string {
 	chain, level := t.Chain(va)
 	var lines []string
 	for i := 0; i <= mmu.LevelPML4-level; i++ {
 		e := chain[i]
-		lines = append(lines, fmt.Sprintf("%-5s [%3d] at %#011x = %#018x  %v",
-			levelNames[i], e.Index, uint64(e.Table.Addr())+8*e.Index, uint64(e.PTE), e.PTE))
+		lines = append(lines, fmt.Sprintf("%-5s [%3d] at %#011x = %#018x  %s",
+			levelNames[i], e.Index, uint64(e.Table.Addr())+8*e.Index, uint64(e.PTE), e.PTE.String()))
 	}
 	return lines
 }

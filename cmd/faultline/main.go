@@ -5,7 +5,7 @@
 //
 // What it does is told by firmware files (see board/qemu): console commands to
 // run, or a program, or neither; then it runs the demo. The argument -console
-// keeps it at the prompt afterwards.
+// keeps it at the prompt afterwards; -bug NAME breaks the kernel on purpose.
 package main
 
 import (
@@ -34,6 +34,9 @@ func run() int {
 	k, err := kernel.Boot(kernelConfig(m))
 	if err != nil {
 		return fail(err)
+	}
+	if i := slices.Index(os.Args, "-bug"); i > 0 && i+1 < len(os.Args) {
+		return fail(kernel.Bug(os.Args[i+1]))
 	}
 	if image, ok := m.File(qemu.FileProgram); ok {
 		args, _ := m.File(qemu.FileProgArgs)
