@@ -29,6 +29,7 @@ type boot struct {
 	fails    bool     // the run must end with a failure
 	want     []string // expressions the output must match, in this order
 	refuse   []string // expressions it must not match
+	check    func(output string) error
 	// effect checks what became of the disk: before is the pristine image,
 	// after the copy the boot ran on. nil: the disk must be unchanged.
 	effect func(before, after string) error
@@ -69,6 +70,11 @@ func bootTests(r *report) {
 	slots := make(chan struct{}, max(1, runtime.NumCPU()))
 	table := boots(disks)
 	table = append(table, boot{name: "pt agrees with QEMU's info tlb", special: func() (string, error) { return monitorBoot(disks.test) }})
+	if _, err := exec.LookPath("gdb"); err == nil {
+		table = append(table, boot{name: "make debug", special: debugBoot})
+	} else {
+		r.skip("boot make debug", "no gdb")
+	}
 	for _, b := range table {
 		if only != nil && !only.MatchString(b.name) {
 			continue
@@ -143,6 +149,11 @@ func (b *boot) run() (output string, err error) {
 	}
 	if err := b.matches(output); err != nil {
 		return output, err
+	}
+	if b.check != nil {
+		if err := b.check(output); err != nil {
+			return output, err
+		}
 	}
 	if b.disk == "" {
 		return output, nil

@@ -97,8 +97,26 @@ func boots(d disks) []boot {
 		want: []string{`ZX_EXCP_FATAL_PAGE_FAULT`, `address +0x[0-9a-f]+004 \(read\)`, `synth_code +ZX_ERR_IO_DATA_INTEGRITY`, `instruction +\S+`,
 			`read 0x\S\S at 0x5000`, `1 failures lifted`, `read 0x\S\S at 0x3004`, d.sums[five]}})
 
+	// Programs that come and go, well or badly, leave no frame behind.
+	some := strings.Repeat("run hello; run evil read-kernel; run evil stack-overflow; run evil spin; touch PAGE.BIN 0 r; ", 5)
+	add(boot{name: "no frame is lost", disk: d.test, fails: true, commands: "sum PAGE.BIN; " + some + "mem; " + some + some + "mem", check: sameFree})
+
 	list = append(list, evilBoots(d)...)
 	return list
+}
+
+// sameFree fails unless every `mem` of the output counted the same free frames.
+func sameFree(output string) error {
+	counts := regexp.MustCompile(`\d+ frames: (\d+) free`).FindAllStringSubmatch(output, -1)
+	if len(counts) < 2 {
+		return fmt.Errorf("%d counts of free frames, want 2 or more", len(counts))
+	}
+	for _, c := range counts {
+		if c[1] != counts[0][1] {
+			return fmt.Errorf("free frames: %s at first, %s later", counts[0][1], c[1])
+		}
+	}
+	return nil
 }
 
 // evilBoots runs every way of program evil, on the CPUs that differ in how the

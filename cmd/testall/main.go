@@ -46,6 +46,13 @@ func (r *report) pass(name string, took time.Duration) {
 	fmt.Fprintf(r.out, "ok    %s (%.1fs)\n", name, took.Seconds())
 }
 
+func (r *report) skip(name, why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.skipped++
+	fmt.Fprintf(r.out, "skip  %s: %s\n", name, why)
+}
+
 // fail counts a failure and prints everything known about it.
 func (r *report) fail(name, output string) {
 	r.mu.Lock()

@@ -62,6 +62,35 @@ func monitorBoot(image string) (output string, err error) {
 	return s.output.String(), errors.Join(err, cmd.Wait())
 }
 
+// debugBoot runs make debug with a script instead of a person.
+func debugBoot() (output string, err error) {
+	script, err := os.CreateTemp("", "faultline-gdb-")
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(script.Name())
+	_, err = script.WriteString("hbreak 'faultline/console.(*Console).storyFail'\ncontinue\nregs\nthreads\nvmo\nvmo 1\npt 0x201000\nhelp pt\n")
+	if err = errors.Join(err, script.Close()); err != nil {
+		return "", err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free
+	if err != nil {
+		return "", err
+	}
+	port := fmt.Sprint(listener.Addr().(*net.TCPAddr).Port)
+	listener.Close()
+	output, err = command{
+		args:  []string{"make", "-s", "debug", "GDB=" + port, "GDBFLAGS=-batch -x " + script.Name()},
+		env:   []string{"MACHINE=", "CPU=", "MEM=", "SMP=", "ACCEL=", "CMDS=", "PROGRAM=", "ARGS=", "TIMEOUT="},
+		limit: 3 * time.Minute,
+	}.run()
+	if err != nil {
+		return output, err
+	}
+	b := boot{want: []string{`RIP .*ring 0`, `toucher .* initial-thread`, `paged, traps dirty`, `PTE .* P`, `page-table chain`}}
+	return output, b.matches(output)
+}
+
 // session is a console that is typed at.
 type session struct {
 	in     io.Writer
