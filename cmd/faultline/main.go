@@ -17,6 +17,7 @@ import (
 
 	"faultline/board/qemu"
 	"faultline/console"
+	"faultline/cpu"
 	"faultline/files"
 	"faultline/kernel"
 )
@@ -43,6 +44,9 @@ func run() int {
 		return runProgram(k, image, qemu.SplitNUL(args))
 	}
 	c := newConsole(m, k)
+	if slices.Contains(os.Args[1:], "-bench") {
+		return bench(m, k, cpu.ReadTSC())
+	}
 	if script, ok := m.File(qemu.FileCommands); ok {
 		if err := c.Script(string(script)); err != nil {
 			return fail(err)
