@@ -209,10 +209,10 @@ func (t *Thread) syscall() {
 	t.args = [8]uint64{r.RDI, r.RSI, r.RDX, r.R10, r.R8, r.R9, r.R12, r.R13}
 	for {
 		result := syscall.Dispatch(&t.context, r.RAX, &t.args)
-		switch zx.Status(result) {
-		case zx.ErrInternalIntrKilled:
+		switch result { // all 64 bits: a clock value may end like a status
+		case int64(zx.ErrInternalIntrKilled):
 			return // the run loop sees the interrupt
-		case zx.ErrInternalIntrRetry:
+		case int64(zx.ErrInternalIntrRetry):
 			if t.pause(); t.killed() {
 				return
 			}
