@@ -41,7 +41,6 @@ var tested = []string{
 	"io",
 	"io/fs",
 	"os",
-	"os/signal",
 	"path",
 	"path/filepath",
 	"log",
@@ -70,11 +69,16 @@ type skip struct {
 }
 
 const (
-	noSysmon   = "there is no monitor thread: no periodic collection, no preemption of what calls no function"
-	oneThread  = "one processor unless the board has more: GOMAXPROCS stays 1"
-	noLock     = "LockOSThread does nothing"
-	needsFiles = "reads files of the source tree; the program has only its memory file system"
-	needsExec  = "starts a process"
+	noSysmon    = "there is no monitor thread: no periodic collection, no preemption of what calls no function"
+	oneThread   = "one processor unless the board has more: GOMAXPROCS stays 1"
+	noLock      = "LockOSThread does nothing"
+	needsFiles  = "reads files of the source tree or the host, which only a Linux process can"
+	needsDirs   = "lists directories of the source tree or the host; only files can be read there"
+	needsExe    = "opens its own executable, which is in a scratch directory of the host"
+	rootByName  = "os.Root follows path names, not open directories, as on js and Plan 9"
+	errorText   = "wants Unix's text for an error; the texts are js's"
+	noDeadlines = "files and pipes have no deadlines"
+	noResolver  = "listens on localhost by name, and there is no resolver"
 )
 
 var skips = []skip{
@@ -82,7 +86,57 @@ var skips = []skip{
 	{pkg: "runtime", test: "TestPreemptionAfterSyscall", why: noSysmon},
 	{pkg: "runtime", test: "TestSchedPauseMetrics/runtime.GOMAXPROCS", why: oneThread},
 	{pkg: "runtime", test: "TestLockOSThreadNesting", why: noLock},
-	{pkg: "sync", test: "ExampleOnceValues", why: needsFiles},
-	{pkg: "time", test: "TestLoadLocationFromTZData", why: needsFiles},
-	{pkg: "time", test: "TestLoadLocationFromTZDataSlim", why: needsFiles},
+
+	{pkg: "context", test: "ExampleAfterFunc_connection", why: noResolver},
+	{pkg: "debug/elf", test: "TestNoSectionOverlaps", why: needsExe},
+	{pkg: "io/fs", test: "TestGlob", why: needsDirs},
+	{pkg: "os", test: "TestChdirAndGetwd", why: needsDirs},
+	{pkg: "os", test: "TestCopyFS", why: needsDirs},
+	{pkg: "os", test: "TestDirFS", why: needsDirs},
+	{pkg: "os", test: "TestDirFSRootDir", why: needsDirs},
+	{pkg: "os", test: "TestDoubleCloseError", why: needsDirs},
+	{pkg: "os", test: "TestFileReadDir", why: needsDirs},
+	{pkg: "os", test: "TestFileReaddir", why: needsDirs},
+	{pkg: "os", test: "TestFileReaddirnames", why: needsDirs},
+	{pkg: "os", test: "TestNewFileNonBlock", why: noDeadlines},
+	{pkg: "os", test: "TestPipeIOCloseRace", why: errorText},
+	{pkg: "os", test: "TestReadDir", why: needsDirs},
+	{pkg: "os", test: "TestReaddirSmallSeek", why: needsDirs},
+	{pkg: "os", test: "TestReaddirnamesOneAtATime", why: needsDirs},
+	{pkg: "os", test: "TestRootDirFS", why: needsDirs},
+	{pkg: "os", test: "TestRootLinkFrom", why: rootByName},
+	{pkg: "os", test: "TestRootMultiChtimes", why: rootByName},
+	{pkg: "os", test: "TestRootMultiCreate", why: rootByName},
+	{pkg: "os", test: "TestRootMultiRename", why: rootByName},
+	{pkg: "os", test: "TestRootMultiStat", why: rootByName},
+	{pkg: "os", test: "TestRootMultiWriteFile", why: rootByName},
+	{pkg: "os", test: "TestRootRenameAfterOpen", why: rootByName},
+	{pkg: "path/filepath", test: "TestBug3486", why: needsDirs},
+	{pkg: "path/filepath", test: "TestGlob", why: needsDirs},
+	{pkg: "path/filepath", test: "TestNonWindowsGlobEscape", why: needsDirs},
+	{pkg: "text/template", test: "TestParseFS", why: needsDirs},
+	{pkg: "text/template", test: "TestParseGlob", why: needsDirs},
+	{pkg: "text/template", test: "TestParseGlobWithData", why: needsDirs},
+
+	{pkg: "debug/elf", test: "TestOpen", why: needsFiles, board: true},
+	{pkg: "debug/elf", test: "TestDWARFRelocations", why: needsFiles, board: true},
+	{pkg: "debug/elf", test: "TestCompressedDWARF", why: needsFiles, board: true},
+	{pkg: "debug/elf", test: "TestCompressedSection", why: needsFiles, board: true},
+	{pkg: "debug/elf", test: "TestNobitsSection", why: needsFiles, board: true},
+	{pkg: "debug/elf", test: "TestDynValue", why: needsFiles, board: true},
+	{pkg: "debug/elf", test: "TestIssue59208", why: needsFiles, board: true},
+	{pkg: "debug/elf", test: "TestSymbols", why: needsFiles, board: true},
+	{pkg: "os", test: "TestClosedStat", why: needsFiles, board: true},
+	{pkg: "os", test: "TestFstat", why: needsFiles, board: true},
+	{pkg: "os", test: "TestLstat", why: needsFiles, board: true},
+	{pkg: "os", test: "TestRead0", why: needsFiles, board: true},
+	{pkg: "os", test: "TestReadClosed", why: needsFiles, board: true},
+	{pkg: "os", test: "TestReadFile", why: needsFiles, board: true},
+	{pkg: "os", test: "TestStat", why: needsFiles, board: true},
+	{pkg: "regexp", test: "TestRE2Search", why: needsFiles, board: true},
+	{pkg: "sync", test: "ExampleOnceValues", why: needsFiles, board: true},
+	{pkg: "text/template", test: "TestParseFiles", why: needsFiles, board: true},
+	{pkg: "text/template", test: "TestParseFilesWithData", why: needsFiles, board: true},
+	{pkg: "time", test: "TestLoadLocationFromTZData", why: needsFiles, board: true},
+	{pkg: "time", test: "TestLoadLocationFromTZDataSlim", why: needsFiles, board: true},
 }

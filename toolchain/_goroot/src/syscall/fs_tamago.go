@@ -19,6 +19,35 @@ var consoleRead func(p []byte) int
 // consoleWrite is the runtime's.
 func consoleWrite(p []byte)
 
+// hostFile, if set, supplies the contents of files that the tree lacks, for
+// reading: test data, where the program has a host. Set it like consoleRead.
+//
+//go:linkname hostFile
+var hostFile func(path string) (data []byte, ok bool)
+
+// hostNodes are the files that hostFile supplied, so that each stays itself.
+var hostNodes = map[string]*inode{}
+
+// fromHost returns the host's file of this name, or nil. Relative names mean
+// the host's idea of the directory only while the program has not left it.
+func fromHost(path string) *inode {
+	if hostFile == nil || path == "" || path[0] != '/' && fsCwd != fsRoot {
+		return nil
+	}
+	n := hostNodes[path]
+	if n == nil {
+		data, ok := hostFile(path)
+		if !ok {
+			return nil
+		}
+		n = newInode(S_IFREG | 0444)
+		n.nlink = 1
+		n.data = data
+		hostNodes[path] = n
+	}
+	return n
+}
+
 type inode struct {
 	mode    uint32
 	ino     uint64
@@ -206,6 +235,11 @@ func find(path string, follow bool) (*inode, error) {
 	if err == nil && n == nil {
 		err = ENOENT
 	}
+	if err == ENOENT {
+		if n := fromHost(path); n != nil {
+			return n, nil
+		}
+	}
 	return n, err
 }
 
@@ -231,6 +265,9 @@ func Open(path string, openmode int, perm uint32) (int, error) {
 	defer fsMu.Unlock()
 	exclusive := openmode&(O_CREAT|O_EXCL) == O_CREAT|O_EXCL
 	dir, name, n, err := lookup(path, !exclusive && openmode&O_NOFOLLOW == 0)
+	if n == nil && openmode&O_CREAT == 0 && (err == nil || err == ENOENT) {
+		n, err = find(path, true)
+	}
 	if err != nil {
 		return -1, err
 	}
@@ -765,6 +802,30 @@ type pipe struct {
 	data    []byte
 	readers bool
 	writers bool
+	stopped bool // an end is being closed: whoever blocks must look
+}
+
+// StopIO has goroutines that block on a descriptor find out that it is closing.
+func StopIO(fd int) error {
+	return onOpen(fd, func(f *openFile) error {
+		if f.pipe != nil {
+			f.pipe.mu.Lock()
+			f.pipe.stopped = true
+			f.pipe.cond.Broadcast()
+			f.pipe.mu.Unlock()
+		}
+		return nil
+	})
+}
+
+func onOpen(fd int, fn func(f *openFile) error) error {
+	fsMu.Lock()
+	defer fsMu.Unlock()
+	f, err := getFile(fd)
+	if err != nil {
+		return err
+	}
+	return fn(f)
 }
 
 const pipeSize = 64 << 10
@@ -798,6 +859,12 @@ func (p *pipe) read(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for len(p.data) == 0 && p.writers && p.readers && len(b) > 0 {
+		if p.stopped {
+			// internal/poll asks its descriptor whether it is the one that closes;
+			// if not, it calls again.
+			p.stopped = false
+			return 0, EAGAIN
+		}
 		p.cond.Wait()
 	}
 	n := copy(b, p.data)
@@ -812,6 +879,10 @@ func (p *pipe) write(b []byte) (int, error) {
 	done := 0
 	for done < len(b) {
 		for len(p.data) >= pipeSize && p.readers {
+			if p.stopped {
+				p.stopped = false
+				return done, EAGAIN
+			}
 			p.cond.Wait()
 		}
 		if !p.readers {

@@ -4,7 +4,6 @@ package syscall
 
 func Socket(proto, sotype, unused int) (fd int, err error)             { return 0, ENOSYS }
 func Bind(fd int, sa Sockaddr) error                                   { return ENOSYS }
-func StopIO(fd int) error                                              { return ENOSYS }
 func Listen(fd int, backlog int) error                                 { return ENOSYS }
 func Accept(fd int) (newfd int, sa Sockaddr, err error)                { return 0, nil, ENOSYS }
 func Connect(fd int, sa Sockaddr) error                                { return ENOSYS }

@@ -46,6 +46,9 @@ var idleEndsProgram bool
 //go:linkname consoleRead syscall.consoleRead
 var consoleRead func(p []byte) int
 
+//go:linkname hostFile syscall.hostFile
+var hostFile func(path string) ([]byte, bool)
+
 // initialSP is the stack that the kernel made: argc, argv, 0, envp, 0.
 var initialSP uintptr
 
@@ -55,6 +58,8 @@ func CPUInit()
 
 func sysExit(code int32)
 func sysWrite(fd int, p unsafe.Pointer, n int)
+func sysOpen(path *byte) int
+func sysClose(fd int)
 func sysRead(fd int, p unsafe.Pointer, n int) int
 func sysClock(id int) int64
 func sysRandom(p unsafe.Pointer, n int)
@@ -82,6 +87,7 @@ func Hwinit1() {
 	idleEndsProgram = true
 	wallOffset = sysClock(clockRealtime) - Nanotime()
 	consoleRead = read
+	hostFile = readFile
 	sysTicks(&[4]int64{0, tick, 0, tick})
 
 	p := unsafe.Pointer(initialSP)
@@ -124,6 +130,32 @@ func read(p []byte) int {
 		return 0
 	}
 	return max(0, sysRead(0, unsafe.Pointer(&p[0]), len(p)))
+}
+
+// readFile reads a file of the host, for tests that have test data. The host's
+// scratch files are none of the program's business.
+func readFile(path string) ([]byte, bool) {
+	if hasPrefix(path, "/tmp/") {
+		return nil, false
+	}
+	name := append([]byte(path), 0)
+	fd := sysOpen(&name[0])
+	if fd < 0 {
+		return nil, false
+	}
+	defer sysClose(fd)
+	var data []byte
+	for {
+		chunk := make([]byte, 1<<16)
+		n := sysRead(fd, unsafe.Pointer(&chunk[0]), len(chunk))
+		if n < 0 { // a directory
+			return nil, false
+		}
+		if n == 0 {
+			return data, true
+		}
+		data = append(data, chunk[:n]...)
+	}
 }
 
 func InitRNG() {}

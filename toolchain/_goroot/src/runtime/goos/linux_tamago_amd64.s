@@ -2,6 +2,8 @@
 
 #define SYS_read		0
 #define SYS_write		1
+#define SYS_open		2
+#define SYS_close		3
 #define SYS_mmap		9
 #define SYS_rt_sigaction	13
 #define SYS_rt_sigreturn	15
@@ -57,6 +59,23 @@ TEXT ·sysRead(SB),NOSPLIT,$0-32
 	MOVL	$SYS_read, AX
 	SYSCALL
 	MOVQ	AX, ret+24(FP)
+	RET
+
+// func sysOpen(path *byte) int
+TEXT ·sysOpen(SB),NOSPLIT,$0-16
+	MOVQ	path+0(FP), DI
+	MOVL	$0, SI		// O_RDONLY
+	MOVL	$0, DX
+	MOVL	$SYS_open, AX
+	SYSCALL
+	MOVQ	AX, ret+8(FP)
+	RET
+
+// func sysClose(fd int)
+TEXT ·sysClose(SB),NOSPLIT,$0-8
+	MOVQ	fd+0(FP), DI
+	MOVL	$SYS_close, AX
+	SYSCALL
 	RET
 
 // func sysClock(id int) int64
