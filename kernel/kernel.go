@@ -57,9 +57,12 @@ const tickPeriod = 2_000_000
 
 // Board is what the run loop needs of the machine.
 type Board interface {
-	// ArmTick makes an interrupt arrive ns nanoseconds from now, unless one
-	// is on its way already.
+	// ArmTick makes an interrupt arrive ns nanoseconds from now.
 	ArmTick(ns int64)
+	// TickArmed is where the board keeps whether such an interrupt is still to
+	// come. The run loop reads it before each entry into ring 3, so it is not
+	// worth a call.
+	TickArmed() *bool
 	// HandleInterrupt acknowledges the interrupt with vector v; false if it
 	// is not one of the board's.
 	HandleInterrupt(v cpu.Vector) bool
@@ -87,6 +90,7 @@ type Kernel struct {
 	Pagers *pager.System
 
 	machine   Board
+	armed     *bool // machine.TickArmed()
 	now       func() int64
 	console   io.Writer
 	table     *mmu.PageTable // kernel mappings only: what idle CPUs use
@@ -100,7 +104,7 @@ type Kernel struct {
 // Boot takes the machine over: frames, the W^X map of the kernel, the VMO
 // store, the report of kernel bugs. Pre: cpu.Init done; called once.
 func Boot(c Config) (*Kernel, error) {
-	k := &Kernel{machine: c.Board, now: c.Now, console: c.Console}
+	k := &Kernel{machine: c.Board, armed: c.Board.TickArmed(), now: c.Now, console: c.Console}
 	cpu.SetFatalHandler(k.fatal)
 	memory, err := mmu.NewMemory(mmu.Identity(), c.Usable)
 	if err != nil {
@@ -150,7 +154,9 @@ func (k *Kernel) enter(root zx.PhysAddr) {
 	if root != k.root {
 		k.load(root)
 	}
-	k.machine.ArmTick(tickPeriod)
+	if !*k.armed {
+		k.machine.ArmTick(tickPeriod)
+	}
 }
 
 // leave makes sure that no CPU uses the page table at root any more.

@@ -134,13 +134,9 @@ func (t *Timer) Arm(ns int64) {
 	lapicWrite(lapicInitial, uint32(max(1, min(n, 1<<32-1))))
 }
 
-// ArmTick is Arm unless the timer is armed already: for a run loop that wants
-// to be interrupted now and then, and enters ring 3 much more often.
-func (t *Timer) ArmTick(ns int64) {
-	if !t.armed {
-		t.Arm(ns)
-	}
-}
+// ArmedFlag is where Armed is kept, for a run loop that looks before it enters
+// ring 3 each time.
+func (t *Timer) ArmedFlag() *bool { return &t.armed }
 
 // Disarm stops the timer. An interrupt that is already pending still comes.
 func (t *Timer) Disarm() {

@@ -18,7 +18,8 @@ import (
 // board gives the kernel its view of the machine.
 type board struct{ *qemu.Machine }
 
-func (b board) ArmTick(ns int64)                  { b.Timer.ArmTick(ns) }
+func (b board) ArmTick(ns int64)                  { b.Timer.Arm(ns) }
+func (b board) TickArmed() *bool                  { return b.Timer.ArmedFlag() }
 func (b board) HandleInterrupt(v cpu.Vector) bool { return qemu.HandleInterrupt(v) }
 
 // kernelConfig restates what the board knows in the kernel's words.
