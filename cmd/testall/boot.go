@@ -23,7 +23,7 @@ type boot struct {
 	mem      string   //
 	disk     string   // image to boot with, "" for none; never written itself
 	commands string   // console commands
-	program  string   // a ring-3 program instead, by name
+	program  string   // a ring-3 program instead: an ELF file
 	args     string   // its arguments
 	timeout  string   // seconds the runner allows; "" is 90
 	fails    bool     // the run must end with a failure
@@ -132,11 +132,7 @@ func (b *boot) run() (output string, err error) {
 			return "", err
 		}
 	}
-	program := ""
-	if b.program != "" {
-		program = filepath.Join("user", "bin", b.program)
-	}
-	env = append(env, "DISK="+disk, "PROGRAM="+program)
+	env = append(env, "DISK="+disk, "PROGRAM="+b.program)
 	output, err = command{args: []string{runner(), kernelImage()}, env: env, limit: bootLimit}.run()
 	var exit *exec.ExitError
 	switch {

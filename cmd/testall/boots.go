@@ -101,8 +101,22 @@ func boots(d disks) []boot {
 	some := strings.Repeat("run hello; run evil read-kernel; run evil stack-overflow; run evil spin; touch PAGE.BIN 0 r; ", 5)
 	add(boot{name: "no frame is lost", disk: d.test, fails: true, commands: "sum PAGE.BIN; " + some + "mem; " + some + some + "mem", check: sameFree})
 
+	list = append(list, programBoots()...)
 	list = append(list, evilBoots(d)...)
 	return list
+}
+
+// programBoots runs PROGRAM: make's status follows the exit code.
+func programBoots() []boot {
+	hello, evil := filepath.Join("user", "bin", "hello"), filepath.Join("user", "bin", "evil")
+	return []boot{
+		{name: "program with arguments", program: hello, args: "0 one two",
+			want: []string{"hello from ring 3", "argument 1: 0\n", "argument 2: one\n", "argument 3: two\n"}, refuse: []string{"argument 4"}},
+		{name: "program that exits with 3", program: hello, args: "3", fails: true, want: []string{`code 3`}},
+		{name: "program that dies", program: evil, args: "ud2", fails: true, want: []string{`UNDEFINED_INSTRUCTION|undefined instruction`, `ud2`}},
+		{name: "program that hangs", program: evil, args: "hang", timeout: "5", fails: true, want: []string{`timeout`}},
+		{name: "program that is no program", program: "README.md", fails: true, want: []string{`ELF`}},
+	}
 }
 
 // sameFree fails unless every `mem` of the output counted the same free frames.
@@ -127,6 +141,9 @@ func evilBoots(d disks) []boot {
 	survive = boot{name: "evil programs that live", disk: d.test, timeout: "120"}
 	after := "run hello after; sum PAGE.BIN; mem"
 	for _, w := range evilWays(".") {
+		if w.end == "never" {
+			continue // ended from outside: programBoots
+		}
 		if w.name == "iretq" {
 			// The one way whose fault is not a ring-3 access on QEMU with
 			// SMAP: a kernel that took it for spurious would loop.

@@ -241,7 +241,7 @@ static void syscalls(void) {
   exit(0);
 }
 
-// The ways, and how each ends: the exception, or "exit 0". Emulators differ
+// The ways, and how each ends: the exception, "exit 0" or "never". Emulators differ
 // from CPUs in two: icebp is undefined to some QEMUs, and QEMU 7.2 pops the
 // frame of a ring-3 iretq as ring 0, which SMAP forbids.
 static const struct {
@@ -249,6 +249,7 @@ static const struct {
   void (*run)(void);
   const char* end;
 } ways[] = {
+    {"hang", spinner, "never"},
     {"spin", spin, "exit 0"},
     {"cli", do_cli, "GENERAL"},
     {"sti", do_sti, "GENERAL"},
