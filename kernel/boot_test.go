@@ -1,0 +1,187 @@
+//go:build tamago
+
+package kernel_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"faultline/board/qemu"
+	"faultline/cpu"
+	"faultline/kernel"
+	"faultline/mmu"
+	"faultline/user"
+	"faultline/zx"
+)
+
+// These tests run in the emulator, as an image of their own.
+
+type board struct{ *qemu.Machine }
+
+func (b board) ArmTick(ns int64)                  { b.Timer.Arm(ns) }
+func (b board) TickArmed() *bool                  { return b.Timer.ArmedFlag() }
+func (b board) HandleInterrupt(v cpu.Vector) bool { return qemu.HandleInterrupt(v) }
+
+var (
+	machine *qemu.Machine
+	k       *kernel.Kernel
+)
+
+func TestMain(m *testing.M) {
+	var err error
+	if machine, err = qemu.Open(); err == nil {
+		ranges := func(from []qemu.Range) (list []mmu.Range) {
+			for _, r := range from {
+				list = append(list, mmu.Range(r))
+			}
+			return list
+		}
+		k, err = kernel.Boot(kernel.Config{
+			Board: board{machine}, CPU: machine.CPU, Now: qemu.Nanotime, Console: machine.Console,
+			Window: mmu.Range(machine.Window), TrapStacks: qemu.TrapStacks(),
+			Usable: ranges(machine.UsableRAM()), Devices: ranges(machine.Devices),
+		})
+	}
+	if err != nil {
+		fmt.Println("kernel_test:", err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// TestKernelMap walks the page tables over the whole low 4 GiB and all RAM: no
+// page is both writable and executable, none is open to ring 3, and what must be
+// absent is.
+func TestKernelMap(t *testing.T) {
+	end := zx.PhysAddr(4 << 30)
+	for _, r := range machine.UsableRAM() {
+		end = max(end, r.End)
+	}
+	executable := uint64(0)
+	for at := zx.PhysAddr(0); at < end; {
+		e, level := k.Table().Lookup(zx.VirtAddr(at))
+		size := zx.PhysAddr(zx.PageSize) << (9 * (level - 1))
+		switch {
+		case !e.Present():
+		case e&mmu.PTE_RW != 0 && e&mmu.PTE_XD == 0:
+			t.Fatalf("page at %#x is writable and executable: %v", at, e)
+		case e&mmu.PTE_US != 0:
+			t.Fatalf("page at %#x is open to ring 3: %v", at, e)
+		case e&mmu.PTE_XD == 0:
+			executable += uint64(size)
+		}
+		at = (at + size) &^ (size - 1)
+	}
+	if executable == 0 || executable > 8<<20 {
+		t.Errorf("%#x bytes are executable", executable)
+	}
+	absent := []zx.VirtAddr{0, 0xfff}
+	for _, g := range cpu.TrapStackGuards(uintptr(qemu.TrapStacks())) {
+		absent = append(absent, zx.VirtAddr(g))
+	}
+	for _, va := range absent {
+		if e, _ := k.Table().Lookup(va); e.Present() {
+			t.Errorf("%#x is mapped: %v", va, e)
+		}
+	}
+}
+
+// spawn starts a program of the image and gives its output so far.
+func spawn(t *testing.T, name string, args ...string) (*kernel.Process, *bytes.Buffer) {
+	t.Helper()
+	image, err := user.Program(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	p, err := k.Spawn(name, image, append([]string{name}, args...), nil, func(b []byte) { out.Write(b) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, &out
+}
+
+// TestSpawn runs a program many times: it says what it should, and nothing of it
+// stays behind.
+func TestSpawn(t *testing.T) {
+	var free int
+	for i := range 50 {
+		p, out := spawn(t, "hello", "a b", "c")
+		code, exception := p.Wait()
+		if code != 0 || exception != nil || !strings.Contains(out.String(), "argument 1: a b\nargument 2: c\n") {
+			t.Fatalf("run %d: code %d, exception %v, output %q", i, code, exception, out)
+		}
+		switch now := k.Memory.Stats().Free; {
+		case i == 0:
+			free = now
+		case now != free:
+			t.Fatalf("run %d: %d frames free, %d after the first", i, now, free)
+		}
+	}
+	if n := len(k.Processes()); n != 0 {
+		t.Errorf("%d processes left", n)
+	}
+}
+
+// TestSpawnRefuses: a bad file leaves nothing behind.
+func TestSpawnRefuses(t *testing.T) {
+	image, err := user.Program("hello")
+	if err != nil {
+		t.Fatal(err)
+	}
+	free := k.Memory.Stats().Free
+	for name, c := range map[string]struct {
+		file []byte
+		argv []string
+	}{
+		"text":      {[]byte("not a program"), nil},
+		"truncated": {image[:len(image)/2], nil},
+		"arguments": {image, []string{strings.Repeat("x", 1<<20)}},
+	} {
+		if p, err := k.Spawn(name, c.file, c.argv, nil, func([]byte) {}); err == nil {
+			t.Errorf("%s: accepted as %v", name, p)
+		}
+	}
+	if now := k.Memory.Stats().Free; now != free {
+		t.Errorf("%d frames free, %d before", now, free)
+	}
+}
+
+// TestKillSpinner: a thread that never traps keeps nobody from running, and can
+// be killed.
+func TestKillSpinner(t *testing.T) {
+	p, _ := spawn(t, "evil", "spin") // for 50 ms, with three threads that never trap
+	started := time.Now()
+	time.Sleep(20 * time.Millisecond)
+	if took := time.Since(started); took > 2*time.Second {
+		t.Errorf("a sleep of 20 ms took %v beside a spinning thread", took)
+	}
+	p.Exit(-7)
+	select {
+	case <-p.Ended():
+	case <-time.After(10 * time.Second):
+		t.Fatal("a spinning process survives its kill")
+	}
+	if code, _ := p.Wait(); code != -7 {
+		t.Errorf("return code %d", code)
+	}
+}
+
+// TestException: what kills a process is told in full.
+func TestException(t *testing.T) {
+	p, _ := spawn(t, "evil", "read-kernel")
+	code, e := p.Wait()
+	if code != zx.TaskRetcodeExceptionKill || e == nil {
+		t.Fatalf("code %d, exception %v", code, e)
+	}
+	if e.Type != zx.ExcpFatalPageFault || e.CR2 != 0x201000 || e.Status() != zx.ErrNotFound || e.Vector != 14 {
+		t.Errorf("report %+v", e.ExceptionReport)
+	}
+	if !strings.Contains(e.Instruction, "mov") || len(e.Registers) != 5 {
+		t.Errorf("instruction %q, registers %q", e.Instruction, e.Registers)
+	}
+}
