@@ -12,6 +12,7 @@ PROGRAM ?=         ## a ring-3 ELF program: run it, status is its exit code
 ARGS    ?=         ## its arguments
 TIMEOUT ?=         ## seconds a run with CMDS or PROGRAM may take (default 60)
 FUZZTIME ?= 20s    ## time for each fuzz target
+ONLY    ?=         ## conform: the tests whose "ID VARIANT" matches, P0.. or W1
 # TAMAGO          ## a go command that knows GOOS=tamago, instead of our own
 
 # The comments above leave blanks behind the defaults.
@@ -49,6 +50,10 @@ program: $(B)/user/libzx.a ## compile a ring-3 C program: SRC=prog.c OUT=prog.el
 	@test -n '$(SRC)' -a -n '$(OUT)' || { echo 'usage: make program SRC=prog.c OUT=prog.elf' >&2; exit 2; }
 	$(CC_PROGRAM) -o '$(OUT)' '$(SRC)' $(LINK_PROGRAM)
 
+conform: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/conform ## ring-3 conformance tests; ONLY=P0.. picks some
+	@$(NEED) qemu-system-x86_64
+	@$(B)/bin/conform -only '$(ONLY)' -json $(B)/conform.json $(B)/bin/qemu $(B)/faultline.elf
+
 ##@ Work on it
 
 test: host-tools programs ## every test, one summary at the end
@@ -82,7 +87,7 @@ help: ## this text
 
 # --- What is built
 
-.PHONY: run debug program test lint fuzz clean help programs host-tools demo-disk FORCE
+.PHONY: run conform debug program test lint fuzz clean help programs host-tools demo-disk FORCE
 
 # go build knows itself what changed; a target of FORCE asks it each time.
 $(B)/faultline.elf: programs FORCE
@@ -110,13 +115,17 @@ CC_PROGRAM = gcc @user/c/cflags -isystem $$(gcc -print-file-name=include) -Iuser
 LINK_PROGRAM = $(B)/user/libzx.a @user/c/ldflags -Wl,-T,user/c/link.ld
 SDK_HEADERS := $(shell find user/c/include -name '*.h') user/c/cflags user/c/ldflags user/c/link.ld
 SDK_OBJECTS := $(patsubst user/c/%,$(B)/user/%.o,$(wildcard user/c/*.c user/c/*.S))
-PROGRAMS := $(patsubst user/programs/%.c,user/bin/%,$(wildcard user/programs/*.c))
+PROGRAMS := $(patsubst user/programs/%.c,user/bin/%,$(wildcard user/programs/*.c)) user/bin/conform
 
 programs: $(PROGRAMS)
 
 user/bin/%: user/programs/%.c $(wildcard user/programs/*.h) $(B)/user/libzx.a
 	@echo 'CC $@'
 	@$(CC_PROGRAM) $(STRICT) -o $@ $< $(LINK_PROGRAM)
+
+user/bin/conform: $(wildcard user/conform/*.c user/conform/*.h) $(B)/user/libzx.a
+	@echo 'CC $@'
+	@$(CC_PROGRAM) $(STRICT) -o $@ $(filter %.c,$^) $(LINK_PROGRAM)
 
 $(B)/user/libzx.a: $(SDK_OBJECTS)
 	@rm -f $@
