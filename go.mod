@@ -1,6 +1,8 @@
 module faultline
 
-go 1.26.8
+go 1.26.4
+
+toolchain go1.26.8
 
 require (
 	github.com/anchore/go-lzo v0.1.0 // indirect

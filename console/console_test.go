@@ -78,6 +78,8 @@ func TestSplit(t *testing.T) {
 func FuzzSplit(f *testing.F) {
 	f.Add(`a "b c"; d\ e # f`)
 	f.Add("\"\\")
+	f.Add("\"\x9b\";") // a byte that is no UTF-8
+	f.Add("\\\x9b;")
 	f.Fuzz(func(t *testing.T, script string) {
 		for _, k := range split(script) {
 			if len(k.argv) == 0 && k.err == nil || !strings.Contains(script, k.text) {

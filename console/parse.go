@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // call is one command of a script as it was written.
@@ -49,7 +50,7 @@ func split(script string) []call {
 	for i := 0; i < len(runes); i++ {
 		c := runes[i]
 		here := at
-		at += len(string(c))
+		at += width(script, at)
 		switch {
 		case comment:
 			if c == '\n' {
@@ -58,7 +59,7 @@ func split(script string) []call {
 			}
 		case c == '\\' && quote != '\'' && i+1 < len(runes) && escapable(runes[i+1]):
 			i++
-			at += len(string(runes[i]))
+			at += width(script, at)
 			word.WriteRune(runes[i])
 			inWord = true
 		case quote != 0 && c == quote:
@@ -87,6 +88,13 @@ func split(script string) []call {
 		endCall(len(script), nil)
 	}
 	return calls
+}
+
+// width is the number of bytes of the rune at script[at:]; 1 for a byte that is
+// no UTF-8.
+func width(script string, at int) int {
+	_, n := utf8.DecodeRuneInString(script[at:])
+	return n
 }
 
 func escapable(r rune) bool {

@@ -226,7 +226,15 @@ func (t *Thread) syscall() {
 // pageFault resolves the fault the thread has just taken, or ends it.
 func (t *Thread) pageFault() {
 	t.faults.Add(1)
-	st := t.process.space.Fault(zx.VirtAddr(t.regs.CR2()), mmu.PageFaultError(t.regs.ErrorCode()), &t.request)
+	code := mmu.PageFaultError(t.regs.ErrorCode())
+	if code&mmu.PF_US == 0 {
+		// Not an access of the thread's own: the CPU read a descriptor table
+		// or the like for an instruction of ring 3, and found nothing there.
+		// No page of user space could help. Source: Intel SDM 3A 4.6.1.
+		t.raise(zx.ExcpGeneral, zx.OK)
+		return
+	}
+	st := t.process.space.Fault(zx.VirtAddr(t.regs.CR2()), code, &t.request)
 	switch st {
 	case zx.OK, zx.ErrInternalIntrKilled, zx.ErrInternalIntrRetry:
 		return

@@ -30,16 +30,21 @@ import (
 // benchPages is how many operations a rung measures.
 const benchPages = 4096
 
-// bench runs every rung and gives the exit code. booted is the time stamp
-// counter at the moment the console was ready.
-func bench(m *qemu.Machine, k *kernel.Kernel, booted uint64) int {
-	fmt.Printf("bench boot 1 %d\n", booted)
-	b := &bencher{machine: m, kernel: k}
-	for _, rung := range []func() error{
-		b.traps, b.goPager, b.process,
-		func() error { return b.run("bench") },
-		func() error { return b.run("benchscale") },
-	} {
+// bench runs what the argument behind -bench names and gives the exit code:
+// @ladder, @scale, or one rung of user/programs/bench.c. booted is the time
+// stamp counter at the moment the console was ready.
+func bench(k *kernel.Kernel, booted uint64) int {
+	b := &bencher{kernel: k}
+	rungs := []func() error{b.traps, b.goPager, b.process, func() error { return b.run("bench") }}
+	switch args := os.Args[slices.Index(os.Args, "-bench")+1:]; {
+	case len(args) == 1 && args[0] == "@ladder":
+		fmt.Printf("bench boot 1 %d\n", booted)
+	case len(args) == 1 && args[0] == "@scale":
+		rungs = []func() error{func() error { return b.run("benchscale") }}
+	default:
+		rungs = []func() error{func() error { return b.run("bench", args...) }}
+	}
+	for _, rung := range rungs {
 		if err := rung(); err != nil {
 			return fail(err)
 		}
@@ -49,10 +54,9 @@ func bench(m *qemu.Machine, k *kernel.Kernel, booted uint64) int {
 
 // bencher is what the rungs share.
 type bencher struct {
-	machine *qemu.Machine
-	kernel  *kernel.Kernel
-	before  runtime.MemStats // at the last "mark begin"
-	calm    uint64           // allocations of two marks alone
+	kernel *kernel.Kernel
+	before runtime.MemStats // at the last "mark begin"
+	calm   uint64           // allocations of two marks alone
 }
 
 // output passes a program's lines on and answers its marks: what the kernel's
@@ -107,10 +111,8 @@ func (b *bencher) end(p *kernel.Process) error {
 	return nil
 }
 
-// run runs a program to its end. Arguments of the image behind -bench choose
-// one rung.
-func (b *bencher) run(name string) error {
-	args := os.Args[slices.Index(os.Args, "-bench")+1:]
+// run runs a program to its end.
+func (b *bencher) run(name string, args ...string) error {
 	p, err := b.start(name, args)
 	if err != nil {
 		return err

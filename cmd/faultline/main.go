@@ -45,7 +45,7 @@ func run() int {
 	}
 	c := newConsole(m, k)
 	if slices.Contains(os.Args[1:], "-bench") {
-		return bench(m, k, cpu.ReadTSC())
+		return bench(k, cpu.ReadTSC())
 	}
 	if script, ok := m.File(qemu.FileCommands); ok {
 		if err := c.Script(string(script)); err != nil {
@@ -108,10 +108,13 @@ func newConsole(m *qemu.Machine, k *kernel.Kernel) *console.Console {
 	return console.New(c)
 }
 
-// runProgram runs one ring-3 program to its end. Its exit code becomes that of
+// runProgram runs one ring-3 program to its end; args[0] is its name. Its exit code becomes that of
 // the machine, as far as one byte goes.
 func runProgram(k *kernel.Kernel, image []byte, args []string) int {
-	p, err := k.Spawn("program", image, append([]string{"program"}, args...), nil, func(b []byte) { os.Stdout.Write(b) })
+	if len(args) == 0 {
+		args = []string{"program"}
+	}
+	p, err := k.Spawn(args[0], image, args, nil, func(b []byte) { os.Stdout.Write(b) })
 	if err != nil {
 		return fail(err)
 	}
