@@ -1,0 +1,69 @@
+// Command bench measures the kernel in guest instructions, Linux's userfaultfd
+// beside it, and reports.
+//
+//	bench run      boot Faultline, measure its ladder -> build/bench/faultline.json
+//	bench peer     fetch Debian's cloud kernel, measure userfaultfd on it
+//	               -> build/bench/linux-best.json, linux-default.json
+//	bench report   what there is of the three -> build/bench.json, build/bench.html,
+//	               and a table
+//	bench check A B [C...]   compare runs: their figures may differ by 1 %
+//
+// Both sides run in the same QEMU with the same -icount, so that one tick of
+// the virtual time stamp counter is one guest instruction. See
+// user/programs/bench.h for what is printed by those who measure.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"time"
+)
+
+// Options are the flags of every subcommand.
+type options struct {
+	build   string        // scratch folder
+	image   string        // Faultline's image
+	runner  string        // cmd/qemu, built
+	cpu     string        // QEMU's CPU model
+	timeout time.Duration // of one boot
+}
+
+func main() {
+	var o options
+	flags := flag.NewFlagSet("bench", flag.ExitOnError)
+	flags.StringVar(&o.build, "build", "build", "scratch folder")
+	flags.StringVar(&o.image, "image", "build/faultline.elf", "Faultline's image")
+	flags.StringVar(&o.runner, "runner", "build/bin/qemu", "the built cmd/qemu")
+	// With ERMS every byte of a page that is cleared or copied counts as an
+	// instruction, on both sides. Without, it is 512 to a page.
+	flags.StringVar(&o.cpu, "cpu", "max,-erms", "CPU model both sides are measured on")
+	flags.DurationVar(&o.timeout, "timeout", 8*time.Minute, "time limit of one boot")
+	flags.Usage = func() {
+		fmt.Fprintln(flags.Output(), "usage: bench run|peer|report|check [flags]")
+		flags.PrintDefaults()
+	}
+	if len(os.Args) < 2 {
+		flags.Usage()
+		os.Exit(2)
+	}
+	flags.Parse(os.Args[2:])
+	var err error
+	switch os.Args[1] {
+	case "run":
+		err = run(o)
+	case "peer":
+		err = peer(o)
+	case "report":
+		err = report(o)
+	case "check":
+		err = check(flags.Args())
+	default:
+		flags.Usage()
+		os.Exit(2)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// kernelPackage is Debian's name for its newest kernel for virtual machines;
+// the package of that name only names the real one.
+const kernelPackage = "linux-image-cloud-amd64"
+
+// setups are the ways Linux is measured: at its best, and as shipped.
+var setups = []struct{ name, cpu, append string }{
+	{"linux-best", "", "mitigations=off init_on_alloc=0"}, // "": the CPU Faultline is measured on
+	{"linux-default", "max", ""},
+}
+
+// peer measures userfaultfd on Linux in the same QEMU with the same -icount.
+func peer(o options) error {
+	dir := filepath.Join(o.build, "peer")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	kernel, release, err := fetchKernel(dir)
+	if err != nil {
+		return err
+	}
+	initramfs, err := buildInitramfs(dir)
+	if err != nil {
+		return err
+	}
+	for _, s := range setups {
+		cpu := s.cpu
+		if cpu == "" {
+			cpu = o.cpu
+		}
+		line := strings.TrimSpace("console=ttyS0 reboot=t panic=-1 quiet norandmaps " + s.append)
+		res := &results{Setup: fmt.Sprintf("Debian %s, -cpu %s, %s", release, cpu, strings.TrimSpace("command line: "+s.append))}
+		if s.append == "" {
+			res.Setup = fmt.Sprintf("Debian %s, -cpu %s, as shipped", release, cpu)
+		}
+		qemu, err := exec.LookPath("qemu-system-x86_64")
+		if err != nil {
+			return err
+		}
+		cmd := exec.Command(qemu,
+			"-M", "microvm,x-option-roms=off,isa-serial=on,rtc=on", "-display", "none", "-nodefaults", "-no-user-config",
+			"-serial", "stdio", "-no-reboot", "-accel", "tcg", "-icount", "shift=0,sleep=off", "-seed", "1",
+			"-rtc", "base=2024-01-01,clock=vm", "-cpu", cpu, "-m", "1G", "-smp", "1",
+			"-kernel", kernel, "-initrd", initramfs, "-append", line)
+		done, err := collect(cmd, res, s.name, o.timeout)
+		if err == nil && !done {
+			err = errors.New("the benchmark did not come to its end")
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		if err := res.save(o, s.name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetchKernel downloads Debian's kernel package, once, and extracts the kernel
+// from it: an ELF file that QEMU boots through PVH. Nothing is installed.
+func fetchKernel(dir string) (elf, release string, err error) {
+	if elf, release = cachedKernel(dir); elf != "" {
+		return elf, release, nil
+	}
+	name, err := realPackage()
+	if err != nil {
+		return "", "", err
+	}
+	fmt.Fprintf(os.Stderr, "downloading %s (not installing it)\n", name)
+	if out, err := command(dir, "apt-get", "download", name); err != nil {
+		return "", "", fmt.Errorf("apt-get download %s: %w\n%s", name, err, out)
+	}
+	debs, _ := filepath.Glob(filepath.Join(dir, name+"_*.deb"))
+	if len(debs) == 0 {
+		return "", "", fmt.Errorf("apt-get download %s left no file", name)
+	}
+	if out, err := command("", "dpkg-deb", "-x", debs[0], filepath.Join(dir, "root")); err != nil {
+		return "", "", fmt.Errorf("dpkg-deb: %w\n%s", err, out)
+	}
+	images, _ := filepath.Glob(filepath.Join(dir, "root", "boot", "vmlinuz-*"))
+	if len(images) == 0 {
+		return "", "", fmt.Errorf("%s holds no boot/vmlinuz-*", name)
+	}
+	image, err := os.ReadFile(images[0])
+	if err != nil {
+		return "", "", err
+	}
+	kernel, err := extractKernel(image)
+	if err != nil {
+		return "", "", fmt.Errorf("%s: %w", images[0], err)
+	}
+	release = strings.TrimPrefix(filepath.Base(images[0]), "vmlinuz-")
+	elf = filepath.Join(dir, "vmlinux-"+release)
+	err = os.WriteFile(elf, kernel, 0o644)
+	os.RemoveAll(filepath.Join(dir, "root"))
+	return elf, release, err
+}
+
+// cachedKernel gives the kernel of an earlier run, "" without one.
+func cachedKernel(dir string) (elf, release string) {
+	list, _ := filepath.Glob(filepath.Join(dir, "vmlinux-*"))
+	if len(list) == 0 {
+		return "", ""
+	}
+	return list[len(list)-1], strings.TrimPrefix(filepath.Base(list[len(list)-1]), "vmlinux-")
+}
+
+// realPackage gives the package that kernelPackage stands for.
+func realPackage() (string, error) {
+	for try := range 2 {
+		out, err := command("", "apt-cache", "depends", "--important", kernelPackage)
+		if err == nil {
+			for line := range strings.Lines(out) {
+				if name, ok := strings.CutPrefix(strings.TrimSpace(line), "Depends: linux-image-"); ok {
+					return "linux-image-" + name, nil
+				}
+			}
+		}
+		if try == 0 {
+			fmt.Fprintln(os.Stderr, "running: apt-get update")
+			if out, err := command("", "apt-get", "update"); err != nil {
+				return "", fmt.Errorf("apt-get update: %w\n%s", err, out)
+			}
+		}
+	}
+	return "", fmt.Errorf("apt knows no %s; the peer is measured on Debian's kernel, on a machine with Debian's packages", kernelPackage)
+}
+
+// command runs a host command in dir and gives all it printed.
+func command(dir, name string, args ...string) (string, error) {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	cmd.WaitDelay = time.Second
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// buildInitramfs compiles bench/peer/init.c and packs it as /init.
+func buildInitramfs(dir string) (string, error) {
+	program := filepath.Join(dir, "init")
+	out, err := command("", "gcc", "-static", "-O2", "-Wall", "-Wextra", "-Werror", "-Iuser/programs",
+		"-o", program, "bench/peer/init.c", "-lpthread")
+	if err != nil {
+		return "", fmt.Errorf("gcc: %w\n%s", err, out)
+	}
+	content, err := os.ReadFile(program)
+	if err != nil {
+		return "", err
+	}
+	var b bytes.Buffer
+	writeCPIO(&b, []entry{
+		{name: "dev", mode: 0o040755},
+		{name: "dev/console", mode: 0o020600, major: 5, minor: 1},
+		{name: "init", mode: 0o100755, content: content},
+	})
+	path := filepath.Join(dir, "initramfs")
+	return path, os.WriteFile(path, b.Bytes(), 0o644)
+}

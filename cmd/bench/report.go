@@ -1,0 +1,2 @@
+package main
+func report(o options) error { return nil }

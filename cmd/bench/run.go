@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// run measures Faultline: one boot for the ladder, one with much memory for
+// what must not grow.
+func run(o options) error {
+	res := &results{System: "Faultline", Setup: "microvm, -cpu " + o.cpu}
+	disk := filepath.Join(o.build, "demo.img")
+	if _, err := os.Stat(disk); err != nil {
+		disk = ""
+	}
+	for _, b := range []struct{ what, memory, disk string }{
+		{"@ladder", "1G", disk},
+		{"@scale", scaleMemory(), ""},
+	} {
+		if err := boot(o, res, b.what, b.memory, b.disk); err != nil {
+			return fmt.Errorf("%s: %w", b.what, err)
+		}
+	}
+	if err := res.save(o, "faultline"); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "%d rungs measured\n", len(res.Figures))
+	return nil
+}
+
+// scaleMemory is the guest's memory for VMOs of 2^20 resident pages, if the
+// host can give it. With less, the kernel says NO_MEMORY and the rung is
+// reported as not measured.
+func scaleMemory() string {
+	const want = 7 << 20 // KiB
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return "2G"
+	}
+	for line := range strings.Lines(string(text)) {
+		var kib int
+		if n, _ := fmt.Sscanf(line, "MemAvailable: %d kB", &kib); n == 1 && kib >= want {
+			return "6G"
+		}
+	}
+	return "2G"
+}
+
+// boot runs the image once and adds what it measured.
+func boot(o options, res *results, what, memory, disk string) error {
+	cmd := exec.Command(o.runner, o.image, "-bench", what)
+	cmd.Env = append(os.Environ(), "ICOUNT=1", "MACHINE=microvm", "ACCEL=tcg", "SMP=1", "CPU="+o.cpu, "MEM="+memory,
+		"DISK="+disk, "SNAPSHOT=1", "CMDS=", "PROGRAM=", "GDB=", "QEMUFLAGS=", "TIMEOUT="+o.timeout.String())
+	_, err := collect(cmd, res, "faultline "+what, o.timeout+10*time.Second)
+	return err
+}
+
+// collect runs cmd and adds what it prints to res; progress goes to stderr.
+// done is true if it said so.
+func collect(cmd *exec.Cmd, res *results, what string, limit time.Duration) (done bool, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	bounded := exec.CommandContext(ctx, cmd.Path, cmd.Args[1:]...)
+	bounded.Env = cmd.Env
+	bounded.Cancel = func() error { return bounded.Process.Signal(os.Interrupt) }
+	bounded.WaitDelay = 5 * time.Second
+	out, err := bounded.StdoutPipe()
+	if err != nil {
+		return false, err
+	}
+	var complaints strings.Builder
+	bounded.Stderr = &complaints
+	started := time.Now()
+	if err := bounded.Start(); err != nil {
+		return false, err
+	}
+	before := len(res.Figures)
+	stop := progress(what, started)
+	done, bad := res.parse(out, os.Stderr)
+	io.Copy(io.Discard, out)
+	err = bounded.Wait()
+	stop()
+	if ctx.Err() != nil {
+		return false, fmt.Errorf("no end after %v", limit)
+	}
+	if err != nil {
+		err = fmt.Errorf("%w\n%s", err, complaints.String())
+	}
+	fmt.Fprintf(os.Stderr, "%s: %d rungs in %v\n", what, len(res.Figures)-before, time.Since(started).Round(time.Second))
+	return done, errors.Join(bad, err)
+}
+
+// progress says every so often that something still runs.
+func progress(what string, started time.Time) (stop func()) {
+	end := make(chan struct{})
+	go func() {
+		tick := time.NewTicker(20 * time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-end:
+				return
+			case <-tick.C:
+				fmt.Fprintf(os.Stderr, "%s: %v\n", what, time.Since(started).Round(time.Second))
+			}
+		}
+	}()
+	return func() { close(end) }
+}
