@@ -94,3 +94,121 @@ func TestChannelClose(t *testing.T) {
 	b.Close()
 	b.Close()
 }
+
+func TestChannelLimits(t *testing.T) {
+	a, b := NewChannel()
+	for i := range ChannelMaxPending {
+		if st := a.Write(nil, nil); st != zx.OK {
+			t.Fatalf("write %d: %v", i, st)
+		}
+	}
+	if st := a.Write(nil, nil); st != zx.ErrShouldWait {
+		t.Errorf("write to a full end: %v", st)
+	}
+	b.Close()
+	a.Close()
+
+	a, b = NewChannel()
+	n := 0
+	for ; n < ChannelMaxPending; n++ {
+		if st := a.Write(make([]byte, ChannelMaxBytes), nil); st == zx.ErrNoMemory {
+			break
+		} else if st != zx.OK {
+			t.Fatal(st)
+		}
+	}
+	if most := ChannelMemory / ChannelMaxBytes; n > most || n < most-1 {
+		t.Errorf("%d of the largest messages fit, want at most %d", n, most)
+	}
+	b.Close()
+	if left := channelMemory.Load(); left != 0 {
+		t.Errorf("%d bytes of messages are counted when none is left", left)
+	}
+}
+
+// TestChannelNest closes a channel that holds a channel that holds a channel...
+func TestChannelNest(t *testing.T) {
+	var table HandleTable
+	outer, _ := NewChannel()
+	for range 50000 {
+		a, b := NewChannel()
+		if st := a.Write(nil, []Moving{NewMoving(outer, RightsChannel), NewMoving(outer.peer, RightsChannel)}); st != zx.OK {
+			t.Fatal(st)
+		}
+		a.Close()
+		outer = b
+	}
+	h, _ := table.Add(outer, RightsChannel)
+	table.Close(h)
+	if left := channelMemory.Load(); left != 0 {
+		t.Errorf("%d bytes of messages left", left)
+	}
+}
+
+func TestChannelCall(t *testing.T) {
+	a, b := NewChannel()
+	w := newWaiter()
+	var one, two Call
+	if st := one.Begin(a, w, []byte("....one"), nil); st != zx.OK {
+		t.Fatal(st)
+	}
+	if st := two.Begin(a, w, []byte("....two"), nil); st != zx.OK {
+		t.Fatal(st)
+	}
+	first, _, _ := b.Read(64, 0)
+	second, _, _ := b.Read(64, 0)
+	if string(first[4:]) != "one" || string(second[4:]) != "two" || string(first[:4]) == string(second[:4]) || first[3]&0x80 == 0 {
+		t.Errorf("messages of two calls: %q, %q", first, second)
+	}
+	if st := one.Wait(0); st != zx.ErrTimedOut {
+		t.Errorf("wait without a reply: %v", st)
+	}
+	port := NewPort()
+	// Another message is no reply; the second call's reply is not the first's.
+	b.Write([]byte("plain"), nil)
+	b.Write(append(second[:4:4], "reply"...), []Moving{NewMoving(port, zx.RightsPort)})
+	if st := one.Wait(0); st != zx.ErrTimedOut {
+		t.Errorf("the first call took the second's reply: %v", st)
+	}
+	if st := two.Wait(0); st != zx.OK {
+		t.Errorf("wait for a reply that is there: %v", st)
+	}
+	got, handles := two.End()
+	if string(got[4:]) != "reply" || len(handles) != 1 || port.Handles() != 1 {
+		t.Errorf("reply %q with %d handles", got, len(handles))
+	}
+	handles[0].Discard()
+	if plain, _, st := a.Read(64, 0); st != zx.OK || string(plain) != "plain" {
+		t.Errorf("read beside calls: %q, %v", plain, st)
+	}
+	// A late reply is a message like others.
+	one.End()
+	b.Write(append(first[:4:4], "late"...), nil)
+	if late, _, st := a.Read(64, 0); st != zx.OK || string(late[4:]) != "late" {
+		t.Errorf("late reply: %q, %v", late, st)
+	}
+	// Either end's close ends the wait.
+	var three Call
+	three.Begin(a, w, []byte("...."), nil)
+	b.Close()
+	if st := three.Wait(zx.TimeInfinite); st != zx.ErrPeerClosed {
+		t.Errorf("wait for a closed peer: %v", st)
+	}
+	if bytes, _ := three.End(); bytes != nil {
+		t.Errorf("reply of a closed peer: %q", bytes)
+	}
+	if st := three.Begin(a, w, []byte("...."), nil); st != zx.ErrPeerClosed {
+		t.Errorf("call of a closed peer: %v", st)
+	}
+	a, b = NewChannel()
+	three.Begin(a, w, []byte("...."), nil)
+	a.Close()
+	if st := three.Wait(zx.TimeInfinite); st != zx.ErrCanceled {
+		t.Errorf("wait at a closed end: %v", st)
+	}
+	three.End()
+	b.Close()
+	if left := channelMemory.Load(); left != 0 {
+		t.Errorf("%d bytes of messages left", left)
+	}
+}

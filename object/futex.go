@@ -1,0 +1,151 @@
+package object
+
+import (
+	"sync"
+
+	"faultline/zx"
+)
+
+// FutexTable is the futexes of one process: the threads that sleep until a
+// number in its memory changes. A futex exists while somebody waits for it, and
+// is named by its address. The zero value is an empty table.
+//
+// The caller looks at the number between Lock and Enqueue: whoever changes it
+// and then wakes finds the waiter in the table.
+type FutexTable struct {
+	mu      sync.Mutex
+	buckets [futexBuckets]futexQueue // guarded by mu
+}
+
+const futexBuckets = 32
+
+// futexQueue is the waiters of the futexes of one bucket, oldest first.
+type futexQueue struct{ head, tail *FutexWaiter }
+
+// FutexWaiter is the place of one thread in a FutexTable; it belongs to the
+// thread and is reused. Init it once.
+//
+//	        Enqueue            Wake
+//	(idle) --------> (waiting) ----> (idle, woken)
+//	   ^                 | Requeue: elsewhere
+//	   +-----------------+ Leave
+type FutexWaiter struct {
+	w          Waiter
+	address    zx.VirtAddr // guarded by the table's mu, as the rest
+	next, prev *FutexWaiter
+	waiting    bool
+}
+
+// Init says whose place n is.
+func (n *FutexWaiter) Init(w Waiter) { n.w = w }
+
+// bucket is the queue that holds the waiters at address.
+func (t *FutexTable) bucket(address zx.VirtAddr) *futexQueue {
+	return &t.buckets[(address>>2^address>>8)%futexBuckets]
+}
+
+// Lock keeps every waker out. The caller may look at user memory, but must not
+// sleep.
+func (t *FutexTable) Lock() { t.mu.Lock() }
+
+// Unlock ends Lock.
+func (t *FutexTable) Unlock() { t.mu.Unlock() }
+
+// Enqueue makes n wait at address, behind all others. Pre: n is idle.
+//
+// Locks: Lock held.
+func (t *FutexTable) Enqueue(n *FutexWaiter, address zx.VirtAddr) {
+	n.address, n.waiting = address, true
+	t.bucket(address).add(n)
+}
+
+// Wait sleeps until n is woken or the deadline, whatever wakes the thread
+// otherwise; n is idle afterwards.
+//
+// Locks: none held.
+// Errors: OK woken | ErrTimedOut | ErrInternalIntrKilled | ErrInternalIntrRetry.
+func (t *FutexTable) Wait(n *FutexWaiter, deadline zx.Time) zx.Status {
+	for {
+		st := n.w.Wait(zx.ThreadBlockedFutex, deadline)
+		t.mu.Lock()
+		if !n.waiting {
+			t.mu.Unlock()
+			return zx.OK // also if it was interrupted: the wake is not lost
+		}
+		if st != zx.OK {
+			t.bucket(n.address).remove(n)
+			n.waiting = false
+			t.mu.Unlock()
+			return st
+		}
+		t.mu.Unlock()
+	}
+}
+
+// Wake wakes up to count threads that wait at address, those that wait longest
+// first.
+//
+// Locks: none held; takes Waiter's.
+func (t *FutexTable) Wake(address zx.VirtAddr, count uint32) {
+	t.mu.Lock()
+	t.wake(address, count)
+	t.mu.Unlock()
+}
+
+// wake is Wake with mu held.
+func (t *FutexTable) wake(address zx.VirtAddr, count uint32) {
+	q := t.bucket(address)
+	for n := q.head; n != nil && count > 0; {
+		next := n.next
+		if n.address == address {
+			q.remove(n)
+			n.waiting = false
+			n.w.Wake()
+			count--
+		}
+		n = next
+	}
+}
+
+// WakeAndRequeue wakes up to count threads at from, and makes up to more of those
+// left wait at to, behind all others.
+//
+// Locks: Lock held.
+func (t *FutexTable) WakeAndRequeue(from zx.VirtAddr, count uint32, to zx.VirtAddr, more uint32) {
+	t.wake(from, count)
+	q, into := t.bucket(from), t.bucket(to)
+	for n := q.head; n != nil && more > 0 && from != to; {
+		next := n.next
+		if n.address == from {
+			q.remove(n)
+			n.address = to
+			into.add(n)
+			more--
+		}
+		n = next
+	}
+}
+
+func (q *futexQueue) add(n *FutexWaiter) {
+	n.prev, n.next = q.tail, nil
+	if q.tail == nil {
+		q.head = n
+	} else {
+		q.tail.next = n
+	}
+	q.tail = n
+}
+
+func (q *futexQueue) remove(n *FutexWaiter) {
+	if n.prev == nil {
+		q.head = n.next
+	} else {
+		n.prev.next = n.next
+	}
+	if n.next == nil {
+		q.tail = n.prev
+	} else {
+		n.next.prev = n.prev
+	}
+	n.next, n.prev = nil, nil
+}
