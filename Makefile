@@ -12,6 +12,7 @@ PROGRAM ?=         ## a ring-3 ELF program: run it, status is its exit code
 ARGS    ?=         ## its arguments
 TIMEOUT ?=         ## seconds a run with CMDS or PROGRAM may take (default 60)
 FUZZTIME ?= 20s    ## time for each fuzz target
+RUNG    ?=         ## what make profile looks into [missing_page]
 ONLY    ?=         ## conform: the tests whose "ID VARIANT" matches, P0.. or W1
 # TAMAGO          ## a go command that knows GOOS=tamago, instead of our own
 
@@ -54,6 +55,25 @@ conform: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/conform ## ring-3 conformance
 	@$(NEED) qemu-system-x86_64
 	@$(B)/bin/conform -only '$(ONLY)' -json $(B)/conform.json $(B)/bin/qemu $(B)/faultline.elf
 
+##@ Measure
+
+bench: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/bench demo-disk ## count the instructions of each rung of the ladder
+	@$(NEED) qemu-system-x86_64
+	@$(B)/bin/bench run
+	@$(B)/bin/bench report
+
+bench-peer: $(B)/bin/bench ## the same of Linux's userfaultfd, on Debian's kernel in the same QEMU
+	@$(NEED) qemu-system-x86_64 gcc
+	@$(B)/bin/bench peer
+	@$(B)/bin/bench report
+
+bench-report: $(B)/bin/bench ## both side by side: build/bench.json, build/bench.html
+	@$(B)/bin/bench report
+
+profile: $(B)/faultline.elf $(B)/bin/profile ## where the instructions of a rung go, by symbol: RUNG=write_trap
+	@$(NEED) qemu-system-x86_64
+	@$(B)/bin/profile -rung '$(or $(strip $(RUNG)),missing_page)' $(PROFILEFLAGS)
+
 ##@ Work on it
 
 test: host-tools programs ## every test, one summary at the end
@@ -80,14 +100,14 @@ clean: ## remove everything built (the toolchain stays in the user's cache)
 
 help: ## this text
 	@awk -F '##' '/^##@/ { print "\n" substr($$2, 3) ":" } \
-	  /^[a-z-]+:.*## / { split($$1, t, ":"); printf "  make %-9s %s\n", t[1], $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / { split($$1, t, ":"); printf "  make %-12s %s\n", t[1], $$2 }' $(MAKEFILE_LIST)
 	@echo; echo 'Knobs (make run MEM=256M CPU=EPYC):'
 	@awk -F '##' '/^(# )?[A-Z]+ .*## / { gsub(/^# /, "", $$1); split($$1, w, /[ ?=]+/); \
 	  printf "  %-9s%s%s\n", w[1], $$2, (w[2] != "" ? " [" w[2] "]" : "") }' $(MAKEFILE_LIST)
 
 # --- What is built
 
-.PHONY: run conform debug program test lint fuzz clean help programs host-tools demo-disk FORCE
+.PHONY: run bench bench-peer bench-report profile conform debug program test lint fuzz clean help programs host-tools demo-disk FORCE
 
 # go build knows itself what changed; a target of FORCE asks it each time.
 $(B)/faultline.elf: programs FORCE
