@@ -192,7 +192,7 @@ func (p *Process) bury() {
 	p.mu.Unlock()
 	p.closeExceptions()
 	p.handles.CloseAll()
-	p.kernel.leave(p.space.Root3())
+	p.kernel.leave(p.space.CR3())
 	p.space.Destroy()
 	p.kernel.processes.remove(p)
 	p.UpdateSignals(0, zx.SignalTaskTerminated)

@@ -172,7 +172,7 @@ func (w *copyWaiter) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {
 // made it come back, again.
 func (t *Thread) run() {
 	k := t.process.kernel
-	root := t.process.space.Root3()
+	root := t.process.space.CR3()
 	for {
 		if t.interrupted.Load() != 0 {
 			if t.killed() {

@@ -86,7 +86,7 @@ func vmarMap(c *Context, h zx.Handle, options uint32, offset uint64, vmoHandle z
 	object.Unref(vo)
 	if st == zx.OK {
 		if st = c.write64(out, uint64(addr)); st != zx.OK {
-			o.Region.Unmap(addr, length)
+			o.Region.Unmap(addr, length, rights)
 		}
 	}
 	object.Unref(o)
@@ -95,11 +95,11 @@ func vmarMap(c *Context, h zx.Handle, options uint32, offset uint64, vmoHandle z
 
 // vmarUnmap is zx_vmar_unmap.
 func vmarUnmap(c *Context, h zx.Handle, addr zx.VirtAddr, length uint64) zx.Status {
-	o, _, st := c.vmar(h, 0)
+	o, have, st := c.vmar(h, 0)
 	if st != zx.OK {
 		return st
 	}
-	st = o.Region.Unmap(addr, length)
+	st = o.Region.Unmap(addr, length, have)
 	object.Unref(o)
 	return st
 }
@@ -119,14 +119,14 @@ func vmarProtect(c *Context, h zx.Handle, options uint32, addr zx.VirtAddr, leng
 
 // vmarOpRange is zx_vmar_op_range. No operation has a use for the buffer.
 func vmarOpRange(c *Context, h zx.Handle, op uint32, addr zx.VirtAddr, length uint64, buffer userOut, bufferSize uint64) zx.Status {
-	o, _, st := c.vmar(h, 0)
+	o, have, st := c.vmar(h, 0)
 	if st != zx.OK {
 		return st
 	}
 	if buffer != 0 || bufferSize != 0 {
 		st = zx.ErrInvalidArgs
 	} else {
-		st = o.Region.OpRange(op, addr, length, c.Request)
+		st = o.Region.OpRange(op, addr, length, have, c.Request)
 	}
 	object.Unref(o)
 	return st

@@ -133,7 +133,7 @@ func (w *world) want(got, want zx.Status) {
 	}
 }
 
-const allRights = zx.RightMap | zx.RightRead | zx.RightWrite | zx.RightExecute
+const allRights = zx.RightMap | zx.RightRead | zx.RightWrite | zx.RightExecute | zx.RightOpChildren
 
 const (
 	pr  = zx.VMPermRead

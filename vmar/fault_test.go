@@ -94,7 +94,7 @@ func TestBlockedFault(t *testing.T) {
 			return zx.OK
 		}, zx.OK, 11, 3},
 		{"unmapped, then supplied", false, func(w *world, v, o *vmo.VMO, va zx.VirtAddr) zx.Status {
-			w.ok(w.as.Root().Unmap(va, page))
+			w.ok(w.as.Root().Unmap(va, page, allRights))
 			w.supply(v, 1, 1, 10)
 			return zx.OK
 		}, zx.ErrNotFound, 0, 1},

@@ -108,15 +108,17 @@ func (r *VMAR) most(both zx.Rights) (p mmu.Prot) {
 
 // Unmap removes what is mapped in [addr, addr+length), length rounded up to
 // pages. Mappings that reach out of the range are cut; regions wholly inside
-// die. Page requests of threads that sleep on a fault there go on: when they
-// end, the thread finds no mapping. Nothing mapped is no error.
+// die, if rights, those of the handle r was named by, have OP_CHILDREN. Page
+// requests of threads that sleep on a fault there go on: when they end, the
+// thread finds no mapping. Nothing mapped is no error.
 //
 // Locks: none held; takes space.mu, then VMO locks one at a time.
 // Errors: ErrBadState r is destroyed | ErrInvalidArgs addr unaligned, length 0 or
-// wrapping, out of the region, a region reaches out of the range | ErrNoMemory
-// a mapping must be split and MaxChildren is reached.
-// Flush: done here. Source: spec section 3.16, zx_vmar_unmap.
-func (r *VMAR) Unmap(addr zx.VirtAddr, length uint64) zx.Status {
+// wrapping, out of the region, a region in the range that reaches out of it or
+// without the right | ErrNoMemory a mapping must be split and MaxChildren is
+// reached.
+// Flush: done here. Source: spec section 3.16, zx_vmar_unmap; RFC-0199.
+func (r *VMAR) Unmap(addr zx.VirtAddr, length uint64, rights zx.Rights) zx.Status {
 	as := r.space
 	as.mu.Lock()
 	defer as.mu.Unlock()
@@ -129,7 +131,8 @@ func (r *VMAR) Unmap(addr zx.VirtAddr, length uint64) zx.Status {
 		return zx.ErrInvalidArgs
 	}
 	for i := r.index(lo); i < len(r.children) && r.children[i].base < lo+size; i++ {
-		if c := &r.children[i]; c.region != nil && (c.base < lo || c.end > lo+size) {
+		c := &r.children[i]
+		if c.region != nil && (rights&zx.RightOpChildren == 0 || c.base < lo || c.end > lo+size) {
 			return zx.ErrInvalidArgs
 		}
 	}
@@ -143,16 +146,19 @@ func (r *VMAR) Unmap(addr zx.VirtAddr, length uint64) zx.Status {
 // Protect sets the permissions of the mappings in [addr, addr+length), length
 // rounded up to pages. Permissions that go are gone at once; one that comes is
 // only recorded: the access that needs it faults first, so dirty tracking sees
-// it. rights are those of the handle r was named by.
+// it. rights are those of the handle r was named by; with OP_CHILDREN they
+// reach the mappings of the regions in r too, but only to take permissions.
 //
 // Locks: none held; takes space.mu, then VMO locks one at a time.
 // Errors, nothing changed: ErrInvalidArgs an option that is not a permission, or
 // WRITE or EXECUTE without READ | ErrAccessDenied a permission the handle lacks
 // | ErrBadState r is destroyed | ErrInvalidArgs addr unaligned, length 0 or
-// wrapping, out of the region, a region in the range | ErrNotFound a hole |
-// ErrAccessDenied more than a mapping may ever allow | ErrNoMemory a mapping
-// must be split and MaxChildren is reached.
-// Flush: done here. Source: spec section 3.16, zx_vmar_protect.
+// wrapping, out of the region | then for each mapping in turn: ErrNotFound a
+// hole before it | ErrAccessDenied more than it may ever allow | ErrInvalidArgs
+// it is in a region in r and the handle lacks OP_CHILDREN | ErrAccessDenied it
+// is, and would gain a permission | last ErrNoMemory a mapping must be split
+// and MaxChildren is reached.
+// Flush: done here. Source: spec section 3.16, zx_vmar_protect; RFC-0199.
 func (r *VMAR) Protect(options uint32, addr zx.VirtAddr, length uint64, rights zx.Rights) zx.Status {
 	if options&zx.VMPermReadIfXOM != 0 {
 		options &^= zx.VMPermReadIfXOM
@@ -178,26 +184,29 @@ func (r *VMAR) Protect(options uint32, addr zx.VirtAddr, length uint64, rights z
 		return zx.ErrInvalidArgs
 	}
 	hi, want := lo+size, prot(options)
-	for at, i := lo, r.index(lo); at < hi; i++ {
-		if i == len(r.children) || r.children[i].base > at {
+	for at := lo; at < hi; {
+		in, m := r.find(at)
+		switch {
+		case m == nil:
 			return zx.ErrNotFound
-		}
-		c := &r.children[i]
-		if c.region != nil {
+		case want&^m.max != 0:
+			return zx.ErrAccessDenied
+		case in != r && rights&zx.RightOpChildren == 0:
 			return zx.ErrInvalidArgs
-		}
-		if want&^c.mapping.max != 0 {
+		case in != r && want&^m.prot != 0:
 			return zx.ErrAccessDenied
 		}
-		at = c.end
+		at = m.end()
 	}
 	if !as.roomFor(r.cuts(lo, hi)) {
 		return zx.ErrNoMemory
 	}
 	r.cutUnless(lo, want)
 	r.cutUnless(hi, want)
-	for i := r.index(lo); i < len(r.children) && r.children[i].base < hi; i++ {
-		r.children[i].mapping.prot = want
+	for at := lo; at < hi; {
+		_, m := r.find(at)
+		m.prot = want
+		at = m.end()
 	}
 	var g mmu.Gather
 	as.table.Protect(addr, size>>zx.PageShift, want, &g)
@@ -205,10 +214,10 @@ func (r *VMAR) Protect(options uint32, addr zx.VirtAddr, length uint64, rights z
 	return zx.OK
 }
 
-// cutUnless is cut, unless the mapping across va has permissions p already.
+// cutUnless makes va a boundary of the mapping that lies across it, in r or
+// below, unless that has permissions p already. Locks: space.mu held.
 func (r *VMAR) cutUnless(va uint64, p mmu.Prot) {
-	i := r.index(va)
-	if i < len(r.children) && r.children[i].base < va && r.children[i].mapping.prot != p {
-		r.cut(va)
+	if in, m := r.find(va); m != nil && m.prot != p {
+		in.cut(va)
 	}
 }

@@ -82,7 +82,7 @@ func (m *model) step(op, where, length, arg byte) {
 			m.pages[p] = modelPage{which, off + p - i, prot(perm), max}
 		}
 	case 2: // unmap
-		m.ok(root.Unmap(at(i), n*page))
+		m.ok(root.Unmap(at(i), n*page, allRights))
 		for p := i; p < i+n; p++ {
 			m.pages[p] = modelPage{v: -1}
 		}
@@ -165,7 +165,7 @@ func (m *model) step(op, where, length, arg byte) {
 				want = zx.ErrOutOfRange
 			}
 		}
-		st := root.OpRange(zx.VMAROpCommit, at(i), n*page, &m.req)
+		st := root.OpRange(zx.VMAROpCommit, at(i), n*page, allRights, &m.req)
 		if (st == zx.OK) != (want == zx.OK) {
 			m.t.Fatalf("COMMIT of pages %d to %d: %v, want %v", i, i+n, st, want)
 		}
@@ -290,7 +290,7 @@ func TestTogether(t *testing.T) {
 	})
 	run(func(i int, req *vmo.PageRequest) {
 		n := uint64(i % 14)
-		root.Unmap(UserBase+zx.VirtAddr(n*page), 2*page)
+		root.Unmap(UserBase+zx.VirtAddr(n*page), 2*page, allRights)
 		v := a
 		if n >= 8 {
 			v = b
@@ -305,7 +305,7 @@ func TestTogether(t *testing.T) {
 		a.Decommit(uint64(i%8)*page, page)
 	})
 	run(func(i int, req *vmo.PageRequest) {
-		root.OpRange(zx.VMAROpCommit, UserBase, 8*page, req)
+		root.OpRange(zx.VMAROpCommit, UserBase, 8*page, allRights, req)
 		w.as.ForEachMapping(func(MappingInfo) bool { return true })
 	})
 	wg.Wait()

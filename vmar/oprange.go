@@ -7,19 +7,22 @@ import (
 )
 
 // OpRange performs a zx_vmar_op_range operation on the mappings in [addr,
-// addr+length), length rounded up to pages, one mapping after the other, in r
-// and the regions below it. COMMIT, ALWAYS_NEED and PREFETCH also map what is
-// then resident; MAP_RANGE maps what is and never waits. The caller has
-// refused a buffer.
+// addr+length), length rounded up to pages, one mapping after the other.
+// rights are those of the handle r was named by; with OP_CHILDREN they reach
+// the mappings of the regions in r too, but not for COMMIT, DECOMMIT and
+// PREFETCH, which act as if they gave the mapping a permission, which a parent
+// cannot. COMMIT, ALWAYS_NEED and PREFETCH also map what is then resident;
+// MAP_RANGE maps what is and never waits. The caller has refused a buffer.
 //
 // Locks: none held, and none during the VMO's operation, which may wait on req.
 // Errors: ErrInvalidArgs addr unaligned, length 0 or wrapping, unknown op |
-// ErrBadState r is destroyed | ErrOutOfRange out of the region | then for each
-// mapping in turn: ErrBadState a gap before it | ErrAccessDenied COMMIT,
+// ErrBadState r is destroyed | ErrOutOfRange out of the region, or addr+length
+// wraps | then for each mapping in turn: ErrBadState a gap before it |
+// ErrInvalidArgs it is out of reach as told above | ErrAccessDenied COMMIT,
 // DECOMMIT or ZERO and it can never be written, PREFETCH and it can never be read
 // | what the VMO's operation answers. Earlier mappings have been served.
-// Source: spec section 3.16, zx_vmar_op_range.
-func (r *VMAR) OpRange(op uint32, addr zx.VirtAddr, length uint64, req *vmo.PageRequest) zx.Status {
+// Source: spec section 3.16, zx_vmar_op_range; RFC-0199.
+func (r *VMAR) OpRange(op uint32, addr zx.VirtAddr, length uint64, rights zx.Rights, req *vmo.PageRequest) zx.Status {
 	at := uint64(addr)
 	size, ok := zx.RoundUp(length)
 	if !ok || size == 0 || at&zx.PageMask != 0 {
@@ -27,13 +30,16 @@ func (r *VMAR) OpRange(op uint32, addr zx.VirtAddr, length uint64, req *vmo.Page
 	}
 	var need mmu.Prot
 	maps := false
+	below := rights&zx.RightOpChildren != 0
 	switch op {
 	case zx.VMAROpCommit:
-		need, maps = mmu.Write, true
-	case zx.VMAROpDecommit, zx.VMAROpZero:
+		need, maps, below = mmu.Write, true, false
+	case zx.VMAROpDecommit:
+		need, below = mmu.Write, false
+	case zx.VMAROpZero:
 		need = mmu.Write
 	case zx.VMAROpPrefetch:
-		need, maps = mmu.Read, true
+		need, maps, below = mmu.Read, true, false
 	case zx.VMAROpAlwaysNeed, zx.VMAROpMapRange:
 		maps = true
 	case zx.VMAROpDontNeed:
@@ -41,18 +47,21 @@ func (r *VMAR) OpRange(op uint32, addr zx.VirtAddr, length uint64, req *vmo.Page
 		return zx.ErrInvalidArgs
 	}
 	as := r.space
-	for end := at + size; at < end; {
+	for left := size; left != 0; { // not at < at+size, which may wrap
 		as.mu.Lock()
 		var m *Mapping
 		st := zx.OK
 		switch {
 		case r.dead:
 			st = zx.ErrBadState
-		case !r.holds(at, end-at):
+		case !r.holds(at, left):
 			st = zx.ErrOutOfRange
 		default:
-			if m = r.find(at); m == nil {
+			var in *VMAR
+			if in, m = r.find(at); m == nil {
 				st = zx.ErrBadState
+			} else if in != r && !below {
+				st = zx.ErrInvalidArgs
 			} else if (m.prot|m.max)&need != need {
 				st = zx.ErrAccessDenied
 			}
@@ -61,7 +70,7 @@ func (r *VMAR) OpRange(op uint32, addr zx.VirtAddr, length uint64, req *vmo.Page
 			as.mu.Unlock()
 			return st
 		}
-		v, off, n := m.v, m.off+at-m.base, min(end, m.end())-at
+		v, off, n := m.v, m.off+at-m.base, min(left, m.end()-at)
 		v.Retain()
 		as.mu.Unlock()
 		st = perform(op, v, off, n, req)
@@ -72,7 +81,7 @@ func (r *VMAR) OpRange(op uint32, addr zx.VirtAddr, length uint64, req *vmo.Page
 		if st != zx.OK {
 			return st
 		}
-		at += n
+		at, left = at+n, left-n
 	}
 	return zx.OK
 }

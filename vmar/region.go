@@ -72,16 +72,16 @@ func (r *VMAR) index(va uint64) int {
 	return lo
 }
 
-// find gives the mapping that holds va in r or below it, or nil.
-// Locks: space.mu held.
-func (r *VMAR) find(va uint64) *Mapping {
+// find gives the mapping that holds va, in r or below it, and the region it is
+// in, or the innermost region that has va and nil. Locks: space.mu held.
+func (r *VMAR) find(va uint64) (*VMAR, *Mapping) {
 	for {
 		i := r.index(va)
 		if i == len(r.children) || va < r.children[i].base {
-			return nil
+			return r, nil
 		}
 		if m := r.children[i].mapping; m != nil {
-			return m
+			return r, m
 		}
 		r = r.children[i].region
 	}
@@ -110,11 +110,11 @@ func (r *VMAR) cut(va uint64) {
 	r.children = slices.Insert(r.children, i+1, right)
 }
 
-// cuts counts the mappings that cut would split at lo and hi.
-// Locks: space.mu held.
+// cuts counts the mappings in r and below that lie across lo or hi, each to be
+// split there. Locks: space.mu held.
 func (r *VMAR) cuts(lo, hi uint64) (n int) {
 	for _, va := range [...]uint64{lo, hi} {
-		if i := r.index(va); i < len(r.children) && r.children[i].base < va {
+		if _, m := r.find(va); m != nil && m.base < va {
 			n++
 		}
 	}

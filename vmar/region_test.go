@@ -98,14 +98,14 @@ func TestUnmapProtectAllocateRefuse(t *testing.T) {
 		name    string
 		got, st zx.Status
 	}{
-		{"unmap unaligned", root.Unmap(va+1, page), zx.ErrInvalidArgs},
-		{"unmap nothing", root.Unmap(va, 0), zx.ErrInvalidArgs},
-		{"unmap wrapping", root.Unmap(va, ^uint64(0)), zx.ErrInvalidArgs},
-		{"unmap below", root.Unmap(0x1000, page), zx.ErrInvalidArgs},
-		{"unmap past the end", root.Unmap(UserEnd-page, 2*page), zx.ErrInvalidArgs},
-		{"unmap half a region", root.Unmap(sva-page, 2*page), zx.ErrInvalidArgs},
-		{"unmap through the wrong region", sub.Unmap(va, page), zx.ErrInvalidArgs},
-		{"unmap a hole", root.Unmap(va+0x100000, page), zx.OK},
+		{"unmap unaligned", root.Unmap(va+1, page, allRights), zx.ErrInvalidArgs},
+		{"unmap nothing", root.Unmap(va, 0, allRights), zx.ErrInvalidArgs},
+		{"unmap wrapping", root.Unmap(va, ^uint64(0), allRights), zx.ErrInvalidArgs},
+		{"unmap below", root.Unmap(0x1000, page, allRights), zx.ErrInvalidArgs},
+		{"unmap past the end", root.Unmap(UserEnd-page, 2*page, allRights), zx.ErrInvalidArgs},
+		{"unmap half a region", root.Unmap(sva-page, 2*page, allRights), zx.ErrInvalidArgs},
+		{"unmap through the wrong region", sub.Unmap(va, page, allRights), zx.ErrInvalidArgs},
+		{"unmap a hole", root.Unmap(va+0x100000, page, allRights), zx.OK},
 		{"protect with an option", root.Protect(pr|zx.VMSpecific, va, page, allRights), zx.ErrInvalidArgs},
 		{"protect to write only", root.Protect(zx.VMPermWrite, va, page, allRights), zx.ErrInvalidArgs},
 		{"protect without the right", root.Protect(prw, va, page, zx.RightRead), zx.ErrAccessDenied},
@@ -114,7 +114,7 @@ func TestUnmapProtectAllocateRefuse(t *testing.T) {
 		{"protect outside", root.Protect(pr, UserEnd, page, allRights), zx.ErrInvalidArgs},
 		{"protect a hole", root.Protect(pr, va+4*page, page, allRights), zx.ErrNotFound},
 		{"protect into a hole", root.Protect(pr, va, 5*page, allRights), zx.ErrNotFound},
-		{"protect a region", root.Protect(pr, sva, page, allRights), zx.ErrInvalidArgs},
+		{"protect an empty region", root.Protect(pr, sva, page, allRights), zx.ErrNotFound},
 		{"protect beyond the VMO handle", root.Protect(prw, UserBase+20*page, page, allRights), zx.ErrAccessDenied},
 		{"allocate with PERM", second(root.Allocate(pr, 0, page, allRights)), zx.ErrInvalidArgs},
 		{"allocate overwriting", second(root.Allocate(zx.VMSpecificOverwrite, 0, page, allRights)), zx.ErrInvalidArgs},
@@ -125,10 +125,10 @@ func TestUnmapProtectAllocateRefuse(t *testing.T) {
 		{"allocate in a region", second(sub.Allocate(zx.VMCanMapRead|zx.VMSpecific, 0, page, allRights)), zx.OK},
 		{"destroy", sub.Destroy(), zx.OK},
 		{"destroy again", sub.Destroy(), zx.ErrBadState},
-		{"unmap in the dead", sub.Unmap(sva, page), zx.ErrBadState},
+		{"unmap in the dead", sub.Unmap(sva, page, allRights), zx.ErrBadState},
 		{"protect in the dead", sub.Protect(pr, sva, page, allRights), zx.ErrBadState},
 		{"allocate in the dead", second(sub.Allocate(0, 0, page, allRights)), zx.ErrBadState},
-		{"operate in the dead", sub.OpRange(zx.VMAROpDontNeed, sva, page, &w.req), zx.ErrBadState},
+		{"operate in the dead", sub.OpRange(zx.VMAROpDontNeed, sva, page, allRights, &w.req), zx.ErrBadState},
 	} {
 		if c.got != c.st {
 			t.Errorf("%s: %v, want %v", c.name, c.got, c.st)
@@ -147,8 +147,8 @@ func TestMaxChildren(t *testing.T) {
 	va := w.mapAt(0, prw, v, 0, 8)
 	sub, _, st := root.Allocate(canMapRWX, 0, page, allRights)
 	w.ok(st)
-	w.want(root.Unmap(va+page, page), zx.OK) // two cuts: four for a moment, now three
-	w.want(root.Unmap(va+3*page, page), zx.ErrNoMemory)
+	w.want(root.Unmap(va+page, page, allRights), zx.OK) // two cuts: four for a moment, now three
+	w.want(root.Unmap(va+3*page, page, allRights), zx.ErrNoMemory)
 	w.want(root.Protect(pr, va+3*page, page, allRights), zx.ErrNoMemory)
 	w.ok(second(root.Allocate(0, 0, page, allRights)))
 	w.want(second(root.Allocate(0, 0, page, allRights)), zx.ErrNoMemory)
@@ -156,9 +156,9 @@ func TestMaxChildren(t *testing.T) {
 	w.want(st, zx.ErrNoMemory)
 	w.want(root.Protect(pr, va+2*page, 6*page, allRights), zx.OK) // needs no split
 	w.ok(sub.Destroy())
-	w.want(root.Unmap(va+3*page, page), zx.ErrNoMemory)
-	w.want(root.Unmap(va+7*page, page), zx.OK) // one cut
-	w.ok(root.Unmap(UserBase, 100*page))
+	w.want(root.Unmap(va+3*page, page, allRights), zx.ErrNoMemory)
+	w.want(root.Unmap(va+7*page, page, allRights), zx.OK) // one cut
+	w.ok(root.Unmap(UserBase, 100*page, allRights))
 	if w.as.count != 0 || w.as.areas != 0 {
 		t.Fatalf("%d mappings and %d regions counted, none alive", w.as.count, w.as.areas)
 	}
@@ -179,7 +179,7 @@ func TestPlacement(t *testing.T) {
 	if a != 0 || b != 3*page || c != 5*page {
 		t.Fatalf("first three at %#x %#x %#x", a, b, c)
 	}
-	w.ok(root.Unmap(UserBase+b, page))
+	w.ok(root.Unmap(UserBase+b, page, allRights))
 	if d := place(0, 0, 2); d != 9*page {
 		t.Fatalf("two pages in a gap of one: %#x", d)
 	}
@@ -218,7 +218,7 @@ func TestOpRange(t *testing.T) {
 	w.mapAt(31, 0, a, 0, 1)
 	op := func(name string, want zx.Status, r *VMAR, op uint32, at zx.VirtAddr, pages uint64) {
 		t.Helper()
-		if got := r.OpRange(op, at, pages*page, &w.req); got != want {
+		if got := r.OpRange(op, at, pages*page, allRights, &w.req); got != want {
 			t.Errorf("%s: %v, want %v", name, got, want)
 		}
 	}
@@ -243,7 +243,10 @@ func TestOpRange(t *testing.T) {
 	if w.pte(va+2*page).Prot() != mmu.Read || w.pte(va+3*page).Present() {
 		t.Fatalf("MAP_RANGE mapped %v, %v", w.pte(va+2*page), w.pte(va+3*page))
 	}
-	op("commit across both, then a gap", zx.ErrBadState, root, zx.VMAROpCommit, va, 9)
+	op("commit, then a gap", zx.ErrBadState, root, zx.VMAROpCommit, UserBase+31*page, 2)
+	op("range wraps", zx.ErrOutOfRange, root, zx.VMAROpCommit, va, ^uint64(0)/page)
+	op("commit of both through the parent", zx.ErrInvalidArgs, root, zx.VMAROpCommit, va, 8)
+	op("commit, then a gap", zx.ErrBadState, sub, zx.VMAROpCommit, sva, 5)
 	for i := zx.VirtAddr(0); i < 4; i++ {
 		if w.pte(va+i*page).Prot() != mmu.Read || w.pte(sva+i*page).Prot() != mmu.Read|mmu.Write {
 			t.Fatalf("page %d after COMMIT: %v and %v", i, w.pte(va+i*page), w.pte(sva+i*page))
@@ -254,7 +257,11 @@ func TestOpRange(t *testing.T) {
 	}
 	op("don't need", zx.OK, root, zx.VMAROpDontNeed, va, 8)
 	op("always need", zx.OK, root, zx.VMAROpAlwaysNeed, va, 8)
-	op("prefetch", zx.OK, root, zx.VMAROpPrefetch, va, 8)
+	op("prefetch", zx.OK, root, zx.VMAROpPrefetch, va, 4)
+	op("prefetch through the parent", zx.ErrInvalidArgs, root, zx.VMAROpPrefetch, sva, 1)
+	op("decommit through the parent", zx.ErrInvalidArgs, root, zx.VMAROpDecommit, sva, 1)
+	w.want(root.OpRange(zx.VMAROpZero, sva, page, allRights&^zx.RightOpChildren, &w.req), zx.ErrInvalidArgs)
+	w.ok(sub.OpRange(zx.VMAROpZero, sva, page, allRights&^zx.RightOpChildren, &w.req))
 	op("zero", zx.OK, root, zx.VMAROpZero, sva, 1)
 	op("decommit", zx.OK, sub, zx.VMAROpDecommit, sva, 4)
 	if w.pte(sva + page).Present() {
@@ -262,18 +269,72 @@ func TestOpRange(t *testing.T) {
 	}
 	src.wait = func(*vmo.PageRequest) zx.Status { return zx.ErrIO }
 	v.DropClean()
-	op("prefetch that fails", zx.ErrIO, root, zx.VMAROpPrefetch, va, 8)
+	op("prefetch that fails", zx.ErrIO, root, zx.VMAROpPrefetch, va, 4)
 	op("always need that fails", zx.OK, root, zx.VMAROpAlwaysNeed, va, 8)
 	src.wait = func(*vmo.PageRequest) zx.Status {
-		w.ok(root.Unmap(va, 4*page)) // while it sleeps
+		w.ok(root.Unmap(va, 4*page, allRights)) // while it sleeps
 		w.supply(v, 0, 4, 0)
 		return zx.OK
 	}
-	op("unmapped meanwhile", zx.OK, root, zx.VMAROpCommit, va, 8)
+	op("unmapped meanwhile", zx.OK, root, zx.VMAROpCommit, va, 4)
 	if w.pte(va).Present() {
 		t.Fatal("COMMIT mapped pages where nothing is mapped any more")
 	}
 	w.close(v, a)
+}
+
+// TestOpChildren covers what a handle may do to the mappings of the regions in
+// its own.
+func TestOpChildren(t *testing.T) {
+	w := newWorld(t)
+	v := w.anon(8)
+	root := w.as.Root()
+	// Pages 0-1 of root itself, 2-9 a region in a region, 10 a hole.
+	va := w.mapAt(0, prw, v, 0, 2)
+	mid, _, st := root.Allocate(canMapRWX|zx.VMCanMapSpecific|zx.VMSpecific, 2*page, 8*page, allRights)
+	w.ok(st)
+	low, lva, st := mid.Allocate(canMapRWX|zx.VMCanMapSpecific|zx.VMSpecific, 0, 8*page, allRights)
+	w.ok(st)
+	_, st = low.Map(prw|zx.VMSpecific, 0, v, 0, 8*page, allRights, allRights)
+	w.ok(st)
+	for i := zx.VirtAddr(0); i < 10; i++ {
+		w.ok(w.store1(va + i*page))
+	}
+	only := allRights &^ zx.RightOpChildren
+	w.want(root.Unmap(va, 10*page, only), zx.ErrInvalidArgs)
+	w.want(root.Protect(pr, va, 10*page, only), zx.ErrInvalidArgs)
+	w.want(root.Protect(pr, va, 11*page, allRights), zx.ErrNotFound)
+	w.want(root.Protect(pr|zx.VMPermExecute, lva, page, allRights), zx.ErrAccessDenied)
+	for i := zx.VirtAddr(0); i < 10; i++ {
+		if w.pte(va+i*page).Prot() != mmu.Read|mmu.Write {
+			t.Fatalf("page %d is %v after calls that were refused", i, w.pte(va+i*page))
+		}
+	}
+	w.as.limit = w.as.count + w.as.areas + 1
+	w.want(root.Protect(pr, lva+page, 2*page, allRights), zx.ErrNoMemory) // two cuts, deep down
+	w.as.limit = MaxChildren
+	w.ok(root.Protect(pr, va+page, 3*page, allRights)) // cuts both: 1 of root, 2-3 of low
+	for i := zx.VirtAddr(0); i < 10; i++ {
+		want := mmu.Read | mmu.Write
+		if i >= 1 && i < 4 {
+			want = mmu.Read
+		}
+		if got := w.pte(va + i*page).Prot(); got != want {
+			t.Fatalf("page %d is %v, want %v", i, got, want)
+		}
+	}
+	w.want(w.store1(lva), zx.ErrAccessDenied)
+	w.ok(w.store1(lva + 2*page))
+	w.want(root.Protect(prw, lva, page, allRights), zx.ErrAccessDenied) // gains, through a parent
+	w.want(mid.Protect(prw, lva, page, allRights), zx.ErrAccessDenied)
+	w.ok(low.Protect(prw, lva, page, only))
+	w.ok(w.store1(lva))
+	w.want(root.Unmap(lva, page, allRights), zx.ErrInvalidArgs) // half of mid
+	w.ok(low.Unmap(lva, page, only))
+	w.ok(root.Unmap(va, 2*page, only))
+	w.ok(root.Unmap(va, 10*page, allRights))
+	w.want(low.Unmap(lva, page, only), zx.ErrBadState)
+	w.close(v)
 }
 
 func TestMapRange(t *testing.T) {
@@ -308,7 +369,7 @@ func TestDestroyReleasesEverything(t *testing.T) {
 		w.ok(st)
 		w.ok(w.load(va))
 		w.ok(w.store1(va + page))
-		w.ok(r.Unmap(va+page, page))
+		w.ok(r.Unmap(va+page, page, allRights))
 	}
 	n := 0
 	w.as.ForEachMapping(func(m MappingInfo) bool { n++; return true })

@@ -68,8 +68,8 @@ func NewAddressSpace(mem *mmu.Memory, kernelTable *mmu.PageTable, tlb mmu.TLB) (
 // Root is the region that spans the whole of user space and allows everything.
 func (as *AddressSpace) Root() *VMAR { return as.root }
 
-// Root3 is the value CR3 takes to run in this address space.
-func (as *AddressSpace) Root3() zx.PhysAddr { return as.table.Root() }
+// CR3 is the value that register takes to run in this address space.
+func (as *AddressSpace) CR3() zx.PhysAddr { return as.table.Root() }
 
 // SetFaultAround sets how many pages a read fault maps at most: its own and,
 // when it goes on where the one before it ended, the pages after it that have
@@ -81,7 +81,7 @@ func (as *AddressSpace) SetFaultAround(pages int) {
 }
 
 // Destroy unmaps everything, lets go of every VMO, and frees the page tables.
-// Pre: CR3 of no CPU holds Root3, and no thread of the process will run in
+// Pre: no CPU has this space in CR3, and no thread of the process will run in
 // ring 3 or copy user memory again.
 //
 // Locks: none held; takes as.mu, then VMO locks one at a time.
@@ -105,7 +105,7 @@ func (as *AddressSpace) find(va uint64) *Mapping {
 	if m := as.last; va-m.base < m.size {
 		return m
 	}
-	m := as.root.find(va)
+	_, m := as.root.find(va)
 	if m != nil {
 		as.last = m
 	}

@@ -327,7 +327,7 @@ func (b *bencher) trapSamples(probe [2]byte) ([]uint32, error) {
 // trapLoop is the smallest run loop there can be. It ends at the program's UD2.
 func (b *bencher) trapLoop(regs *cpu.Regs, process *kernel.Process, request *vmo.PageRequest) error {
 	before := cpu.ReadCR3()
-	cpu.WriteCR3(uint64(process.Space().Root3()))
+	cpu.WriteCR3(uint64(process.Space().CR3()))
 	defer cpu.WriteCR3(before)
 	for {
 		cpu.Exec(regs)
