@@ -35,6 +35,8 @@ typedef struct {
   void (*run)(variant_t);
 } test_t;
 
+static inline uint32_t trap_if(variant_t how) { return how == TRAP_DIRTY ? ZX_VMO_TRAP_DIRTY : 0; }
+
 // Rows of a table of tests.
 #define ONE(id, fn) {id, SINGLE, fn}
 #define BOTH(id, fn) {id, MAPPING, fn}, {id, VMO_READ, fn}
@@ -127,6 +129,7 @@ typedef struct vmo {
   uint64_t pages;  // the size
   uint8_t* base;   // the mapping; NULL for none
   uint64_t mapped; // its pages
+  bool traps;      // made with ZX_VMO_TRAP_DIRTY
   uint8_t* want;   // expected content once it is not all tags; see want_*
 } vmo_t;
 
@@ -143,7 +146,9 @@ void close_port(pager_t* p);
 vmo_t* new_vmo(where_t at, pager_t* p, uint64_t n, uint32_t options, bool mapped);
 void drop_vmo(vmo_t* v);
 
+// RESIZABLE is NEW_VMO of a resizable one that traps if the variant says so.
 // RESIZE sets the size and, when growing, maps the VMO anew.
+#define RESIZABLE(p, n, how) new_vmo(HERE, p, n, ZX_VMO_RESIZABLE | trap_if(how), true)
 #define RESIZE(v, n) resize(HERE, v, n)
 void resize(where_t at, vmo_t* v, uint64_t n);
 
@@ -294,6 +299,7 @@ typedef struct worker {
 #define VMO_OP(v, op, o, n) start_vmo_op(HERE, (v)->handle, op, (o) * PAGE, (n) * PAGE)
 #define VMO_OP_BYTES(v, op, at, count) start_vmo_op(HERE, (v)->handle, op, at, count)
 #define VMAR_OP(vmar, op, address, n) start_vmar_op(HERE, vmar, op, address, (n) * PAGE)
+#define ZERO(v, o, n) VMO_OP(v, ZX_VMO_OP_ZERO, o, n)
 #define COMMIT(v, o, n) VMO_OP(v, ZX_VMO_OP_COMMIT, o, n)
 // ACT runs a function on a worker with the fields given.
 #define ACT(fn, ...) start_act(HERE, &(worker_t){.act = fn, .name = #fn, __VA_ARGS__})
@@ -307,6 +313,19 @@ worker_t* start_write_pages(where_t at, vmo_t* v, uint64_t o, uint64_t n, uint8_
 worker_t* start_touch(where_t at, bool store, uint8_t byte, volatile void* const* list, size_t count);
 worker_t* start_vmo_op(where_t at, zx_handle_t vmo, uint32_t op, uint64_t offset, uint64_t count);
 worker_t* start_vmar_op(where_t at, zx_handle_t vmar, uint32_t op, const void* address, uint64_t count);
+
+// WROTE_BYTE and WROTE_PAGES do the same to the end: on a worker, granting the one
+// DIRTY that a VMO which traps must ask for; then that content is wanted.
+#define WROTE_BYTE(v, page, byte) wrote_byte(HERE, v, page, byte)
+#define WROTE_PAGES(v, o, n, byte) wrote_pages(HERE, v, o, n, byte)
+// STORED stores the first byte of a page through a mapping of the whole VMO.
+#define STORED(v, base, page, byte) stored(HERE, v, base, page, byte)
+// NOW_BYTE writes on the main thread, so it must not block.
+#define NOW_BYTE(v, page, byte) now_byte(HERE, v, page, byte)
+void wrote_byte(where_t at, vmo_t* v, uint64_t page, uint8_t byte);
+void wrote_pages(where_t at, vmo_t* v, uint64_t o, uint64_t n, uint8_t byte);
+void stored(where_t at, vmo_t* v, uint8_t* base, uint64_t page, uint8_t byte);
+void now_byte(where_t at, vmo_t* v, uint64_t page, uint8_t byte);
 
 // How it must end. DONE: it ended and was content; FAILS: it ended and was
 // not. Neither allows an exception.

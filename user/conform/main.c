@@ -11,6 +11,7 @@
 
 static const table_t* const tables[] = {
     &basic_tests,  &commit_tests,    &failure_tests,  &suspend_tests, &hint_tests,  &argument_tests,
+    &dirty_tests,  &writeback_tests, &interval_tests, &zero_tests,    &stats_tests, &stream_tests,
 };
 
 static const char* const variants[] = {

@@ -41,7 +41,7 @@ vmo_t* new_vmo(where_t at, pager_t* p, uint64_t n, uint32_t options, bool mapped
       differs(at, "more than %zu VMOs", COUNT(vmos));
     }
   }
-  *v = (vmo_t){.pager = p, .key = p->next_key};
+  *v = (vmo_t){.pager = p, .key = p->next_key, .traps = (options & ZX_VMO_TRAP_DIRTY) != 0};
   p->next_key += n * PAGE / sizeof(uint64_t) + 1;
   status_is(at, "zx_pager_create_vmo", ZX_OK,
             zx_pager_create_vmo(p->pager, options, p->port, v->key, n * PAGE, &v->handle));

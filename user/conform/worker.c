@@ -143,6 +143,41 @@ worker_t* start_vmar_op(where_t at, zx_handle_t vmar, uint32_t op, const void* a
 
 // --- Their end
 
+void wrote_byte(where_t at, vmo_t* v, uint64_t page, uint8_t byte) {
+  worker_t* w = start_write_byte(at, v, page, byte);
+  if (v->traps) {
+    want_request(at, v, ZX_PAGER_VMO_DIRTY, page, 1);
+    status_is(at, "OPD", ZX_OK, pager_op(v, ZX_PAGER_OP_DIRTY, page, 1, 0));
+  }
+  ends(at, w, true);
+  want_byte(v, page, byte);
+}
+
+void wrote_pages(where_t at, vmo_t* v, uint64_t o, uint64_t n, uint8_t byte) {
+  worker_t* w = start_write_pages(at, v, o, n, byte);
+  if (v->traps) {
+    want_request(at, v, ZX_PAGER_VMO_DIRTY, o, n);
+    status_is(at, "OPD", ZX_OK, pager_op(v, ZX_PAGER_OP_DIRTY, o, n, 0));
+  }
+  ends(at, w, true);
+  want_fill(v, o, n, byte);
+}
+
+void stored(where_t at, vmo_t* v, uint8_t* base, uint64_t page, uint8_t byte) {
+  worker_t* w = start_touch(at, true, byte, (volatile void*[]){base + page * PAGE}, 1);
+  if (v->traps) {
+    want_request(at, v, ZX_PAGER_VMO_DIRTY, page, 1);
+    status_is(at, "OPD", ZX_OK, pager_op(v, ZX_PAGER_OP_DIRTY, page, 1, 0));
+  }
+  ends(at, w, true);
+  want_byte(v, page, byte);
+}
+
+void now_byte(where_t at, vmo_t* v, uint64_t page, uint8_t byte) {
+  status_is(at, "zx_vmo_write", ZX_OK, zx_vmo_write(v->handle, &byte, page * PAGE, 1));
+  want_byte(v, page, byte);
+}
+
 // release gives back what an ended worker had.
 static void release(worker_t* w) {
   w->joined = true;
