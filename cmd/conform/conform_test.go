@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// variants is what the rows of the tables in C stand for.
+var variants = map[string][]string{
+	"ONE":   {"single"},
+	"BOTH":  {"mapping", "vmo_read"},
+	"TRAPS": {"TrapDirty", "NoTrapDirty"},
+	"WAYS":  {"Vmar", "Vmo"},
+}
+
+// TestCatalogue compares the list of entries with the tests there are: what
+// lacks nothing has a test in all its variants, and no test is without an entry.
+func TestCatalogue(t *testing.T) {
+	all, err := parseCatalogue(catalogueText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources, err := filepath.Glob("../../user/conform/*.c")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("no tests: %v", err)
+	}
+	row := regexp.MustCompile(`\b(ONE|BOTH|TRAPS|WAYS)\("([A-Z]\d{3})", ([a-z]\d{3})\)`)
+	has := map[string]bool{}
+	for _, name := range sources {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range row.FindAllStringSubmatch(string(text), -1) {
+			if strings.ToLower(m[2]) != m[3] {
+				t.Errorf("%s: %s is the function %s", name, m[2], m[3])
+			}
+			for _, v := range variants[m[1]] {
+				if has[m[2]+" "+v] {
+					t.Errorf("%s: %s %s is there twice", name, m[2], v)
+				}
+				has[m[2]+" "+v] = true
+			}
+		}
+	}
+	before := ""
+	count := map[byte]int{}
+	for _, e := range all {
+		if e.id != before {
+			count[e.id[0]]++
+		}
+		if e.id < before {
+			t.Errorf("%s comes behind %s", e.id, before)
+		}
+		before = e.id
+		if e.lacks == "" && !has[e.key()] {
+			t.Errorf("%s lacks nothing and has no test", e.key())
+		}
+		delete(has, e.key())
+	}
+	for key := range has {
+		t.Errorf("%s has a test and is not in the catalogue", key)
+	}
+	if want := map[byte]int{'P': 82, 'S': 32, 'W': 95}; !reflect.DeepEqual(count, want) {
+		t.Errorf("entries by letter: %v, want %v", count, want)
+	}
+}
+
+func TestParseCatalogue(t *testing.T) {
+	list, err := parseCatalogue("P001 One single\nP002 Two a,b what is missing\n")
+	want := []entry{{"P001", "One", "single", ""}, {"P002", "Two", "a", "what is missing"}, {"P002", "Two", "b", "what is missing"}}
+	if err != nil || !reflect.DeepEqual(list, want) {
+		t.Errorf("%v, %v; want %v", list, err, want)
+	}
+	for _, bad := range []string{"P001 One", "P001 One a\nP001 One b,a", ""} {
+		if list, err := parseCatalogue(bad); err == nil {
+			t.Errorf("parseCatalogue(%q) = %v, want an error", bad, list)
+		}
+	}
+}
+
+const (
+	calm = `faultline> mem
+RAM            523903 KiB
+page frames    326148 KiB in 81537 frames: 81526 free (lowest 81514), 10 page tables, 20 bytes of metadata each
+VMOs                0, 0 pages the evictor may take, 0 evicted so far
+faultline> threads
+ PROCESS   THREAD  STATE                    FAULTS   SYSCALLS  NAME
+1 threads
+`
+	leaking = `faultline> mem
+page frames    326148 KiB in 81537 frames: 81520 free (lowest 81514), 11 page tables, 20 bytes of metadata each
+VMOs                1, 0 pages the evictor may take, 0 evicted so far
+faultline> threads
+2 threads
+`
+)
+
+// TestListener checks the verdicts made of a console's words.
+func TestListener(t *testing.T) {
+	list := []entry{{id: "P001", variant: "single"}, {id: "P002", variant: "mapping"}}
+	one := "faultline> run conform P001 single\n"
+	two := "faultline> run conform P002 mapping\n"
+	for name, c := range map[string]struct {
+		console string
+		why     string
+		want    []result
+	}{
+		"both pass": {calm + one + calm + two + calm + "faultline> poweroff\n", "", []result{
+			{"P001", "single", pass, ""}, {"P002", "mapping", pass, ""}}},
+		"differs, then not yet": {calm + one + "differs: a.c:1: expected 1, got 2\n  more\nrun: conform ended with code 1\n" + leaking +
+			two + "not-yet: clones\nrun: conform ended with code 77\n" + leaking + "faultline> poweroff\n", "", []result{
+			{"P001", "single", fail, "a.c:1: expected 1, got 2"}, {"P002", "mapping", notYet, "clones"}}},
+		"leak": {calm + one + leaking + two + leaking + "faultline> poweroff\n", "", []result{
+			{"P001", "single", fail, "leak: 81526 free frames before, 81520 after, 10 page tables before, 11 after, 0 VMOs before, 1 after, 1 threads before, 2 after"},
+			{"P002", "mapping", pass, ""}}},
+		"killed": {calm + one + "conform: fatal page fault\nrun: conform was killed: fatal page fault at 0x10\n" + calm + "faultline> run", "the guest failed", []result{
+			{"P001", "single", fail, "conform was killed: fatal page fault at 0x10"}}},
+		"the boot dies in the second": {calm + one + calm + two + "panic: vmo\n\n", "the guest failed with code 3", []result{
+			{"P001", "single", pass, ""}, {"P002", "mapping", fail, "the boot died: the guest failed with code 3; last words: panic: vmo"}}},
+		"the boot dies behind the first": {calm + one + "faultline> mem\n", "timeout", []result{
+			{"P001", "single", fail, "the boot died: timeout"}}},
+		"the boot dies at once": {"panic\n", "reset", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []result
+			l := listener{list: list, each: func(r result) { got = append(got, r) }}
+			for _, line := range strings.Split(strings.TrimSuffix(c.console, "\n"), "\n") {
+				l.line(line)
+			}
+			l.end(c.why)
+			if !reflect.DeepEqual(got, c.want) {
+				t.Errorf("\n got %v\nwant %v", got, c.want)
+			}
+		})
+	}
+}
+
+// fakeMachine has some tests; a boot gives as many verdicts as boots says.
+type fakeMachine struct {
+	has   []string
+	boots []int
+}
+
+func (m *fakeMachine) tests() (map[string]bool, error) {
+	has := map[string]bool{}
+	for _, k := range m.has {
+		has[k] = true
+	}
+	return has, nil
+}
+
+func (m *fakeMachine) boot(list []entry, each func(result)) error {
+	if len(m.boots) == 0 {
+		return errors.New("one boot too many")
+	}
+	n := m.boots[0]
+	m.boots = m.boots[1:]
+	for _, e := range list[:n] {
+		each(result{e.id, e.variant, pass, ""})
+	}
+	return nil
+}
+
+// TestJudgeAll checks that boots go on behind one that died, that the order is
+// kept, and what has no test.
+func TestJudgeAll(t *testing.T) {
+	wanted := []entry{{"A", "", "x", "wings"}, {"B", "", "x", ""}, {"B", "", "y", ""}, {"C", "", "x", ""}, {"D", "", "x", ""}}
+	m := &fakeMachine{has: []string{"B x", "B y", "D x"}, boots: []int{1, 2}}
+	var shown []result
+	got, err := judgeAll(m, wanted, func(e entry, r result) { shown = append(shown, r) })
+	want := []result{{"A", "x", notYet, "wings"}, {"B", "x", pass, ""}, {"B", "y", pass, ""}, {"C", "x", notYet, "no test"}, {"D", "x", pass, ""}}
+	if err != nil || !reflect.DeepEqual(got, want) || !reflect.DeepEqual(shown, want) {
+		t.Errorf("got %v, shown %v, %v; want %v", got, shown, err, want)
+	}
+	m = &fakeMachine{has: []string{"B x"}, boots: []int{0, 0}}
+	if _, err := judgeAll(m, wanted, func(entry, result) {}); err == nil {
+		t.Error("a boot without a verdict went unnoticed")
+	}
+}
+
+// TestUsage checks that bad use is refused before anything boots.
+func TestUsage(t *testing.T) {
+	for _, args := range [][]string{{}, {"x"}, {"-only", "(", "a", "b"}, {"-only", "Q", "a", "b"}, {"-nonsense"}, {"no-such-runner", "image"}} {
+		if code, _ := run(args, new(bytes.Buffer)); code != 2 {
+			t.Errorf("run(%q) = %d, want 2", args, code)
+		}
+	}
+}
