@@ -166,11 +166,11 @@ func (l *listener) give() {
 	l.each(r)
 }
 
-// end takes the end of the boot. If that came too early, the test that ran is to
-// blame, or the one before.
+// end takes the end of the boot. The test that ran then is to blame, or the one
+// whose traces were being looked at.
 func (l *listener) end(why string) {
-	if l.next == len(l.list) || l.command == "" && l.verdict == nil {
-		return
+	if l.verdict == nil && !strings.HasPrefix(l.command, program+" ") {
+		return // no test is to blame
 	}
 	if why == "" {
 		why = "it ended"
