@@ -71,6 +71,8 @@ type skip struct {
 const (
 	noSysmon    = "there is no monitor thread: no periodic collection, no preemption of what calls no function"
 	oneThread   = "one processor unless the board has more: GOMAXPROCS stays 1"
+	spins       = "spins until another processor changes a word, which only one processor never does"
+	noProfiler  = "waits for a profiler's signal handler; there is no profiler"
 	noLock      = "LockOSThread does nothing"
 	needsFiles  = "reads files of the source tree or the host, which only a Linux process can"
 	needsDirs   = "lists directories of the source tree or the host; only files can be read there"
@@ -86,6 +88,8 @@ var skips = []skip{
 	{pkg: "runtime", test: "TestPreemptionAfterSyscall", why: noSysmon},
 	{pkg: "runtime", test: "TestSchedPauseMetrics/runtime.GOMAXPROCS", why: oneThread},
 	{pkg: "runtime", test: "TestLockOSThreadNesting", why: noLock},
+	{pkg: "runtime", test: "TestParallelRWMutexReaders", why: spins},
+	{pkg: "runtime", test: "TestProfBufWakeup", why: noProfiler},
 
 	{pkg: "context", test: "ExampleAfterFunc_connection", why: noResolver},
 	{pkg: "debug/elf", test: "TestNoSectionOverlaps", why: needsExe},
