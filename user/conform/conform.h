@@ -69,7 +69,7 @@ _Noreturn void not_yet(const char* feature);
 // EQUAL compares numbers, STATUS statuses.
 #define EQUAL(want, got) equal(HERE, #got, (uint64_t)(want), (uint64_t)(got))
 #define STATUS(want, got) status_is(HERE, #got, (want), (got))
-#define OK(call) STATUS(ZX_OK, (call))
+#define OK(call) status_is(HERE, #call, ZX_OK, (call))
 // REFUSED is any status but ZX_OK.
 #define REFUSED(call) refused(HERE, #call, (call))
 

@@ -1,4 +1,4 @@
-// W001-W017, W098, W108, W115: requests to dirty pages.
+// W001-W017, W098, W108, W115-W116: requests to dirty pages.
 #include "conform.h"
 
 static const uint32_t TRAP = ZX_VMO_TRAP_DIRTY;
@@ -413,10 +413,52 @@ static void w115(variant_t how) {
   QUIET(v);
 }
 
+// squeeze uses up memory until the kernel has taken pages of v, so that n stay.
+static void squeeze(vmo_t* v, uint64_t n) {
+  enum { STEP = 64, STEPS = 65536 };
+  zx_handle_t eater = PLAIN(STEP * STEPS);
+  uint64_t eaten = 0;
+  while (vmo_info(HERE, v->handle).committed_bytes > n * PAGE) {
+    CHECK(eaten < STEP * STEPS);
+    OK(zx_vmo_op_range(eater, ZX_VMO_OP_COMMIT, eaten * PAGE, STEP * PAGE, NULL, 0));
+    eaten += STEP;
+    zx_nanosleep(0);
+  }
+  OK(zx_vmo_op_range(eater, ZX_VMO_OP_DECOMMIT, 0, eaten * PAGE, NULL, 0));
+  COMMITTED(v, n);
+}
+
+// w116 asked a kernel of its time to reclaim what it could; here memory runs
+// short instead.
+static void w116(variant_t how) {
+  (void)how;
+  vmo_t* v = NEW_VMO(PAGER(), 3, TRAP);
+  SUPPLY(v, 0, 3);
+  CONTENT_READ(v, 0, 3);  // a mapping would look recently used
+  worker_t* w = WRITE_PAGES(v, 0, 3, 0xaa);
+  BLOCKED(w);
+  DIRTY(v, 0, 3);
+  NO_RANGES(v);
+  OK(zx_vmo_op_range(v->handle, ZX_VMO_OP_ALWAYS_NEED, 0, PAGE, NULL, 0));
+  OK(zx_vmo_op_range(v->handle, ZX_VMO_OP_ALWAYS_NEED, 2 * PAGE, PAGE, NULL, 0));
+  OK(zx_vmo_op_range(v->handle, ZX_VMO_OP_DONT_NEED, PAGE, PAGE, NULL, 0));
+  squeeze(v, 2);
+  REFUSED(pager_op(v, ZX_PAGER_OP_DIRTY, 0, 3, 0));
+  DIRTY_OPD(v, 0, 1);
+  READ_SUPPLY(v, 1, 1);
+  DIRTY_OPD(v, 1, 2);
+  DONE(w);
+  want_fill(v, 0, 3, 0xaa);
+  CONTENT(v, 0, 3);
+  RANGES(v, D(0, 3));
+  QUIET(v);
+}
+
 static const test_t tests[] = {
     WAYS("W001", w001), ONE("W002", w002), ONE("W003", w003), ONE("W004", w004), ONE("W005", w005), ONE("W006", w006),
     ONE("W007", w007),  ONE("W009", w009), ONE("W010", w010), ONE("W011", w011), ONE("W012", w012), ONE("W014", w014),
     ONE("W015", w015),  ONE("W016", w016), ONE("W017", w017), ONE("W098", w098), ONE("W108", w108), ONE("W115", w115),
+    ONE("W116", w116),
 };
 
 const table_t dirty_tests = {tests, COUNT(tests)};
