@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"faultline/mmu"
@@ -144,16 +145,22 @@ func (c *Console) mem(args []string) error {
 	return nil
 }
 
-func (c *Console) run(args []string) error {
-	known := false
+// program makes the Program that args name: what `run` and `start` have in
+// common.
+func (c *Console) program(args []string) (Program, error) {
 	names := c.kernel.Programs()
-	for _, n := range names {
-		known = known || n == args[0]
+	if !slices.Contains(names, args[0]) {
+		return Program{}, fmt.Errorf("no program %q; there are: %s", args[0], strings.Join(names, " "))
 	}
-	if !known {
-		return fmt.Errorf("no program %q; there are: %s", args[0], strings.Join(names, " "))
+	return Program{Name: args[0], Args: args[1:], Output: c.out}, nil
+}
+
+func (c *Console) run(args []string) error {
+	p, err := c.program(args)
+	if err != nil {
+		return err
 	}
-	e, err := c.spawn(Program{Name: args[0], Args: args[1:], Output: c.out})
+	e, err := c.spawn(p)
 	if err != nil {
 		return err
 	}
