@@ -3,6 +3,7 @@ package pager
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"faultline/object"
 	"faultline/vmo"
@@ -21,8 +22,8 @@ type Source struct {
 	key  uint64
 
 	mu       sync.Mutex
-	detached bool // asks nothing any more
-	orphaned bool // the pager is closed: says nothing any more
+	detached atomic.Bool // asks nothing any more; written under mu
+	orphaned bool        // the pager is closed: says nothing any more
 	sets     [vmo.RequestKinds]requestSet
 
 	packet   object.PortPacket
@@ -97,12 +98,7 @@ func (s *Source) Key() uint64 { return s.key }
 func (s *Source) TrapsDirty() bool { return s.traps }
 
 // Detached implements vmo.PageSource.
-func (s *Source) Detached() bool {
-	s.mu.Lock()
-	d := s.detached
-	s.mu.Unlock()
-	return d
-}
+func (s *Source) Detached() bool { return s.detached.Load() }
 
 // Request implements vmo.PageSource: it registers r for [off, off+length), cut
 // to what no other request of the kind covers, or hangs it on the request that
@@ -129,7 +125,7 @@ func (s *Source) request(kind vmo.RequestKind, off, length uint64, r *vmo.PageRe
 	if kind == vmo.RequestDirty && !s.traps {
 		return zx.ErrNotSupported
 	}
-	if s.detached {
+	if s.detached.Load() {
 		return zx.ErrBadState
 	}
 	r.Kind, r.Outstanding, r.Woken, r.Status = kind, true, false, zx.OK
@@ -397,10 +393,10 @@ func (s *Source) Detach() {
 
 // detach lets every request go and queues COMPLETE, once. Locks: s.mu held.
 func (s *Source) detach() {
-	if s.detached {
+	if s.detached.Load() {
 		return
 	}
-	s.detached = true
+	s.detached.Store(true)
 	s.letGo()
 	s.sendComplete()
 }
@@ -424,7 +420,8 @@ func (s *Source) Close() { s.Detach() }
 // and what was not delivered is withdrawn, COMPLETE included.
 func (s *Source) orphan() {
 	s.mu.Lock()
-	s.orphaned, s.detached = true, true
+	s.orphaned = true
+	s.detached.Store(true)
 	s.letGo()
 	s.withdrawComplete()
 	s.mu.Unlock()
@@ -446,7 +443,7 @@ func (s *Source) Info() SourceInfo {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return SourceInfo{
-		Key: s.key, TrapsDirty: s.traps, Detached: s.detached, PagerClosed: s.orphaned,
+		Key: s.key, TrapsDirty: s.traps, Detached: s.detached.Load(), PagerClosed: s.orphaned,
 		Reads: len(s.sets[vmo.RequestRead].list), Dirties: len(s.sets[vmo.RequestDirty].list),
 		PacketQueued: s.busy,
 	}

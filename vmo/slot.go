@@ -84,16 +84,15 @@ var edges = [8]uint8{
 //
 // Locks: v.mu held. The caller keeps the counts of tree and VMO.
 func (v *VMO) transition(s *slot, to slot) {
-	from := *s
-	if edges[from.state()]&(1<<to.state()) == 0 {
-		v.badTransition(from, to)
+	if edges[*s&slotStateMask]>>(to&slotStateMask)&1 == 0 {
+		badTransition(*s, to)
 	}
 	*s = to
 }
 
-func (v *VMO) badTransition(from, to slot) {
-	panic(fmt.Sprintf("vmo.transition: no such arrow: VMO %d, %v frame %#x to %v frame %#x",
-		v.id, from.state(), from.frame(), to.state(), to.frame()))
+func badTransition(from, to slot) {
+	panic(fmt.Sprintf("vmo.transition: no such arrow: %v frame %#x to %v frame %#x",
+		from.state(), from.frame(), to.state(), to.frame()))
 }
 
 // pageIndex is the number of the page that holds byte off.

@@ -31,10 +31,25 @@ const (
 type tree struct {
 	root   slot // height 0: the slot of page 0; else the root node's frame, 0 empty
 	height uint8
+
+	// The leaf used last, so that neighbours need no walk: its frame, the
+	// pages it holds divided by nodeSlots, and its slots. hot is nil for
+	// none, and forgotten whenever a node is freed.
+	hotLeaf mmu.Frame
+	hotBase uint64
+	hot     *node
 }
 
 // find gives the slot of page idx, or nil where the tree has no leaf.
 func (t *tree) find(m *mmu.Memory, idx uint64) *slot {
+	if t.hot != nil && idx>>nodeBits == t.hotBase {
+		return &t.hot[idx&nodeMask]
+	}
+	return t.walk(m, idx)
+}
+
+// walk is find from the root down; it makes the leaf it finds hot.
+func (t *tree) walk(m *mmu.Memory, idx uint64) *slot {
 	if t.height == 0 {
 		if idx == 0 {
 			return &t.root
@@ -47,14 +62,20 @@ func (t *tree) find(m *mmu.Memory, idx uint64) *slot {
 	}
 	n := t.root
 	for n != 0 {
-		p := &nodeAt(m, mmu.Frame(n))[idx>>shift&nodeMask]
+		node := nodeAt(m, mmu.Frame(n))
 		if shift == 0 {
-			return p
+			t.warm(idx, mmu.Frame(n), node)
+			return &node[idx&nodeMask]
 		}
-		n = *p
+		n = node[idx>>shift&nodeMask]
 		shift -= nodeBits
 	}
 	return nil
+}
+
+// warm makes a leaf hot.
+func (t *tree) warm(idx uint64, leaf mmu.Frame, n *node) {
+	t.hotLeaf, t.hotBase, t.hot = leaf, idx>>nodeBits, n
 }
 
 // get gives the slot of page idx by value; Absent where there is none.
@@ -80,6 +101,9 @@ func newNode(m *mmu.Memory) (mmu.Frame, zx.Status) {
 // leaf gives the node that holds the slot of page idx, making what is missing.
 // It is 0 at height 0. On NO_MEMORY the tree holds no more than before.
 func (t *tree) leaf(m *mmu.Memory, idx uint64) (mmu.Frame, zx.Status) {
+	if t.hot != nil && idx>>nodeBits == t.hotBase {
+		return t.hotLeaf, zx.OK
+	}
 	if t.root == 0 {
 		// An empty tree takes the height it needs at once.
 		t.height = 0
@@ -115,10 +139,12 @@ func (t *tree) leaf(m *mmu.Memory, idx uint64) (mmu.Frame, zx.Status) {
 			}
 		}
 		up = mmu.Frame(*p)
+		node := nodeAt(m, up)
 		if shift == 0 {
+			t.warm(idx, up, node)
 			return up, zx.OK
 		}
-		p = &nodeAt(m, up)[idx>>shift&nodeMask]
+		p = &node[idx>>shift&nodeMask]
 	}
 }
 
@@ -132,7 +158,7 @@ func (t *tree) insert(m *mmu.Memory, idx uint64) (*slot, zx.Status) {
 	if f == 0 {
 		return &t.root, zx.OK
 	}
-	s := &nodeAt(m, f)[idx&nodeMask]
+	s := &t.hot[idx&nodeMask] // leaf left it hot
 	if *s == 0 {
 		m.Meta(f).Next++
 	}
@@ -143,6 +169,11 @@ func (t *tree) insert(m *mmu.Memory, idx uint64) (*slot, zx.Status) {
 // limit, with the leaf's frame (0 at height 0). Where there is no leaf, slots is
 // nil. n is how many pages the answer covers: at least 1. Pre: idx < limit.
 func (t *tree) run(m *mmu.Memory, idx, limit uint64) (slots []slot, n uint64, leaf mmu.Frame) {
+	if t.hot != nil && idx>>nodeBits == t.hotBase {
+		i := idx & nodeMask
+		n = min(nodeSlots-i, limit-idx)
+		return t.hot[i : i+n], n, t.hotLeaf
+	}
 	if t.height == 0 && idx == 0 {
 		return t.solo(), 1, 0
 	}
@@ -159,6 +190,7 @@ func (t *tree) run(m *mmu.Memory, idx, limit uint64) (slots []slot, n uint64, le
 		i := idx >> shift & nodeMask
 		if shift == 0 {
 			n = min(nodeSlots-i, limit-idx)
+			t.warm(idx, mmu.Frame(e), node)
 			return node[i : i+n], n, mmu.Frame(e)
 		}
 		e = node[i]
@@ -182,7 +214,7 @@ func (t *tree) fill(m *mmu.Memory, idx, limit uint64) (slots []slot, leaf mmu.Fr
 		return t.solo(), 0, zx.OK
 	}
 	i := idx & nodeMask
-	return nodeAt(m, leaf)[i:min(nodeSlots, i+limit-idx)], leaf, zx.OK
+	return t.hot[i:min(nodeSlots, i+limit-idx)], leaf, zx.OK // leaf left it hot
 }
 
 // reserve makes every leaf of the pages [first, limit), the last first so that
@@ -260,6 +292,7 @@ func (t *tree) prune(m *mmu.Memory, idx uint64) {
 		if m.Meta(f).Next != 0 {
 			return
 		}
+		t.hot = nil
 		m.Free(f)
 		*path[depth] = 0
 		if depth > 0 {
@@ -278,6 +311,7 @@ func (t *tree) trim(m *mmu.Memory) {
 		if m.Meta(f).Next != 1 || below == 0 {
 			return
 		}
+		t.hot = nil
 		m.Free(f)
 		t.root = below
 		t.height--
@@ -289,7 +323,7 @@ func (t *tree) destroy(m *mmu.Memory) {
 	if t.height > 0 && t.root != 0 {
 		destroyNode(m, mmu.Frame(t.root), int(t.height)-1)
 	}
-	t.root, t.height = 0, 0
+	*t = tree{}
 }
 
 // destroyNode frees the node in f and all below it. Recursion is bounded by
