@@ -217,7 +217,7 @@ func last(output []string) string {
 
 // usage is what `mem; threads` show.
 type usage struct {
-	free, tables, vmos, threads int
+	free, tables, vmos, handles, threads int
 }
 
 func (u *usage) readMem(output []string) {
@@ -228,6 +228,8 @@ func (u *usage) readMem(output []string) {
 			fmt.Sscanf(line, "page frames %d KiB in %d frames: %d free (lowest %d), %d page tables", &kib, &frames, &u.free, &lowest, &u.tables)
 		case strings.HasPrefix(line, "VMOs"):
 			fmt.Sscanf(line, "VMOs %d", &u.vmos)
+		case strings.HasPrefix(line, "handles"):
+			fmt.Sscanf(line, "handles %d", &u.handles)
 		}
 	}
 }
@@ -247,6 +249,7 @@ func (u usage) difference(after usage) string {
 		{"free frames", u.free, after.free},
 		{"page tables", u.tables, after.tables},
 		{"VMOs", u.vmos, after.vmos},
+		{"handles", u.handles, after.handles},
 		{"threads", u.threads, after.threads},
 	} {
 		if p.before != p.then {

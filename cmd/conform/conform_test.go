@@ -90,6 +90,7 @@ const (
 RAM            523903 KiB
 page frames    326148 KiB in 81537 frames: 81526 free (lowest 81514), 10 page tables, 20 bytes of metadata each
 VMOs                0, 0 pages the evictor may take, 0 evicted so far
+handles             3
 faultline> threads
  PROCESS   THREAD  STATE                    FAULTS   SYSCALLS  NAME
 1 threads
@@ -97,6 +98,7 @@ faultline> threads
 	leaking = `faultline> mem
 page frames    326148 KiB in 81537 frames: 81520 free (lowest 81514), 11 page tables, 20 bytes of metadata each
 VMOs                1, 0 pages the evictor may take, 0 evicted so far
+handles             5
 faultline> threads
 2 threads
 `
@@ -118,7 +120,7 @@ func TestListener(t *testing.T) {
 			two + "not-yet: clones\nrun: conform ended with code 77\n" + leaking + "faultline> poweroff\n", "", []result{
 			{"P001", "single", fail, "a.c:1: expected 1, got 2"}, {"P002", "mapping", notYet, "clones"}}},
 		"leak": {calm + one + leaking + two + leaking + "faultline> poweroff\n", "", []result{
-			{"P001", "single", fail, "leak: 81526 free frames before, 81520 after, 10 page tables before, 11 after, 0 VMOs before, 1 after, 1 threads before, 2 after"},
+			{"P001", "single", fail, "leak: 81526 free frames before, 81520 after, 10 page tables before, 11 after, 0 VMOs before, 1 after, 3 handles before, 5 after, 1 threads before, 2 after"},
 			{"P002", "mapping", pass, ""}}},
 		"killed": {calm + one + "conform: fatal page fault\nrun: conform was killed: fatal page fault at 0x10\n" + calm + "faultline> run", "the guest failed", []result{
 			{"P001", "single", fail, "conform was killed: fatal page fault at 0x10"}}},

@@ -5,7 +5,7 @@
 //
 // The tests are in the program `conform` inside the image, sources in
 // user/conform; each runs in a process of its own, many in one boot, and free
-// frames, page tables, VMOs and threads must be the same before and after. A boot
+// frames, page tables, VMOs, handles and threads must be the same before and after. A boot
 // that dies fails the test that ran, and another boot goes on behind it.
 //
 // The table has one line for each entry of the two catalogues of behaviours and each
