@@ -25,7 +25,7 @@ type Config struct {
 	// OvertimeTimeout after how long it is given up with TIMED_OUT. Zero is
 	// never.
 	OvertimeWait, OvertimeTimeout zx.Time
-	// Log takes a warning line; nil drops it.
+	// Log takes a warning, perhaps of several lines; nil drops it.
 	Log func(line string)
 }
 
@@ -56,23 +56,12 @@ func (y *System) Counters() []Counter {
 	return []Counter{
 		{"dispatcher.pager.create", y.created.Load()},
 		{"dispatcher.pager.destroy", y.destroyed.Load()},
-		{"dispatcher.pager.total_request_count", y.requests.Load()},
-		{"dispatcher.pager.succeeded_request_count", y.succeeded.Load()},
-		{"dispatcher.pager.failed_request_count", y.failed.Load()},
-		{"dispatcher.pager.timed_out_request_count", y.timedOut.Load()},
-		{"dispatcher.pager.overtime_wait_count", y.waited.Load()},
+		{"dispatcher.pager.total_requests", y.requests.Load()},
+		{"dispatcher.pager.succeeded_requests", y.succeeded.Load()},
+		{"dispatcher.pager.failed_requests", y.failed.Load()},
+		{"dispatcher.pager.timed_out_requests", y.timedOut.Load()},
+		{"dispatcher.pager.overtime_waits", y.waited.Load()},
 	}
-}
-
-// warnOvertime reports a wait that takes long. Locks: none held.
-func (y *System) warnOvertime(s *Source, kind vmo.RequestKind, off, length uint64, took zx.Time) {
-	y.waited.Add(1)
-	if y.cfg.Log == nil {
-		return
-	}
-	name := [...]string{vmo.RequestRead: "READ", vmo.RequestDirty: "DIRTY"}[kind]
-	y.cfg.Log(fmt.Sprintf("pager %d key %#x: %s [%#x, %#x) unanswered for %d s",
-		s.pager.Koid(), s.key, name, off, off+length, took/1e9))
 }
 
 // Pager is a pager object: it makes VMOs and answers for their pages.
@@ -184,6 +173,7 @@ func (p *Pager) CreateVMO(store *vmo.Store, options uint32, port *object.Port, k
 		p.forget(s)
 		return nil, st
 	}
+	s.named(v.ID())
 	return v, zx.OK
 }
 

@@ -20,6 +20,7 @@ type Source struct {
 	// The proxy's part, see packet.go.
 	port *object.Port
 	key  uint64
+	id   uint32 // of the VMO; 0 while that is being made. Guarded by mu
 
 	mu       sync.Mutex
 	detached atomic.Bool // asks nothing any more; written under mu
@@ -332,6 +333,7 @@ func (s *Source) Wait(r *vmo.PageRequest) zx.Status {
 	timed := warn > 0 || limit > 0
 	if timed {
 		start = s.sys.cfg.Now()
+		r.Since.Store(int64(start))
 		deadline = overtime(start, start, warn, limit)
 	}
 	for {
@@ -351,15 +353,17 @@ func (s *Source) Wait(r *vmo.PageRequest) zx.Status {
 		case zx.ErrTimedOut:
 			now := s.sys.cfg.Now()
 			if limit > 0 && now-start >= limit {
+				kind, off, length := r.Kind, r.Offset, r.Length
 				s.cancel(r)
 				s.mu.Unlock()
 				s.sys.timedOut.Add(1)
+				s.logTimeout(r, kind, off, length, now-start)
 				return zx.ErrTimedOut
 			}
-			kind, off, length := r.Kind, r.Offset, r.Length
 			s.mu.Unlock()
 			if warn > 0 && now >= deadline {
-				s.sys.warnOvertime(s, kind, off, length, now-start)
+				s.sys.waited.Add(1)
+				s.logOvertime(now, now-start)
 			}
 			deadline = overtime(start, now, warn, limit)
 		default:
@@ -430,21 +434,30 @@ func (s *Source) orphan() {
 // SourceInfo is what the console tells of a source.
 type SourceInfo struct {
 	Key          uint64
+	VMO          uint32 // its id
 	TrapsDirty   bool
 	Detached     bool
 	PagerClosed  bool
 	Reads        int  // outstanding READ primaries
 	Dirties      int  // outstanding DIRTY primaries
 	PacketQueued bool // the slot is taken
+	OnPort       bool // by a request's packet that nobody has taken from the port
+	GoodbyeDue   bool // COMPLETE is still to be taken from the port
 }
 
 // Info tells the source's state at this moment.
 func (s *Source) Info() SourceInfo {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.info()
+}
+
+// info is Info. Locks: s.mu held.
+func (s *Source) info() SourceInfo {
 	return SourceInfo{
-		Key: s.key, TrapsDirty: s.traps, Detached: s.detached.Load(), PagerClosed: s.orphaned,
+		Key: s.key, VMO: s.id, TrapsDirty: s.traps, Detached: s.detached.Load(), PagerClosed: s.orphaned,
 		Reads: len(s.sets[vmo.RequestRead].list), Dirties: len(s.sets[vmo.RequestDirty].list),
-		PacketQueued: s.busy,
+		PacketQueued: s.busy, OnPort: s.active != nil,
+		GoodbyeDue: s.complete == completeWaiting || s.complete == completeSlot,
 	}
 }

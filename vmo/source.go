@@ -1,6 +1,10 @@
 package vmo
 
-import "faultline/zx"
+import (
+	"sync/atomic"
+
+	"faultline/zx"
+)
 
 // Waiter is one thread's means to sleep; kernel's Thread implements it.
 type Waiter interface {
@@ -117,6 +121,10 @@ type PageRequest struct {
 	Length      uint64
 	Pending     uint64 // bytes still missing; of a primary
 	WakeAt      uint64 // early wake: progress that begins here wakes
+
+	// Since is when the wait in progress began, if the source keeps count of
+	// that. Written by the owner before it sleeps, read by anyone.
+	Since atomic.Int64
 
 	Primary                      *PageRequest // what this one hangs on, nil for a primary
 	FirstOverlap, LastOverlap    *PageRequest // of a primary: who hangs on it

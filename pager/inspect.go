@@ -1,0 +1,153 @@
+package pager
+
+import (
+	"fmt"
+	"strings"
+
+	"faultline/vmo"
+	"faultline/zx"
+)
+
+// What an operator is told: requests as they stand, and the warnings about
+// those that stand too long.
+
+// named notes which VMO the source is of.
+func (s *Source) named(id uint32) {
+	s.mu.Lock()
+	s.id = id
+	s.mu.Unlock()
+}
+
+// Sources lists the sources whose COMPLETE was not delivered, those of VMOs
+// that are gone included, the youngest first.
+func (p *Pager) Sources() (list []*Source) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for s := p.sources; s != nil; s = s.next {
+		list = append(list, s)
+	}
+	return list
+}
+
+// Closed says whether the pager's last handle is gone.
+func (p *Pager) Closed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
+}
+
+// RequestInfo is what the console tells of one request.
+type RequestInfo struct {
+	Kind           vmo.RequestKind
+	Offset, Length uint64          // bytes
+	Pending        uint64          // bytes still missing
+	Packet         vmo.PacketState // of a primary
+	Overlaps       int             // how many hang on it
+	Overlap        bool            // it hangs on the primary that was told before it
+	Thread         zx.Koid         // who waits; KoidInvalid for a thread of the kernel
+	Since          zx.Time         // when its wait began; 0 if nobody keeps count
+}
+
+// Name is the packet command that the request is told by.
+func (r *RequestInfo) Name() string { return kindName(r.Kind) }
+
+// End is the offset of the first byte after the range.
+func (r *RequestInfo) End() uint64 { return r.Offset + r.Length }
+
+func kindName(kind vmo.RequestKind) string {
+	return [vmo.RequestKinds]string{vmo.RequestRead: "READ", vmo.RequestDirty: "DIRTY"}[kind]
+}
+
+// Sent spells where the packet of a primary is: Zircon's [sent] when it left
+// the kernel's queue, and whether the pager has taken it since.
+func (r *RequestInfo) Sent() string {
+	switch {
+	case r.Overlap:
+		return "[overlap]"
+	case r.Packet == vmo.PacketDelivered:
+		return "[sent, taken from the port]"
+	case r.Packet == vmo.PacketSlot:
+		return "[sent, on the port]"
+	}
+	return "[waits for the packet slot]"
+}
+
+// String is the request in one line, without its age.
+func (r *RequestInfo) String() string {
+	return fmt.Sprintf("%-5s [%#x, %#x) pending %#x overlap %d %s", r.Name(), r.Offset, r.End(), r.Pending, r.Overlaps, r.Sent())
+}
+
+// Requests lists the outstanding requests, READ before DIRTY and by offset, each
+// followed by those that hang on it.
+func (s *Source) Requests() []RequestInfo {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.requests()
+}
+
+// requests is Requests. Locks: s.mu held.
+func (s *Source) requests() (list []RequestInfo) {
+	for kind := range s.sets {
+		for _, r := range s.sets[kind].list {
+			at := len(list)
+			list = append(list, infoOf(r))
+			for o := r.FirstOverlap; o != nil; o = o.NextOverlap {
+				list = append(list, infoOf(o))
+				list[at].Overlaps++
+			}
+		}
+	}
+	return list
+}
+
+// infoOf tells of one request. Locks: its source's held.
+func infoOf(r *vmo.PageRequest) RequestInfo {
+	i := RequestInfo{Kind: r.Kind, Offset: r.Offset, Length: r.Length, Packet: r.Packet,
+		Overlap: r.Primary != nil, Thread: waiterKoid(r), Since: zx.Time(r.Since.Load())}
+	if !i.Overlap {
+		i.Pending = r.Pending
+	}
+	return i
+}
+
+// waiterKoid names the thread behind r, if it has a name.
+func waiterKoid(r *vmo.PageRequest) zx.Koid {
+	if t, ok := r.Waiter().(interface{ Koid() zx.Koid }); ok {
+		return t.Koid()
+	}
+	return zx.KoidInvalid
+}
+
+// logOvertime warns of a wait that takes long, in Zircon's words, and dumps all
+// the source knows. Locks: none held.
+func (s *Source) logOvertime(now, took zx.Time) {
+	if s.sys.cfg.Log == nil {
+		return
+	}
+	s.mu.Lock()
+	i, list := s.info(), s.requests()
+	s.mu.Unlock()
+	no := " no"
+	if i.OnPort {
+		no = ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "WARNING Page source of VMO %d, pager %d, key %#x has been blocked for %d seconds with%s message waiting on port.",
+		i.VMO, s.pager.Koid(), s.key, took/1e9, no)
+	fmt.Fprintf(&b, "\n  closed %v, packet busy %v, complete pending %v, %d requests", i.Detached, i.PacketQueued, i.GoodbyeDue, len(list))
+	for n := range list {
+		r := &list[n]
+		fmt.Fprintf(&b, "\n  VMO %d %v, thread %d, %d s", i.VMO, r, r.Thread, (now-r.Since)/1e9)
+	}
+	s.sys.cfg.Log(b.String())
+}
+
+// logTimeout tells of a wait that was given up. Locks: none held.
+func (s *Source) logTimeout(r *vmo.PageRequest, kind vmo.RequestKind, off, length uint64, took zx.Time) {
+	if s.sys.cfg.Log == nil {
+		return
+	}
+	i := s.Info()
+	s.sys.cfg.Log(fmt.Sprintf("ERROR Page source of VMO %d, pager %d, key %#x has been blocked for %d seconds. Page request timed out: %s [%#x, %#x), thread %d.",
+		i.VMO, s.pager.Koid(), s.key, took/1e9, kindName(kind), off, off+length, waiterKoid(r)))
+}
