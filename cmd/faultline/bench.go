@@ -31,25 +31,44 @@ import (
 const benchPages = 4096
 
 // bench runs what the argument behind -bench names and gives the exit code:
-// @ladder, @scale, or one rung of user/programs/bench.c. booted is the time
-// stamp counter at the moment the console was ready.
+// @ladder, @scale, or one rung that a program measures. booted is the time stamp
+// counter at the moment the console was ready.
 func bench(k *kernel.Kernel, booted uint64) int {
 	b := &bencher{kernel: k}
-	rungs := []func() error{b.traps, b.goPager, b.process, func() error { return b.run("bench") }}
-	switch args := os.Args[slices.Index(os.Args, "-bench")+1:]; {
-	case len(args) == 1 && args[0] == "@ladder":
-		fmt.Printf("bench boot 1 %d\n", booted)
-	case len(args) == 1 && args[0] == "@scale":
-		rungs = []func() error{func() error { return b.run("benchscale") }}
-	default:
-		rungs = []func() error{func() error { return b.run("bench", args...) }}
-	}
-	for _, rung := range rungs {
-		if err := rung(); err != nil {
-			return fail(err)
-		}
+	if err := b.measure(os.Args[slices.Index(os.Args, "-bench")+1:], booted); err != nil {
+		return fail(err)
 	}
 	return 0
+}
+
+// measure is bench, with what to measure.
+func (b *bencher) measure(args []string, booted uint64) error {
+	what := "@ladder"
+	if len(args) > 0 {
+		what = args[0]
+	}
+	switch {
+	case what == "@ladder":
+		fmt.Printf("bench boot 1 %d\n", booted)
+		for _, rung := range []func() error{b.traps, b.goPager, b.process} {
+			if err := rung(); err != nil {
+				return err
+			}
+		}
+		return b.run("bench")
+	case what == "@scale":
+		return b.run("benchscale")
+	case strings.Contains(what, "/"):
+		return b.run("benchscale", what)
+	}
+	b.only = []string{what}
+	switch {
+	case strings.HasPrefix(what, "go_pager"):
+		return b.goPager()
+	case strings.HasSuffix(what, "_process"):
+		return b.process()
+	}
+	return b.run("bench", what)
 }
 
 // bencher is what the rungs share.
@@ -57,6 +76,7 @@ type bencher struct {
 	kernel *kernel.Kernel
 	before runtime.MemStats // at the last "mark begin"
 	calm   uint64           // allocations of two marks alone
+	only   []string         // the one rung to measure; empty for all
 }
 
 // output passes a program's lines on and answers its marks: what the kernel's
@@ -170,7 +190,7 @@ func (b *bencher) goPager() error {
 			}
 		}
 	}()
-	process, err := b.start("bench", []string{"@go"}, grantVMO(v, zx.KoidInvalid))
+	process, err := b.start("bench", append([]string{"@go"}, b.only...), grantVMO(v, zx.KoidInvalid))
 	if err != nil {
 		return err
 	}
@@ -204,7 +224,7 @@ func (b *bencher) process() error {
 	if err != nil {
 		return err
 	}
-	toucher, err := b.start("bench", []string{"@process"}, grantVMO(v, p.Koid()))
+	toucher, err := b.start("bench", append([]string{"@process"}, b.only...), grantVMO(v, p.Koid()))
 	if err != nil {
 		return err
 	}

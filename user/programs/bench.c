@@ -1,8 +1,8 @@
 // bench: the ladder of docs/performance.md, measured from ring 3.
 //
 //	bench [RUNG]            every rung that needs one process, or that one
-//	bench @go               missing pages of the VMO in PA_USER0, whoever serves it
-//	bench @process          the same, and write traps; its pager is another process
+//	bench @go [RUNG]        missing pages of the VMO in PA_USER0, whoever serves it
+//	bench @process [RUNG]   the same, and write traps; its pager is another process
 //	bench @pager            that process: PA_USER0..2 are pager, port, VMO
 //
 // The kernel's side (cmd/faultline, argument -bench) starts it in the last
@@ -10,30 +10,34 @@
 #include "benchpager.h"
 
 static void system_calls(void) {
+  begin_rung("page_size");
   for (int i = 0; i < COUNT; i++) {
-    uint64_t started = now();
+    uint64_t started = clock_start();
     zx_system_get_page_size();
     sample(i, started);
   }
   report("page_size", COUNT);
+  begin_rung("null_syscall");
   for (int i = 0; i < COUNT; i++) {
-    uint64_t started = now();
+    uint64_t started = clock_start();
     zx_handle_close(ZX_HANDLE_INVALID);
     sample(i, started);
   }
   report("null_syscall", COUNT);
 
   zx_handle_t copy;
+  begin_rung("handle_duplicate_close");
   for (int i = 0; i < COUNT; i++) {
-    uint64_t started = now();
+    uint64_t started = clock_start();
     zx_handle_duplicate(port, ZX_RIGHT_SAME_RIGHTS, &copy);
     zx_handle_close(copy);
     sample(i, started);
   }
   report("handle_duplicate_close", COUNT);
   zx_port_packet_t packet = {.key = 7};
+  begin_rung("port_queue_wait");
   for (int i = 0; i < COUNT; i++) {
-    uint64_t started = now();
+    uint64_t started = clock_start();
     zx_port_queue(port, &packet);
     zx_port_wait(port, ZX_TIME_INFINITE, &packet);
     sample(i, started);
@@ -46,8 +50,9 @@ static void system_calls(void) {
     skip("futex_wake", zx_status_get_string(st));
     return;
   }
+  begin_rung("futex_wake");
   for (int i = 0; i < COUNT; i++) {
-    uint64_t started = now();
+    uint64_t started = clock_start();
     zx_futex_wake(&word, 1);
     sample(i, started);
   }
@@ -74,8 +79,9 @@ static void ping_pong(void) {
   check("thread_create", zx_thread_create(zx_process_self(), "echo", 4, 0, &thread));
   check("thread_start", zx_thread_start(thread, (zx_vaddr_t)echo, (zx_vaddr_t)stack + sizeof(stack) - 8, 0, 0));
   zx_port_packet_t packet = {.key = 7};
+  begin_rung("port_ping_pong");
   for (int i = 0; i < COUNT; i++) {
-    uint64_t started = now();
+    uint64_t started = clock_start();
     zx_port_queue(there, &packet);
     zx_port_wait(back, ZX_TIME_INFINITE, &packet);
     sample(i, started);
@@ -87,6 +93,7 @@ static void ping_pong(void) {
 static void missing(const char* rung) {
   char line[64];
   mark("begin");
+  begin_rung(rung);
   for (int i = 0; i < COUNT; i++) load(i, (uint64_t)i);
   snprintf(line, sizeof(line), "end %s %d", rung, COUNT);
   mark(line);
@@ -96,6 +103,7 @@ static void missing(const char* rung) {
 static void trapped(const char* rung) {
   char line[64];
   mark("begin");
+  begin_rung(rung);
   for (int i = 0; i < COUNT; i++) store(i, (uint64_t)i);
   snprintf(line, sizeof(line), "end %s %d", rung, COUNT);
   mark(line);
@@ -111,19 +119,23 @@ static void paged(void) {
   fresh(ZX_VMO_TRAP_DIRTY, BYTES);
   missing("missing_page");
   trapped("write_trap");
-  uint64_t started = now();
+  begin_bulk("writeback_begin_page");
+  uint64_t started = clock_start();
   check("begin", zx_pager_op_range(pager, ZX_PAGER_OP_WRITEBACK_BEGIN, vmo, 0, BYTES, 0));
   each("writeback_begin_page", started, COUNT);
-  started = now();
+  begin_bulk("writeback_end_page");
+  started = clock_start();
   check("end", zx_pager_op_range(pager, ZX_PAGER_OP_WRITEBACK_END, vmo, 0, BYTES, 0));
   each("writeback_end_page", started, COUNT);
 
   // Resident pages whose translations are gone.
   remap(vmo, BYTES);
+  begin_rung("minor_fault_read");
   for (int i = 0; i < COUNT; i++) load(i, scattered(i));
   report("minor_fault_read", COUNT);
   remap(vmo, BYTES);
-  started = now();
+  begin_bulk("resident_scan_page");
+  started = clock_start();
   for (int i = 0; i < COUNT; i++) (void)*(volatile uint8_t*)(base + (uint64_t)i * PAGE);
   each("resident_scan_page", started, COUNT);  // in order: faults and fault-around
   drop(BYTES);
@@ -139,20 +151,24 @@ static void bulk(void) {
   uint64_t started;
   fill();
   fresh(0, BYTES);
-  started = now();
+  begin_bulk("supply_page");
+  started = clock_start();
   check("supply", zx_pager_supply_pages(pager, vmo, 0, BYTES, aux, 0));
   each("supply_page", started, COUNT);
-  started = now();
+  begin_bulk("map_range_page");
+  started = clock_start();
   check("map_range", zx_vmar_op_range(zx_vmar_root_self(), ZX_VMAR_OP_MAP_RANGE, (zx_vaddr_t)base, BYTES, NULL, 0));
   each("map_range_page", started, COUNT);
-  started = now();
+  begin_bulk("unmap_page");
+  started = clock_start();
   check("unmap", zx_vmar_unmap(zx_vmar_root_self(), (zx_vaddr_t)base, BYTES));
   each("unmap_page", started, COUNT);
   check("close", zx_handle_close(vmo));
 
   fill();
   fresh(0, BYTES);
-  started = now();
+  begin_bulk("populate_page");
+  started = clock_start();
   check("supply", zx_pager_supply_pages(pager, vmo, 0, BYTES, aux, 0));
   check("map_range", zx_vmar_op_range(zx_vmar_root_self(), ZX_VMAR_OP_MAP_RANGE, (zx_vaddr_t)base, BYTES, NULL, 0));
   each("populate_page", started, COUNT);
@@ -160,8 +176,9 @@ static void bulk(void) {
 
   fill();
   fresh(0, BYTES);
+  begin_rung("supply_one");
   for (int i = 0; i < COUNT; i++) {
-    uint64_t from = now();
+    uint64_t from = clock_start();
     zx_pager_supply_pages(pager, vmo, (uint64_t)i * PAGE, PAGE, aux, (uint64_t)i * PAGE);
     sample(i, from);
   }
@@ -171,7 +188,8 @@ static void bulk(void) {
   // Pages that aux never had: the pager supplies zeros.
   check("decommit", zx_vmo_op_range(aux, ZX_VMO_OP_DECOMMIT, 0, BYTES, NULL, 0));
   fresh(0, BYTES);
-  started = now();
+  begin_bulk("supply_zero_page");
+  started = clock_start();
   check("supply", zx_pager_supply_pages(pager, vmo, 0, BYTES, aux, 0));
   each("supply_zero_page", started, COUNT);
   drop(BYTES);
@@ -181,20 +199,25 @@ static void anonymous(void) {
   zx_handle_t plain;
   check("vmo_create", zx_vmo_create(BYTES, 0, &plain));
   map(plain, BYTES);
+  begin_rung("zero_read_fault");
   for (int i = 0; i < COUNT; i++) load(i, scattered(i));
   report("zero_read_fault", COUNT);
   remap(plain, BYTES);
+  begin_rung("zero_write_fault");
   for (int i = 0; i < COUNT; i++) store(i, (uint64_t)i);
   report("zero_write_fault", COUNT);
   // The pages are resident and writable: only the translation is missing.
   remap(plain, BYTES);
+  begin_rung("minor_fault");
   for (int i = 0; i < COUNT; i++) store(i, (uint64_t)i);
   report("minor_fault", COUNT);
   unmap(BYTES);
-  uint64_t started = now();
+  begin_bulk("decommit_page");
+  uint64_t started = clock_start();
   check("commit", zx_vmo_op_range(plain, ZX_VMO_OP_DECOMMIT, 0, BYTES, NULL, 0));
   each("decommit_page", started, COUNT);
-  started = now();
+  begin_bulk("commit_page");
+  started = clock_start();
   check("commit", zx_vmo_op_range(plain, ZX_VMO_OP_COMMIT, 0, BYTES, NULL, 0));
   each("commit_page", started, COUNT);
   check("close", zx_handle_close(plain));
@@ -203,6 +226,7 @@ static void anonymous(void) {
 int main(int argc, char** argv) {
   calibrate();
   const char* how = argc > 1 ? argv[1] : "";
+  if (argc > 2) only = argv[2];
   if (strcmp(how, "@pager") == 0) {
     pager = zx_start_handle(PA_HND(PA_USER0, 0));
     port = zx_start_handle(PA_HND(PA_USER0, 1));

@@ -31,6 +31,7 @@ static const int quantiles[] = {0, 10, 50, 100, 250, 500, 750, 900, 950, 990, 99
 static uint32_t samples[COUNT];
 static uint64_t overhead;
 static const char* only;  // the one rung wanted, NULL for all
+static bool active;       // the rung that runs is the one wanted
 
 static inline uint64_t now(void) {
   uint32_t low, high;
@@ -41,10 +42,48 @@ static inline uint64_t now(void) {
 // wanted says whether the rung is to be measured.
 static inline bool wanted(const char* rung) { return only == NULL || strcmp(only, rung) == 0; }
 
-// sample notes operation i, which began at started and ends now. It stays a
-// function of its own: cmd/profile counts operations by its calls.
+// For cmd/profile. Of the one rung wanted it logs every instruction between the
+// calls of profile_on and profile_off, where it stops the machine, and looks at
+// what lies between profile_begin and profile_end, where it does not: stopping
+// for each operation would disturb the clock.
+#define MARKER(name) \
+  __attribute__((noinline, unused)) static void name(void) { __asm__ volatile("# " #name ::: "memory"); }
+MARKER(profile_on)
+MARKER(profile_off)
+MARKER(profile_begin)
+MARKER(profile_end)
+static int profile_skip = 1000, profile_take = 64;
+static int profile_done;  // operations of the rung wanted
+
+// begin_rung says which rung the operations from here on belong to; begin_bulk
+// says so of a rung that is one operation.
+static inline void begin_rung(const char* name) { active = only != NULL && strcmp(only, name) == 0; }
+
+static inline void begin_bulk(const char* name) {
+  begin_rung(name);
+  profile_skip = 0;
+}
+
+// clock_start gives the time at which an operation begins.
+static inline uint64_t clock_start(void) {
+  if (active) {
+    if (profile_done == profile_skip) profile_on();
+    profile_begin();
+  }
+  return now();
+}
+
+static inline void clock_end(void) {
+  if (active) {
+    profile_end();
+    if (++profile_done == profile_skip + profile_take) profile_off();
+  }
+}
+
+// sample notes operation i, which began at started and ends now.
 static __attribute__((noinline, unused)) void sample(int i, uint64_t started) {
   uint64_t took = now() - started;
+  clock_end();
   samples[i] = (uint32_t)(took > overhead ? took - overhead : 0);
 }
 
@@ -71,10 +110,10 @@ static void sort(uint32_t* a, int n) {
 
 // report prints the rung whose n samples have been taken. Other rungs'
 // operations are passed over, so a set-up may share code with a rung.
-static inline void report(const char* rung, int n) {
-  if (!wanted(rung)) return;
+static inline void report(const char* name, int n) {
+  if (!wanted(name)) return;
   sort(samples, n);
-  printf("bench %s %d", rung, n);
+  printf("bench %s %d", name, n);
   for (int q = 0; q < QUANTILES; q++) {
     printf(" %u", samples[(int64_t)(n - 1) * quantiles[q] / 1000]);
   }
@@ -83,15 +122,17 @@ static inline void report(const char* rung, int n) {
 
 // each prints what one of n operations took that began at started and are all
 // done now, to a tenth.
-static __attribute__((noinline, unused)) void each(const char* rung, uint64_t started, uint64_t n) {
+static __attribute__((noinline, unused)) void each(const char* name, uint64_t started, uint64_t n) {
   uint64_t took = now() - started - overhead;
-  if (wanted(rung)) {
-    printf("bench %s %lu %lu.%lu\n", rung, (unsigned long)n, (unsigned long)(took / n), (unsigned long)(took * 10 / n % 10));
+  clock_end();
+  if (active) profile_off();
+  if (wanted(name)) {
+    printf("bench %s %lu %lu.%lu\n", name, (unsigned long)n, (unsigned long)(took / n), (unsigned long)(took * 10 / n % 10));
   }
 }
 
-static inline void skip(const char* rung, const char* why) {
-  if (wanted(rung)) printf("skip %s %s\n", rung, why);
+static inline void skip(const char* name, const char* why) {
+  if (wanted(name)) printf("skip %s %s\n", name, why);
 }
 
 // calibrate measures what two readings of the counter cost.

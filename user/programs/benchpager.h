@@ -89,14 +89,14 @@ static inline void pager_parts(void) {
 // load and store touch one page of the mapping as operation i.
 static inline void load(int i, uint64_t page) {
   volatile uint8_t* at = base + page * PAGE;
-  uint64_t started = now();
+  uint64_t started = clock_start();
   (void)*at;
   sample(i, started);
 }
 
 static inline void store(int i, uint64_t page) {
   volatile uint8_t* at = base + page * PAGE;
-  uint64_t started = now();
+  uint64_t started = clock_start();
   *at = 1;
   sample(i, started);
 }

@@ -2,7 +2,7 @@
 // size of the VMO, requests against those outstanding, queries against dirty
 // ranges, sparse VMOs against their size.
 //
-//	benchscale [RUNG]
+//	benchscale [RUNG]       all of it, or one rung as "outstanding/64"
 #include "benchpager.h"
 
 static void name(char* out, size_t size, const char* rung, uint64_t n) { snprintf(out, size, "%s/%lu", rung, n); }
@@ -16,6 +16,7 @@ static void faults_in(uint64_t pages) {
   char rung[64];
   name(rung, sizeof(rung), "fault_vmo_near", pages);
   if (wanted(rung)) {
+    begin_rung(rung);
     for (int i = 0; i < COUNT; i++) {
       if (i % ROUND == 0) {
         fill();
@@ -28,6 +29,7 @@ static void faults_in(uint64_t pages) {
   }
   name(rung, sizeof(rung), "fault_vmo_spread", pages);
   if (wanted(rung)) {
+    begin_rung(rung);
     for (int i = 0; i < COUNT; i++) {
       if (i % ROUND == 0) {
         fill();
@@ -56,6 +58,7 @@ static void resident(uint64_t pages) {
     }
   }
   map(vmo, pages * PAGE);
+  begin_rung(rung);
   for (int i = 0; i < COUNT; i++) {
     if (i > 0 && i % ROUND == 0) remap(vmo, pages * PAGE);
     store(i, ((uint64_t)i % ROUND * 13 + (uint64_t)i / ROUND) % ROUND * (pages / ROUND));
@@ -98,17 +101,17 @@ static void outstanding(uint64_t requests) {
     check("close", zx_handle_close(thread));
   }
   until(&holding, waiters);
+  begin_rung(rung);
   for (int i = 0; i < COUNT; i++) load(i, (uint64_t)i);
   report(rung, COUNT);
   zx_handle_t zeros;
   check("vmo_create", zx_vmo_create(2 * WAITERS * PAGE, 0, &zeros));
-  uint64_t started = now();
+  name(rung, sizeof(rung), "outstanding_release", requests);
+  begin_bulk(rung);
+  uint64_t started = clock_start();
   check("release", zx_pager_supply_pages(pager, vmo, BYTES, 2 * WAITERS * PAGE, zeros, 0));
   until(&released, waiters);
-  if (requests > 1) {
-    name(rung, sizeof(rung), "outstanding_release", requests);
-    each(rung, started, waiters);
-  }
+  if (requests > 1) each(rung, started, waiters);
   check("close", zx_handle_close(zeros));
   held = UINT64_MAX;
   drop(bytes);
@@ -134,7 +137,8 @@ static void queries(uint64_t n, int times) {
     }
   }
   size_t actual = 0, avail = 0;
-  uint64_t started = now();
+  begin_bulk(rung);
+  uint64_t started = clock_start();
   for (int i = 0; i < times; i++) {
     check("query", zx_pager_query_dirty_ranges(pager, vmo, 0, 2 * n * PAGE, ranges, sizeof(ranges), &actual, &avail));
   }
@@ -146,23 +150,30 @@ static void queries(uint64_t n, int times) {
 // sparse makes, maps and closes VMOs of that size with nothing in them.
 static void sparse(uint64_t mebibytes) {
   static uint32_t mapping[COUNT], closing[COUNT];
-  char rung[64];
+  char create[64], maps[64], close[64];
   uint64_t bytes = mebibytes << 20;
   zx_handle_t quiet;
+  name(create, sizeof(create), "sparse_create", mebibytes);
+  name(maps, sizeof(maps), "sparse_map", mebibytes);
+  name(close, sizeof(close), "sparse_unmap_close", mebibytes);
+  if (!wanted(create) && !wanted(maps) && !wanted(close)) return;
   check("port_create", zx_port_create(0, &quiet));
   for (int i = 0; i < COUNT; i++) {
     zx_handle_t v;
     zx_port_packet_t packet;
-    uint64_t started = now();
+    begin_rung(create);
+    uint64_t started = clock_start();
     zx_status_t st = zx_pager_create_vmo(pager, 0, quiet, 1, bytes, &v);
     sample(i, started);
     check("create_vmo", st);
     uint32_t creating = samples[i];
-    started = now();
+    begin_rung(maps);
+    started = clock_start();
     map(v, bytes);
     sample(i, started);
     mapping[i] = samples[i];
-    started = now();
+    begin_rung(close);
+    started = clock_start();
     unmap(bytes);
     zx_handle_close(v);
     sample(i, started);
@@ -170,14 +181,11 @@ static void sparse(uint64_t mebibytes) {
     samples[i] = creating;
     check("port_wait", zx_port_wait(quiet, ZX_TIME_INFINITE, &packet));  // COMPLETE
   }
-  name(rung, sizeof(rung), "sparse_create", mebibytes);
-  report(rung, COUNT);
+  report(create, COUNT);
   memcpy(samples, mapping, sizeof(samples));
-  name(rung, sizeof(rung), "sparse_map", mebibytes);
-  report(rung, COUNT);
+  report(maps, COUNT);
   memcpy(samples, closing, sizeof(samples));
-  name(rung, sizeof(rung), "sparse_unmap_close", mebibytes);
-  report(rung, COUNT);
+  report(close, COUNT);
   check("close", zx_handle_close(quiet));
 }
 
