@@ -120,12 +120,11 @@ func (v *VMO) dirtied(first, end uint64) {
 // absent. On NO_MEMORY all is given back.
 func (v *VMO) prepareDirty(off, end uint64, fresh *PageRun) zx.Status {
 	need := 0
-	total := uint64(v.mem.Stats().Total)
 	for pos := off; pos < end; {
 		if iv := v.zeros.holding(pos); iv != nil {
 			stop := min(iv.end, end)
 			n := pageIndex(stop - pos)
-			if n > total {
+			if n > uint64(v.mem.Stats().Total) {
 				return zx.ErrNoResources // more than eviction could ever free
 			}
 			need += int(n)

@@ -32,17 +32,20 @@ type tree struct {
 	root   slot // height 0: the slot of page 0; else the root node's frame, 0 empty
 	height uint8
 
-	// The leaf used last, so that neighbours need no walk: its frame, the
-	// pages it holds divided by nodeSlots, and its slots. hot is nil for
-	// none, and forgotten whenever a node is freed.
+	// The leaf used last, so that neighbours need no walk: its number among
+	// leaves plus one, its frame and its slots. hotKey is 0 for none, and
+	// becomes that whenever a node is freed.
+	hotKey  uint64
 	hotLeaf mmu.Frame
-	hotBase uint64
 	hot     *node
 }
 
+// leafKey is the hotKey of the leaf that holds page idx.
+func leafKey(idx uint64) uint64 { return idx>>nodeBits + 1 }
+
 // find gives the slot of page idx, or nil where the tree has no leaf.
 func (t *tree) find(m *mmu.Memory, idx uint64) *slot {
-	if t.hot != nil && idx>>nodeBits == t.hotBase {
+	if leafKey(idx) == t.hotKey {
 		return &t.hot[idx&nodeMask]
 	}
 	return t.walk(m, idx)
@@ -75,7 +78,7 @@ func (t *tree) walk(m *mmu.Memory, idx uint64) *slot {
 
 // warm makes a leaf hot.
 func (t *tree) warm(idx uint64, leaf mmu.Frame, n *node) {
-	t.hotLeaf, t.hotBase, t.hot = leaf, idx>>nodeBits, n
+	t.hotKey, t.hotLeaf, t.hot = leafKey(idx), leaf, n
 }
 
 // get gives the slot of page idx by value; Absent where there is none.
@@ -101,7 +104,7 @@ func newNode(m *mmu.Memory) (mmu.Frame, zx.Status) {
 // leaf gives the node that holds the slot of page idx, making what is missing.
 // It is 0 at height 0. On NO_MEMORY the tree holds no more than before.
 func (t *tree) leaf(m *mmu.Memory, idx uint64) (mmu.Frame, zx.Status) {
-	if t.hot != nil && idx>>nodeBits == t.hotBase {
+	if leafKey(idx) == t.hotKey {
 		return t.hotLeaf, zx.OK
 	}
 	if t.root == 0 {
@@ -169,7 +172,7 @@ func (t *tree) insert(m *mmu.Memory, idx uint64) (*slot, zx.Status) {
 // limit, with the leaf's frame (0 at height 0). Where there is no leaf, slots is
 // nil. n is how many pages the answer covers: at least 1. Pre: idx < limit.
 func (t *tree) run(m *mmu.Memory, idx, limit uint64) (slots []slot, n uint64, leaf mmu.Frame) {
-	if t.hot != nil && idx>>nodeBits == t.hotBase {
+	if leafKey(idx) == t.hotKey {
 		i := idx & nodeMask
 		n = min(nodeSlots-i, limit-idx)
 		return t.hot[i : i+n], n, t.hotLeaf
@@ -292,7 +295,7 @@ func (t *tree) prune(m *mmu.Memory, idx uint64) {
 		if m.Meta(f).Next != 0 {
 			return
 		}
-		t.hot = nil
+		t.hotKey = 0
 		m.Free(f)
 		*path[depth] = 0
 		if depth > 0 {
@@ -311,7 +314,7 @@ func (t *tree) trim(m *mmu.Memory) {
 		if m.Meta(f).Next != 1 || below == 0 {
 			return
 		}
-		t.hot = nil
+		t.hotKey = 0
 		m.Free(f)
 		t.root = below
 		t.height--
