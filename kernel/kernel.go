@@ -44,6 +44,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"faultline/cpu"
 	"faultline/mmu"
@@ -76,6 +77,7 @@ type Config struct {
 	CPU     *cpu.Features
 	Now     func() int64 // monotonic clock, nanoseconds
 	Console io.Writer    // takes reports
+	Options string       // the kernel command line, see ParseOptions
 
 	Window     mmu.Range   // memory of the image, the Go heap and the boot stacks
 	TrapStacks zx.PhysAddr // cpu.Config.TrapStacks, inside Window
@@ -96,6 +98,7 @@ type Kernel struct {
 	table     *mmu.PageTable // kernel mappings only: what idle CPUs use
 	root      zx.PhysAddr    // in CR3. One CPU
 	processes processList
+	trace     faultTrace
 
 	workersMu sync.Mutex
 	workers   []*worker // guarded by workersMu
@@ -103,9 +106,15 @@ type Kernel struct {
 
 // Boot takes the machine over: frames, the W^X map of the kernel, the VMO
 // store, the report of kernel bugs. Pre: cpu.Init done; called once.
+//
+// Errors: a bad option on the command line | memory that makes no sense.
 func Boot(c Config) (*Kernel, error) {
 	k := &Kernel{machine: c.Board, armed: c.Board.TickArmed(), now: c.Now, console: c.Console}
 	cpu.SetFatalHandler(k.fatal)
+	options, err := ParseOptions(c.Options)
+	if err != nil {
+		return nil, fmt.Errorf("kernel: %w", err)
+	}
 	memory, err := mmu.NewMemory(mmu.Identity(), c.Usable)
 	if err != nil {
 		return nil, fmt.Errorf("kernel: memory: %w", err)
@@ -123,8 +132,8 @@ func Boot(c Config) (*Kernel, error) {
 	k.Store = vmo.NewStore(memory)
 	k.Pagers = pager.NewSystem(pager.Config{
 		Now:             k.Now,
-		OvertimeWait:    pager.DefaultOvertimeWait,
-		OvertimeTimeout: pager.DefaultOvertimeTimeout,
+		OvertimeWait:    options.OvertimeWait,
+		OvertimeTimeout: options.OvertimeTimeout,
 		Log:             func(line string) { fmt.Fprintln(k.console, "kernel:", line) },
 	})
 	k.startEvictor()
@@ -189,10 +198,15 @@ type processList struct {
 	list []*Process
 }
 
-func (l *processList) add(p *Process) {
+// add says whether there was room for p.
+func (l *processList) add(p *Process) bool {
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.list) >= maxProcesses {
+		return false
+	}
 	l.list = append(l.list, p)
-	l.mu.Unlock()
+	return true
 }
 
 func (l *processList) remove(p *Process) {

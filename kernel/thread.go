@@ -18,6 +18,7 @@ import (
 const (
 	interruptKill    uint32 = 1 << iota // the thread must die
 	interruptSuspend                    // the thread must stop until its tokens are gone
+	interruptPolicy                     // the thread must take a policy exception
 )
 
 // Thread is a ring-3 thread: a goroutine that runs cpu.Exec in a loop and
@@ -33,8 +34,8 @@ const (
 // from NEW by compare and swap, so a thread starts once.
 type Thread struct {
 	object.Base
+	label
 	process *Process
-	name    string
 	regs    *cpu.Regs
 	args    [8]uint64 // of the call in progress
 	context syscall.Context
@@ -46,10 +47,11 @@ type Thread struct {
 	interrupted atomic.Uint32 // interrupt bits
 
 	mu         sync.Mutex
-	suspends   int              // suspend tokens alive; guarded by mu
+	suspends   int              // suspend tokens alive, its own and the process's; guarded by mu
 	exceptions exceptionChannel // guarded by mu
 	exception  *exception       // the one in progress; guarded by mu
 
+	policy   uint32        // of the policy exception to take; the thread's own
 	faults   atomic.Uint64 // page faults taken
 	syscalls atomic.Uint64 // calls made
 }
@@ -61,7 +63,8 @@ var (
 
 // newThread makes a thread of p that has not started.
 func newThread(p *Process, name string) *Thread {
-	t := &Thread{process: p, name: name, parker: parker{now: p.kernel.now}}
+	t := &Thread{process: p, parker: parker{now: p.kernel.now}}
+	t.SetName(name)
 	t.Base.Init(zx.ObjThread, 0)
 	t.regs = cpu.NewRegs()
 	t.request.Init(t)
@@ -70,13 +73,10 @@ func newThread(p *Process, name string) *Thread {
 	t.context = syscall.Context{
 		Process: p, Thread: t, System: k,
 		Handles: p.handles, Space: p.space, Store: k.Store, Pagers: k.Pagers,
-		Waiter: t, Request: &t.request, CopyRequest: &t.copyRequest,
+		Futexes: &p.futexes, Waiter: t, Request: &t.request, CopyRequest: &t.copyRequest,
 	}
 	return t
 }
-
-// Name is the name the thread was created with.
-func (t *Thread) Name() string { return t.name }
 
 // State is what the thread is doing at this moment.
 func (t *Thread) State() zx.ThreadState { return zx.ThreadState(t.state.Load()) }
@@ -101,13 +101,22 @@ func (t *Thread) Info() syscall.ThreadInfo {
 // Start lets the thread run at entry with RSP = stack, RDI = arg1, RSI = arg2
 // and all else zero.
 //
-// Errors: ErrBadState it was started before, or its process is ending.
+// Errors: ErrBadState it was started before, or its process does not run.
 func (t *Thread) Start(entry, stack zx.VirtAddr, arg1, arg2 uint64) zx.Status {
+	return t.start(entry, stack, arg1, arg2, false)
+}
+
+// start is Start that says whether t is to be the first thread of its process,
+// or not.
+func (t *Thread) start(entry, stack zx.VirtAddr, arg1, arg2 uint64, first bool) zx.Status {
+	if t.State() != zx.ThreadNew {
+		return zx.ErrBadState
+	}
 	if !t.regs.SetRIP(uint64(entry)) {
 		return zx.ErrInvalidArgs
 	}
 	t.regs.RSP, t.regs.RDI, t.regs.RSI = uint64(stack), arg1, arg2
-	return t.process.startThread(t)
+	return t.process.startThread(t, first)
 }
 
 // Exit ends the thread when its call returns.
@@ -178,6 +187,9 @@ func (t *Thread) run() {
 			if t.killed() {
 				break
 			}
+			if t.interrupted.Load()&interruptPolicy != 0 {
+				t.raisePolicy()
+			}
 			t.pause()
 			continue
 		}
@@ -206,9 +218,10 @@ func (t *Thread) run() {
 func (t *Thread) syscall() {
 	t.syscalls.Add(1)
 	r := t.regs
+	number := r.RAX // a debugger may change it while the call is interrupted
 	t.args = [8]uint64{r.RDI, r.RSI, r.RDX, r.R10, r.R8, r.R9, r.R12, r.R13}
 	for {
-		result := syscall.Dispatch(&t.context, r.RAX, &t.args)
+		result := syscall.Dispatch(&t.context, number, &t.args)
 		switch result { // all 64 bits: a clock value may end like a status
 		case int64(zx.ErrInternalIntrKilled):
 			return // the run loop sees the interrupt
@@ -234,7 +247,12 @@ func (t *Thread) pageFault() {
 		t.raise(zx.ExcpGeneral, zx.OK)
 		return
 	}
-	st := t.process.space.Fault(zx.VirtAddr(t.regs.CR2()), code, &t.request)
+	var st zx.Status
+	if p := t.process; p.kernel.trace.on.Load() {
+		st = t.tracedFault(code)
+	} else {
+		st = p.space.Fault(zx.VirtAddr(t.regs.CR2()), code, &t.request)
+	}
 	switch st {
 	case zx.OK, zx.ErrInternalIntrKilled, zx.ErrInternalIntrRetry:
 		return
@@ -244,5 +262,5 @@ func (t *Thread) pageFault() {
 
 // String names the thread for reports.
 func (t *Thread) String() string {
-	return fmt.Sprintf("%s/%s", t.process.name, t.name)
+	return fmt.Sprintf("%s/%s", t.process.Name(), t.Name())
 }
