@@ -6,6 +6,7 @@ import (
 
 	"faultline/cpu"
 	"faultline/object"
+	"faultline/syscall"
 	"faultline/zx"
 )
 
@@ -31,6 +32,7 @@ const (
 	channelDebugger channelKind = 1
 	channelThread   channelKind = 2
 	channelProcess  channelKind = 3
+	channelJob      channelKind = 4
 )
 
 // What the handler of an exception wants done: ZX_PROP_EXCEPTION_STATE.
@@ -44,27 +46,34 @@ const (
 // zx_task_create_exception_channel.
 const exceptionDebugger uint32 = 1
 
-// exceptionRights is what the handle of an exception carries, exceptionThreadRights
-// and exceptionProcessRights what those got from it do.
+// exceptionRights is what the handle of an exception carries.
 const exceptionRights = zx.RightTransfer | zx.RightGetProperty | zx.RightSetProperty | zx.RightInspect
 
 // exceptionChannel is the kernel's end of an exception channel, if there is
-// one. Its lock is that of the task it belongs to.
-type exceptionChannel struct{ end *object.Channel }
+// one, and what its reader may do with threads and processes. Its lock is that
+// of the task it belongs to.
+type exceptionChannel struct {
+	end             *object.Channel
+	thread, process zx.Rights
+}
 
-// create makes the channel and gives the other end.
+// create makes the channel and gives the other end. thread and process are the
+// rights of the handles that come of its exceptions.
 //
 // Errors: ErrAlreadyBound one exists whose other end is open.
-func (c *exceptionChannel) create() (*object.Channel, zx.Status) {
-	if c.end != nil {
-		if c.end.Signals()&zx.SignalPeerClosed == 0 {
-			return nil, zx.ErrAlreadyBound
-		}
-		c.end.Close()
+func (c *exceptionChannel) create(thread, process zx.Rights) (*object.Channel, zx.Status) {
+	if c.open() {
+		return nil, zx.ErrAlreadyBound
 	}
+	c.close()
 	kernel, user := object.NewChannel()
-	c.end = kernel
+	*c = exceptionChannel{kernel, thread, process}
 	return user, zx.OK
+}
+
+// open says whether somebody reads the channel.
+func (c *exceptionChannel) open() bool {
+	return c.end != nil && c.end.Signals()&zx.SignalPeerClosed == 0
 }
 
 // close ends the channel with its task.
@@ -80,7 +89,7 @@ func (c *exceptionChannel) close() {
 //
 // Errors: ErrInvalidArgs options not 0 | ErrAlreadyBound | ErrBadState the
 // thread is ending. Source: spec section 3.18.
-func (t *Thread) CreateExceptionChannel(options uint32) (*object.Channel, zx.Status) {
+func (t *Thread) CreateExceptionChannel(options uint32, rights zx.Rights) (*object.Channel, zx.Status) {
 	if options != 0 {
 		return nil, zx.ErrInvalidArgs
 	}
@@ -89,13 +98,13 @@ func (t *Thread) CreateExceptionChannel(options uint32) (*object.Channel, zx.Sta
 	if t.killed() || t.State() == zx.ThreadDead {
 		return nil, zx.ErrBadState
 	}
-	return t.exceptions.create()
+	return t.exceptions.create(rights, 0)
 }
 
 // CreateExceptionChannel makes a channel that exceptions of the process's threads
 // are offered on: before the threads' own if options is the debugger's, else
 // after them. Errors as for a thread.
-func (p *Process) CreateExceptionChannel(options uint32) (*object.Channel, zx.Status) {
+func (p *Process) CreateExceptionChannel(options uint32, rights zx.Rights) (*object.Channel, zx.Status) {
 	if options&^exceptionDebugger != 0 {
 		return nil, zx.ErrInvalidArgs
 	}
@@ -105,9 +114,9 @@ func (p *Process) CreateExceptionChannel(options uint32) (*object.Channel, zx.St
 		return nil, zx.ErrBadState
 	}
 	if options&exceptionDebugger != 0 {
-		return p.debugger.create()
+		return p.debugger.create(rights, rights)
 	}
-	return p.exceptions.create()
+	return p.exceptions.create(rights, rights)
 }
 
 // closeExceptions closes the exception channel of a thread that ends.
@@ -137,12 +146,16 @@ func (p *Process) closeExceptions() {
 //	    +------------------------------------------------------+
 type exception struct {
 	object.Base
-	thread *Thread
-	kind   channelKind
-	what   *Exception
-	state  atomic.Uint32
-	closed atomic.Bool
+	thread  *Thread
+	kind    channelKind
+	channel exceptionChannel // the rights of its reader
+	what    *Exception
+	state   atomic.Uint32
+	second  atomic.Bool // a debugger wants it back after the others
+	closed  atomic.Bool
 }
+
+var _ syscall.Exception = (*exception)(nil)
 
 // OnZeroHandles lets the thread look at what its handler decided.
 func (x *exception) OnZeroHandles() {
@@ -167,26 +180,80 @@ func (x *exception) SetExceptionState(state uint32) zx.Status {
 	return zx.OK
 }
 
-// raise offers an exception to whoever handles it: the process's debugger, the
-// thread's channel, the process's. If nobody does, the process is killed.
-// Source: spec sections 6.1 step 7 and 6.3.
+// SecondChance says whether a debugger wants to see the exception again.
+func (x *exception) SecondChance() bool { return x.second.Load() }
+
+// SetSecondChance is the debugger's wish.
+//
+// Errors: ErrBadState the handler is no debugger.
+func (x *exception) SetSecondChance(again bool) zx.Status {
+	if x.kind != channelDebugger {
+		return zx.ErrBadState
+	}
+	x.second.Store(again)
+	return zx.OK
+}
+
+// ExceptionThread is the thread that is in the exception.
+func (x *exception) ExceptionThread() (syscall.Thread, zx.Rights) {
+	return x.thread, x.channel.thread
+}
+
+// ExceptionProcess is the process of the thread, with no rights for who reads
+// the channel of a thread.
+func (x *exception) ExceptionProcess() (syscall.Process, zx.Rights) {
+	return x.thread.process, x.channel.process
+}
+
+// raise makes an exception of what the thread has just done.
 func (t *Thread) raise(typ zx.ExceptionType, st zx.Status) {
 	if typ == zx.ExcpHWBreakpoint {
 		cpu.WriteDR6(0) // its bits are sticky, and have been seen
 	}
-	e := t.report(typ, st)
-	p := t.process
+	t.deal(t.report(typ, st))
+}
+
+// RaisePolicy makes the thread take a policy exception when its call returns:
+// code says what it did.
+func (t *Thread) RaisePolicy(code uint32) {
+	t.policy = code
+	t.interrupted.Or(interruptPolicy)
+}
+
+// raisePolicy is the exception RaisePolicy announced.
+func (t *Thread) raisePolicy() {
+	t.interrupted.And(^interruptPolicy)
+	e := t.report(zx.ExcpPolicyError, zx.OK)
+	// No trap of the CPU stands behind it.
+	e.ExceptionReport = zx.ExceptionReport{Type: zx.ExcpPolicyError, SynthCode: t.policy}
+	t.deal(e)
+}
+
+// deal offers an exception to whoever handles it: the process's debugger, the
+// thread's channel, the process's, the debugger again if it wants, the job's. If
+// nobody does, the process is killed.
+// Source: spec sections 6.1 step 7 and 6.3.
+func (t *Thread) deal(e *Exception) {
+	p, j := t.process, &t.process.kernel.tasks.job
 	p.mu.Lock()
-	debugger, process := p.debugger.end, p.exceptions.end
+	debugger, process := p.debugger, p.exceptions
 	p.mu.Unlock()
 	t.mu.Lock()
-	own := t.exceptions.end
+	own := t.exceptions
 	t.mu.Unlock()
-	for _, h := range [...]struct {
+	j.mu.Lock()
+	job := j.exceptions
+	j.mu.Unlock()
+	again := false
+	for i, h := range [...]struct {
 		kind channelKind
-		end  *object.Channel
-	}{{channelDebugger, debugger}, {channelThread, own}, {channelProcess, process}} {
-		switch t.offer(h.kind, h.end, e) {
+		exceptionChannel
+	}{{channelDebugger, debugger}, {channelThread, own}, {channelProcess, process}, {channelDebugger, debugger}, {channelJob, job}} {
+		if i == 3 && !again {
+			continue
+		}
+		decision, second := t.offer(h.kind, h.exceptionChannel, e)
+		switch decision {
 		case exceptionHandled:
 			return
 		case exceptionThreadExit:
@@ -195,18 +262,20 @@ func (t *Thread) raise(typ zx.ExceptionType, st zx.Status) {
 		if t.killed() {
 			return
 		}
+		again = again || second
 	}
 	t.interrupted.Or(interruptKill)
 	p.end(zx.TaskRetcodeExceptionKill, e)
 }
 
 // offer hands the exception to one handler and waits for its decision. Nobody
-// there is exceptionTryNext.
-func (t *Thread) offer(kind channelKind, end *object.Channel, e *Exception) uint32 {
-	if end == nil || end.Signals()&zx.SignalPeerClosed != 0 {
-		return exceptionTryNext
+// there is exceptionTryNext. again says that a debugger wants to be asked once
+// more.
+func (t *Thread) offer(kind channelKind, c exceptionChannel, e *Exception) (decision uint32, again bool) {
+	if !c.open() {
+		return exceptionTryNext, false
 	}
-	x := &exception{thread: t, kind: kind, what: e}
+	x := &exception{thread: t, kind: kind, channel: c, what: e}
 	x.Init(zx.ObjException, 0)
 	t.Ref()
 	t.mu.Lock()
@@ -215,23 +284,22 @@ func (t *Thread) offer(kind channelKind, end *object.Channel, e *Exception) uint
 	x.Ref() // ours, beside the handle's
 	defer object.Unref(x)
 
-	var info [zx.ExceptionInfoBytes]byte
+	info := make([]byte, zx.ExceptionInfoBytes)
 	binary.LittleEndian.PutUint64(info[0:], uint64(t.process.Koid()))
 	binary.LittleEndian.PutUint64(info[8:], uint64(t.Koid()))
 	binary.LittleEndian.PutUint32(info[16:], uint32(e.Type))
 	handle := object.NewMoving(x, exceptionRights)
-	decision := exceptionTryNext
-	if end.Write(info[:], []object.Moving{handle}) == zx.OK {
+	if c.end.Write(info, []object.Moving{handle}) == zx.OK {
 		for !x.closed.Load() && t.sleep(zx.ThreadBlockedException, zx.TimeInfinite, interruptKill) == zx.OK {
 		}
-		decision = x.state.Load()
+		decision, again = x.state.Load(), x.second.Load()
 	} else {
 		handle.Discard()
 	}
 	t.mu.Lock()
 	t.exception = nil
 	t.mu.Unlock()
-	return decision
+	return decision, again
 }
 
 // ExceptionReport is the report of the exception the thread is in.

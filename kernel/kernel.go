@@ -44,7 +44,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"sync/atomic"
 
 	"faultline/cpu"
 	"faultline/mmu"
@@ -98,6 +97,7 @@ type Kernel struct {
 	table     *mmu.PageTable // kernel mappings only: what idle CPUs use
 	root      zx.PhysAddr    // in CR3. One CPU
 	processes processList
+	tasks     tasks
 	trace     faultTrace
 
 	workersMu sync.Mutex
@@ -110,6 +110,7 @@ type Kernel struct {
 // Errors: a bad option on the command line | memory that makes no sense.
 func Boot(c Config) (*Kernel, error) {
 	k := &Kernel{machine: c.Board, armed: c.Board.TickArmed(), now: c.Now, console: c.Console}
+	k.tasks.job.Init(zx.ObjJob, 0)
 	cpu.SetFatalHandler(k.fatal)
 	options, err := ParseOptions(c.Options)
 	if err != nil {
@@ -198,15 +199,10 @@ type processList struct {
 	list []*Process
 }
 
-// add says whether there was room for p.
-func (l *processList) add(p *Process) bool {
+func (l *processList) add(p *Process) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.list) >= maxProcesses {
-		return false
-	}
 	l.list = append(l.list, p)
-	return true
+	l.mu.Unlock()
 }
 
 func (l *processList) remove(p *Process) {

@@ -26,6 +26,7 @@ const allRights = zx.RightMap | zx.RightRead | zx.RightWrite | zx.RightExecute
 const (
 	paProcSelf   = 0x01
 	paThreadSelf = 0x02
+	paJobDefault = 0x03
 	paVMARRoot   = 0x04
 	paUser0      = 0xF0
 )
@@ -37,8 +38,8 @@ type Grant struct {
 }
 
 // Spawn makes a process from an ELF file and starts it. argv[0] is the name by
-// convention. The process gets handles to itself, its first thread and its
-// root VMAR, and one for each grant.
+// convention. The process gets handles to itself, its first thread, the job and
+// its root VMAR, and one for each grant.
 //
 // Errors: the file is not a program this kernel can run | out of memory. On
 // error nothing is left behind.
@@ -75,10 +76,12 @@ func (p *Process) load(img *image, argv []string, grants []Grant) error {
 	}
 	defer stack.Release()
 
-	t := newThread(p, "initial-thread")
+	t, st := p.createThread("initial-thread")
+	if st != zx.OK {
+		return fmt.Errorf("thread: %w", st)
+	}
 	ids, err := p.grant(t, grants)
 	if err != nil {
-		object.Drop(t)
 		return err
 	}
 	block, err := startBlock(argv, bias, ids, uint64(top))
@@ -92,7 +95,7 @@ func (p *Process) load(img *image, argv []string, grants []Grant) error {
 	// As after a CALL: the stack is 16-byte aligned below a return address,
 	// which is 0, for the stack is fresh.
 	sp := at&^15 - 8
-	if st := t.Start(zx.VirtAddr(bias+img.entry), sp, uint64(at), 0); st != zx.OK {
+	if st := t.start(zx.VirtAddr(bias+img.entry), sp, uint64(at), 0, true); st != zx.OK {
 		return fmt.Errorf("start: %w", st)
 	}
 	return nil
@@ -159,6 +162,7 @@ func (p *Process) grant(t *Thread, grants []Grant) ([]handleID, error) {
 	}{
 		{paProcSelf, Grant{p, zx.RightsProcess}},
 		{paThreadSelf, Grant{t, zx.RightsThread}},
+		{paJobDefault, Grant{&p.kernel.tasks.job, rightsJob}},
 		{paVMARRoot, Grant{syscall.NewVMAR(p.space.Root()), zx.RightsVMAR | p.space.Root().Rights()}},
 	}
 	for i, g := range grants {

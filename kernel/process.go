@@ -30,17 +30,24 @@ const (
 // Process is an address space, a handle table and the threads that use them.
 type Process struct {
 	object.Base
+	label
 	kernel  *Kernel
-	name    string
 	handles *object.HandleTable
 	space   *vmar.AddressSpace
 	output  func([]byte) // where DebugWrite goes
+	futexes object.FutexTable
+	// unwatched says that a program made the process: the kernel itself tells
+	// the console how an exception killed it. Constant.
+	unwatched bool
 
 	mu        sync.Mutex
-	state     processState // guarded by mu
-	threads   []*Thread    // started, not ended; guarded by mu
-	code      int64        // return code; guarded by mu, final once dying
-	exception *Exception   // what killed it, if something did; as code
+	state     processState         // guarded by mu
+	started   zx.Time              // when the first thread started, 0 before; guarded by mu
+	threads   []*Thread            // started, not ended; guarded by mu
+	unstarted map[*Thread]struct{} // guarded by mu
+	suspends  int                  // tokens that suspend the process; guarded by mu
+	code      int64                // return code; guarded by mu, final once dying
+	exception *Exception           // what killed it, if something did; as code
 
 	exceptions exceptionChannel // guarded by mu
 	debugger   exceptionChannel // guarded by mu
@@ -54,23 +61,25 @@ var _ syscall.Process = (*Process)(nil)
 // NewProcess makes a process with an empty address space and no thread. What
 // it writes by zx_debug_write goes to output.
 //
-// Errors: ErrNoMemory.
+// Errors: ErrNoMemory, also for a process above maxProcesses.
 func (k *Kernel) NewProcess(name string, output func([]byte)) (*Process, zx.Status) {
+	if st := admit(&k.tasks.processes, maxProcesses); st != zx.OK {
+		return nil, st
+	}
 	space, st := vmar.NewAddressSpace(k.Memory, k.table, k)
 	if st != zx.OK {
+		k.tasks.processes.Add(-1)
 		return nil, st
 	}
 	p := &Process{
-		kernel: k, name: name, handles: new(object.HandleTable), space: space,
+		kernel: k, handles: new(object.HandleTable), space: space, unstarted: map[*Thread]struct{}{},
 		output: output, ended: make(chan struct{}),
 	}
+	p.SetName(name)
 	p.Base.Init(zx.ObjProcess, 0)
 	k.processes.add(p)
 	return p, zx.OK
 }
-
-// Name is the name the process was created with.
-func (p *Process) Name() string { return p.name }
 
 // Space is the address space of the process.
 func (p *Process) Space() *vmar.AddressSpace { return p.space }
@@ -108,28 +117,54 @@ func (p *Process) Threads() []*Thread {
 
 // CreateThread makes a thread that has not started.
 //
-// Errors: ErrBadState the process is ending.
+// Errors: ErrBadState the process is ending | ErrNoMemory there are maxThreads.
 func (p *Process) CreateThread(name string) (syscall.Thread, zx.Status) {
-	p.mu.Lock()
-	ending := p.state >= processDying
-	p.mu.Unlock()
-	if ending {
-		return nil, zx.ErrBadState
+	t, st := p.createThread(name)
+	if st != zx.OK {
+		return nil, st // not t: a nil *Thread is no nil interface
 	}
-	return newThread(p, name), zx.OK
+	return t, zx.OK
 }
 
-// startThread lets t run.
-//
-// Errors: ErrBadState t was started before, or the process is ending.
-func (p *Process) startThread(t *Thread) zx.Status {
+// createThread is CreateThread with the type kept.
+func (p *Process) createThread(name string) (*Thread, zx.Status) {
+	k := p.kernel
+	if st := admit(&k.tasks.threads, maxThreads); st != zx.OK {
+		return nil, st
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.state >= processDying || !t.state.CompareAndSwap(uint32(zx.ThreadNew), uint32(zx.ThreadRunning)) {
+	if p.state >= processDying {
+		k.tasks.threads.Add(-1)
+		return nil, zx.ErrBadState
+	}
+	t := newThread(p, name)
+	p.unstarted[t] = struct{}{}
+	return t, zx.OK
+}
+
+// startThread lets t run; first says whether it is to be the first of the
+// process.
+//
+// Errors: ErrBadState t was started before, or the process is not at that point.
+func (p *Process) startThread(t *Thread, first bool) zx.Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := processRunning
+	if first {
+		at = processCreated
+	}
+	if p.state != at || !t.state.CompareAndSwap(uint32(zx.ThreadNew), uint32(zx.ThreadRunning)) {
 		return zx.ErrBadState
 	}
-	p.state = processRunning
+	if first {
+		p.state, p.started = processRunning, p.kernel.Now()
+	}
+	delete(p.unstarted, t)
 	p.threads = append(p.threads, t)
+	if p.suspends > 0 {
+		t.stop(p.suspends)
+	}
 	t.UpdateSignals(0, zx.SignalThreadRunning)
 	t.Ref()
 	go t.run()
@@ -152,6 +187,7 @@ func (p *Process) threadEnded(t *Thread) {
 		p.state = processDying // nothing starts any more
 	}
 	p.mu.Unlock()
+	p.kernel.tasks.threads.Add(-1)
 	t.UpdateSignals(zx.SignalThreadRunning|zx.SignalThreadSuspended, zx.SignalTaskTerminated)
 	object.Unref(t)
 	if last {
@@ -176,6 +212,9 @@ func (p *Process) end(code int64, exception *Exception) {
 		t.Kill()
 	}
 	p.mu.Unlock()
+	if exception != nil && p.unwatched {
+		fmt.Fprintln(p.kernel.console, exception.Text())
+	}
 	if unborn {
 		p.bury()
 	}
@@ -189,12 +228,18 @@ func (p *Process) bury() {
 		return
 	}
 	p.state = processDead
+	unstarted := p.unstarted
+	p.unstarted = nil
 	p.mu.Unlock()
+	for t := range unstarted {
+		t.discard()
+	}
 	p.closeExceptions()
 	p.handles.CloseAll()
 	p.kernel.leave(p.space.CR3())
 	p.space.Destroy()
 	p.kernel.processes.remove(p)
+	p.kernel.tasks.processes.Add(-1)
 	p.UpdateSignals(0, zx.SignalTaskTerminated)
 	close(p.ended)
 }
@@ -203,4 +248,4 @@ func (p *Process) bury() {
 func (p *Process) DebugWrite(b []byte) { p.output(b) }
 
 // String names the process for reports.
-func (p *Process) String() string { return fmt.Sprintf("%s (koid %d)", p.name, p.Koid()) }
+func (p *Process) String() string { return fmt.Sprintf("%s (koid %d)", p.Name(), p.Koid()) }

@@ -30,16 +30,20 @@ func (t *Thread) Suspend() (object.Object, zx.Status) {
 	token := &suspendToken{thread: t}
 	token.Init(zx.ObjSuspendToken, 0)
 	t.Ref()
-	t.mu.Lock()
-	t.suspends++
-	t.mu.Unlock()
-	t.interrupt(interruptSuspend)
+	t.stop(1)
 	return token, zx.OK
 }
 
-// OnZeroHandles lets the thread go on if this was its last token.
-func (s *suspendToken) OnZeroHandles() {
-	t := s.thread
+// stop adds n tokens to those that keep the thread suspended, n above 0.
+func (t *Thread) stop(n int) {
+	t.mu.Lock()
+	t.suspends += n
+	t.mu.Unlock()
+	t.interrupt(interruptSuspend)
+}
+
+// resume takes one token away.
+func (t *Thread) resume() {
 	t.mu.Lock()
 	t.suspends--
 	if t.suspends == 0 {
@@ -49,8 +53,54 @@ func (s *suspendToken) OnZeroHandles() {
 	t.mu.Unlock()
 }
 
+// OnZeroHandles lets the thread go on if this was its last token.
+func (s *suspendToken) OnZeroHandles() { s.thread.resume() }
+
 // OnLastRef lets go of the thread.
 func (s *suspendToken) OnLastRef() { object.Unref(s.thread) }
+
+// processToken keeps every thread of a process suspended, also those that start
+// meanwhile, until its last handle is closed.
+type processToken struct {
+	object.Base
+	process *Process
+}
+
+// Suspend stops all threads of the process.
+//
+// Errors: ErrBadState it has not started, or is ending.
+func (p *Process) Suspend() (object.Object, zx.Status) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state != processRunning {
+		return nil, zx.ErrBadState
+	}
+	token := &processToken{process: p}
+	token.Init(zx.ObjSuspendToken, 0)
+	p.Ref()
+	p.suspends++
+	for _, t := range p.threads {
+		t.stop(1)
+	}
+	return token, zx.OK
+}
+
+// OnZeroHandles lets the threads go on.
+func (s *processToken) OnZeroHandles() {
+	p := s.process
+	p.mu.Lock()
+	p.suspends--
+	for _, t := range p.threads {
+		t.resume()
+	}
+	p.mu.Unlock()
+}
+
+// OnLastRef lets go of the process.
+func (s *processToken) OnLastRef() { object.Unref(s.process) }
+
+// Pause is pause for a call that cannot be issued again.
+func (t *Thread) Pause() { t.pause() }
 
 // pause keeps a suspended thread still until its tokens are gone or it is
 // killed.
@@ -67,20 +117,17 @@ func (t *Thread) pause() {
 	t.UpdateSignals(zx.SignalThreadSuspended, zx.SignalThreadRunning)
 }
 
-// Kinds of register state that ReadState knows, and their sizes in bytes.
-const (
-	stateGeneralRegs      = 0 // zx_thread_state_general_regs_t
-	stateGeneralRegsBytes = 20 * 8
-)
+// stateRegs is how many registers zx_thread_state_general_regs_t has.
+const stateRegs = 20
 
-// ReadState copies registers of the thread into buf and says how many bytes.
+// ReadState copies the general registers of the thread, the only kind there is,
+// into buf.
 //
-// Errors: ErrNotSupported unknown kind | ErrBufferTooSmall | ErrBadState the
-// thread is neither suspended nor in an exception.
+// Errors: ErrBadState the thread is neither suspended nor in an exception.
 // Source: spec section 6.3; zx_thread_read_state.
-func (t *Thread) ReadState(kind uint32, buf []byte) (int, zx.Status) {
-	if st := t.stateAccess(kind, len(buf)); st != zx.OK {
-		return 0, st
+func (t *Thread) ReadState(kind uint32, buf []byte) zx.Status {
+	if !t.stopped() {
+		return zx.ErrBadState
 	}
 	r := t.regs
 	for i, v := range [...]uint64{
@@ -89,7 +136,7 @@ func (t *Thread) ReadState(kind uint32, buf []byte) (int, zx.Status) {
 	} {
 		binary.LittleEndian.PutUint64(buf[8*i:], v)
 	}
-	return stateGeneralRegsBytes, zx.OK
+	return zx.OK
 }
 
 // WriteState replaces registers of the thread. Flags ring 3 does not own keep
@@ -98,10 +145,10 @@ func (t *Thread) ReadState(kind uint32, buf []byte) (int, zx.Status) {
 // Errors: as ReadState | ErrInvalidArgs RIP or a segment base is no canonical
 // address; nothing is changed.
 func (t *Thread) WriteState(kind uint32, buf []byte) zx.Status {
-	if st := t.stateAccess(kind, len(buf)); st != zx.OK {
-		return st
+	if !t.stopped() {
+		return zx.ErrBadState
 	}
-	var v [20]uint64
+	var v [stateRegs]uint64
 	for i := range v {
 		v[i] = binary.LittleEndian.Uint64(buf[8*i:])
 	}
@@ -125,20 +172,18 @@ func (t *Thread) WriteState(kind uint32, buf []byte) zx.Status {
 	return zx.OK
 }
 
-// stateAccess says whether registers of kind may be touched now.
-func (t *Thread) stateAccess(kind uint32, size int) zx.Status {
-	switch {
-	case kind != stateGeneralRegs:
-		return zx.ErrNotSupported
-	case size < stateGeneralRegsBytes:
-		return zx.ErrBufferTooSmall
-	}
+// stopped says whether registers of the thread may be touched now.
+func (t *Thread) stopped() bool {
 	switch t.State() {
 	case zx.ThreadSuspended, zx.ThreadBlockedException:
-		return zx.OK
+		return true
 	}
-	return zx.ErrBadState
+	return false
 }
+
+// FSBase is the thread's FS base, GSBase its GS base.
+func (t *Thread) FSBase() uint64 { return t.regs.FSBase() }
+func (t *Thread) GSBase() uint64 { return t.regs.GSBase() }
 
 // SetFSBase sets the thread's FS base: for the running thread itself, or one in
 // reach of WriteState. Errors: ErrInvalidArgs not a canonical address.

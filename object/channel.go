@@ -26,7 +26,7 @@ var channelMemory atomic.Int64
 // what each handle in it does.
 const (
 	messageOverhead = 128
-	handleOverhead  = 32
+	handleOverhead  = 256
 )
 
 // RightsChannel is what a fresh channel handle carries: TRANSFER, WAIT, INSPECT,

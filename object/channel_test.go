@@ -130,7 +130,7 @@ func TestChannelLimits(t *testing.T) {
 func TestChannelNest(t *testing.T) {
 	var table HandleTable
 	outer, _ := NewChannel()
-	for range 50000 {
+	for range 20000 {
 		a, b := NewChannel()
 		if st := a.Write(nil, []Moving{NewMoving(outer, RightsChannel), NewMoving(outer.peer, RightsChannel)}); st != zx.OK {
 			t.Fatal(st)

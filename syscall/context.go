@@ -8,36 +8,148 @@ import (
 	"faultline/zx"
 )
 
+// Task is what processes, threads and jobs have in common.
+type Task interface {
+	object.Object
+	// CreateExceptionChannel makes the channel that exceptions of the task are
+	// offered on and gives the end to read. rights is what the handles of
+	// threads and processes got from such an exception carry.
+	//
+	// Errors: ErrInvalidArgs the debugger option for a thread |
+	// ErrNotSupported for a job | ErrAlreadyBound | ErrBadState the task is
+	// ending.
+	CreateExceptionChannel(options uint32, rights zx.Rights) (*object.Channel, zx.Status)
+}
+
+// Suspender is a task that can be stopped for a while: a process or thread.
+type Suspender interface {
+	// Suspend stops the task at its next chance and gives the token that
+	// keeps it so while a handle of it is open.
+	//
+	// Errors: ErrBadState it has not started, or is ending.
+	Suspend() (object.Object, zx.Status)
+}
+
+// Killer is a task that can be ended by others.
+type Killer interface {
+	// Kill ends the task at its next chance. It does not block, and does
+	// nothing to a task that has ended.
+	Kill()
+}
+
+// Named is an object with a name for people: at most maxName-1 bytes.
+type Named interface {
+	Name() string
+	SetName(string)
+}
+
+// Related is an object that belongs to another, whose koid it tells.
+type Related interface{ RelatedKoid() zx.Koid }
+
 // Process is a process object as the calls see it. kernel implements it; every
 // object of type zx.ObjProcess in a handle table is one.
 type Process interface {
-	object.Object
+	Task
+	Suspender
+	Killer
+	Named
+	// CreateProcess makes a process with an empty address space, with no
+	// handle, and gives its root region. name is at most 31 bytes.
+	//
+	// Errors: ErrNoMemory.
+	CreateProcess(name string) (Process, *vmar.VMAR, zx.Status)
 	// CreateThread makes a thread that has not started, with no handle. name
 	// is at most 31 bytes.
 	//
 	// Errors: ErrBadState the process is ending | ErrNoMemory.
 	CreateThread(name string) (Thread, zx.Status)
+	// StartThread lets the first thread of the process run, as Thread.Start
+	// does; RDI is the handle that arg1 becomes in this process, 0 if arg1 has
+	// no object. arg1 is the process's own on success only.
+	//
+	// Errors: ErrAccessDenied t is of another process | ErrBadState the process
+	// was started before, or is ending, or t is | ErrInvalidArgs entry |
+	// ErrNoMemory.
+	StartThread(t Thread, entry, stack zx.VirtAddr, arg1 object.Moving, arg2 uint64) zx.Status
 	// Exit ends the process with code: every thread of it stops at its next
 	// chance, the caller's own when Dispatch returns. It does not block.
 	Exit(code int64)
+	// Info tells what zx_info_process_t tells.
+	Info() ProcessInfo
 	// DebugWrite puts bytes of the program on the console. p is only valid
 	// during the call.
 	DebugWrite(p []byte)
 }
 
+// ProcessInfo is zx_info_process_t.
+type ProcessInfo struct {
+	ReturnCode       int64   // once Exited
+	StartTime        zx.Time // of the first thread
+	Started          bool
+	Exited           bool
+	DebuggerAttached bool
+}
+
 // Thread is a thread object as the calls see it. kernel implements it; every
 // object of type zx.ObjThread in a handle table is one.
 type Thread interface {
-	object.Object
+	Task
+	Suspender
+	Killer
+	Named
 	// Start lets the thread run at entry with RSP = stack, RDI = arg1, RSI =
 	// arg2 and all else zero. entry has been checked to be a user address.
 	//
-	// Errors: ErrBadState it was started before, or is ending | ErrNoMemory.
+	// Errors: ErrBadState it was started before, or is ending, or its process
+	// was not started | ErrNoMemory.
 	Start(entry, stack zx.VirtAddr, arg1, arg2 uint64) zx.Status
 	// Exit ends the thread when Dispatch returns. It does not block.
 	Exit()
 	// Info tells what zx_info_thread_t tells.
 	Info() ThreadInfo
+	// ExceptionReport is the report of the exception the thread is in.
+	//
+	// Errors: ErrBadState it is in none.
+	ExceptionReport() (zx.ExceptionReport, zx.Status)
+	// ReadState copies the registers of kind, one that registerBytes knows,
+	// into p, which has that size. WriteState is the reverse.
+	//
+	// Errors: ErrBadState the thread is neither suspended nor in an exception
+	// | ErrInvalidArgs WriteState: a value the CPU would refuse; nothing is
+	// changed.
+	ReadState(kind uint32, p []byte) zx.Status
+	WriteState(kind uint32, p []byte) zx.Status
+	// FSBase and GSBase are the segment bases of the calling thread; the
+	// setters answer ErrInvalidArgs for no canonical address.
+	FSBase() uint64
+	GSBase() uint64
+	SetFSBase(base uint64) zx.Status
+	SetGSBase(base uint64) zx.Status
+	// Pause stops the calling thread while it is suspended, in the midst of a
+	// call that cannot be issued again.
+	Pause()
+	// RaisePolicy makes the calling thread take a policy exception with that
+	// synth code when Dispatch returns.
+	RaisePolicy(code uint32)
+}
+
+// Exception is an exception object as the calls see it: a thread that a handler
+// decides about. kernel implements it; every object of type zx.ObjException in
+// a handle table is one.
+type Exception interface {
+	object.Object
+	// ExceptionThread and ExceptionProcess give who is in trouble, and the
+	// rights a handle of it carries: none if the channel is not one for it.
+	ExceptionThread() (Thread, zx.Rights)
+	ExceptionProcess() (Process, zx.Rights)
+	// ExceptionState is what becomes of the thread when the last handle is
+	// closed. Errors: ErrInvalidArgs no such state.
+	ExceptionState() uint32
+	SetExceptionState(state uint32) zx.Status
+	// SecondChance says whether a debugger wants to see the exception again
+	// after other handlers. Errors: ErrBadState the handler is no debugger.
+	SecondChance() bool
+	SetSecondChance(bool) zx.Status
 }
 
 // ThreadInfo is zx_info_thread_t.
@@ -72,6 +184,8 @@ type Context struct {
 	Space   *vmar.AddressSpace
 	Store   *vmo.Store
 	Pagers  *pager.System
+	// Futexes are those of Process.
+	Futexes *object.FutexTable
 	// Waiter is the thread's own.
 	Waiter object.Waiter
 	// Request serves the waits of the call itself, and ends when the thread
@@ -86,4 +200,6 @@ type Context struct {
 	scratch [scratchBytes]byte
 	buffer  vmar.Copier
 	dirty   dirtySink
+	futex   object.FutexWaiter
+	call    object.Call
 }

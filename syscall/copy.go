@@ -71,6 +71,41 @@ func (c *Context) give(o object.Object, rights zx.Rights, out userOut) zx.Status
 	return c.report(h, out)
 }
 
+// share makes a handle of o, which exists without it, and writes it to out.
+//
+// Errors: as give.
+func (c *Context) share(o object.Object, rights zx.Rights, out userOut) zx.Status {
+	h, st := c.Handles.Add(o, rights)
+	if st != zx.OK {
+		return st
+	}
+	return c.report(h, out)
+}
+
+// givePair is give for two objects that are made together.
+func (c *Context) givePair(a object.Object, aRights zx.Rights, aOut userOut, b object.Object, bRights zx.Rights, bOut userOut) zx.Status {
+	h, st := c.Handles.Add(a, aRights)
+	if st != zx.OK {
+		object.Drop(a)
+		object.Drop(b)
+		return st
+	}
+	k, st := c.Handles.Add(b, bRights)
+	if st != zx.OK {
+		object.Drop(b)
+		c.Handles.Close(h)
+		return st
+	}
+	if st = c.write32(aOut, uint32(h)); st == zx.OK {
+		st = c.write32(bOut, uint32(k))
+	}
+	if st != zx.OK {
+		c.Handles.Close(h)
+		c.Handles.Close(k)
+	}
+	return st
+}
+
 // report writes the fresh handle h to out, or closes it.
 func (c *Context) report(h zx.Handle, out userOut) zx.Status {
 	st := c.write32(out, uint32(h))

@@ -23,14 +23,28 @@ func Dispatch(c *Context, number uint64, a *[8]uint64) int64 {
 		return int64(handleReplace(c, zx.Handle(a[0]), zx.Rights(a[1]), userOut(a[2])))
 	case zx.SysObjectGetInfo:
 		return int64(objectGetInfo(c, zx.Handle(a[0]), uint32(a[1]), userOut(a[2]), a[3], userOut(a[4]), userOut(a[5])))
+	case zx.SysObjectGetProperty:
+		return int64(objectGetProperty(c, zx.Handle(a[0]), uint32(a[1]), userOut(a[2]), a[3]))
+	case zx.SysObjectSetProperty:
+		return int64(objectSetProperty(c, zx.Handle(a[0]), uint32(a[1]), userIn(a[2]), a[3]))
 	case zx.SysObjectSignal:
 		return int64(objectSignal(c, zx.Handle(a[0]), uint32(a[1]), uint32(a[2])))
 	case zx.SysObjectWaitOne:
 		return int64(objectWaitOne(c, zx.Handle(a[0]), zx.Signals(a[1]), zx.Time(a[2]), userOut(a[3])))
+	case zx.SysObjectWaitMany:
+		return int64(objectWaitMany(c, userOut(a[0]), a[1], zx.Time(a[2])))
 	case zx.SysObjectWaitAsync:
 		return int64(objectWaitAsync(c, zx.Handle(a[0]), zx.Handle(a[1]), a[2], zx.Signals(a[3]), uint32(a[4])))
 	case zx.SysEventCreate:
 		return int64(eventCreate(c, uint32(a[0]), userOut(a[1])))
+	case zx.SysChannelCreate:
+		return int64(channelCreate(c, uint32(a[0]), userOut(a[1]), userOut(a[2])))
+	case zx.SysChannelRead:
+		return int64(channelRead(c, zx.Handle(a[0]), uint32(a[1]), userOut(a[2]), userOut(a[3]), uint32(a[4]), uint32(a[5]), userOut(a[6]), userOut(a[7])))
+	case zx.SysChannelWrite:
+		return int64(channelWrite(c, zx.Handle(a[0]), uint32(a[1]), userIn(a[2]), uint32(a[3]), userIn(a[4]), uint32(a[5])))
+	case zx.SysChannelCall:
+		return int64(channelCall(c, zx.Handle(a[0]), uint32(a[1]), zx.Time(a[2]), userIn(a[3]), userOut(a[4]), userOut(a[5])))
 	case zx.SysPortCreate:
 		return int64(portCreate(c, uint32(a[0]), userOut(a[1])))
 	case zx.SysPortWait:
@@ -83,6 +97,10 @@ func Dispatch(c *Context, number uint64, a *[8]uint64) int64 {
 		return int64(vmarProtect(c, zx.Handle(a[0]), uint32(a[1]), zx.VirtAddr(a[2]), a[3]))
 	case zx.SysVMAROpRange:
 		return int64(vmarOpRange(c, zx.Handle(a[0]), uint32(a[1]), zx.VirtAddr(a[2]), a[3], userOut(a[4]), a[5]))
+	case zx.SysProcessCreate:
+		return int64(processCreate(c, zx.Handle(a[0]), userIn(a[1]), a[2], uint32(a[3]), userOut(a[4]), userOut(a[5])))
+	case zx.SysProcessStart:
+		return int64(processStart(c, zx.Handle(a[0]), zx.Handle(a[1]), zx.VirtAddr(a[2]), zx.VirtAddr(a[3]), zx.Handle(a[4]), a[5]))
 	case zx.SysProcessExit:
 		processExit(c, int64(a[0]))
 		return 0
@@ -93,6 +111,26 @@ func Dispatch(c *Context, number uint64, a *[8]uint64) int64 {
 	case zx.SysThreadExit:
 		threadExit(c)
 		return 0
+	case zx.SysThreadReadState:
+		return int64(threadReadState(c, zx.Handle(a[0]), uint32(a[1]), userOut(a[2]), a[3]))
+	case zx.SysThreadWriteState:
+		return int64(threadWriteState(c, zx.Handle(a[0]), uint32(a[1]), userIn(a[2]), a[3]))
+	case zx.SysTaskKill:
+		return int64(taskKill(c, zx.Handle(a[0])))
+	case zx.SysTaskSuspend:
+		return int64(taskSuspend(c, zx.Handle(a[0]), userOut(a[1])))
+	case zx.SysTaskSuspendToken:
+		return int64(taskSuspendToken(c, zx.Handle(a[0]), userOut(a[1])))
+	case zx.SysTaskCreateExceptionChannel:
+		return int64(taskCreateExceptionChannel(c, zx.Handle(a[0]), uint32(a[1]), userOut(a[2])))
+	case zx.SysExceptionGetThread:
+		return int64(exceptionGetThread(c, zx.Handle(a[0]), userOut(a[1])))
+	case zx.SysExceptionGetProcess:
+		return int64(exceptionGetProcess(c, zx.Handle(a[0]), userOut(a[1])))
+	case zx.SysFutexWait:
+		return int64(futexWait(c, userIn(a[0]), int32(a[1]), zx.Handle(a[2]), zx.Time(a[3])))
+	case zx.SysFutexWake:
+		return int64(futexWake(c, userIn(a[0]), uint32(a[1])))
 	case zx.SysDebugWrite:
 		return int64(debugWrite(c, userIn(a[0]), a[1]))
 	case zx.SysClockGetMonotonic:
@@ -103,26 +141,9 @@ func Dispatch(c *Context, number uint64, a *[8]uint64) int64 {
 		return int64(systemGetPageSize(c))
 	case zx.SysCprngDraw:
 		return int64(cprngDraw(c, userOut(a[0]), a[1]))
-	case zx.SysObjectGetProperty,
-		zx.SysObjectSetProperty,
-		zx.SysObjectWaitMany,
-		zx.SysChannelCreate,
-		zx.SysChannelRead,
-		zx.SysChannelWrite,
-		zx.SysChannelCall,
-		zx.SysVMOCreateChild,
-		zx.SysProcessCreate,
-		zx.SysProcessStart,
-		zx.SysThreadReadState,
-		zx.SysThreadWriteState,
-		zx.SysTaskKill,
-		zx.SysTaskSuspend,
-		zx.SysTaskSuspendToken,
-		zx.SysTaskCreateExceptionChannel,
-		zx.SysExceptionGetThread,
-		zx.SysExceptionGetProcess,
-		zx.SysFutexWait,
-		zx.SysFutexWake:
+	case zx.SysFutexRequeue:
+		return int64(futexRequeue(c, userIn(a[0]), uint32(a[1]), int32(a[2]), userIn(a[3]), uint32(a[4]), zx.Handle(a[5])))
+	case zx.SysVMOCreateChild:
 		return int64(zx.ErrNotSupported)
 	}
 	return int64(zx.ErrBadSyscall)

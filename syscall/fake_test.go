@@ -58,11 +58,98 @@ type process struct {
 	handles object.HandleTable
 	space   *vmar.AddressSpace
 
-	mu      sync.Mutex
 	exited  bool
 	code    int64
 	console []byte
 	threads int
+	info    ProcessInfo
+	task
+	children []*process
+
+	futexes object.FutexTable
+}
+
+// task is what fakes of processes, threads and jobs share.
+type task struct {
+	mu      sync.Mutex
+	name    string
+	kills   int
+	tokens  int // made
+	channel *object.Channel
+	rights  zx.Rights // of the exception channel
+	options uint32
+	refuse  zx.Status // of CreateExceptionChannel and Suspend
+}
+
+func (k *task) Name() string { k.mu.Lock(); defer k.mu.Unlock(); return k.name }
+
+func (k *task) SetName(name string) { k.mu.Lock(); k.name = name; k.mu.Unlock() }
+
+func (k *task) Kill() { k.mu.Lock(); k.kills++; k.mu.Unlock() }
+
+func (k *task) CreateExceptionChannel(options uint32, rights zx.Rights) (*object.Channel, zx.Status) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.refuse != zx.OK {
+		return nil, k.refuse
+	}
+	kernel, user := object.NewChannel()
+	k.channel, k.rights, k.options = kernel, rights, options
+	return user, zx.OK
+}
+
+// token is a fake suspend token.
+type token struct{ object.Base }
+
+func (k *task) Suspend() (object.Object, zx.Status) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.refuse != zx.OK {
+		return nil, k.refuse
+	}
+	k.tokens++
+	s := new(token)
+	s.Base.Init(zx.ObjSuspendToken, 0)
+	return s, zx.OK
+}
+
+// job is a fake job.
+type job struct {
+	object.Base
+	task
+}
+
+// trouble is a fake exception.
+type trouble struct {
+	object.Base
+	thread        *thread
+	process       *process
+	processRights zx.Rights
+	state         uint32
+	debugger      bool
+	second        bool
+}
+
+func (x *trouble) ExceptionThread() (Thread, zx.Rights)   { return x.thread, zx.RightsThread }
+func (x *trouble) ExceptionProcess() (Process, zx.Rights) { return x.process, x.processRights }
+func (x *trouble) ExceptionState() uint32                 { return x.state }
+
+func (x *trouble) SetExceptionState(state uint32) zx.Status {
+	if state > 2 {
+		return zx.ErrInvalidArgs
+	}
+	x.state = state
+	return zx.OK
+}
+
+func (x *trouble) SecondChance() bool { return x.second }
+
+func (x *trouble) SetSecondChance(again bool) zx.Status {
+	if !x.debugger {
+		return zx.ErrBadState
+	}
+	x.second = again
+	return zx.OK
 }
 
 func (m *machine) newProcess() *process {
@@ -82,6 +169,35 @@ func (p *process) end() {
 	p.space.Destroy()
 }
 
+func (p *process) CreateProcess(name string) (Process, *vmar.VMAR, zx.Status) {
+	child := p.m.newProcess()
+	child.name = name
+	p.mu.Lock()
+	p.children = append(p.children, child)
+	p.mu.Unlock()
+	return child, child.space.Root(), zx.OK
+}
+
+// OnZeroHandles ends a fake process that another one made.
+func (p *process) OnZeroHandles() {
+	if p.name != "" {
+		p.end()
+	}
+}
+
+func (p *process) StartThread(t Thread, entry, stack zx.VirtAddr, arg1 object.Moving, arg2 uint64) zx.Status {
+	h := zx.HandleInvalid
+	if t.(*thread).owner != p {
+		return zx.ErrAccessDenied
+	}
+	if arg1.Object != nil {
+		h, _ = p.handles.Give(arg1)
+	}
+	return t.Start(entry, stack, uint64(h), arg2)
+}
+
+func (p *process) Info() ProcessInfo { return p.info }
+
 func (p *process) CreateThread(name string) (Thread, zx.Status) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -89,7 +205,9 @@ func (p *process) CreateThread(name string) (Thread, zx.Status) {
 		return nil, zx.ErrBadState
 	}
 	p.threads++
-	return newThread(name), zx.OK
+	t := newThread(name)
+	t.owner = p
+	return t, zx.OK
 }
 
 func (p *process) Exit(code int64) {
@@ -107,11 +225,16 @@ func (p *process) DebugWrite(b []byte) {
 // thread is a fake thread object and its Waiter.
 type thread struct {
 	object.Base
-	name  string
+	task
+	owner *process
 	token chan struct{}
 	stop  chan zx.Status
 
-	mu      sync.Mutex
+	pauses  int
+	policy  []uint32
+	regs    []byte // nil while the thread runs
+	report  *zx.ExceptionReport
+	fs, gs  uint64
 	state   zx.ThreadState
 	waits   int
 	started []uint64
@@ -119,7 +242,7 @@ type thread struct {
 }
 
 func newThread(name string) *thread {
-	t := &thread{name: name, token: make(chan struct{}, 1), stop: make(chan zx.Status, 1)}
+	t := &thread{task: task{name: name}, token: make(chan struct{}, 1), stop: make(chan zx.Status, 1)}
 	t.Base.Init(zx.ObjThread, 0)
 	return t
 }
@@ -132,6 +255,58 @@ func (t *thread) Start(entry, stack zx.VirtAddr, arg1, arg2 uint64) zx.Status {
 	}
 	t.started = []uint64{uint64(entry), uint64(stack), arg1, arg2}
 	return zx.OK
+}
+
+func (t *thread) RelatedKoid() zx.Koid {
+	if t.owner == nil {
+		return zx.KoidInvalid
+	}
+	return t.owner.Koid()
+}
+
+func (t *thread) ExceptionReport() (zx.ExceptionReport, zx.Status) {
+	if t.report == nil {
+		return zx.ExceptionReport{}, zx.ErrBadState
+	}
+	return *t.report, zx.OK
+}
+
+func (t *thread) ReadState(kind uint32, p []byte) zx.Status {
+	if t.regs == nil {
+		return zx.ErrBadState
+	}
+	copy(p, t.regs)
+	return zx.OK
+}
+
+func (t *thread) WriteState(kind uint32, p []byte) zx.Status {
+	if t.regs == nil {
+		return zx.ErrBadState
+	}
+	copy(t.regs, p)
+	return zx.OK
+}
+
+func (t *thread) FSBase() uint64 { return t.fs }
+func (t *thread) GSBase() uint64 { return t.gs }
+
+func (t *thread) SetFSBase(base uint64) zx.Status { return setBase(&t.fs, base) }
+func (t *thread) SetGSBase(base uint64) zx.Status { return setBase(&t.gs, base) }
+
+func setBase(to *uint64, base uint64) zx.Status {
+	if int64(base<<16)>>16 != int64(base) {
+		return zx.ErrInvalidArgs
+	}
+	*to = base
+	return zx.OK
+}
+
+func (t *thread) Pause() { t.mu.Lock(); t.pauses++; t.mu.Unlock() }
+
+func (t *thread) RaisePolicy(code uint32) {
+	t.mu.Lock()
+	t.policy = append(t.policy, code)
+	t.mu.Unlock()
 }
 
 func (t *thread) Exit() { t.mu.Lock(); t.exited = true; t.mu.Unlock() }
@@ -219,7 +394,7 @@ type world struct {
 
 func (m *machine) newContext(p *process, t *thread) *Context {
 	c := &Context{Process: p, Thread: t, System: m, Handles: &p.handles, Space: p.space, Store: m.store, Pagers: m.pager,
-		Waiter: t, Request: new(vmo.PageRequest), CopyRequest: new(vmo.PageRequest)}
+		Futexes: &p.futexes, Waiter: t, Request: new(vmo.PageRequest), CopyRequest: new(vmo.PageRequest)}
 	c.Request.Init(t)
 	c.CopyRequest.Init(t)
 	return c

@@ -150,3 +150,50 @@ func objectWaitAsync(c *Context, h, port zx.Handle, key uint64, signals zx.Signa
 	}
 	return o.ObjectBase().WaitAsync(object.Source{Table: c.Handles, Handle: h}, wait)
 }
+
+// waitItemBytes is the size of zx_wait_item_t: handle, waitfor, pending.
+const waitItemBytes = 12
+
+// objectWaitMany is zx_object_wait_many.
+func objectWaitMany(c *Context, items userOut, count uint64, deadline zx.Time) zx.Status {
+	if count > object.WaitManyMax {
+		return zx.ErrOutOfRange
+	}
+	records := make([]byte, count*waitItemBytes)
+	if count > 0 {
+		if st := c.read(records, userIn(items)); st != zx.OK {
+			return st
+		}
+	}
+	le := binary.LittleEndian
+	waits := make([]object.WaitItem, 0, count)
+	st := zx.OK
+	for at := 0; at < len(records) && st == zx.OK; at += waitItemBytes {
+		h := zx.Handle(le.Uint32(records[at:]))
+		var o object.Object
+		if o, st = c.Handles.Get(h, zx.ObjNone, zx.RightWait); st != zx.OK {
+			break
+		}
+		waits = append(waits, object.WaitItem{
+			Object: o, Source: object.Source{Table: c.Handles, Handle: h}, Signals: zx.Signals(le.Uint32(records[at+4:])),
+		})
+		if !waitable(o.ObjectBase().Type()) {
+			st = zx.ErrNotSupported
+		}
+	}
+	done := st == zx.OK
+	if done {
+		st = object.WaitMany(c.Waiter, waits, deadline)
+	}
+	for i := range waits {
+		le.PutUint32(records[i*waitItemBytes+8:], uint32(waits[i].Pending))
+		object.Unref(waits[i].Object)
+	}
+	if !done || st == zx.ErrInternalIntrKilled || st == zx.ErrInternalIntrRetry || count == 0 {
+		return st
+	}
+	if st := c.write(items, records); st != zx.OK {
+		return st
+	}
+	return st
+}

@@ -10,6 +10,7 @@ import (
 // Topics of zx_object_get_info that package zx does not need elsewhere.
 const (
 	infoHandleValid uint32 = 1
+	infoProcess     uint32 = 0x10000003
 	infoVMAR        uint32 = 7
 	infoHandleCount uint32 = 19
 	infoVMOv3       uint32 = 0x30000017
@@ -19,10 +20,18 @@ const (
 const (
 	infoHandleBasicBytes = 32
 	infoHandleCountBytes = 4
+	infoProcessBytes     = 24
 	infoVMARBytes        = 16
 	infoThreadBytes      = 72
 	infoVMOv2Bytes       = 128
 	infoVMOv3Bytes       = 176
+)
+
+// Flags of zx_info_process_t.
+const (
+	infoProcessStarted          = 1
+	infoProcessExited           = 2
+	infoProcessDebuggerAttached = 4
 )
 
 // objectGetInfo is zx_object_get_info.
@@ -32,9 +41,11 @@ func objectGetInfo(c *Context, h zx.Handle, topic uint32, buffer userOut, size u
 	case infoHandleValid, zx.InfoHandleBasic:
 		rights = 0
 	case infoHandleCount:
+	case infoProcess:
+		typ = zx.ObjProcess
 	case infoVMAR:
 		typ = zx.ObjVMAR
-	case zx.InfoThread:
+	case zx.InfoThread, zx.InfoThreadExceptionReport:
 		typ = zx.ObjThread
 	case zx.InfoVMOv2, infoVMOv3:
 		typ, rights = zx.ObjVMO, 0
@@ -58,7 +69,9 @@ func objectGetInfo(c *Context, h zx.Handle, topic uint32, buffer userOut, size u
 		le.PutUint64(record[0:], uint64(b.Koid()))
 		le.PutUint32(record[8:], uint32(have))
 		le.PutUint32(record[12:], uint32(b.Type()))
-		// related_koid: no implemented object has a peer or parent.
+		if r, ok := o.(Related); ok {
+			le.PutUint64(record[16:], uint64(r.RelatedKoid()))
+		}
 	case infoHandleCount:
 		record = c.scratch[:infoHandleCountBytes]
 		le.PutUint32(record, uint32(o.ObjectBase().Handles()))
@@ -75,6 +88,28 @@ func objectGetInfo(c *Context, h zx.Handle, topic uint32, buffer userOut, size u
 		for i, mask := range t.Affinity {
 			le.PutUint64(record[8+8*i:], mask)
 		}
+	case zx.InfoThreadExceptionReport:
+		record = c.scratch[:zx.ExceptionReportBytes]
+		var report zx.ExceptionReport
+		if report, st = o.(Thread).ExceptionReport(); st == zx.OK {
+			report.Encode((*[zx.ExceptionReportBytes]byte)(record))
+		}
+	case infoProcess:
+		record = c.scratch[:infoProcessBytes]
+		i := o.(Process).Info()
+		flags := uint32(0)
+		if i.Started {
+			flags |= infoProcessStarted
+		}
+		if i.Exited {
+			flags |= infoProcessExited
+			le.PutUint64(record[0:], uint64(i.ReturnCode))
+		}
+		if i.DebuggerAttached {
+			flags |= infoProcessDebuggerAttached
+		}
+		le.PutUint64(record[8:], uint64(i.StartTime))
+		le.PutUint32(record[16:], flags)
 	case zx.InfoVMOv2:
 		record = c.scratch[:infoVMOv2Bytes]
 		o.(*VMO).encode(record, have)
@@ -83,6 +118,9 @@ func objectGetInfo(c *Context, h zx.Handle, topic uint32, buffer userOut, size u
 		o.(*VMO).encode(record, have)
 	}
 	object.Unref(o)
+	if st != zx.OK {
+		return st
+	}
 	return c.oneRecord(record, buffer, size, actual, avail)
 }
 
@@ -110,7 +148,7 @@ func (c *Context) oneRecord(record []byte, buffer userOut, size uint64, actual, 
 }
 
 // encode writes zx_info_vmo_t, layout 2, or layout 3 if record is longer. The
-// fields of names and children stay zero.
+// fields of parent and children stay zero: there are no clones.
 //
 // Source: spec section 1.5.
 func (o *VMO) encode(record []byte, rights zx.Rights) {
@@ -126,10 +164,8 @@ func (o *VMO) encode(record []byte, rights zx.Rights) {
 	if i.Paged {
 		flags |= zx.InfoVMOPagerBacked
 	}
-	if i.Mappings > 0 {
-		flags |= zx.InfoVMOViaMapping
-	}
 	le.PutUint64(record[0:], uint64(o.Koid()))
+	copy(record[8:8+maxName-1], o.Name())
 	le.PutUint64(record[40:], i.Size)
 	le.PutUint64(record[64:], uint64(i.Mappings))
 	le.PutUint64(record[72:], uint64(i.Mappings)) // share_count: each mapping at most once

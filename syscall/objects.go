@@ -1,6 +1,8 @@
 package syscall
 
 import (
+	"sync/atomic"
+
 	"faultline/object"
 	"faultline/vmar"
 	"faultline/vmo"
@@ -15,6 +17,8 @@ type VMO struct {
 	// Pager is the koid of the pager that made the VMO, KoidInvalid for all
 	// others: clones, slices and references included. Source: spec section 2.1.
 	Pager zx.Koid
+
+	name atomic.Pointer[string]
 }
 
 // NewVMO makes the object of v and takes over the caller's reference to it.
@@ -27,6 +31,17 @@ func NewVMO(v *vmo.VMO, pager zx.Koid) *VMO {
 
 // OnLastRef drops the reference to the VMO.
 func (o *VMO) OnLastRef() { o.VMO.Release() }
+
+// Name is the name the VMO was given by zx_object_set_property.
+func (o *VMO) Name() string {
+	if p := o.name.Load(); p != nil {
+		return *p
+	}
+	return ""
+}
+
+// SetName gives the VMO a name, at most 31 bytes.
+func (o *VMO) SetName(name string) { o.name.Store(&name) }
 
 // Rights gives what a fresh handle of the VMO carries.
 func (o *VMO) Rights() zx.Rights {

@@ -43,6 +43,9 @@ func portQueue(c *Context, h zx.Handle, packet userIn) zx.Status {
 		st = o.(*object.Port).QueueUser(&c.packet)
 	}
 	object.Unref(o)
+	if st == zx.ErrShouldWait {
+		c.Thread.RaisePolicy(policyPortFull)
+	}
 	return st
 }
 

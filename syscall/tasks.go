@@ -70,3 +70,56 @@ func threadStart(c *Context, h zx.Handle, entry, stack zx.VirtAddr, arg1, arg2 u
 	object.Unref(o)
 	return st
 }
+
+// processCreate is zx_process_create. The job is only checked: there is one.
+func processCreate(c *Context, job zx.Handle, name userIn, nameSize uint64, options uint32, out, vmarOut userOut) zx.Status {
+	if options != 0 {
+		return zx.ErrInvalidArgs
+	}
+	text, st := c.readName(name, nameSize)
+	if st != zx.OK {
+		return st
+	}
+	o, st := c.Handles.Get(job, zx.ObjJob, zx.RightManageProcess)
+	if st != zx.OK {
+		return st
+	}
+	object.Unref(o)
+	p, root, st := c.Process.CreateProcess(text)
+	if st != zx.OK {
+		return st
+	}
+	return c.givePair(p, zx.RightsProcess, out, NewVMAR(root), zx.RightsVMAR|root.Rights(), vmarOut)
+}
+
+// processStart is zx_process_start. Whatever happens, arg1 is the caller's no
+// more.
+func processStart(c *Context, process, thread zx.Handle, entry, stack zx.VirtAddr, arg1 zx.Handle, arg2 uint64) zx.Status {
+	po, st := c.Handles.Get(process, zx.ObjProcess, zx.RightWrite)
+	if st != zx.OK {
+		c.Handles.Close(arg1)
+		return st
+	}
+	defer object.Unref(po)
+	to, st := c.Handles.Get(thread, zx.ObjThread, zx.RightWrite)
+	if st != zx.OK {
+		c.Handles.Close(arg1)
+		return st
+	}
+	defer object.Unref(to)
+	var m object.Moving
+	if arg1 != zx.HandleInvalid {
+		if m, st = c.Handles.Take(arg1, zx.ObjNone, 0); st != zx.OK {
+			return st
+		}
+		if m.Rights&zx.RightTransfer == 0 {
+			m.Discard()
+			return zx.ErrAccessDenied
+		}
+	}
+	st = po.(Process).StartThread(to.(Thread), entry, stack, m, arg2)
+	if st != zx.OK && m.Object != nil {
+		m.Discard()
+	}
+	return st
+}

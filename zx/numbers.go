@@ -68,10 +68,11 @@ const (
 	SysNanosleep                  = 61
 	SysSystemGetPageSize          = 62
 	SysCprngDraw                  = 63
+	SysFutexRequeue               = 64
 )
 
 // SysCount is the number of system calls; higher numbers answer ErrBadSyscall.
-const SysCount = 64
+const SysCount = 65
 
 // SysNames gives each call's name without the zx_ prefix, by number.
 var SysNames = [SysCount]string{
@@ -139,4 +140,5 @@ var SysNames = [SysCount]string{
 	"nanosleep",
 	"system_get_page_size",
 	"cprng_draw",
+	"futex_requeue",
 }

@@ -632,6 +632,16 @@ zx_cprng_draw:
 1:	ud2
 	.size zx_cprng_draw, . - zx_cprng_draw
 
+	.globl zx_futex_requeue
+	.type zx_futex_requeue, @function
+	.p2align 4
+zx_futex_requeue:
+	mov %rcx, %r10
+	mov $64, %eax
+	syscall
+	ret
+	.size zx_futex_requeue, . - zx_futex_requeue
+
 // zx_deadline_after is now + RDI, saturated: past either end the sign of RDI
 // tells which.
 	.weak zx_deadline_after

@@ -30,13 +30,13 @@ zx_status_t zx_handle_duplicate(zx_handle_t handle, zx_rights_t rights, zx_handl
 // Makes a new handle of the same object and closes handle. rights is a subset of the handle's or ZX_RIGHT_SAME_RIGHTS.
 zx_status_t zx_handle_replace(zx_handle_t handle, zx_rights_t rights, zx_handle_t* out);
 
-// Reads one record about the object: ZX_INFO_HANDLE_VALID, HANDLE_BASIC, HANDLE_COUNT, THREAD, VMAR, VMO (layouts 2 and 3). actual and avail may be null.
+// Reads one record about the object: ZX_INFO_HANDLE_VALID, HANDLE_BASIC, HANDLE_COUNT, PROCESS, THREAD, THREAD_EXCEPTION_REPORT, VMAR, VMO (layouts 2 and 3). actual and avail may be null.
 zx_status_t zx_object_get_info(zx_handle_t handle, uint32_t topic, void* buffer, size_t buffer_size, size_t* actual, size_t* avail);
 
-// Reads a property. Not yet.
+// Reads ZX_PROP_NAME (32 bytes; processes, threads, VMOs), EXCEPTION_STATE and EXCEPTION_STRATEGY (u32; exceptions), REGISTER_FS and REGISTER_GS (u64; the calling thread), VMO_CONTENT_SIZE (u64; VMOs: the stream size).
 zx_status_t zx_object_get_property(zx_handle_t handle, uint32_t property, void* value, size_t value_size);
 
-// Writes a property. Not yet.
+// Writes a property that zx_object_get_property reads. A name is cut at 31 bytes.
 zx_status_t zx_object_set_property(zx_handle_t handle, uint32_t property, const void* value, size_t value_size);
 
 // Deasserts, then asserts user signals of the object (ZX_USER_SIGNAL_0 to 7; ZX_EVENT_SIGNALED too on an event).
@@ -45,7 +45,7 @@ zx_status_t zx_object_signal(zx_handle_t handle, uint32_t clear_mask, uint32_t s
 // Waits until one of signals is asserted. observed (may be null) receives the signals seen last, on success, time-out and cancel.
 zx_status_t zx_object_wait_one(zx_handle_t handle, zx_signals_t signals, zx_instant_mono_t deadline, zx_signals_t* observed);
 
-// Waits on several objects. Not yet.
+// Waits until one of up to 64 objects has one of its item's signals asserted. pending of each item receives the signals seen last, on success, time-out and cancel.
 zx_status_t zx_object_wait_many(zx_wait_item_t* items, size_t num_items, zx_instant_mono_t deadline);
 
 // Queues one packet of type ZX_PKT_TYPE_SIGNAL_ONE when one of signals is asserted: at once if it is, unless ZX_WAIT_ASYNC_EDGE. Closing handle ends it.
@@ -54,16 +54,16 @@ zx_status_t zx_object_wait_async(zx_handle_t handle, zx_handle_t port, uint64_t 
 // Makes an event: an object that is its signals.
 zx_status_t zx_event_create(uint32_t options, zx_handle_t* out);
 
-// Makes a channel. Not yet.
+// Makes a channel: two ends, each reading what the other writes.
 zx_status_t zx_channel_create(uint32_t options, zx_handle_t* out0, zx_handle_t* out1);
 
-// Takes a message. Not yet.
+// Takes the oldest message if it fits. actual_bytes and actual_handles (may be null) receive its sizes, also when it does not; it then stays, unless ZX_CHANNEL_READ_MAY_DISCARD. A message that cannot be copied out is lost and its handles are closed.
 zx_status_t zx_channel_read(zx_handle_t handle, uint32_t options, void* bytes, zx_handle_t* handles, uint32_t num_bytes, uint32_t num_handles, uint32_t* actual_bytes, uint32_t* actual_handles);
 
-// Sends a message. Not yet.
+// Sends up to 65,536 bytes and 64 handles to the other end. The handles leave the caller in every case.
 zx_status_t zx_channel_write(zx_handle_t handle, uint32_t options, const void* bytes, uint32_t num_bytes, const zx_handle_t* handles, uint32_t num_handles);
 
-// Sends a message and waits for the reply. Not yet.
+// Sends a message as zx_channel_write does, with a number of the kernel's in its first four bytes, and waits for the message that begins with the same number.
 zx_status_t zx_channel_call(zx_handle_t handle, uint32_t options, zx_instant_mono_t deadline, const zx_channel_call_args_t* args, uint32_t* actual_bytes, uint32_t* actual_handles);
 
 // Makes a port. ZX_PORT_BIND_TO_INTERRUPT is accepted; there are no interrupt objects.
@@ -147,10 +147,10 @@ zx_status_t zx_vmar_protect(zx_handle_t handle, zx_vm_option_t options, zx_vaddr
 // ZX_VMAR_OP_COMMIT, DECOMMIT, MAP_RANGE, ZERO, DONT_NEED, ALWAYS_NEED, PREFETCH on the mappings of the range.
 zx_status_t zx_vmar_op_range(zx_handle_t handle, uint32_t op, zx_vaddr_t address, uint64_t size, void* buffer, size_t buffer_size);
 
-// Makes a process. Not yet.
+// Makes a process with an empty address space, and gives its root region. name is cut at 31 bytes. A process that never starts ends with its last handle.
 zx_status_t zx_process_create(zx_handle_t job, const char* name, size_t name_size, uint32_t options, zx_handle_t* proc_handle, zx_handle_t* vmar_handle);
 
-// Starts a process. Not yet.
+// Starts the first thread of a process as zx_thread_start does; arg1 moves to the process, where RDI is its new value. arg1 may be ZX_HANDLE_INVALID and leaves the caller in every case.
 zx_status_t zx_process_start(zx_handle_t handle, zx_handle_t thread, zx_vaddr_t entry, zx_vaddr_t stack, zx_handle_t arg1, uintptr_t arg2);
 
 // Ends the calling process with retcode.
@@ -165,34 +165,34 @@ zx_status_t zx_thread_start(zx_handle_t handle, zx_vaddr_t thread_entry, zx_vadd
 // Ends the calling thread.
 ZX_NO_RETURN void zx_thread_exit(void);
 
-// Reads a suspended thread's registers. Not yet.
+// Reads registers of a thread that is suspended or in an exception. ZX_THREAD_STATE_GENERAL_REGS is zx_thread_state_general_regs_t, 160 bytes.
 zx_status_t zx_thread_read_state(zx_handle_t handle, uint32_t kind, void* buffer, size_t buffer_size);
 
-// Writes a suspended thread's registers. Not yet.
+// Writes registers of a thread that is suspended or in an exception. Flags that ring 3 may not set keep their values.
 zx_status_t zx_thread_write_state(zx_handle_t handle, uint32_t kind, const void* buffer, size_t buffer_size);
 
-// Ends a process or thread. Not yet.
+// Ends a process, with return code ZX_TASK_RETCODE_SYSCALL_KILL, or a thread, at its next chance; the call does not wait for it. One that has ended stays as it is.
 zx_status_t zx_task_kill(zx_handle_t handle);
 
-// Suspends a thread until token is closed. Not yet.
+// Suspends a thread, or all of a process, until token is closed. ZX_THREAD_SUSPENDED tells when it stands still. Tokens add up.
 zx_status_t zx_task_suspend(zx_handle_t handle, zx_handle_t* token);
 
-// Suspends a thread until token is closed. Not yet.
+// The same as zx_task_suspend.
 zx_status_t zx_task_suspend_token(zx_handle_t handle, zx_handle_t* token);
 
-// Makes the channel on which a task's exceptions arrive. Not yet.
+// Makes the channel on which exceptions of the task arrive, each a zx_exception_info_t and an exception handle. ZX_EXCEPTION_CHANNEL_DEBUGGER, for a process: before the channels of the threads. The end of the task closes the channel.
 zx_status_t zx_task_create_exception_channel(zx_handle_t handle, uint32_t options, zx_handle_t* out);
 
-// Gives the thread of an exception. Not yet.
+// Gives the thread of an exception; the handle has the rights of that which made the channel.
 zx_status_t zx_exception_get_thread(zx_handle_t handle, zx_handle_t* out);
 
-// Gives the process of an exception. Not yet.
+// Gives the process of an exception; the handle has the rights of that which made the channel.
 zx_status_t zx_exception_get_process(zx_handle_t handle, zx_handle_t* out);
 
-// Waits while *value_ptr is current_value. Not yet.
+// Waits at value_ptr until woken, unless *value_ptr is not current_value. new_futex_owner is checked and changes nothing: threads have no priorities.
 zx_status_t zx_futex_wait(const zx_futex_t* value_ptr, zx_futex_t current_value, zx_handle_t new_futex_owner, zx_instant_mono_t deadline);
 
-// Wakes waiters of a futex. Not yet.
+// Wakes up to wake_count threads that wait at value_ptr, the oldest first.
 zx_status_t zx_futex_wake(const zx_futex_t* value_ptr, uint32_t wake_count);
 
 // Writes bytes to the console.
@@ -209,6 +209,9 @@ uint32_t zx_system_get_page_size(void);
 
 // Fills buffer with random bytes. A buffer that cannot be written ends the program with an undefined instruction.
 void zx_cprng_draw(void* buffer, size_t buffer_size);
+
+// Wakes up to wake_count threads that wait at value_ptr and makes up to requeue_count of the others wait at requeue_ptr, unless *value_ptr is not current_value.
+zx_status_t zx_futex_requeue(const zx_futex_t* value_ptr, uint32_t wake_count, zx_futex_t current_value, const zx_futex_t* requeue_ptr, uint32_t requeue_count, zx_handle_t new_requeue_owner);
 
 // The deadline nanoseconds from now; saturates at both ends. A library function.
 zx_instant_mono_t zx_deadline_after(zx_duration_mono_t nanoseconds);
@@ -277,7 +280,8 @@ zx_instant_mono_t zx_deadline_after(zx_duration_mono_t nanoseconds);
 #define ZX_SYS_nanosleep 61
 #define ZX_SYS_system_get_page_size 62
 #define ZX_SYS_cprng_draw 63
-#define ZX_SYS_COUNT 64
+#define ZX_SYS_futex_requeue 64
+#define ZX_SYS_COUNT 65
 
 #ifdef __cplusplus
 }

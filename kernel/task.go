@@ -1,0 +1,169 @@
+package kernel
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"faultline/object"
+	"faultline/syscall"
+	"faultline/vmar"
+	"faultline/zx"
+)
+
+// Limits of what ring 3 can make the kernel's heap hold. Source: design; a
+// thread takes a stack of the Go scheduler's and room for its registers, a
+// process a page table and a handle table.
+const (
+	maxProcesses = 1024
+	maxThreads   = 2048
+)
+
+// tasks counts what runs, and holds the job.
+type tasks struct {
+	job       Job          // what every process is in
+	processes atomic.Int64 // that have not ended
+	threads   atomic.Int64 // that have not ended, started or not
+}
+
+// admit counts one more in n, if there are fewer than most.
+func admit(n *atomic.Int64, most int64) zx.Status {
+	if n.Add(1) > most {
+		n.Add(-1)
+		return zx.ErrNoMemory
+	}
+	return zx.OK
+}
+
+// label is a name that may change while others read it.
+type label struct{ p atomic.Pointer[string] }
+
+// Name gives the name.
+func (l *label) Name() string { return *l.p.Load() }
+
+// SetName changes it.
+func (l *label) SetName(name string) { l.p.Store(&name) }
+
+// Job is the one job there is: what every process is made in. It has no
+// policy, no limits and no end.
+type Job struct {
+	object.Base
+	mu         sync.Mutex
+	exceptions exceptionChannel // guarded by mu
+}
+
+var _ syscall.Task = (*Job)(nil)
+
+// rightsJob is what the handle of the job in a start block carries: all that
+// the calls on jobs ask for, but not DESTROY.
+const rightsJob = zx.RightTransfer | zx.RightDuplicate | zx.RightWait | zx.RightInspect |
+	zx.RightGetProperty | zx.RightSetProperty | zx.RightEnumerate | zx.RightManageProcess | zx.RightManageThread
+
+// CreateExceptionChannel makes the channel that exceptions are offered on which
+// no channel of a thread or process settled.
+//
+// Errors: ErrNotSupported the debugger's channel | ErrAlreadyBound.
+func (j *Job) CreateExceptionChannel(options uint32, rights zx.Rights) (*object.Channel, zx.Status) {
+	if options != 0 {
+		return nil, zx.ErrNotSupported
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.exceptions.create(rights, rights)
+}
+
+// CreateProcess makes an empty process for zx_process_create, whose output goes
+// where that of its creator goes, and gives its root region.
+//
+// Errors: ErrNoMemory.
+func (p *Process) CreateProcess(name string) (syscall.Process, *vmar.VMAR, zx.Status) {
+	child, st := p.kernel.NewProcess(name, p.output)
+	if st != zx.OK {
+		return nil, nil, st
+	}
+	child.unwatched = true
+	return child, child.space.Root(), zx.OK
+}
+
+// OnZeroHandles ends a process that nobody can start any more.
+func (p *Process) OnZeroHandles() {
+	p.mu.Lock()
+	unborn := p.state == processCreated
+	p.mu.Unlock()
+	if unborn {
+		p.Kill()
+	}
+}
+
+// StartThread lets the first thread of the process run, for zx_process_start:
+// RDI is the handle that arg1 becomes in the process (0 if arg1 has no object),
+// RSI is arg2. arg1 is consumed on success only.
+//
+// Errors: see syscall.Process.
+func (p *Process) StartThread(t syscall.Thread, entry, stack zx.VirtAddr, arg1 object.Moving, arg2 uint64) zx.Status {
+	first := t.(*Thread)
+	if first.process != p {
+		return zx.ErrAccessDenied
+	}
+	if !userAddress(entry) {
+		return zx.ErrInvalidArgs
+	}
+	h := zx.HandleInvalid
+	if arg1.Object != nil {
+		// The handle comes first, for the thread runs at once; arg1 goes on
+		// moving, and is given up or taken back below.
+		var st zx.Status
+		if h, st = p.handles.Add(arg1.Object, arg1.Rights); st != zx.OK {
+			return st
+		}
+	}
+	st := first.start(entry, stack, uint64(h), arg2, true)
+	switch {
+	case st != zx.OK:
+		p.handles.Close(h)
+	case arg1.Object != nil:
+		arg1.Discard()
+	}
+	return st
+}
+
+// userAddress says whether a thread may be started at va.
+func userAddress(va zx.VirtAddr) bool { return va >= vmar.UserBase && va < vmar.UserEnd }
+
+// Kill ends the process as zx_task_kill does.
+func (p *Process) Kill() { p.Exit(zx.TaskRetcodeSyscallKill) }
+
+// Info tells what zx_info_process_t tells.
+func (p *Process) Info() syscall.ProcessInfo {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return syscall.ProcessInfo{
+		ReturnCode:       p.code,
+		StartTime:        p.started,
+		Started:          p.started != 0,
+		Exited:           p.state == processDead,
+		DebuggerAttached: p.debugger.open(),
+	}
+}
+
+// RelatedKoid is the koid of the job.
+func (p *Process) RelatedKoid() zx.Koid { return p.kernel.tasks.job.Koid() }
+
+// RelatedKoid is the koid of the process.
+func (t *Thread) RelatedKoid() zx.Koid { return t.process.Koid() }
+
+// OnZeroHandles ends a thread that nobody can start any more.
+func (t *Thread) OnZeroHandles() { t.discard() }
+
+// discard ends a thread that has not started; others it leaves alone.
+func (t *Thread) discard() {
+	if !t.state.CompareAndSwap(uint32(zx.ThreadNew), uint32(zx.ThreadDead)) {
+		return
+	}
+	p := t.process
+	p.mu.Lock()
+	delete(p.unstarted, t)
+	p.mu.Unlock()
+	p.kernel.tasks.threads.Add(-1)
+	t.closeExceptions()
+	t.UpdateSignals(0, zx.SignalTaskTerminated)
+}

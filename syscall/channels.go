@@ -1,0 +1,280 @@
+package syscall
+
+import (
+	"encoding/binary"
+
+	"faultline/object"
+	"faultline/zx"
+)
+
+// channelReadMayDiscard is ZX_CHANNEL_READ_MAY_DISCARD.
+const channelReadMayDiscard = 1
+
+// Synth codes of the policy exceptions for those who fill a channel or a port.
+// Source: spec section 3.17; Zircon's exception.h.
+const (
+	policyChannelFull = 16
+	policyPortFull    = 17
+)
+
+// txidBytes is what a message of zx_channel_call begins with.
+const txidBytes = 4
+
+// channelCreate is zx_channel_create.
+func channelCreate(c *Context, options uint32, out0, out1 userOut) zx.Status {
+	if options != 0 {
+		return zx.ErrInvalidArgs
+	}
+	a, b := object.NewChannel()
+	return c.givePair(a, object.RightsChannel, out0, b, object.RightsChannel, out1)
+}
+
+// channelRead is zx_channel_read. The message has left the channel when it is
+// copied out: a bad pointer loses it, its handles are closed.
+func channelRead(c *Context, h zx.Handle, options uint32, bytes, handles userOut, numBytes, numHandles uint32, actualBytes, actualHandles userOut) zx.Status {
+	o, st := c.Handles.Get(h, zx.ObjChannel, zx.RightRead)
+	if st != zx.OK {
+		return st
+	}
+	if options&^channelReadMayDiscard != 0 {
+		object.Unref(o)
+		return zx.ErrNotSupported
+	}
+	ch := o.(*object.Channel)
+	b, m, result := ch.Read(int(numBytes), int(numHandles))
+	nb, nm := len(b), len(m)
+	if result == zx.ErrBufferTooSmall && options&channelReadMayDiscard != 0 {
+		// Another thread may read between these two reads: then its message
+		// is not the one that is told.
+		if _, m, st := ch.Read(object.ChannelMaxBytes, object.ChannelMaxHandles); st == zx.OK {
+			discard(m)
+		}
+	}
+	object.Unref(o)
+	if result != zx.OK && result != zx.ErrBufferTooSmall {
+		return result
+	}
+	st = zx.OK
+	if actualBytes != 0 {
+		st = c.write32(actualBytes, uint32(nb))
+	}
+	if actualHandles != 0 && st == zx.OK {
+		st = c.write32(actualHandles, uint32(nm))
+	}
+	if result == zx.ErrBufferTooSmall {
+		if st != zx.OK {
+			return st
+		}
+		return result
+	}
+	if st != zx.OK {
+		discard(m)
+		return st
+	}
+	return c.deliver(b, bytes, m, handles)
+}
+
+// deliver copies a message to ring 3, the bytes before the handles. On error
+// its handles are closed.
+//
+// Errors: ErrInvalidArgs a pointer | ErrNoMemory the table is full.
+func (c *Context) deliver(b []byte, bytes userOut, m []object.Moving, handles userOut) zx.Status {
+	if len(b) > 0 {
+		if st := c.write(bytes, b); st != zx.OK {
+			discard(m)
+			return st
+		}
+	}
+	if len(m) == 0 {
+		return zx.OK
+	}
+	st := zx.OK
+	values := make([]byte, 0, handleBytes*object.ChannelMaxHandles)
+	for i := range m {
+		h, s := c.Handles.Give(m[i])
+		if s != zx.OK {
+			discard(m[i:])
+			st = s
+			break
+		}
+		values = binary.LittleEndian.AppendUint32(values, uint32(h))
+	}
+	if st == zx.OK {
+		st = c.write(handles, values)
+	}
+	if st != zx.OK {
+		for ; len(values) > 0; values = values[handleBytes:] {
+			c.Handles.Close(zx.Handle(binary.LittleEndian.Uint32(values)))
+		}
+	}
+	return st
+}
+
+// discard closes handles that move.
+func discard(m []object.Moving) {
+	for i := range m {
+		m[i].Discard()
+	}
+}
+
+// channelWrite is zx_channel_write. Whatever happens, the handles are the
+// caller's no more.
+func channelWrite(c *Context, h zx.Handle, options uint32, bytes userIn, numBytes uint32, handles userIn, numHandles uint32) zx.Status {
+	if options != 0 {
+		c.dropHandles(handles, numHandles)
+		return zx.ErrInvalidArgs
+	}
+	o, st := c.Handles.Get(h, zx.ObjChannel, zx.RightWrite)
+	if st != zx.OK {
+		c.dropHandles(handles, numHandles)
+		return st
+	}
+	b, m, st := c.message(o, bytes, numBytes, handles, numHandles, 0)
+	if st == zx.OK {
+		if st = o.(*object.Channel).Write(b, m); st != zx.OK {
+			discard(m)
+		}
+	}
+	object.Unref(o)
+	return c.channelFull(st)
+}
+
+// channelFull makes the program pay for a channel that nobody reads.
+func (c *Context) channelFull(st zx.Status) zx.Status {
+	if st == zx.ErrShouldWait {
+		c.Thread.RaisePolicy(policyChannelFull)
+	}
+	return st
+}
+
+// message copies in what is to be written to the channel o: at least least
+// bytes, and the handles, which leave the table. On error they are closed.
+//
+// Errors, in this order: ErrOutOfRange numBytes or numHandles is above the limit |
+// ErrInvalidArgs bytes | ErrInvalidArgs numBytes is below least | ErrInvalidArgs
+// handles | for the first bad handle: ErrBadHandle | ErrNotSupported it is o's |
+// ErrAccessDenied it lacks TRANSFER.
+func (c *Context) message(o object.Object, bytes userIn, numBytes uint32, handles userIn, numHandles, least uint32) ([]byte, []object.Moving, zx.Status) {
+	if numBytes > object.ChannelMaxBytes || numHandles > object.ChannelMaxHandles {
+		c.dropHandles(handles, numHandles)
+		return nil, nil, zx.ErrOutOfRange
+	}
+	var b []byte
+	st := zx.OK
+	if numBytes > 0 {
+		b = make([]byte, numBytes)
+		st = c.read(b, bytes)
+	}
+	if st == zx.OK && numBytes < least {
+		st = zx.ErrInvalidArgs
+	}
+	if st != zx.OK {
+		c.dropHandles(handles, numHandles)
+		return nil, nil, st
+	}
+	if numHandles == 0 {
+		return b, nil, zx.OK
+	}
+	values := c.scratch[:handleBytes*numHandles]
+	if st := c.read(values, handles); st != zx.OK {
+		return nil, nil, st
+	}
+	m := make([]object.Moving, 0, numHandles)
+	for ; len(values) > 0; values = values[handleBytes:] {
+		one, s := c.Handles.Take(zx.Handle(binary.LittleEndian.Uint32(values)), zx.ObjNone, 0)
+		if s == zx.OK {
+			if one.Object == o {
+				s = zx.ErrNotSupported
+			} else if one.Rights&zx.RightTransfer == 0 {
+				s = zx.ErrAccessDenied
+			}
+			m = append(m, one)
+		}
+		if st == zx.OK {
+			st = s
+		}
+	}
+	if st != zx.OK {
+		discard(m)
+		return nil, nil, st
+	}
+	return b, m, zx.OK
+}
+
+// dropHandles closes the handles of a message that is not sent.
+func (c *Context) dropHandles(handles userIn, count uint32) {
+	for count > 0 {
+		n := min(count, scratchBytes/handleBytes)
+		values := c.scratch[:n*handleBytes]
+		if c.read(values, handles) != zx.OK {
+			return
+		}
+		for ; len(values) > 0; values = values[handleBytes:] {
+			c.Handles.Close(zx.Handle(binary.LittleEndian.Uint32(values)))
+		}
+		handles += userIn(n * handleBytes)
+		count -= n
+	}
+}
+
+// channelCallArgsBytes is the size of zx_channel_call_args_t: wr_bytes,
+// wr_handles, rd_bytes, rd_handles, wr_num_bytes, wr_num_handles, rd_num_bytes,
+// rd_num_handles.
+const channelCallArgsBytes = 48
+
+// channelCall is zx_channel_call. A suspend stops the thread in the middle and
+// does not end the wait: the message cannot be sent again.
+func channelCall(c *Context, h zx.Handle, options uint32, deadline zx.Time, args userIn, actualBytes, actualHandles userOut) zx.Status {
+	record := c.scratch[:channelCallArgsBytes]
+	if st := c.read(record, args); st != zx.OK {
+		return st
+	}
+	le := binary.LittleEndian
+	wrBytes, wrHandles := userIn(le.Uint64(record[0:])), userIn(le.Uint64(record[8:]))
+	rdBytes, rdHandles := userOut(le.Uint64(record[16:])), userOut(le.Uint64(record[24:]))
+	wrNumBytes, wrNumHandles := le.Uint32(record[32:]), le.Uint32(record[36:])
+	rdNumBytes, rdNumHandles := le.Uint32(record[40:]), le.Uint32(record[44:])
+	if options != 0 {
+		c.dropHandles(wrHandles, wrNumHandles)
+		return zx.ErrInvalidArgs
+	}
+	o, st := c.Handles.Get(h, zx.ObjChannel, zx.RightRead|zx.RightWrite)
+	if st != zx.OK {
+		c.dropHandles(wrHandles, wrNumHandles)
+		return st
+	}
+	defer object.Unref(o)
+	b, m, st := c.message(o, wrBytes, wrNumBytes, wrHandles, wrNumHandles, txidBytes)
+	if st != zx.OK {
+		return st
+	}
+	c.call = object.Call{}
+	if st := c.call.Begin(o.(*object.Channel), c.Waiter, b, m); st != zx.OK {
+		discard(m)
+		return c.channelFull(st)
+	}
+	for {
+		if st = c.call.Wait(deadline); st != zx.ErrInternalIntrRetry {
+			break
+		}
+		c.Thread.Pause()
+	}
+	reply, moved := c.call.End()
+	if st != zx.OK {
+		discard(moved)
+		return st
+	}
+	switch {
+	case uint64(len(reply)) > uint64(rdNumBytes) || uint64(len(moved)) > uint64(rdNumHandles):
+		st = zx.ErrBufferTooSmall
+	default:
+		if st = c.write32(actualBytes, uint32(len(reply))); st == zx.OK {
+			st = c.write32(actualHandles, uint32(len(moved)))
+		}
+	}
+	if st != zx.OK {
+		discard(moved)
+		return st
+	}
+	return c.deliver(reply, rdBytes, moved, rdHandles)
+}

@@ -1,0 +1,185 @@
+package syscall
+
+import (
+	"faultline/object"
+	"faultline/zx"
+)
+
+// exceptionDebugger is ZX_EXCEPTION_CHANNEL_DEBUGGER, the one option of
+// zx_task_create_exception_channel.
+const exceptionDebugger = 1
+
+// rightsExceptionChannel is what the handle of an exception channel carries.
+// Source: spec section 3.18.
+const rightsExceptionChannel = zx.RightTransfer | zx.RightWait | zx.RightRead
+
+// taskCreateExceptionChannel is zx_task_create_exception_channel.
+func taskCreateExceptionChannel(c *Context, h zx.Handle, options uint32, out userOut) zx.Status {
+	o, have, st := c.Handles.GetRights(h, zx.ObjNone, 0)
+	if st != zx.OK {
+		return st
+	}
+	defer object.Unref(o)
+	need := zx.RightInspect | zx.RightDuplicate | zx.RightTransfer | zx.RightManageThread
+	switch o.ObjectBase().Type() {
+	case zx.ObjThread:
+	case zx.ObjProcess, zx.ObjJob:
+		need |= zx.RightEnumerate
+	default:
+		return zx.ErrWrongType
+	}
+	if have&need != need {
+		return zx.ErrAccessDenied
+	}
+	if options&^exceptionDebugger != 0 {
+		return zx.ErrInvalidArgs
+	}
+	channel, st := o.(Task).CreateExceptionChannel(options, have)
+	if st != zx.OK {
+		return st
+	}
+	return c.give(channel, rightsExceptionChannel, out)
+}
+
+// exceptionGetThread is zx_exception_get_thread.
+func exceptionGetThread(c *Context, h zx.Handle, out userOut) zx.Status {
+	o, st := c.Handles.Get(h, zx.ObjException, 0)
+	if st != zx.OK {
+		return st
+	}
+	t, rights := o.(Exception).ExceptionThread()
+	if st = zx.ErrAccessDenied; rights != 0 {
+		st = c.share(t, rights, out)
+	}
+	object.Unref(o)
+	return st
+}
+
+// exceptionGetProcess is zx_exception_get_process.
+func exceptionGetProcess(c *Context, h zx.Handle, out userOut) zx.Status {
+	o, st := c.Handles.Get(h, zx.ObjException, 0)
+	if st != zx.OK {
+		return st
+	}
+	p, rights := o.(Exception).ExceptionProcess()
+	if st = zx.ErrAccessDenied; rights != 0 {
+		st = c.share(p, rights, out)
+	}
+	object.Unref(o)
+	return st
+}
+
+// taskKill is zx_task_kill. Unlike Zircon of late, it takes a thread too.
+func taskKill(c *Context, h zx.Handle) zx.Status {
+	o, have, st := c.Handles.GetRights(h, zx.ObjNone, 0)
+	if st != zx.OK {
+		return st
+	}
+	switch o.ObjectBase().Type() {
+	case zx.ObjProcess, zx.ObjThread:
+		if st = zx.ErrAccessDenied; have&zx.RightDestroy != 0 {
+			o.(Killer).Kill()
+			st = zx.OK
+		}
+	case zx.ObjJob:
+		// The one job there is holds whatever runs: nobody may end it.
+		st = zx.ErrAccessDenied
+	default:
+		st = zx.ErrWrongType
+	}
+	object.Unref(o)
+	return st
+}
+
+// rightsSuspendToken is what the handle of a suspend token carries. Source:
+// Zircon rights (ZX_DEFAULT_SUSPEND_TOKEN_RIGHTS).
+const rightsSuspendToken = zx.RightTransfer | zx.RightInspect
+
+// taskSuspend is zx_task_suspend.
+func taskSuspend(c *Context, h zx.Handle, out userOut) zx.Status {
+	o, have, st := c.Handles.GetRights(h, zx.ObjNone, 0)
+	if st != zx.OK {
+		return st
+	}
+	defer object.Unref(o)
+	switch o.ObjectBase().Type() {
+	case zx.ObjProcess, zx.ObjThread:
+	default:
+		return zx.ErrWrongType
+	}
+	if have&zx.RightWrite == 0 {
+		return zx.ErrAccessDenied
+	}
+	if o == object.Object(c.Thread) || o == object.Object(c.Process) {
+		return zx.ErrNotSupported
+	}
+	token, st := o.(Suspender).Suspend()
+	if st != zx.OK {
+		return st
+	}
+	return c.give(token, rightsSuspendToken, out)
+}
+
+// taskSuspendToken is zx_task_suspend_token, the older name.
+func taskSuspendToken(c *Context, h zx.Handle, out userOut) zx.Status { return taskSuspend(c, h, out) }
+
+// Kinds of zx_thread_read_state. Only the first is there.
+const (
+	stateGeneralRegs = 0
+	stateFPRegs      = 1
+	stateVectorRegs  = 2
+	stateDebugRegs   = 4
+	stateSingleStep  = 5
+
+	stateGeneralRegsBytes = 160
+)
+
+// registerBytes gives the size of the registers of a kind.
+//
+// Errors: ErrInvalidArgs no such kind | ErrNotSupported | ErrBufferTooSmall
+// size is below it.
+func registerBytes(kind uint32, size uint64) (int, zx.Status) {
+	switch kind {
+	case stateGeneralRegs:
+		if size < stateGeneralRegsBytes {
+			return 0, zx.ErrBufferTooSmall
+		}
+		return stateGeneralRegsBytes, zx.OK
+	case stateFPRegs, stateVectorRegs, stateDebugRegs, stateSingleStep:
+		return 0, zx.ErrNotSupported
+	}
+	return 0, zx.ErrInvalidArgs
+}
+
+// threadReadState is zx_thread_read_state.
+func threadReadState(c *Context, h zx.Handle, kind uint32, buffer userOut, size uint64) zx.Status {
+	o, st := c.Handles.Get(h, zx.ObjThread, zx.RightRead)
+	if st != zx.OK {
+		return st
+	}
+	n, st := registerBytes(kind, size)
+	if st == zx.OK {
+		st = o.(Thread).ReadState(kind, c.scratch[:n])
+	}
+	object.Unref(o)
+	if st != zx.OK {
+		return st
+	}
+	return c.write(buffer, c.scratch[:n])
+}
+
+// threadWriteState is zx_thread_write_state.
+func threadWriteState(c *Context, h zx.Handle, kind uint32, buffer userIn, size uint64) zx.Status {
+	o, st := c.Handles.Get(h, zx.ObjThread, zx.RightWrite)
+	if st != zx.OK {
+		return st
+	}
+	n, st := registerBytes(kind, size)
+	if st == zx.OK {
+		if st = c.read(c.scratch[:n], buffer); st == zx.OK {
+			st = o.(Thread).WriteState(kind, c.scratch[:n])
+		}
+	}
+	object.Unref(o)
+	return st
+}
