@@ -66,12 +66,12 @@ func goenvs() { envs = make([]string, 0) }
 // Hooks are ordinary Go code and may need more stack than a goroutine has left
 // where the runtime cannot grow it: they run on the scheduler's stack.
 
+// Not so the clock, which the scheduler reads at every other step: it is
+// nosplit, as the runtime's clocks are everywhere, and the linker checks that it
+// fits the stack that is always left.
+
 //go:nosplit
-func nanotime1() int64 {
-	var t int64
-	systemstack(func() { t = goos.Nanotime() })
-	return t
-}
+func nanotime1() int64 { return goos.Nanotime() }
 
 //go:nosplit
 func walltime() (sec int64, nsec int32) {
