@@ -622,4 +622,3 @@ func TestWriteback(t *testing.T) {
 	}})
 	runAll(t, list)
 }
-

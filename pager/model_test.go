@@ -361,13 +361,7 @@ func (m *model) wholeZero(i, end int) {
 			m.zeroed(i)
 		}
 	}
-	m.mergeRight(end)
 }
-
-// mergeRight: an interval absorbed on the right loses what it awaited. The
-// run's own count sits at its start, so nothing is left to do; the function
-// names the rule.
-func (m *model) mergeRight(int) {}
 
 func (m *model) setSize(b uint64) outcome {
 	pages := int((b + pg - 1) / pg)
@@ -432,4 +426,3 @@ func (m *model) evict(all bool) {
 		}
 	}
 }
-

@@ -304,4 +304,3 @@ func TestStreamSize(t *testing.T) {
 		}},
 	})
 }
-

@@ -131,10 +131,3 @@ func (a *ageList) push(f mmu.Frame) {
 	}
 	a.mu.Unlock()
 }
-
-// remove takes f off its list. Locks: the owner's VMO held; takes a.mu.
-func (a *ageList) remove(f mmu.Frame) {
-	a.mu.Lock()
-	a.removeLocked(f)
-	a.mu.Unlock()
-}

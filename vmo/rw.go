@@ -95,7 +95,7 @@ func (v *VMO) copyRange(b side, off, n uint64, write bool, r *PageRequest) zx.St
 // Locks: v.mu held.
 // Errors: those of require | ErrNext the far side must be resolved.
 func (v *VMO) copyLocked(b *side, off, pos, end uint64, write bool, r *PageRequest) (uint64, zx.Status) {
-	limit := pageLimit(end)
+	limit := pageUp(end)
 	for pos < end {
 		page := zx.RoundDown(pos)
 		ask := limit
@@ -121,9 +121,6 @@ func (v *VMO) copyLocked(b *side, off, pos, end uint64, write bool, r *PageReque
 	}
 	return pos, zx.OK
 }
-
-// pageLimit rounds the end of a range that lies in a VMO up to a page.
-func pageLimit(end uint64) uint64 { return pageUp(end) }
 
 // dirtyAhead makes the resident pages of a write's batch dirty. Pages become
 // dirty when they are looked up, a batch at a time, even if the copy then fails

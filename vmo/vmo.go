@@ -221,14 +221,6 @@ func (v *VMO) nonDirtyEnd(off, limit uint64) uint64 {
 	return min(off, limit)
 }
 
-// freePage frees a page of v. Pre: nothing maps it.
-func (v *VMO) freePage(f mmu.Frame) {
-	if v.paged {
-		v.store.age.remove(f)
-	}
-	v.mem.Free(f)
-}
-
 // dropPages empties the slots in [start, end) that are in one of the states of
 // mask, frees their pages, and prunes the tree. Pinned pages stay. Pre: what is
 // dropped is not mapped.
