@@ -62,8 +62,10 @@ func (c *counts) read(r io.Reader, s symbols) error {
 			t.calls++
 		}
 		c.room[room(name)]++
-		if next := nextStage(c.stages, name, entry); next != "" {
-			stage = next
+		if entry {
+			if next := nextStage(c.stages, stage, name); next != "" {
+				stage = next
+			}
 		}
 		c.inStage(stage, room(name))
 	})
@@ -150,8 +152,9 @@ func sortedKeys[V any](m map[string]V, weight func(string) int) []string {
 	return keys
 }
 
-// printOrder lists the functions of the log's first operation in the order in
-// which they run.
+// printOrder lists the functions of one operation in the order in which they
+// run. It is the log's second: before the first the machine stood still, and
+// its clock made a jump.
 func printOrder(w io.Writer, r io.Reader, s symbols) error {
 	type run struct {
 		name  string
@@ -159,14 +162,20 @@ func printOrder(w io.Writer, r io.Reader, s symbols) error {
 		n     int
 	}
 	var runs []run
-	over := false
+	operation, inside := 0, false
 	err := instructions(r, func(pc uint64) {
 		name, entry := s.at(pc)
-		if over || name == markBegin {
+		switch {
+		case name == markBegin:
+			if entry {
+				operation++
+			}
+			inside = operation == 2
 			return
+		case name == markEnd:
+			inside = false
 		}
-		if name == markEnd {
-			over = true
+		if !inside {
 			return
 		}
 		if n := len(runs); n > 0 && runs[n-1].name == name && !entry {
