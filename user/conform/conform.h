@@ -144,6 +144,7 @@ void close_port(pager_t* p);
 #define UNMAPPED_VMO(p, n, options) new_vmo(HERE, p, n, options, false)
 #define UNBOUNDED_VMO(p, n, options) new_vmo(HERE, p, n, (options) | ZX_VMO_UNBOUNDED, false)
 vmo_t* new_vmo(where_t at, pager_t* p, uint64_t n, uint32_t options, bool mapped);
+vmo_t* free_vmo(where_t at);  // a slot for one
 void drop_vmo(vmo_t* v);
 
 // RESIZABLE is NEW_VMO of a resizable one that traps if the variant says so.
@@ -228,6 +229,37 @@ void modified_is(where_t at, vmo_t* v, bool want);
 zx_info_vmo_t vmo_info(where_t at, zx_handle_t vmo);
 #define COMMITTED(v, n) equal(HERE, "committed bytes", (n) * PAGE, vmo_info(HERE, (v)->handle).committed_bytes)
 
+// --- Children (children.c)
+
+// CHILD makes a child of pages (o, n) with a mapping of its own; its tags are
+// the parent's. Requests for it carry its root's key and offsets. A kernel
+// without that kind of child ends the test with not-yet.
+#define CHILD(v, options, o, n) child(HERE, v, options, (o) * PAGE, (n) * PAGE)
+#define CHILD_BYTES(v, options, at, count) child(HERE, v, options, at, count)
+#define CLONE(v) CHILD(v, ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE | ZX_VMO_CHILD_RESIZABLE, 0, (v)->pages)
+#define SNAPSHOT(v) CHILD(v, ZX_VMO_CHILD_SNAPSHOT_MODIFIED, 0, (v)->pages)
+#define SLICE(v, o, n) CHILD(v, ZX_VMO_CHILD_SLICE, o, n)
+vmo_t* child(where_t at, vmo_t* parent, uint32_t options, uint64_t offset, uint64_t bytes);
+
+// NO_CHILD wants the creation refused.
+#define NO_CHILD(v, options, o, n) no_child(HERE, v, options, o, n)
+void no_child(where_t at, vmo_t* parent, uint32_t options, uint64_t o, uint64_t n);
+
+// CHILDREN and POPULATED wait until ZX_INFO_VMO counts n children, n pages. A
+// page that several children share counts for one of them.
+#define CHILDREN(v, n) info_becomes(HERE, v, "num_children", offsetof(zx_info_vmo_t, num_children), n)
+#define POPULATED(v, n) info_becomes(HERE, v, "populated_bytes", offsetof(zx_info_vmo_t, populated_bytes), (n) * PAGE)
+void info_becomes(where_t at, vmo_t* v, const char* what, size_t field, uint64_t want);
+
+// WORD is the first word of a page through the mapping.
+#define WORD(v, page) (*(volatile uint64_t*)((v)->base + (page) * PAGE))
+
+// PUT and GET are that word by zx_vmo_write and zx_vmo_read.
+#define PUT(v, page, word) put_word(HERE, v, page, word)
+#define GET(v, page) get_word(HERE, v, page)
+void put_word(where_t at, vmo_t* v, uint64_t page, uint64_t word);
+uint64_t get_word(where_t at, vmo_t* v, uint64_t page);
+
 // --- Content (content.c)
 
 // The content a VMO should have: tags, but for what these said. Growing by
@@ -278,7 +310,7 @@ typedef struct worker {
   zx_status_t status;  // of the call it made
   bool fine;           // what act returned
 
-  const char* name;
+  const char* name;  // what it does, for messages
   zx_handle_t thread, exceptions, go;
   uint8_t* stack;
   bool joined;
@@ -340,6 +372,10 @@ void ends_with(where_t at, worker_t* w, zx_status_t want);
 void crashes(where_t at, worker_t* w, const volatile void* address, zx_status_t status);
 void blocked(where_t at, worker_t* w);
 
+// PROBE touches an address on a worker and gives the status of its fault, or ZX_OK.
+#define PROBE(address, store) probe(HERE, address, store)
+zx_status_t probe(where_t at, volatile void* address, bool store);
+
 // needs_exceptions ends the test when a crash could not be looked at.
 void needs_exceptions(void);
 
@@ -356,6 +392,7 @@ void take_down_workers(where_t at);
 // --- The tables of tests
 
 extern const table_t basic_tests, commit_tests, failure_tests, suspend_tests, hint_tests, argument_tests;
+extern const table_t clone_tests, family_tests, snapshot_tests, vmo_snapshot_tests, clone_writeback_tests;
 extern const table_t dirty_tests, writeback_tests, interval_tests, zero_tests, stats_tests, stream_tests;
 
 #endif  // CONFORM_H_

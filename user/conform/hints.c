@@ -1,4 +1,4 @@
-// P083-P091: hints, and operations on the mappings of a region.
+// P083-P092: hints, and operations on the mappings of a region.
 #include "conform.h"
 
 static void p083(variant_t how) {
@@ -166,8 +166,71 @@ static void p091(variant_t how) {
   end_region(&r);
 }
 
+static void p085(variant_t how) {
+  (void)how;
+  vmo_t* v = NEW_VMO(PAGER(), 40, 0);
+  vmo_t* c = CLONE(v);
+  SUPPLY(v, 25, 1);
+  NOW_BYTE(c, 25, 0x0c);
+  worker_t* w = VMO_OP(c, ZX_VMO_OP_ALWAYS_NEED, 23, 4);
+  READ_SUPPLY(v, 23, 2);
+  READ_SUPPLY(v, 26, 1);
+  DONE(w);
+
+  vmo_t* c2 = CLONE(c);
+  SUPPLY(v, 30, 1);
+  NOW_BYTE(c, 30, 0x0c);
+  w = VMO_OP(c2, ZX_VMO_OP_ALWAYS_NEED, 29, 3);
+  READ_SUPPLY(v, 29, 1);
+  READ_SUPPLY(v, 31, 1);
+  DONE(w);
+  OK(zx_vmo_op_range(c2->handle, ZX_VMO_OP_DONT_NEED, 20 * PAGE, 8 * PAGE, NULL, 0));
+  OK(zx_vmo_op_range(c->handle, ZX_VMO_OP_DONT_NEED, 28 * PAGE, 10 * PAGE, NULL, 0));
+  NO_READ(v);
+}
+
+// forked lays out a region of 5 pages with a clone of 4 at its start; page 1 is
+// in the root and, changed, in the clone.
+static region_t forked(vmo_t** root, vmo_t** clone) {
+  region_t r = new_region(zx_vmar_root_self(), 0, 0, 5);
+  *root = NEW_VMO(PAGER(), 4, 0);
+  *clone = CLONE(*root);
+  map_in(&r, ZX_VM_PERM_READ | ZX_VM_PERM_WRITE, 0, (*clone)->handle, 4);
+  SUPPLY(*root, 1, 1);
+  NOW_BYTE(*clone, 1, 0xcc);
+  return r;
+}
+
+static void p089(variant_t how) {
+  (void)how;
+  vmo_t *v, *c;
+  region_t r = forked(&v, &c);
+  worker_t* w = VMAR_OP(r.vmar, ZX_VMAR_OP_ALWAYS_NEED, r.base + PAGE, 2);
+  READ_SUPPLY(v, 2, 1);
+  DONE(w);
+  POPULATED(c, 1);
+  EQUAL(0xcc, r.base[PAGE]);
+  STATUS(ZX_ERR_BAD_STATE, region_op(&r, ZX_VMAR_OP_DONT_NEED, 0, 5));
+  NO_READ(v);
+  end_region(&r);
+}
+
+static void p092(variant_t how) {
+  (void)how;
+  vmo_t *v, *c;
+  region_t r = forked(&v, &c);
+  worker_t* w = VMAR_OP(r.vmar, ZX_VMAR_OP_COMMIT, r.base + PAGE, 2);
+  READ_SUPPLY(v, 2, 1);
+  DONE(w);
+  POPULATED(c, 2);
+  EQUAL(0xcc, r.base[PAGE]);
+  NO_READ(v);
+  end_region(&r);
+}
+
 static const test_t tests[] = {
     ONE("P083", p083), ONE("P084", p084), ONE("P086", p086), ONE("P087", p087), ONE("P088", p088), ONE("P091", p091),
+    ONE("P085", p085), ONE("P089", p089), ONE("P092", p092),
 };
 
 const table_t hint_tests = {tests, COUNT(tests)};

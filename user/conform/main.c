@@ -11,6 +11,7 @@
 
 static const table_t* const tables[] = {
     &basic_tests,  &commit_tests,    &failure_tests,  &suspend_tests, &hint_tests,  &argument_tests,
+    &clone_tests,  &family_tests,    &snapshot_tests, &vmo_snapshot_tests, &clone_writeback_tests,
     &dirty_tests,  &writeback_tests, &interval_tests, &zero_tests,    &stats_tests, &stream_tests,
 };
 

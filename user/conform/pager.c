@@ -34,13 +34,17 @@ static void map_whole(where_t at, vmo_t* v) {
   v->mapped = v->pages;
 }
 
-vmo_t* new_vmo(where_t at, pager_t* p, uint64_t n, uint32_t options, bool mapped) {
-  vmo_t* v = vmos;
-  while (v->handle != ZX_HANDLE_INVALID) {
-    if (++v == vmos + COUNT(vmos)) {
-      differs(at, "more than %zu VMOs", COUNT(vmos));
+vmo_t* free_vmo(where_t at) {
+  for (vmo_t* v = vmos; v < vmos + COUNT(vmos); v++) {
+    if (v->handle == ZX_HANDLE_INVALID) {
+      return v;
     }
   }
+  differs(at, "more than %zu VMOs", COUNT(vmos));
+}
+
+vmo_t* new_vmo(where_t at, pager_t* p, uint64_t n, uint32_t options, bool mapped) {
+  vmo_t* v = free_vmo(at);
   *v = (vmo_t){.pager = p, .key = p->next_key, .traps = (options & ZX_VMO_TRAP_DIRTY) != 0};
   p->next_key += n * PAGE / sizeof(uint64_t) + 1;
   status_is(at, "zx_pager_create_vmo", ZX_OK,

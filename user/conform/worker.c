@@ -268,6 +268,21 @@ void crashes(where_t at, worker_t* w, const volatile void* address, zx_status_t 
   finish(at, w);
 }
 
+zx_status_t probe(where_t at, volatile void* address, bool stores) {
+  worker_t* w = start_touch(at, stores, 0, (volatile void*[]){address}, 1);
+  zx_status_t status = ZX_OK;
+  if (await(at, w)) {
+    zx_exception_info_t info;
+    zx_handle_t exception;
+    status_is(at, "read of the exception channel", ZX_OK,
+              zx_channel_read(w->exceptions, 0, &info, &exception, sizeof(info), 1, NULL, NULL));
+    status = (zx_status_t)report_of(at, w).context.synth_code;
+    put_down(at, w, exception);
+  }
+  finish(at, w);
+  return status;
+}
+
 void blocked(where_t at, worker_t* w) {
   line_is(at);
   zx_time_t deadline = later();
