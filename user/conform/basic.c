@@ -125,7 +125,6 @@ static void p014(variant_t how) {
 
 static void p015(variant_t how) {
   (void)how;
-  needs_exceptions();
   vmo_t* v = NEW_VMO(PAGER(), 1, 0);
   uint8_t* a = MAP_VMO(v->handle, ZX_VM_PERM_READ, 0, 1);
   worker_t* w = LOAD(a);
@@ -221,7 +220,6 @@ static void interrupted(worker_t* w, vmo_t* v, variant_t how) {
 }
 
 static void p025(variant_t how) {
-  if (how == MAPPING) needs_exceptions();
   vmo_t* v = NEW_VMO(PAGER(), 1, 0);
   worker_t* w = VERIFY(v, 0, 1, how);
   READ(v, 0, 1);
@@ -230,7 +228,6 @@ static void p025(variant_t how) {
 }
 
 static void p027(variant_t how) {
-  if (how == MAPPING) needs_exceptions();
   vmo_t* v = NEW_VMO(PAGER(), 1, 0);
   worker_t* w = VERIFY(v, 0, 1, how);
   BLOCKED(w);
@@ -239,7 +236,6 @@ static void p027(variant_t how) {
 }
 
 static void p028(variant_t how) {
-  if (how == MAPPING) needs_exceptions();
   vmo_t* v = NEW_VMO(PAGER(), 1, 0);
   worker_t* w = VERIFY(v, 0, 1, how);
   BLOCKED(w);
@@ -250,7 +246,6 @@ static void p028(variant_t how) {
 
 static void p029(variant_t how) {
   (void)how;
-  needs_exceptions();
   vmo_t* v = NEW_VMO(PAGER(), 2, 0);
   SUPPLY(v, 1, 1);
   worker_t* w = VERIFY(v, 0, 1, MAPPING);

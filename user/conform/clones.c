@@ -14,7 +14,6 @@ static void gone(vmo_t* v, variant_t how) {
 }
 
 static void p022(variant_t how) {
-  if (how == MAPPING) needs_exceptions();
   vmo_t* v = NEW_VMO(PAGER(), 2, 0);
   vmo_t* c = CLONE(v);
   worker_t* w = VERIFY(c, 0, 1, how);
@@ -117,7 +116,6 @@ static void p040(variant_t how) {
 
 static void p041(variant_t how) {
   (void)how;
-  needs_exceptions();
   vmo_t* v = NEW_VMO(PAGER(), 2, 0);
   SUPPLY(v, 0, 2);
   vmo_t* c = CHILD(v, ALOW | ZX_VMO_CHILD_RESIZABLE, 0, 2);
@@ -130,7 +128,6 @@ static void p041(variant_t how) {
 
 static void p042(variant_t how) {
   (void)how;
-  needs_exceptions();
   vmo_t* v = NEW_VMO(PAGER(), 2, ZX_VMO_RESIZABLE);
   SUPPLY(v, 0, 2);
   vmo_t* c = CHILD(v, ALOW, 0, 2);

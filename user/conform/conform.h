@@ -376,9 +376,6 @@ void blocked(where_t at, worker_t* w);
 #define PROBE(address, store) probe(HERE, address, store)
 zx_status_t probe(where_t at, volatile void* address, bool store);
 
-// needs_exceptions ends the test when a crash could not be looked at.
-void needs_exceptions(void);
-
 // SUSPEND gives the token; SUSPENDED waits until the thread stands.
 #define SUSPEND(w) suspend(HERE, w)
 #define SUSPENDED(w) suspended(HERE, w)

@@ -222,7 +222,6 @@ static void w010(variant_t how) {
 
 static void w011(variant_t how) {
   (void)how;
-  needs_exceptions();
   vmo_t* v = NEW_VMO(PAGER(), 2, TRAP);
   SUPPLY(v, 0, 2);
   uint8_t* a = MAP_VMO(v->handle, RW, 0, 1);

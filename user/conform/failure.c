@@ -2,7 +2,6 @@
 #include "conform.h"
 
 static void p062(variant_t how) {
-  if (how == MAPPING) needs_exceptions();
   vmo_t* v = NEW_VMO(PAGER(), 1, 0);
   worker_t* w = VERIFY(v, 0, 1, how);
   READ(v, 0, 1);

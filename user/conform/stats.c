@@ -75,7 +75,6 @@ static void w075(variant_t how) {
 
 static void w076(variant_t how) {
   (void)how;
-  needs_exceptions();
   vmo_t* v = NEW_VMO(PAGER(), 1, ZX_VMO_TRAP_DIRTY);
   SUPPLY(v, 0, 1);
   NOT_MODIFIED(v);

@@ -90,12 +90,7 @@ worker_t* start_act(where_t at, const worker_t* what) {
   OK(zx_event_create(0, &w->go));
   OK(zx_thread_create(zx_process_self(), w->name, strlen(w->name), 0, &w->thread));
   OK(zx_thread_start(w->thread, (zx_vaddr_t)begin, base + STACK - 8, (uintptr_t)w, 0));
-  zx_status_t status = zx_task_create_exception_channel(w->thread, 0, &w->exceptions);
-  if (status == ZX_ERR_NOT_SUPPORTED) {
-    w->exceptions = ZX_HANDLE_INVALID;
-  } else {
-    status_is(at, "zx_task_create_exception_channel", ZX_OK, status);
-  }
+  OK(zx_task_create_exception_channel(w->thread, 0, &w->exceptions));
   OK(zx_object_signal(w->go, 0, ZX_USER_SIGNAL_0));
   return w;
 }
@@ -188,21 +183,17 @@ static void release(worker_t* w) {
 }
 
 // await waits for the end or an exception of w; true when it is an exception.
+// The channel closes when the thread ends.
 static bool await(where_t at, worker_t* w) {
   line_is(at);
   zx_signals_t seen = 0;
-  if (w->exceptions != ZX_HANDLE_INVALID) {
-    zx_status_t status = zx_object_wait_one(w->exceptions, ZX_CHANNEL_READABLE | ZX_CHANNEL_PEER_CLOSED, later(), &seen);
-    if (status == ZX_OK && (seen & ZX_CHANNEL_READABLE) != 0) {
-      return true;
-    }
-    if (status != ZX_ERR_TIMED_OUT) {
-      status_is(at, "wait for the exception channel", ZX_OK, status);
-    }
-  }
-  if (zx_object_wait_one(w->thread, ZX_THREAD_TERMINATED, later(), &seen) != ZX_OK) {
+  if (zx_object_wait_one(w->exceptions, ZX_CHANNEL_READABLE | ZX_CHANNEL_PEER_CLOSED, later(), &seen) != ZX_OK) {
     differs(at, "%s(%#lx, %#lx) does not end: it is %s", w->name, w->at, w->count, state_name(state_of(w)));
   }
+  if ((seen & ZX_CHANNEL_READABLE) != 0) {
+    return true;
+  }
+  status_is(at, "wait for ZX_THREAD_TERMINATED", ZX_OK, zx_object_wait_one(w->thread, ZX_THREAD_TERMINATED, later(), NULL));
   return false;
 }
 
@@ -294,23 +285,9 @@ void blocked(where_t at, worker_t* w) {
   }
 }
 
-void needs_exceptions(void) {
-  zx_handle_t channel;
-  zx_status_t status = zx_task_create_exception_channel(zx_thread_self(), 0, &channel);
-  if (status == ZX_ERR_NOT_SUPPORTED) {
-    not_yet("exception channels");
-  }
-  OK(status);
-  OK(zx_handle_close(channel));
-}
-
 zx_handle_t suspend(where_t at, worker_t* w) {
   zx_handle_t token;
-  zx_status_t status = zx_task_suspend_token(w->thread, &token);
-  if (status == ZX_ERR_NOT_SUPPORTED) {
-    not_yet("suspension of threads");
-  }
-  status_is(at, "zx_task_suspend_token", ZX_OK, status);
+  status_is(at, "zx_task_suspend_token", ZX_OK, zx_task_suspend_token(w->thread, &token));
   return token;
 }
 

@@ -23,7 +23,6 @@ static void w020(variant_t how) {
 
 static void w022(variant_t how) {
   (void)how;
-  needs_exceptions();
   vmo_t* v = NEW_VMO(PAGER(), 1, TRAP);
   SUPPLY(v, 0, 1);
   volatile uint8_t* a = MAP_VMO(v->handle, RW, 0, 1);

@@ -219,7 +219,6 @@ static void cannot_write(vmo_t* v, variant_t how) {
 }
 
 static void w067(variant_t how) {
-  if (how == VMAR) needs_exceptions();
   pager_t* p = PAGER();
   vmo_t* v = NEW_VMO(p, 1, ZX_VMO_TRAP_DIRTY);
   SUPPLY(v, 0, 1);
