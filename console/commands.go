@@ -67,16 +67,35 @@ of the file are listed.`, (*Console).fail, 1, 4},
 		{"evict", "NAME", "drop a file's clean pages", `
 Dirty pages stay. The next touch asks the pager again.`, (*Console).evict, 1, 1},
 
-		{"vmo", "[NAME]", "show the VMOs of opened files", `
-Without NAME a line for each: committed pages, clean, dirty, awaiting clean.
-With NAME all about one, its dirty ranges among it.`, (*Console).vmo, 0, 1},
+		{"vmo", "[ID|NAME]", "show all VMOs, or one as a picture of its pages", `
+Without an argument a line for each: who its pager is and under which key, its
+committed, clean, dirty and awaiting-clean pages. With an ID, or the NAME of a
+file, all about one: options, sizes, whether it was modified, dirty ranges,
+outstanding requests, mappings, and a picture with one character for each page,
+or, of more than 1024 pages, one and a count for each run:
+  .  absent (of an anonymous VMO: zero)     0  zero marker: supplied as zero
+  c  clean           D  dirty               w  awaiting clean
+  Z  zeros to be written back               z  the same, awaiting clean
+  -  zeros past the stream size             #  page of an anonymous VMO`, (*Console).vmo, 0, 1},
 
-		{"pager", "", "show what the file pager did", `
-For each file: READ and DIRTY packets, pages supplied (those read ahead in
-brackets), dirtied, written and failed. Then the disk's block operations.`, (*Console).pager, 0, 0},
+		{"pager", "[KOID]", "show all pagers, or what one is asked for", `
+Without KOID a line for each pager and who holds it; then Zircon's counters of
+pagers and evictor; then what the pager of the disk's files did: READ and DIRTY
+packets, pages supplied (those read ahead in brackets), dirtied, written and
+failed, and the disk's block operations. With KOID its VMOs by key and their
+outstanding requests: type, range, bytes still pending, overlap the number of
+threads that wait for the same request, [sent] once its packet is on the port,
+who waits and for how long.`, (*Console).pager, 0, 1},
 
-		{"threads", "", "list threads and their states", `
-Threads of the kernel have no process.`, (*Console).threads, 0, 0},
+		{"threads", "", "list threads, their states, and what they wait for", `
+States are those of ZX_INFO_THREAD. Under a thread that is blocked: pager comes
+the request it waits for. Threads of the kernel have no process.`, (*Console).threads, 0, 0},
+
+		{"faults", "[on|off|show [N]]", "record page faults of ring 3, or show the last N", `
+on starts a record of every page fault, off ends it; show prints the last 20, or
+N, of at most 512: when, who, the address, the instruction's address, the error
+code, the VMO and the offset in it, how long until it was decided, and how.
+While it is off it costs nothing.`, (*Console).faultTrace, 0, 2},
 
 		{"pt", "NAME OFFSET", "show the page-table chain of a byte of a file", `
 The chain PML4E, PDPTE, PDE, PTE is that of the ring-3 process that touches
@@ -85,11 +104,22 @@ as in the SDM: P present, RW writable, US user, A accessed, D dirty, XD no
 execution.`, (*Console).pt, 2, 2},
 
 		{"mem", "", "show memory in use", `
-The kernel's Go heap, and the page frames outside it.`, (*Console).mem, 0, 0},
+The kernel's Go heap; the page frames outside it and what they are used for;
+how many pages the evictor may take when free frames run short.`, (*Console).mem, 0, 0},
 
 		{"run", "PROGRAM [ARG...]", "run a ring-3 program and wait for its end", `
 Without PROGRAM being known, the error lists those there are. A program that
 is killed by an exception gets its report printed. Control-C kills it.`, (*Console).run, 1, -1},
+
+		{"start", "PROGRAM [ARG...]", "run a ring-3 program in the background", `
+It prints the process's koid and goes on. wait tells how it ends.`, (*Console).start, 1, -1},
+
+		{"wait", "[SECONDS]", "wait for the programs in the background", `
+Until all have ended, or SECONDS have passed. How each ended is printed; it
+fails if one ended badly.`, (*Console).waitJobs, 0, 1},
+
+		{"kill", "KOID|PROGRAM", "kill programs in the background", `
+By the koid of its process, or all that run the program of that name.`, (*Console).kill, 1, 1},
 
 		{"demo", "[NAME]", "show the whole path in a dozen lines", `
 Faults a file in, pokes it, writes it back, verifies it, fails a page. The

@@ -38,6 +38,7 @@ type Console struct {
 
 	handles  object.HandleTable // keeps the console's ports open
 	touchers map[*files.File]*toucher
+	jobs     jobs // programs in the background
 	off      bool // poweroff was said
 
 	mu      sync.Mutex

@@ -162,7 +162,22 @@ func TestErrors(t *testing.T) {
 		"vmo nothing":                         `"nothing"`,
 		"pt DATA.BIN":                         "OFFSET is missing",
 		"pt DATA.BIN 100001":                  "past the end",
-		"pager 1":                             `"1" is one argument too many`,
+		"vmo 4711":                            "there is no VMO 4711",
+		"vmo 0":                               "there is no VMO 0",
+		"vmo 1 2":                             `"2" is one argument too many`,
+		"pager 1":                             "there is no pager 1",
+		"pager x":                             `"x" is not the koid of a pager`,
+		"faults maybe":                        `"maybe" is neither on nor off nor show`,
+		"faults show x":                       `N "x" is not a number`,
+		"faults on 3":                         `"3" is one argument too many`,
+		"start":                               "PROGRAM is missing",
+		"start nothing":                       `no program "nothing"`,
+		"wait -1":                             `SECONDS "-1"`,
+		"wait soon":                           `SECONDS "soon"`,
+		"wait nan":                            `SECONDS "nan"`,
+		"kill":                                "KOID|PROGRAM is missing",
+		"kill 1":                              `"1" is no program`,
+		"kill sum":                            `"sum" is no program`,
 		"threads 1":                           "too many",
 		"mem 1":                               "too many",
 		"run":                                 "PROGRAM is missing",
@@ -194,8 +209,8 @@ func TestErrors(t *testing.T) {
 // TestNoVolume runs the file commands on a machine without a usable disk.
 func TestNoVolume(t *testing.T) {
 	out := &bytes.Buffer{}
-	c := New(Config{Kernel: &fakeKernel{}, Waiter: newWaiter(""), Out: out})
-	for _, k := range []string{"ls", "cat a", "sum a", "poke a 0 0", "sync", "touch a 0 r", "fail a", "evict a", "vmo", "pager", "pt a 0", "demo"} {
+	c := New(Config{Kernel: newKernel(), Waiter: newWaiter(""), Out: out})
+	for _, k := range []string{"ls", "cat a", "sum a", "poke a 0 0", "sync", "touch a 0 r", "fail a", "evict a", "vmo a", "pt a 0", "demo"} {
 		out.Reset()
 		if err := c.Script(k); err == nil {
 			t.Errorf("%s succeeded", k)
@@ -204,8 +219,8 @@ func TestNoVolume(t *testing.T) {
 			t.Errorf("%s prints %s", k, out)
 		}
 	}
-	c = New(Config{Kernel: &fakeKernel{}, VolumeError: errors.New("not FAT32: blue"), Waiter: newWaiter(""), Out: out})
-	if err := c.Script("help; mem; threads; poweroff; ls"); err != nil || !c.PoweredOff() {
+	c = New(Config{Kernel: newKernel(), VolumeError: errors.New("not FAT32: blue"), Waiter: newWaiter(""), Out: out})
+	if err := c.Script("help; mem; threads; vmo; pager; poweroff; ls"); err != nil || !c.PoweredOff() {
 		t.Errorf("%v, off %v", err, c.PoweredOff())
 	}
 	if err := c.Demo(); err == nil || err.Error() != "not FAT32: blue" {
@@ -384,7 +399,7 @@ func TestSystemCommands(t *testing.T) {
 // TestHelp compares help, and checks that every command has all of it.
 func TestHelp(t *testing.T) {
 	out := &bytes.Buffer{}
-	c := New(Config{Kernel: &fakeKernel{}, Waiter: newWaiter(""), Out: out})
+	c := New(Config{Kernel: newKernel(), Waiter: newWaiter(""), Out: out})
 	script := "help"
 	for i := range commands {
 		k := &commands[i]
@@ -397,7 +412,7 @@ func TestHelp(t *testing.T) {
 		t.Error(err)
 	}
 	golden(t, "help.txt", out.String())
-	for _, name := range strings.Fields("help ls cat sum poke sync touch fail evict vmo pager threads pt mem poweroff run") {
+	for _, name := range strings.Fields("help ls cat sum poke sync touch fail evict vmo pager threads pt mem poweroff run start wait kill faults") {
 		if find(name) == nil {
 			t.Errorf("no command %s", name)
 		}

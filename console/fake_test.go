@@ -32,6 +32,15 @@ type testWaiter struct{ token chan struct{} }
 func newWaiter(string) vmo.Waiter { return &testWaiter{make(chan struct{}, 1)} }
 
 func (w *testWaiter) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {
+	if deadline != zx.TimeInfinite {
+		time.Sleep(10 * time.Millisecond) // as good as any
+		select {
+		case <-w.token:
+			return zx.OK
+		default:
+			return zx.ErrTimedOut
+		}
+	}
 	hang := time.NewTimer(20 * time.Second)
 	defer hang.Stop()
 	select {
@@ -138,6 +147,22 @@ type fakeKernel struct {
 	spawned  []Program
 	fail     error // of Spawn
 	programs map[string]func(p Program, s *fakeProcess) Exit
+
+	store    *vmo.Store
+	system   *pager.System
+	now      zx.Time
+	handles  []HandleInfo
+	mappings []MappingInfo
+	faults   []Fault
+	tracing  bool
+	threads  []ThreadInfo // beside those there always are
+}
+
+// newKernel makes a kernel without programs.
+func newKernel() *fakeKernel {
+	k := &fakeKernel{store: vmo.NewStore(mmu.NewSimulated(2000)), now: 1000e9}
+	k.system = pager.NewSystem(pager.Config{Now: k.Now, OvertimeWait: 3600e9})
+	return k
 }
 
 // fakeProcess is a process of fakeKernel. Its address space is one file at base.
@@ -175,15 +200,27 @@ func (k *fakeKernel) Spawn(p Program) (Process, error) {
 }
 
 func (k *fakeKernel) Threads() []ThreadInfo {
-	return []ThreadInfo{
-		{Thread: 1025, Name: "file pager", State: zx.ThreadBlockedPort},
-		{Process: 1030, Thread: 1031, ProcessName: "toucher", Name: "main", State: zx.ThreadRunning, Faults: 7, Syscalls: 9},
-	}
+	return append([]ThreadInfo{
+		{Thread: 91025, Name: "file pager", State: zx.ThreadBlockedPort},
+		{Process: 91030, Thread: 91031, ProcessName: "toucher", Name: "main", State: zx.ThreadRunning, Faults: 7, Syscalls: 9},
+	}, k.threads...)
 }
 
 func (k *fakeKernel) Memory() MemoryInfo {
 	return MemoryInfo{RAM: 256 << 20, HeapUsed: 3 << 20, HeapLimit: 80 << 20,
 		Frames: mmu.Stats{Total: 1000, Free: 900, Lowest: 800, Tables: 5}, Store: vmo.StoreStats{VMOs: 2, Listed: 30, Evicted: 4}}
+}
+
+func (k *fakeKernel) Now() zx.Time              { return k.now }
+func (k *fakeKernel) Store() *vmo.Store         { return k.store }
+func (k *fakeKernel) Handles() []HandleInfo     { return k.handles }
+func (k *fakeKernel) Mappings() []MappingInfo   { return k.mappings }
+func (k *fakeKernel) Counters() []pager.Counter { return k.system.Counters() }
+func (k *fakeKernel) StartTrace()               { k.tracing = true }
+func (k *fakeKernel) StopTrace()                { k.tracing = false }
+func (k *fakeKernel) Tracing() bool             { return k.tracing }
+func (k *fakeKernel) Faults(n int) ([]Fault, uint64) {
+	return k.faults[max(0, len(k.faults)-n):], uint64(len(k.faults))
 }
 
 func (s *fakeProcess) Koid() zx.Koid  { return s.koid }
@@ -315,7 +352,31 @@ type rig struct {
 	t      *testing.T
 	kernel *fakeKernel
 	disk   *image
-	out    *bytes.Buffer
+	out    *screen
+}
+
+// screen is a buffer that programs in the background may write to as well.
+type screen struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+func (s *screen) Reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.text.Reset()
 }
 
 func newRig(t *testing.T) *rig {
@@ -326,12 +387,12 @@ func newRig(t *testing.T) *rig {
 
 func rigOn(t *testing.T, m *image) *rig {
 	t.Helper()
-	v, err := files.Mount(files.Config{Disk: blocks{m}, Store: vmo.NewStore(mmu.NewSimulated(2000)),
-		Pagers: pager.NewSystem(pager.Config{}), NewWaiter: newWaiter})
+	k := newKernel()
+	v, err := files.Mount(files.Config{Disk: blocks{m}, Store: k.store, Pagers: k.system, NewWaiter: newWaiter})
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &fakeKernel{programs: map[string]func(Program, *fakeProcess) Exit{
+	k.programs = map[string]func(Program, *fakeProcess) Exit{
 		"sum": fakeSum, "toucher": fakeToucher,
 		"spin": func(p Program, s *fakeProcess) Exit {
 			<-s.killed
@@ -342,8 +403,8 @@ func rigOn(t *testing.T, m *image) *rig {
 			code, _ := strconv.ParseInt(append(p.Args, "0")[0], 10, 64)
 			return Exit{Code: code}
 		},
-	}}
-	out := &bytes.Buffer{}
+	}
+	out := &screen{}
 	c := New(Config{Kernel: k, Volume: v, Waiter: newWaiter(""), Out: out})
 	t.Cleanup(func() {
 		for _, x := range c.touchers {

@@ -5,6 +5,8 @@ import (
 
 	"faultline/mmu"
 	"faultline/object"
+	"faultline/pager"
+	"faultline/vmar"
 	"faultline/vmo"
 	"faultline/zx"
 )
@@ -20,6 +22,26 @@ type Kernel interface {
 	Memory() MemoryInfo
 	// Programs lists the names Spawn knows.
 	Programs() []string
+
+	// Now is the monotonic clock.
+	Now() zx.Time
+	// Store has every VMO.
+	Store() *vmo.Store
+	// Handles lists what processes have handles of VMOs and pagers.
+	Handles() []HandleInfo
+	// Mappings lists every mapping of every process.
+	Mappings() []MappingInfo
+	// Counters gives the counts of pagers and the evictor, by Zircon's names.
+	Counters() []pager.Counter
+
+	// StartTrace makes page faults of ring 3 leave records, forgetting those
+	// there are; StopTrace ends that and keeps them; Tracing says whether.
+	StartTrace()
+	StopTrace()
+	Tracing() bool
+	// Faults gives the last n records, the oldest first, and how many there
+	// were since boot.
+	Faults(n int) (list []Fault, total uint64)
 }
 
 // Program is a program to start.
@@ -83,12 +105,45 @@ type ThreadInfo struct {
 	Syscalls        uint64
 }
 
+// HandleInfo is a process's handle of a VMO or a pager.
+type HandleInfo struct {
+	Process     zx.Koid
+	ProcessName string
+	Koid        zx.Koid      // of the object
+	VMO         *vmo.VMO     // or
+	Pager       *pager.Pager // the object
+}
+
+// MappingInfo is a mapping and whose it is.
+type MappingInfo struct {
+	Process     zx.Koid
+	ProcessName string
+	vmar.MappingInfo
+}
+
+// Fault is the record of one page fault of ring 3.
+type Fault struct {
+	Number          uint64  // from 1
+	At              zx.Time // when it was taken
+	Took            zx.Time // until it was decided, waiting for a pager included
+	Process, Thread zx.Koid
+	Address         zx.VirtAddr
+	RIP             zx.VirtAddr
+	Code            mmu.PageFaultError
+	Status          zx.Status // OK, or ErrInternalIntrKilled, or the exception's synth_code
+	VMO             uint32    // id of the VMO the address shows; 0 none
+	Offset          uint64    // of the page in the VMO, bytes
+	Zero            bool      // it got the shared zero page
+}
+
 // MemoryInfo is what `mem` prints. All in bytes but for the counts of VMOs and
 // pages.
 type MemoryInfo struct {
 	RAM       uint64 // what the machine has
 	HeapUsed  uint64 // of the kernel's Go heap
 	HeapLimit uint64
-	Frames    mmu.Stats      // page frames outside the heap
-	Store     vmo.StoreStats // VMOs and the evictor
+	// Collections counts the runs of the Go collector.
+	Collections uint32
+	Frames      mmu.Stats      // page frames outside the heap
+	Store       vmo.StoreStats // VMOs and the evictor
 }

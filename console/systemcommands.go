@@ -6,79 +6,9 @@ import (
 	"strings"
 
 	"faultline/mmu"
+	"faultline/vmo"
 	"faultline/zx"
 )
-
-// rangesShown is how many dirty ranges `vmo NAME` prints.
-const rangesShown = 16
-
-func (c *Console) vmo(args []string) error {
-	if c.volume == nil {
-		return c.volumeError
-	}
-	if len(args) == 0 {
-		open := c.volume.Files()
-		if len(open) > 0 {
-			c.printf("%4s %12s %9s %8s %8s %8s %5s  %s\n", "VMO", "BYTES", "COMMITTED", "CLEAN", "DIRTY", "AWAITING", "MAPS", "FILE")
-		}
-		for _, f := range open {
-			i, p := f.VMO().Info(), f.PageCounts()
-			c.printf("%4d %12d %9d %8d %8d %8d %5d  %s\n", i.ID, f.Size(), i.CommittedBytes/zx.PageSize,
-				p.Clean, p.Dirty, p.AwaitingClean, i.Mappings, clean(f.Name()))
-		}
-		c.printf("%d files open; counts are pages of %d bytes\n", len(open), zx.PageSize)
-		return nil
-	}
-	f, err := c.open(args[0])
-	if err != nil {
-		return err
-	}
-	i, p := f.VMO().Info(), f.PageCounts()
-	c.printf("VMO %d of %s, key %d: size %#x, stream size %#x, %d mappings, %d references\n",
-		i.ID, clean(f.Name()), f.Key(), i.Size, i.StreamSize, i.Mappings, i.References)
-	c.printf("  pages: %d absent, %d clean, %d dirty, %d awaiting clean, %d zero without a page\n",
-		p.Absent, p.Clean, p.Dirty, p.AwaitingClean, p.Zero)
-	c.printf("  committed %d bytes, metadata %d bytes, %d pages evicted so far, modified: %v, trap dirty: %v, detached: %v\n",
-		i.CommittedBytes, i.MetadataBytes, i.ChangeEvents, i.Modified, i.TrapsDirty, i.Detached)
-	ranges := f.DirtyRanges()
-	for n, r := range ranges {
-		if n == rangesShown {
-			c.printf("  and %d more dirty ranges\n", len(ranges)-n)
-			break
-		}
-		kind := ""
-		if r.Options&1 != 0 {
-			kind = ", zero"
-		}
-		c.printf("  dirty [%#x, %#x)%s\n", r.Offset, r.Offset+r.Length, kind)
-	}
-	return nil
-}
-
-func (c *Console) pager(args []string) error {
-	if c.volume == nil {
-		return c.volumeError
-	}
-	open := c.volume.Files()
-	if len(open) > 0 {
-		c.printf("%8s %8s %18s %8s %8s %7s  %s\n", "READ", "DIRTY", "SUPPLIED (AHEAD)", "DIRTIED", "WRITTEN", "FAILED", "FILE")
-	}
-	for _, f := range open {
-		s := c.stats(f)
-		c.printf("%8d %8d %18s %8d %8d %7d  %s\n", s.Reads, s.Dirties, fmt.Sprintf("%d (%d)", s.PagesSupplied, s.PagesAhead),
-			s.PagesDirtied, s.PagesWritten, s.PagesFailed, clean(f.Name()))
-		if s.LastError != nil {
-			c.printf("         last error: %v\n", s.LastError)
-		}
-		for _, x := range f.Failures() {
-			c.printf("         %#x+%#x fails with %v\n", x.Offset, x.Length, x.Status)
-		}
-	}
-	d := c.volume.DiskStats()
-	c.printf("disk: %d reads (%d KiB), %d writes (%d KiB), %d flushes, %d errors; %s\n",
-		d.Reads, d.ReadBytes>>10, d.Writes, d.WroteBytes>>10, d.Flushes, d.Errors, c.volume.Describe())
-	return nil
-}
 
 // stateNames spells thread states for people.
 var stateNames = map[zx.ThreadState]string{
@@ -100,6 +30,7 @@ var stateNames = map[zx.ThreadState]string{
 
 func (c *Console) threads(args []string) error {
 	list := c.kernel.Threads()
+	waits := c.waits()
 	c.printf("%8s %8s  %-20s %10s %10s  %s\n", "PROCESS", "THREAD", "STATE", "FAULTS", "SYSCALLS", "NAME")
 	for _, t := range list {
 		process, name := "-", t.Name
@@ -112,9 +43,34 @@ func (c *Console) threads(args []string) error {
 			state = fmt.Sprintf("%#x", uint32(t.State))
 		}
 		c.printf("%8s %8d  %-20s %10d %10d  %s\n", process, t.Thread, state, t.Faults, t.Syscalls, clean(name))
+		if w := waits[t.Thread]; w != "" && t.State == zx.ThreadBlockedPager {
+			c.printf("%19s%s\n", "", w)
+		}
 	}
 	c.printf("%d threads\n", len(list))
 	return nil
+}
+
+// waits tells for what each thread with an outstanding page request waits.
+func (c *Console) waits() map[zx.Koid]string {
+	waits := map[zx.Koid]string{}
+	c.kernel.Store().ForEach(func(v *vmo.VMO) {
+		s := sourceOf(v)
+		if s == nil {
+			return
+		}
+		for _, r := range s.Requests() {
+			if r.Thread == zx.KoidInvalid {
+				continue
+			}
+			text := fmt.Sprintf("%s [%#x, %#x) of VMO %d, pager %d %s", r.Name(), r.Offset, r.End(), v.ID(), s.Pager().Koid(), r.Sent())
+			if r.Since != 0 {
+				text += ", " + seconds(c.kernel.Now()-r.Since)
+			}
+			waits[r.Thread] = text
+		}
+	})
+	return waits
 }
 
 func (c *Console) pt(args []string) error {
@@ -136,12 +92,27 @@ func (c *Console) pt(args []string) error {
 func (c *Console) mem(args []string) error {
 	m := c.kernel.Memory()
 	const page = zx.PageSize
+	// What the frames are used for. Counted VMO by VMO, so not of one moment.
+	var paged, anonymous, nodes int
+	c.kernel.Store().ForEach(func(v *vmo.VMO) {
+		i := v.Info()
+		if n := int(i.CommittedBytes / page); i.Paged {
+			paged += n
+		} else {
+			anonymous += n
+		}
+		nodes += v.Nodes()
+	})
 	frames := uint64(m.Frames.Total) * page
+	const zero = 1 // the shared zero page
+	rest := m.Frames.Total - m.Frames.Free - m.Frames.Tables - paged - anonymous - nodes - zero
 	c.printf("RAM          %8d KiB\n", m.RAM>>10)
-	c.printf("kernel heap  %8d KiB used of %d KiB\n", m.HeapUsed>>10, m.HeapLimit>>10)
-	c.printf("page frames  %8d KiB in %d frames: %d free (lowest %d), %d page tables, %d bytes of metadata each\n",
-		frames>>10, m.Frames.Total, m.Frames.Free, m.Frames.Lowest, m.Frames.Tables, mmu.MetaBytes)
-	c.printf("VMOs         %8d, %d pages the evictor may take, %d evicted so far\n", m.Store.VMOs, m.Store.Listed, m.Store.Evicted)
+	c.printf("kernel heap  %8d KiB used of %d KiB, %d collections so far\n", m.HeapUsed>>10, m.HeapLimit>>10, m.Collections)
+	c.printf("page frames  %8d KiB in %d frames: %d free (lowest %d), %d page tables, %d bytes of metadata each, %d KiB in all\n",
+		frames>>10, m.Frames.Total, m.Frames.Free, m.Frames.Lowest, m.Frames.Tables, mmu.MetaBytes, m.Frames.MetaBytes>>10)
+	c.printf("VMO pages    %8d of pagers, %d anonymous, %d nodes of page trees, %d frames of other use\n", paged, anonymous, nodes, max(rest, 0))
+	c.printf("VMOs         %8d; the evictor may take %d pages, %d more as a last resort (ALWAYS_NEED), and has taken %d so far\n",
+		m.Store.VMOs, m.Store.Listed, m.Store.Needed, m.Store.Evicted)
 	return nil
 }
 

@@ -10,8 +10,12 @@ import (
 	"faultline/cpu"
 	"faultline/kernel"
 	"faultline/mmu"
+	"faultline/object"
+	"faultline/pager"
 	"faultline/syscall"
 	"faultline/user"
+	"faultline/vmar"
+	"faultline/vmo"
 	"faultline/zx"
 )
 
@@ -35,6 +39,7 @@ func kernelConfig(m *qemu.Machine) kernel.Config {
 		CPU:        m.CPU,
 		Now:        qemu.Nanotime,
 		Console:    m.Console,
+		Options:    m.Boot.CommandLine,
 		Window:     mmu.Range(m.Window),
 		TrapStacks: qemu.TrapStacks(),
 		Usable:     ranges(m.UsableRAM()),
@@ -136,8 +141,59 @@ func (k consoleKernel) Memory() console.MemoryInfo {
 		HeapUsed:  s.HeapAlloc,
 		HeapLimit: k.machine.Window.Bytes(),
 		Frames:    k.Kernel.Memory.Stats(),
-		Store:     k.Store.Stats(),
+		Store:     k.Kernel.Store.Stats(),
+
+		Collections: s.NumGC,
 	}
+}
+
+// Store has every VMO.
+func (k consoleKernel) Store() *vmo.Store { return k.Kernel.Store }
+
+// Handles lists the handles of VMOs and pagers.
+func (k consoleKernel) Handles() (list []console.HandleInfo) {
+	for _, p := range k.Processes() {
+		p.Handles().ForEach(func(h object.Info) bool {
+			i := console.HandleInfo{Process: p.Koid(), ProcessName: p.Name(), Koid: h.Object.ObjectBase().Koid()}
+			switch o := h.Object.(type) {
+			case *syscall.VMO:
+				i.VMO = o.VMO
+			case *pager.Pager:
+				i.Pager = o
+			default:
+				return true
+			}
+			list = append(list, i)
+			return true
+		})
+	}
+	return list
+}
+
+// Mappings lists every mapping of every process.
+func (k consoleKernel) Mappings() (list []console.MappingInfo) {
+	for _, p := range k.Processes() {
+		p.Space().ForEachMapping(func(m vmar.MappingInfo) bool {
+			list = append(list, console.MappingInfo{Process: p.Koid(), ProcessName: p.Name(), MappingInfo: m})
+			return true
+		})
+	}
+	return list
+}
+
+// Counters gives the counts of pagers and the evictor, by Zircon's names.
+func (k consoleKernel) Counters() []pager.Counter {
+	return append(k.Kernel.Pagers.Counters(),
+		pager.Counter{Name: "vm.reclamation.pages_evicted_pager_backed.total", Value: k.Kernel.Store.Stats().Evicted})
+}
+
+// Faults gives the last n records of the fault trace.
+func (k consoleKernel) Faults(n int) (list []console.Fault, total uint64) {
+	records, total := k.FaultRecords(n)
+	for _, r := range records {
+		list = append(list, console.Fault(r))
+	}
+	return list, total
 }
 
 var _ console.Kernel = consoleKernel{}

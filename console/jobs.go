@@ -1,0 +1,131 @@
+package console
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"faultline/object"
+	"faultline/zx"
+)
+
+// Programs in the background: `start` begins one, `wait` tells how they end,
+// `kill` ends one.
+
+// job is a program that runs while commands go on.
+type job struct {
+	name    string
+	process Process
+	killed  bool      // by `kill`
+	ended   chan Exit // holds the end once the port of jobs got a packet
+}
+
+// jobs are the programs in the background. The zero value is ready.
+type jobs struct {
+	port   *object.Port
+	handle zx.Handle // the console's own, which keeps port open
+	list   []*job
+}
+
+func (c *Console) start(args []string) error {
+	p, err := c.program(args)
+	if err != nil {
+		return err
+	}
+	if c.jobs.port == nil {
+		port := object.NewPort()
+		h, st := c.handles.Add(port, zx.RightsPort)
+		if st != zx.OK {
+			return st
+		}
+		c.jobs.port, c.jobs.handle = port, h
+	}
+	j := &job{name: args[0], ended: make(chan Exit, 1)}
+	p.OnExit = func(e Exit) {
+		j.ended <- e
+		c.jobs.port.QueueUser(&zx.Packet{})
+	}
+	if j.process, err = c.kernel.Spawn(p); err != nil {
+		return err
+	}
+	c.jobs.list = append(c.jobs.list, j)
+	c.printf("%s runs as process %d\n", j.name, j.process.Koid())
+	return nil
+}
+
+// reap takes out the jobs that have ended, tells of each, and gives the errors of
+// those that ended badly.
+func (c *Console) reap() (failed []error) {
+	running := c.jobs.list[:0]
+	for _, j := range c.jobs.list {
+		select {
+		case e := <-j.ended:
+			err := judge(j.name, e)
+			switch {
+			case err == nil:
+				c.printf("%s (process %d) ended with code 0\n", j.name, j.process.Koid())
+				continue
+			case j.killed && e.Code == zx.TaskRetcodeSyscallKill:
+				c.printf("%s (process %d) was killed\n", j.name, j.process.Koid())
+				continue
+			}
+			if d := (*death)(nil); errors.As(err, &d) {
+				c.report(d.name, d.x)
+			}
+			failed = append(failed, fmt.Errorf("process %d: %v", j.process.Koid(), err))
+		default:
+			running = append(running, j)
+		}
+	}
+	clear(c.jobs.list[len(running):])
+	c.jobs.list = running
+	return failed
+}
+
+func (c *Console) waitJobs(args []string) error {
+	deadline := zx.TimeInfinite
+	if len(args) > 0 {
+		s, err := strconv.ParseFloat(args[0], 64)
+		if err != nil || !(s >= 0 && s <= 1e6) {
+			return fmt.Errorf("SECONDS %q is not a number from 0 to 1000000", args[0])
+		}
+		deadline = c.kernel.Now() + zx.Time(s*1e9)
+	}
+	defer c.wait(nil)
+	var failed []error
+	for {
+		failed = append(failed, c.reap()...)
+		if len(c.jobs.list) == 0 {
+			break
+		}
+		c.wait(c.jobs.list[0].process)
+		var packet zx.Packet
+		st := c.jobs.port.Wait(c.waiter, deadline, &packet)
+		if st == zx.ErrTimedOut {
+			failed = append(failed, c.reap()...)
+			for _, j := range c.jobs.list {
+				c.printf("%s (process %d) still runs\n", j.name, j.process.Koid())
+			}
+			break
+		}
+		if st != zx.OK && st != zx.ErrInternalIntrRetry {
+			return st
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func (c *Console) kill(args []string) error {
+	koid, err := strconv.ParseUint(args[0], 10, 64)
+	found := false
+	for _, j := range c.jobs.list {
+		if err == nil && uint64(j.process.Koid()) == koid || err != nil && j.name == args[0] {
+			j.killed, found = true, true
+			j.process.Kill()
+		}
+	}
+	if !found {
+		return fmt.Errorf("%q is no program that `start` began, nor the koid of one that runs", args[0])
+	}
+	return nil
+}

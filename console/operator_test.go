@@ -1,0 +1,220 @@
+package console
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"faultline/mmu"
+	"faultline/object"
+	"faultline/pager"
+	"faultline/vmar"
+	"faultline/vmo"
+	"faultline/zx"
+)
+
+// koidWaiter is a waiter with a name, as threads of the kernel are.
+type koidWaiter struct {
+	vmo.Waiter
+	koid zx.Koid
+}
+
+func (w koidWaiter) Koid() zx.Koid { return w.koid }
+
+// operatorRig is a rig whose kernel has a process 2000 with a pager and VMOs of
+// every kind.
+type operatorRig struct {
+	*rig
+	pager   *pager.Pager
+	port    *object.Port
+	handles object.HandleTable
+	vmos    []*vmo.VMO
+}
+
+func newOperatorRig(t *testing.T) *operatorRig {
+	t.Helper()
+	r := &operatorRig{rig: newRig(t), port: object.NewPort()}
+	r.pager = pager.New(r.kernel.system)
+	for _, o := range []object.Object{r.pager, r.port} {
+		if _, st := r.handles.Add(o, zx.RightsPort); st != zx.OK {
+			t.Fatal(st)
+		}
+	}
+	r.kernel.handles = append(r.kernel.handles, HandleInfo{Process: 2000, ProcessName: "tester", Koid: r.pager.Koid(), Pager: r.pager})
+	r.kernel.threads = []ThreadInfo{
+		{Process: 2000, Thread: 2001, ProcessName: "tester", Name: "main", State: zx.ThreadBlockedPager, Faults: 3},
+		{Process: 2000, Thread: 2002, ProcessName: "tester", Name: "second", State: zx.ThreadBlockedPager},
+	}
+	return r
+}
+
+// create makes a paged VMO.
+func (r *operatorRig) create(options uint32, key, pages uint64) *vmo.VMO {
+	r.t.Helper()
+	v, st := r.pager.CreateVMO(r.kernel.store, options, r.port, key, pages*zx.PageSize)
+	r.must(st)
+	r.vmos = append(r.vmos, v)
+	r.kernel.handles = append(r.kernel.handles, HandleInfo{Process: 2000, ProcessName: "tester", Koid: zx.Koid(3000 + v.ID()), VMO: v})
+	return v
+}
+
+func (r *operatorRig) must(st zx.Status) {
+	r.t.Helper()
+	if st != zx.OK {
+		r.t.Fatal(st)
+	}
+}
+
+// supply gives pages of content, or of zeros.
+func (r *operatorRig) supply(v *vmo.VMO, off, n uint64, content bool) {
+	r.t.Helper()
+	aux, st := r.kernel.store.New(n*zx.PageSize, 0)
+	r.must(st)
+	defer aux.Release()
+	for i := uint64(0); content && i < n; i++ {
+		r.must(aux.WriteBytes([]byte{1}, i*zx.PageSize, &vmo.PageRequest{}))
+	}
+	r.must(r.pager.SupplyPages(v, off*zx.PageSize, n*zx.PageSize, aux, 0))
+}
+
+// ask leaves a request outstanding, and gives the end of its wait.
+func (r *operatorRig) ask(v *vmo.VMO, koid zx.Koid, page uint64, write bool) (done chan zx.Status) {
+	r.t.Helper()
+	s := v.Source().(*pager.Source)
+	before := len(s.Requests())
+	done = make(chan zx.Status, 1)
+	request := &vmo.PageRequest{}
+	request.Init(koidWaiter{newWaiter(""), koid})
+	go func() {
+		if write {
+			done <- v.WriteBytes([]byte{1}, page*zx.PageSize, request)
+		} else {
+			done <- v.ReadBytes(make([]byte, 1), page*zx.PageSize, request)
+		}
+	}()
+	for {
+		if list := s.Requests(); len(list) > before && request.Since.Load() != 0 {
+			return done
+		}
+	}
+}
+
+// script runs a script that must succeed and gives its output, the pagers'
+// koids, which no test can know, called FILES and TESTER.
+func (r *operatorRig) script(script string) string {
+	r.t.Helper()
+	out, err := r.run(script)
+	if err != nil {
+		r.t.Errorf("%s: %v\n%s", script, err, out)
+	}
+	return r.anonymous(out)
+}
+
+func (r *operatorRig) anonymous(out string) string {
+	name := func(p *pager.Pager, name string) {
+		koid := fmt.Sprint(p.Koid())
+		out = regexp.MustCompile(`\b`+koid+`\b`).ReplaceAllString(out, name)
+	}
+	name(r.pager, "TEST")
+	if p := r.filePager(); p != nil {
+		name(p, "DISK")
+	}
+	return out
+}
+
+// TestOperator compares what vmo, pager, threads, faults and mem tell of a
+// busy machine.
+func TestOperator(t *testing.T) {
+	r := newOperatorRig(t)
+	if _, err := r.run("poke DATA.BIN 0x3ffe de ad beef"); err != nil {
+		t.Fatal(err)
+	}
+	const page = zx.PageSize
+	// Every state a page of a paged VMO can have, over more than a row.
+	v := r.create(zx.VMOTrapDirty|zx.VMOResizable, 5, 100)
+	r.supply(v, 2, 8, true)
+	r.supply(v, 12, 3, false)
+	r.must(r.pager.OpRange(zx.PagerOpDirty, v, 4*page, 4*page, 0))
+	r.must(r.pager.OpRange(zx.PagerOpWritebackBegin, v, 4*page, 2*page, 0))
+	r.must(v.SetSize(120*page, &vmo.PageRequest{}))
+	r.must(r.pager.OpRange(zx.PagerOpWritebackBegin, v, 100*page, 5*page, zx.VMODirtyRangeIsZero))
+	ends := []chan zx.Status{r.ask(v, 2001, 0, false), r.ask(v, 2002, 0, false), r.ask(v, 0, 9, true)}
+	r.kernel.now += 1_234e6
+	r.kernel.mappings = []MappingInfo{
+		{2000, "tester", vmar.MappingInfo{Base: 0x90_0000_0000, Size: 0x4000, Prot: mmu.Read, Max: mmu.Read | mmu.Write, VMO: v.ID(), Offset: 0x2000}},
+		{2000, "tester", vmar.MappingInfo{Base: 0xa0_0000_0000, Size: 0x1000, Prot: mmu.Read | mmu.Exec, Max: mmu.Read | mmu.Exec, VMO: v.ID()}},
+	}
+	// Drawn by runs: sparse, and without an end.
+	sparse := r.create(0, 4, 5000)
+	for at := uint64(0); at < 5000; at += 100 {
+		r.supply(sparse, at, 1+at/100, true)
+	}
+	r.create(zx.VMOUnbounded|zx.VMOTrapDirty, 6, 3)
+	gone := r.create(0, 3, 1)
+	r.must(r.pager.Detach(gone))
+	anonymous, st := r.kernel.store.New(70*page, 0)
+	r.must(st)
+	r.must(anonymous.WriteBytes([]byte{1}, 68*page, &vmo.PageRequest{}))
+	script := "vmo; vmo DATA.BIN"
+	for _, v := range append(r.vmos, anonymous) {
+		script += fmt.Sprintf("; vmo %d", v.ID())
+	}
+	script += fmt.Sprintf("; pager; pager %d; threads; mem", r.pager.Koid())
+	golden(t, "operator.txt", r.script(script))
+
+	r.supply(v, 0, 1, true)
+	r.must(r.pager.OpRange(zx.PagerOpFail, v, 9*page, page, statusData(zx.ErrIO)))
+	for i, want := range []zx.Status{zx.OK, zx.OK, zx.ErrIO} {
+		if st := <-ends[i]; st != want {
+			t.Errorf("wait %d ended with %v, want %v", i, st, want)
+		}
+	}
+}
+
+// statusData is a status as OP_FAIL takes it.
+func statusData(st zx.Status) uint64 { return uint64(int64(st)) }
+
+// TestFaultTrace compares the fault trace.
+func TestFaultTrace(t *testing.T) {
+	r := newOperatorRig(t)
+	out := r.script("faults; faults show; faults on; faults")
+	if !r.kernel.tracing {
+		t.Error("faults on started no trace")
+	}
+	r.kernel.faults = []Fault{
+		{Number: 1, At: 1_500_000_000, Took: 912, Process: 91030, Thread: 91031, Address: 0x80_0000_3004, RIP: 0x4000_0000_1234, Code: mmu.PF_US, VMO: 3, Offset: 0x3000},
+		{Number: 2, At: 2_000_000_000, Took: 2_123_456_789, Process: 91030, Thread: 91031, Address: 0x80_0000_5000, RIP: 0x4000_0000_1234, Code: mmu.PF_US | mmu.PF_WR | mmu.PF_P, VMO: 3, Offset: 0x5000, Status: zx.ErrTimedOut},
+		{Number: 3, At: 2_000_100_000, Took: 800, Process: 91030, Thread: 91032, Address: 0x7fff_ffff_e000, RIP: 0x4000_0000_1238, Code: mmu.PF_US, Zero: true, VMO: 9},
+		{Number: 4, At: 2_000_200_000, Took: 99, Process: 91040, Thread: 91041, Code: mmu.PF_US, Status: zx.ErrNotFound},
+		{Number: 5, At: 2_000_300_000, Took: 99, Process: 91040, Thread: 91041, Code: mmu.PF_US, Status: zx.ErrInternalIntrKilled},
+	}
+	out += r.script("faults show; faults show 1; faults show 0; faults off")
+	if r.kernel.tracing {
+		t.Error("faults off ended no trace")
+	}
+	golden(t, "faults.txt", out)
+}
+
+// TestJobs runs programs in the background.
+func TestJobs(t *testing.T) {
+	r := newRig(t)
+	out, err := r.run("wait; start spin; start hello 0 x; wait 0; kill 4711; kill spin; wait; wait 0.5; start hello 3; wait")
+	if err == nil || !strings.Contains(err.Error(), "1 of 10 commands failed: `wait`") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for _, want := range []string{"spin runs as process 4711\n", "hello [0 x]\n", "spin (process 4711) still runs\n",
+		"hello (process 4711) ended with code 0\n", "spin (process 4711) was killed\n", "wait: process 4711: hello ended with code 3\n"} {
+		if strings.Count(out, want) != 1 {
+			t.Errorf("%q is not printed once:\n%s", want, out)
+		}
+	}
+	r.kernel.programs["hello"] = func(p Program, s *fakeProcess) Exit { return s.died(fakeBase, false, zx.ErrTimedOut) }
+	out, err = r.run("start hello; wait")
+	if err == nil || !strings.Contains(out, "synth_code   ZX_ERR_TIMED_OUT (-21)") || !strings.Contains(out, "wait: process 4711: hello was killed: fatal page fault at 0x8000000000, ZX_ERR_TIMED_OUT") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if n := len(r.jobs.list); n != 0 {
+		t.Errorf("%d jobs left", n)
+	}
+}
