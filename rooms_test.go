@@ -47,6 +47,7 @@ var edges = []struct {
 	{"user", nil},
 	{"toolchain", nil},
 	{"cmd/faultline", []string{"board/*", "kernel", "console", "files", "user", "zx", tamago}},
+	{"cmd/bench", []string{"gonum.org/v1/plot"}},
 	{"cmd/*", []string{"zx", "user", "syscall"}},
 	{"", nil}, // the root package
 }
