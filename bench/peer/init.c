@@ -78,7 +78,7 @@ static void protect(uint64_t at, uint64_t bytes, bool on) {
 }
 
 // Faults at or above held wait until let go, as in Faultline's benchscale.
-static volatile uint64_t held = UINT64_MAX, holding, released;
+static volatile uint64_t held = UINT64_MAX, holding, released, last;
 static bool polls;  // the handler polls before it reads
 
 // serve answers faults for ever.
@@ -414,6 +414,7 @@ static void faults_in(uint64_t pages) {
 
 static void* waiter(void* at) {
   (void)*(volatile uint8_t*)at;
+  last = now();
   __atomic_add_fetch(&released, 1, __ATOMIC_SEQ_CST);
   return NULL;
 }
@@ -441,7 +442,7 @@ static void outstanding(uint64_t requests) {
   until(&released, requests - 1);
   if (requests > 1) {
     snprintf(rung, sizeof(rung), "outstanding_release/%lu", (unsigned long)requests);
-    each(rung, started, requests - 1);
+    shared(rung, last - started, requests - 1);
   }
   for (uint64_t i = 0; i < requests - 1; i++) pthread_join(threads[i], NULL);
   held = UINT64_MAX;

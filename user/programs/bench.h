@@ -120,16 +120,19 @@ static inline void report(const char* name, int n) {
   printf("\n");
 }
 
-// each prints what one of n operations took that began at started and are all
-// done now, to a tenth.
-static __attribute__((noinline, unused)) void each(const char* name, uint64_t started, uint64_t n) {
-  uint64_t took = now() - started - overhead;
+// shared prints what one of n operations took that took so long together, to a
+// tenth.
+static __attribute__((noinline, unused)) void shared(const char* name, uint64_t took, uint64_t n) {
   clock_end();
   if (active) profile_off();
+  took -= overhead;
   if (wanted(name)) {
     printf("bench %s %lu %lu.%lu\n", name, (unsigned long)n, (unsigned long)(took / n), (unsigned long)(took * 10 / n % 10));
   }
 }
+
+// each is shared for operations that began at started and are all done now.
+static inline void each(const char* name, uint64_t started, uint64_t n) { shared(name, now() - started, n); }
 
 static inline void skip(const char* name, const char* why) {
   if (wanted(name)) printf("skip %s %s\n", name, why);

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// row is one line of the report: a rung of Faultline's and the nearest one of
+// Linux's.
+type row struct {
+	name   string // in build/bench.json
+	text   string // what is done, for people
+	ours   string // Faultline's rung; "" is name
+	linux  string // Linux's rung; "" if it has none
+	unit   string // "" is guest instructions
+	target float64
+	floor  float64 // the same in an assembly kernel that decides nothing
+	how    string  // how the two differ
+}
+
+// group is a table of the report.
+type group struct {
+	title string
+	about string
+	rows  []row
+}
+
+// Floors are figures of a kernel of assembly alone, measured once in the same
+// QEMU: it does what hardware demands and decides nothing.
+const (
+	floorPager   = 86 // page fault to a ring-3 pager and back
+	floorTrap    = 85
+	floorSyscall = 9
+	floorMinor   = 26
+)
+
+var groups = []group{
+	{"The ladder", "From an empty trap to a pager in another process; what each adds is the difference to the line above.", []row{
+		{name: "trap_empty", text: "page fault, Exec returns, nothing is decided"},
+		{name: "minor_fault", text: "+ the Go handler: resident page, its translation is missing", linux: "zero_read_fault", target: 900, floor: floorMinor,
+			how: "Linux's smallest fault: an anonymous read, which maps its zero page"},
+		{name: "minor_fault_shared", ours: "minor_fault", text: "the same, beside a resident page of a shared memory file", linux: "resident_write"},
+		{name: "zero_read_fault", text: "read of a page never touched: maps the zero page", linux: "zero_read_fault"},
+		{name: "zero_write_fault", text: "write of a page never touched: a fresh zeroed page", linux: "zero_write_fault"},
+		{name: "go_pager", text: "missing page, the pager is a goroutine of the kernel"},
+		{name: "missing_page", text: "missing page, ring-3 pager thread", linux: "missing_page", target: 3900, floor: floorPager,
+			how: "Faultline moves a page frame; UFFDIO_COPY copies the page (512 instructions)"},
+		{name: "missing_page_nocopy", ours: "missing_page", text: "the same, beside Linux's path without a copy", linux: "minor_continue", how: "UFFDIO_CONTINUE maps a page of the page cache"},
+		{name: "missing_page_poll", ours: "missing_page", text: "the same, beside a handler that polls first", linux: "missing_page_poll"},
+		{name: "missing_page_sigbus", ours: "missing_page", text: "the same, beside a SIGBUS handler in the faulting thread", linux: "missing_page_sigbus"},
+		{name: "missing_page_process", text: "missing page, ring-3 pager in another process", linux: "missing_page_process"},
+		{name: "missing_write", text: "write to a missing page (here: READ, then DIRTY)", linux: "missing_write"},
+	}},
+	{"Write traps and write-back", "", []row{
+		{name: "write_trap", text: "write trap, acknowledged by a ring-3 pager thread", linux: "write_protect", target: 3600, floor: floorTrap},
+		{name: "write_trap_process", text: "the same, pager in another process", linux: "write_protect_process"},
+		{name: "write_trap_sigsegv", ours: "write_trap", text: "the same, beside mprotect and SIGSEGV", linux: "mprotect_sigsegv"},
+		{name: "go_pager_write_trap", text: "write trap, the pager is a goroutine of the kernel"},
+		{name: "writeback_begin_page", text: "WRITEBACK_BEGIN over 4,096 dirty pages, per page", linux: "protect_page", target: 65, how: "Linux: UFFDIO_WRITEPROTECT"},
+		{name: "writeback_end_page", text: "WRITEBACK_END, per page", linux: "unprotect_page", how: "Linux: taking the protection off again"},
+	}},
+	{"Pages in bulk, per page of 4,096", "", []row{
+		{name: "populate_page", text: "supply and map", linux: "continue_page", target: 370, how: "Linux: UFFDIO_CONTINUE, no copy either"},
+		{name: "populate_page_copy", ours: "populate_page", text: "the same, beside UFFDIO_COPY", linux: "copy_page"},
+		{name: "supply_page", text: "supply alone"},
+		{name: "supply_zero_page", text: "supply zeros (here without mapping)", linux: "zeropage_page"},
+		{name: "supply_one", text: "supply one page, a call each (here without mapping)", linux: "copy_one"},
+		{name: "map_range_page", text: "map resident pages", linux: "populate_resident_page", how: "Linux: MADV_POPULATE_READ on a memory file"},
+		{name: "resident_scan_page", text: "read resident pages in order, fault-around included", linux: "resident_scan_page"},
+		{name: "unmap_page", text: "unmap", linux: "unmap_page"},
+		{name: "commit_page", text: "make fresh zeroed pages", linux: "populate_anonymous_page"},
+		{name: "decommit_page", text: "give pages back", linux: "dontneed_page"},
+	}},
+	{"Calls", "", []row{
+		{name: "syscall_empty", text: "SYSCALL, Exec returns, nothing is decided", floor: floorSyscall},
+		{name: "null_syscall", text: "system call that does nothing", linux: "null_syscall", target: 326, floor: floorSyscall, how: "Linux: getppid"},
+		{name: "handle_duplicate_close", text: "duplicate a handle and close it", linux: "dup_close"},
+		{name: "port_queue_wait", text: "queue a packet and take it", linux: "eventfd_write_read"},
+		{name: "port_ping_pong", text: "ping-pong of two threads: two switches, four calls", linux: "eventfd_ping_pong"},
+		{name: "futex_wake", text: "wake a futex nobody waits on", linux: "futex_wake"},
+	}},
+	{"What must not grow", "", nil}, // filled by scaleRows
+	{"Memory and boot", "", []row{
+		{name: "allocations_per_fault", ours: "allocations/missing_page", text: "heap allocations of the kernel per missing page", unit: "allocations", target: 0.01},
+		{name: "allocations_per_write_trap", ours: "allocations/write_trap", text: "heap allocations of the kernel per write trap", unit: "allocations", target: 0.01},
+		{name: "metadata_page", text: "metadata per resident page: frame records and tree nodes", unit: "bytes", target: 32},
+		{name: "boot", text: "reset to the console's prompt", linux: "boot", how: "Linux: to the first line of /init"},
+	}},
+}
+
+// scale are families of rungs measured at several sizes.
+var scale = []struct {
+	rung, text, axis string
+	sizes            []int
+	linux            string
+}{
+	{"fault_vmo_near", "missing page, neighbours in the middle of a VMO of so many pages", "pages of the VMO", []int{1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 20}, "fault_vmo_near"},
+	{"fault_vmo_spread", "missing page, spread over all of a VMO of so many pages", "pages of the VMO", []int{1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 20}, "fault_vmo_spread"},
+	{"minor_fault_vmo", "fault on a resident page of a VMO of so many resident pages", "pages of the VMO", []int{1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 20}, ""},
+	{"outstanding", "missing page while so many requests are outstanding", "outstanding requests", []int{1, 8, 64, 512, 4096}, "outstanding"},
+	{"outstanding_release", "supply that ends so many requests, per waiting thread", "outstanding requests", []int{8, 64, 512, 4096}, "outstanding_release"},
+	{"query_dirty_range", "query_dirty_ranges over so many ranges, per range", "dirty ranges", []int{1, 1000, 100000}, ""},
+	{"sparse_create", "create a paged VMO of so many MiB", "MiB", []int{1, 1 << 10, 1 << 20}, ""},
+	{"sparse_map", "map it", "MiB", []int{1, 1 << 10, 1 << 20}, "sparse_map"},
+	{"sparse_unmap_close", "unmap and close it", "MiB", []int{1, 1 << 10, 1 << 20}, "sparse_unmap"},
+}
+
+func init() {
+	for i := range groups {
+		if groups[i].title == "What must not grow" {
+			groups[i].rows = scaleRows()
+		}
+	}
+}
+
+// scaleRows makes the rows of scale.
+func scaleRows() (rows []row) {
+	for _, s := range scale {
+		for _, n := range s.sizes {
+			r := row{name: fmt.Sprintf("%s/%d", s.rung, n), text: fmt.Sprintf("%s: %s", s.text, thousands(float64(n)))}
+			if s.linux != "" {
+				r.linux = fmt.Sprintf("%s/%d", s.linux, n)
+			}
+			rows = append(rows, r)
+		}
+	}
+	return rows
+}
+
+// rung is the name under which Faultline measures the row.
+func (r *row) rung() string {
+	if r.ours != "" {
+		return r.ours
+	}
+	return r.name
+}
+
+func (r *row) unitName() string {
+	if r.unit != "" {
+		return r.unit
+	}
+	return "instructions"
+}
+
+// thousands writes a count with separators, and a decimal where it matters.
+func thousands(v float64) string {
+	if v < 100 && v != float64(int(v)) {
+		if v < 1 {
+			return fmt.Sprintf("%.4f", v)
+		}
+		return fmt.Sprintf("%.1f", v)
+	}
+	s := fmt.Sprintf("%.0f", v)
+	var b strings.Builder
+	for i, d := range s {
+		if i > 0 && (len(s)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(d)
+	}
+	return b.String()
+}
