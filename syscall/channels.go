@@ -201,8 +201,10 @@ func (c *Context) message(o object.Object, bytes userIn, numBytes uint32, handle
 	return b, m, zx.OK
 }
 
-// dropHandles closes the handles of a message that is not sent.
+// dropHandles closes the handles of a message that is not sent: as many as a
+// process can have, for the count may be anything.
 func (c *Context) dropHandles(handles userIn, count uint32) {
+	count = min(count, object.HandleLimit)
 	for count > 0 {
 		n := min(count, scratchBytes/handleBytes)
 		values := c.scratch[:n*handleBytes]

@@ -64,7 +64,7 @@ type process struct {
 	threads int
 	info    ProcessInfo
 	task
-	children []*process
+	child bool // made by zx_process_create
 
 	futexes object.FutexTable
 }
@@ -122,6 +122,7 @@ type job struct {
 // trouble is a fake exception.
 type trouble struct {
 	object.Base
+	mu            sync.Mutex
 	thread        *thread
 	process       *process
 	processRights zx.Rights
@@ -132,23 +133,27 @@ type trouble struct {
 
 func (x *trouble) ExceptionThread() (Thread, zx.Rights)   { return x.thread, zx.RightsThread }
 func (x *trouble) ExceptionProcess() (Process, zx.Rights) { return x.process, x.processRights }
-func (x *trouble) ExceptionState() uint32                 { return x.state }
+func (x *trouble) ExceptionState() uint32                 { x.mu.Lock(); defer x.mu.Unlock(); return x.state }
 
 func (x *trouble) SetExceptionState(state uint32) zx.Status {
 	if state > 2 {
 		return zx.ErrInvalidArgs
 	}
+	x.mu.Lock()
 	x.state = state
+	x.mu.Unlock()
 	return zx.OK
 }
 
-func (x *trouble) SecondChance() bool { return x.second }
+func (x *trouble) SecondChance() bool { x.mu.Lock(); defer x.mu.Unlock(); return x.second }
 
 func (x *trouble) SetSecondChance(again bool) zx.Status {
 	if !x.debugger {
 		return zx.ErrBadState
 	}
+	x.mu.Lock()
 	x.second = again
+	x.mu.Unlock()
 	return zx.OK
 }
 
@@ -171,16 +176,13 @@ func (p *process) end() {
 
 func (p *process) CreateProcess(name string) (Process, *vmar.VMAR, zx.Status) {
 	child := p.m.newProcess()
-	child.name = name
-	p.mu.Lock()
-	p.children = append(p.children, child)
-	p.mu.Unlock()
+	child.name, child.child = name, true
 	return child, child.space.Root(), zx.OK
 }
 
 // OnZeroHandles ends a fake process that another one made.
 func (p *process) OnZeroHandles() {
-	if p.name != "" {
+	if p.child {
 		p.end()
 	}
 }
@@ -189,6 +191,9 @@ func (p *process) StartThread(t Thread, entry, stack zx.VirtAddr, arg1 object.Mo
 	h := zx.HandleInvalid
 	if t.(*thread).owner != p {
 		return zx.ErrAccessDenied
+	}
+	if t.(*thread).started != nil {
+		return zx.ErrBadState
 	}
 	if arg1.Object != nil {
 		h, _ = p.handles.Give(arg1)

@@ -48,6 +48,10 @@ var shapes = map[uint64]string{
 	zx.SysVMOCreate: "nOp", zx.SysVMORead: "Vpnn", zx.SysVMOWrite: "Vpnn", zx.SysVMOGetSize: "Vp", zx.SysVMOSetSize: "Vn",
 	zx.SysVMOGetStreamSize: "Vp", zx.SysVMOSetStreamSize: "Vn", zx.SysVMOOpRange: "Vonn00",
 	zx.SysVMARAllocate: "Rc0app", zx.SysVMARDestroy: "R", zx.SysVMARMap: "Wm0Valp", zx.SysVMARUnmap: "Wvl", zx.SysVMARProtect: "Wmvl", zx.SysVMAROpRange: "Wovl00",
+	zx.SysObjectGetProperty: "Hypn", zx.SysObjectSetProperty: "Hypn",
+	zx.SysChannelCreate: "0pp", zx.SysChannelRead: "Cwppnwpp", zx.SysChannelWrite: "C0pnp0",
+	zx.SysProcessCreate: "Jpn0pp", zx.SysTaskKill: "X", zx.SysTaskSuspend: "Dp", zx.SysTaskSuspendToken: "Dp", zx.SysTaskCreateExceptionChannel: "Xwp",
+	zx.SysExceptionGetThread: "xp", zx.SysExceptionGetProcess: "xp", zx.SysFutexWake: "uw", zx.SysFutexRequeue: "uw0uw0",
 	zx.SysThreadCreate: "Xpn0p", zx.SysThreadStart: "Dpp00", zx.SysDebugWrite: "pn", zx.SysNanosleep: "d", zx.SysCprngDraw: "pn",
 }
 
@@ -111,7 +115,7 @@ func (g *grinder) refresh() {
 		}
 		return len(g.regions) < 200
 	})
-	for _, typ := range []zx.ObjType{zx.ObjPager, zx.ObjPort, zx.ObjVMAR, zx.ObjProcess} {
+	for _, typ := range []zx.ObjType{zx.ObjPager, zx.ObjPort, zx.ObjVMAR, zx.ObjProcess, zx.ObjJob, zx.ObjException, zx.ObjChannel} {
 		if len(g.byType[typ]) == 0 {
 			g.seed()
 			g.refresh()
@@ -125,6 +129,14 @@ func (g *grinder) seed() {
 	g.w.proc.handles.Add(pager.New(g.w.pager), zx.RightsPager)
 	g.w.proc.handles.Add(object.NewPort(), zx.RightsPort)
 	g.w.proc.handles.Add(g.w.proc, zx.RightsProcess)
+	j, x := new(job), &trouble{thread: g.w.thr, process: g.w.proc, processRights: zx.RightsProcess}
+	j.Base.Init(zx.ObjJob, 0)
+	x.Base.Init(zx.ObjException, 0)
+	g.w.proc.handles.Add(j, rightsChannelMaker|zx.RightEnumerate|zx.RightManageProcess)
+	g.w.proc.handles.Add(x, zx.RightGetProperty|zx.RightSetProperty)
+	a, b := object.NewChannel()
+	g.w.proc.handles.Add(a, object.RightsChannel)
+	g.w.proc.handles.Add(b, object.RightsChannel)
 	rights := zx.RightsVMAR | zx.RightRead | zx.RightWrite
 	sub, _, st := g.w.proc.space.Root().Allocate(zx.VMCanMapRead|zx.VMCanMapWrite|zx.VMCanMapSpecific, 0, 1<<30, rights)
 	if st == zx.OK {
@@ -166,6 +178,16 @@ func (g *grinder) arg(c byte) uint64 {
 		return g.of(zx.ObjEvent)
 	case 'D':
 		return g.of(zx.ObjThread)
+	case 'C':
+		return g.of(zx.ObjChannel)
+	case 'J':
+		return g.of(zx.ObjJob)
+	case 'x':
+		return g.of(zx.ObjException)
+	case 'y':
+		return []uint64{propRegisterFS, propRegisterGS, propName, propName, propExceptionState, propVMOContentSize, propExceptionStrategy}[g.r.Intn(7)]
+	case 'u':
+		return uint64(g.w.ram) + uint64(g.r.Intn(ramPages*pageSize/4))*4
 	case 'p':
 		return uint64(g.w.ram) + uint64(g.r.Intn(ramPages*pageSize-100))
 	case 'a':
@@ -246,6 +268,12 @@ func (g *grinder) step() {
 		} else {
 			a[i] = g.wild()
 		}
+	}
+	if number == zx.SysChannelWrite {
+		a[5] = 0 // a channel in itself would live for ever
+	}
+	if number == zx.SysChannelCall {
+		return // as above, in memory
 	}
 	if i := strings.IndexByte(shape, 'V'); len(g.pairs) > 0 && i > 0 && shape[0] == 'P' && g.r.Intn(5) != 0 {
 		pair := g.pairs[g.r.Intn(len(g.pairs))]

@@ -15,11 +15,13 @@ func handleClose(c *Context, h zx.Handle) zx.Status {
 // handleBytes is the size of a handle in user memory.
 const handleBytes = 4
 
+// closeManyLimit bounds the time one zx_handle_close_many takes.
+const closeManyLimit = 1 << 20
+
 // handleCloseMany is zx_handle_close_many. A process has no more handles than
-// object.HandleLimit, but nothing forbids naming one twice: the count is only
-// bounded by what can be read.
+// object.HandleLimit, but nothing forbids naming one twice.
 func handleCloseMany(c *Context, handles userIn, count uint64) zx.Status {
-	if count > 1<<32 {
+	if count > closeManyLimit {
 		return zx.ErrInvalidArgs
 	}
 	result := zx.OK

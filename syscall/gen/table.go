@@ -72,7 +72,7 @@ var Table = []Call{
 	{0, "handle_close", st, "zx_handle_t handle", "", "Closes a handle. Closing ZX_HANDLE_INVALID succeeds. A call of another thread that uses the handle goes on undisturbed.",
 		[]Err{badHandle}, 0},
 	{1, "handle_close_many", st, "const zx_handle_t* handles, size_t num_handles", "", "Closes num_handles handles, all that are valid; ZX_HANDLE_INVALID entries are passed over.",
-		[]Err{{"INVALID_ARGS", "handles cannot be read"}, {"BAD_HANDLE", "an entry is not valid; the others are closed nevertheless"}}, 0},
+		[]Err{{"INVALID_ARGS", "num_handles is above 1,048,576"}, {"INVALID_ARGS", "handles cannot be read"}, {"BAD_HANDLE", "an entry is not valid; the others are closed nevertheless"}}, 0},
 	{2, "handle_duplicate", st, "zx_handle_t handle, zx_rights_t rights, zx_handle_t* out", "DUPLICATE", "Makes a second handle of the same object. rights is a subset of the handle's or ZX_RIGHT_SAME_RIGHTS.",
 		[]Err{badHandle, {"ACCESS_DENIED", "handle lacks DUPLICATE (pager handles do)"}, {"INVALID_ARGS", "rights is not a subset"}, tableFull, badOut}, 0},
 	{3, "handle_replace", st, "zx_handle_t handle, zx_rights_t rights, zx_handle_t* out", "", "Makes a new handle of the same object and closes handle. rights is a subset of the handle's or ZX_RIGHT_SAME_RIGHTS.",
