@@ -57,7 +57,7 @@ conform: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/conform ## ring-3 conformance
 
 ##@ Measure
 
-bench: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/bench demo-disk ## count the instructions of each rung of the ladder
+bench: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/bench ## count the instructions of each rung of the ladder
 	@$(NEED) qemu-system-x86_64
 	@$(B)/bin/bench run
 	@$(B)/bin/bench report
@@ -70,7 +70,7 @@ bench-peer: $(B)/bin/bench ## the same of Linux's userfaultfd, on Debian's kerne
 bench-report: $(B)/bin/bench ## both side by side: build/bench.json, build/bench.html
 	@$(B)/bin/bench report
 
-profile: $(B)/faultline.elf $(B)/bin/profile ## where the instructions of a rung go, by symbol: RUNG=write_trap
+profile: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/profile ## where the instructions of a rung go, by symbol: RUNG=write_trap
 	@$(NEED) qemu-system-x86_64
 	@$(B)/bin/profile -rung '$(or $(strip $(RUNG)),missing_page)' $(PROFILEFLAGS)
 

@@ -84,7 +84,7 @@ var groups = []group{
 		{name: "allocations_per_fault", ours: "allocations/missing_page", text: "heap allocations of the kernel per missing page", unit: "allocations", target: 0.01},
 		{name: "allocations_per_write_trap", ours: "allocations/write_trap", text: "heap allocations of the kernel per write trap", unit: "allocations", target: 0.01},
 		{name: "metadata_page", text: "metadata per resident page: frame records and tree nodes", unit: "bytes", target: 32},
-		{name: "boot", text: "reset to the console's prompt", linux: "boot", how: "Linux: to the first line of /init"},
+		{name: "boot", text: "reset to the console's prompt, no disk", linux: "boot", how: "Linux: to the first line of /init"},
 	}},
 }
 
