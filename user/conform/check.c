@@ -141,7 +141,7 @@ void take_down_memory(void) {
 // --- The watchdog
 
 // Long enough for the slowest test on a slow machine.
-#define WATCH ZX_SEC(60)
+#define WATCH ZX_SEC(30)
 
 static void watch(void) {
   zx_nanosleep(zx_deadline_after(WATCH));
