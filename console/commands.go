@@ -78,11 +78,12 @@ or, of more than 1024 pages, one and a count for each run:
   Z  zeros to be written back               z  the same, awaiting clean
   -  zeros past the stream size             #  page of an anonymous VMO`, (*Console).vmo, 0, 1},
 
-		{"pager", "[KOID]", "show all pagers, or what one is asked for", `
-Without KOID a line for each pager and who holds it; then Zircon's counters of
-pagers and evictor; then what the pager of the disk's files did: READ and DIRTY
-packets, pages supplied (those read ahead in brackets), dirtied, written and
-failed, and the disk's block operations. With KOID its VMOs by key and their
+		{"pager", "[KOID|PROGRAM|disk]", "show all pagers, or what one is asked for", `
+Without an argument a line for each pager and who holds it; then Zircon's
+counters of pagers and evictor; then what the pager of the disk's files did:
+READ and DIRTY packets, pages supplied (those read ahead in brackets), dirtied,
+written and failed, and the disk's block operations. With a KOID, the name of a
+program that holds it, or the word disk, the pager's VMOs by key and their
 outstanding requests: type, range, bytes still pending, overlap the number of
 threads that wait for the same request, [sent] once its packet is on the port,
 who waits and for how long.`, (*Console).pager, 0, 1},

@@ -160,7 +160,7 @@ func TestOperator(t *testing.T) {
 	for _, v := range append(r.vmos, anonymous) {
 		script += fmt.Sprintf("; vmo %d", v.ID())
 	}
-	script += fmt.Sprintf("; pager; pager %d; threads; mem", r.pager.Koid())
+	script += fmt.Sprintf("; pager; pager %d; pager disk; threads; mem", r.pager.Koid())
 	golden(t, "operator.txt", r.script(script))
 
 	r.supply(v, 0, 1, true)

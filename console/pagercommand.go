@@ -12,11 +12,15 @@ import (
 	"faultline/zx"
 )
 
+// diskHolder is how commands call the holder of the pager of the disk's files.
+const diskHolder = "disk"
+
 // knownPager is a pager and who has it.
 type knownPager struct {
 	*pager.Pager
 	sources []*pager.Source
-	holders []string
+	holders []string // as text
+	names   []string // of the programs, or diskHolder
 }
 
 // pagers lists the pagers that a handle or a VMO leads to, oldest first.
@@ -33,12 +37,13 @@ func (c *Console) pagers() (list []*knownPager) {
 	}
 	if p := c.filePager(); p != nil {
 		k := add(p)
-		k.holders = append(k.holders, "the kernel, for files")
+		k.holders, k.names = append(k.holders, "the kernel, for files"), append(k.names, diskHolder)
 	}
 	for _, h := range c.kernel.Handles() {
 		if h.Pager != nil {
 			k := add(h.Pager)
 			k.holders = append(k.holders, fmt.Sprintf("process %d %s", h.Process, clean(h.ProcessName)))
+			k.names = append(k.names, h.ProcessName)
 		}
 	}
 	c.kernel.Store().ForEach(func(v *vmo.VMO) {
@@ -65,15 +70,17 @@ func (c *Console) pager(args []string) error {
 	list := c.pagers()
 	if len(args) > 0 {
 		koid, err := strconv.ParseUint(args[0], 10, 64)
-		if err != nil {
-			return fmt.Errorf("%q is not the koid of a pager; `pager` lists them", args[0])
-		}
+		found := false
 		for _, k := range list {
-			if uint64(k.Koid()) == koid {
-				return c.pagerShow(k)
+			if err == nil && uint64(k.Koid()) == koid || err != nil && slices.Contains(k.names, args[0]) {
+				c.pagerShow(k)
+				found = true
 			}
 		}
-		return fmt.Errorf("there is no pager %d; `pager` lists them", koid)
+		if !found {
+			return fmt.Errorf("no pager has the koid or the holder %q; `pager` lists them", args[0])
+		}
+		return nil
 	}
 	if len(list) > 0 {
 		c.printf("%6s %6s %6s %6s  %s\n", "PAGER", "VMOS", "READ", "DIRTY", "HELD BY")
@@ -126,7 +133,7 @@ func (c *Console) filePagerStats() {
 }
 
 // pagerShow prints the VMOs of one pager by key, and what is asked of each.
-func (c *Console) pagerShow(k *knownPager) error {
+func (c *Console) pagerShow(k *knownPager) {
 	c.printf("pager %d, held by %s: %d VMOs\n", k.Koid(), k.held(), len(k.sources))
 	names, threads := c.vmoNames(), c.threadNames()
 	slices.SortFunc(k.sources, func(a, b *pager.Source) int {
@@ -149,5 +156,4 @@ func (c *Console) pagerShow(k *knownPager) error {
 			c.printf("      %s\n", c.requestLine(&list[n], threads))
 		}
 	}
-	return nil
 }

@@ -25,6 +25,7 @@ type boot struct {
 	commands string   // console commands
 	program  string   // a ring-3 program instead: an ELF file
 	args     string   // its arguments
+	append   string   // the kernel command line
 	timeout  string   // seconds the runner allows; "" is 90
 	fails    bool     // the run must end with a failure
 	want     []string // expressions the output must match, in this order
@@ -100,7 +101,7 @@ func (b *boot) again() string {
 	line := "make run"
 	for _, k := range []struct{ knob, value string }{
 		{"MACHINE", b.machine}, {"CPU", b.cpu}, {"MEM", b.mem}, {"DISK", b.disk},
-		{"CMDS", b.commands}, {"PROGRAM", b.program}, {"ARGS", b.args}, {"TIMEOUT", b.timeout},
+		{"CMDS", b.commands}, {"PROGRAM", b.program}, {"ARGS", b.args}, {"APPEND", b.append}, {"TIMEOUT", b.timeout},
 	} {
 		if k.value != "" {
 			line += " " + k.knob + "='" + k.value + "'"
@@ -119,7 +120,7 @@ func (b *boot) run() (output string, err error) {
 		timeout = "90"
 	}
 	env := []string{"MACHINE=" + b.machine, "CPU=" + b.cpu, "MEM=" + b.mem, "CMDS=" + b.commands,
-		"ARGS=" + b.args, "TIMEOUT=" + timeout, "SMP=", "ACCEL="}
+		"ARGS=" + b.args, "APPEND=" + b.append, "TIMEOUT=" + timeout, "SMP=", "ACCEL="}
 	disk := ""
 	if b.disk != "" {
 		dir, err := os.MkdirTemp(buildDir, "boot-")

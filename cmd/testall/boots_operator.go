@@ -1,0 +1,78 @@
+package main
+
+import "strings"
+
+// operatorBoots looks at a running kernel as an operator does: vmo, pager,
+// threads, faults, mem, the boot options, and the warnings and errors about a
+// pager that does not answer.
+func operatorBoots(d disks) []boot {
+	const wait, timeout = "kernel.userpager.overtime_wait_seconds=", "kernel.userpager.overtime_timeout_seconds="
+	list := []boot{
+		{name: "vmo draws a file", disk: d.test,
+			commands: "vmo; touch " + five + " 0 r; poke " + five + " 4094 de ad be ef; vmo; vmo " + five + "; sync; vmo " + five + "; evict " + five + "; vmo " + five + "; mem",
+			want: []string{`0 VMOs`, ` 2 +0 +1 +` + five, `VMO \d+ ` + five + `: pages come from pager \d+, key 0x1`,
+				`size +0x4c5000 \(1221 pages\), stream size 0x4c4b41`, `options +ZX_VMO_TRAP_DIRTY`, `modified +true`,
+				`absent \(\.\), .*2 dirty \(D\)`, `0x00000000  D2 `, `dirty \[0x0, 0x2000\)`, `requests +none`,
+				`mapped +at 0x80\S+ \+ 0x4c5000 in process \d+ toucher: rw-, at most rw`,
+				`0x00000000  c\d+ `, `1221 absent \(\.\)`, `page frames`, `VMO pages +0 of pagers`},
+			effect: wrote(five, 4094, 0xde, 0xad, 0xbe, 0xef)},
+
+		{name: "pager of the disk", disk: d.test, commands: "sum PAGE.BIN; sum " + five + "; pager; pager disk",
+			want: []string{`PAGER +VMOS +READ +DIRTY`, `\d+ +2 +0 +0  the kernel, for files`, `dispatcher\.pager\.create +1\n`,
+				`dispatcher\.pager\.total_requests +[1-9]\d*\n`, `succeeded_requests +[1-9]\d*\n`, `failed_requests +0\n`,
+				`timed_out_requests +0\n`, `overtime_waits +0\n`, `vm\.reclamation\.pages_evicted_pager_backed\.total +0\n`, `disk: [1-9]`,
+				`key 0x1: VMO \d+ PAGE\.BIN, 0x1000 bytes, 1 of 1 pages committed`, `packet slot free; 0 READ, 0 DIRTY outstanding`,
+				`key 0x2: VMO \d+ ` + five + `, 0x4c5000 bytes, 1221 of 1221 pages`}},
+
+		{name: "fault trace", disk: d.test, fails: true,
+			commands: "faults; touch PAGE.BIN 5 r; faults show; faults on; evict PAGE.BIN; touch PAGE.BIN 5 r; touch PAGE.BIN 5 w; sync PAGE.BIN; " +
+				"fail PAGE.BIN 0 1 ZX_ERR_IO; faults show 1; touch PAGE.BIN 5 r; faults; faults off; faults show 512; run hello; faults",
+			want: []string{`the trace is off; 0 page faults`, `0 page faults shown of 0 recorded`, `recorded from now on`,
+				` 2 +\S+ s .* P\|WR\|US +\d+ +0x0 +\d+ ns  ZX_OK`, `1 page faults shown of 2`, `the trace is on; 3 page faults`,
+				`no more page faults are recorded; 3 were`, ` 1 .* US +\d+ +0x0 +\d+ ns  ZX_OK`, ` 3 .* US +\d+ +0x0 +\d+ ns  ZX_ERR_IO\n`,
+				`3 page faults shown of 3`, `hello from ring 3`, `the trace is off; 3 page faults`},
+			effect: nil},
+	}
+
+	// A pager that never answers: warned of each second, given up in the third.
+	const patient = wait + "1 " + timeout + "3"
+	for _, w := range []struct{ way, command, message, sent string }{
+		{"fault", "READ", " message", "[sent, on the port]"},
+		{"write", "DIRTY", " message", "[sent, on the port]"},
+		{"taken", "READ", " no message", "[sent, taken from the port]"},
+		{"closed", "READ", " no message", "[sent, taken from the port]"},
+	} {
+		request := w.command + ` +\[0x0, 0x1000\)`
+		sent := strings.NewReplacer("[", `\[`, "]", `\]`).Replace(w.sent)
+		warning := func(seconds string) string {
+			return `WARNING Page source of VMO \d+, pager \d+, key 0x57a11 has been blocked for ` + seconds + ` seconds with` + w.message + ` waiting on port\.\n` +
+				`.*1 requests\n  VMO \d+ ` + request + ` pending 0x1000 overlap 0 ` + sent + `, thread \d+, ` + seconds + ` s\n`
+		}
+		list = append(list, boot{name: "a pager that never answers: " + w.way, append: patient, fails: true, timeout: "60",
+			commands: "start stall " + w.way + "; wait 0.5; threads; vmo; vmo 5; pager; pager stall; wait; pager; run hello; mem",
+			want: []string{`stall .* still runs`, `blocked: pager .* stall/`, request + ` of VMO \d+, pager \d+ ` + sent + `, 0\.\d+ s`,
+				`358929 +16384 .*of process stall`, `VMO 5 of process stall: pages come from pager \d+, key 0x57a11`, `requests +1 outstanding`, request,
+				`mapped +at 0x80\S+ \+ 0x4000 in process \d+ stall: rw-`, `\d+ +1 +(1 +0|0 +1)  process \d+ stall`,
+				`key 0x57a11: VMO 5 of process stall, 0x4000 bytes`, request + ` pending 0x1000 overlap 0 ` + sent + ` thread \d+ stall/\S+ waits 0\.\d+ s`,
+				warning("1"), warning("2"), `ERROR Page source of VMO \d+, pager \d+, key 0x57a11 has been blocked for 3 seconds\. Page request timed out: ` + w.command,
+				`ZX_EXCP_FATAL_PAGE_FAULT`, `synth_code +ZX_ERR_TIMED_OUT \(-21\)`, `instruction  mov`,
+				`timed_out_requests +1\n`, `overtime_waits +2\n`, `hello from ring 3`, `VMO pages +0 of pagers, 0 anonymous, 0 nodes of page trees, 0 frames`},
+			refuse: []string{`for 4 seconds`, `the page came`}})
+	}
+	return append(list,
+		boot{name: "zx_vmo_read that nobody answers", append: wait + "0 " + timeout + "1", commands: "run stall read; run hello",
+			want: []string{`ERROR Page source`, `zx_vmo_read: ZX_ERR_TIMED_OUT`, `hello from ring 3`}, refuse: []string{`WARNING`}},
+		boot{name: "no timeout before its time", commands: "start stall fault; wait 25; threads; kill stall; wait", timeout: "60",
+			want: []string{`WARNING .* blocked for 20 seconds`, `still runs`, `blocked: pager`, `stall .* was killed`}, refuse: []string{`ERROR`}},
+		boot{name: "overtime never", append: wait + "0 " + timeout + "0", timeout: "60",
+			commands: "run hello; mem; start stall fault; start stall taken; start stall read; wait 5; threads; kill stall; wait; mem",
+			want:     []string{`stall .* still runs`, `blocked: pager`, `(stall .* was killed\n){3}`},
+			refuse:   []string{`WARNING`, `ERROR`, `TIMED_OUT`}, check: sameFree},
+		boot{name: "boot option with a bad value", append: wait + "soon", fails: true, commands: "mem",
+			want: []string{`kernel: boot option kernel\.userpager\.overtime_wait_seconds: "soon" is not a number of seconds`}, refuse: []string{`page frames`}},
+		boot{name: "boot option that is none", append: "kernel.oom.enable=true", fails: true, commands: "mem",
+			want: []string{`boot option "kernel\.oom\.enable" is unknown; there are: kernel\.userpager`}, refuse: []string{`page frames`}},
+		boot{name: "boot options on q35", machine: "q35", append: timeout + "2", fails: true, commands: "run stall fault",
+			want: []string{`synth_code +ZX_ERR_TIMED_OUT`}},
+	)
+}
