@@ -6,19 +6,23 @@
 //	conform ID           runs the test's only variant
 //
 // The tests are the entries of two catalogues of observable behaviour: P of a
-// user pager, W of its write-back. Each is written from the catalogue's words.
+// user pager, S of snapshots of its VMOs, W of its write-back. Each is written
+// from the catalogue's words. cmd/conform has the list of all entries and runs
+// them.
 #include "conform.h"
 
 static const table_t* const tables[] = {
-    &basic_tests,  &commit_tests,    &failure_tests,  &suspend_tests, &hint_tests,  &argument_tests,
-    &clone_tests,  &family_tests,    &snapshot_tests, &vmo_snapshot_tests, &clone_writeback_tests,
-    &dirty_tests,  &writeback_tests, &interval_tests, &zero_tests,    &stats_tests, &stream_tests,
+    // Pagers.
+    &basic_tests, &commit_tests, &failure_tests, &suspend_tests, &hint_tests, &argument_tests,
+    // Their clones.
+    &clone_tests, &family_tests, &snapshot_tests, &vmo_snapshot_tests,
+    // Write-back.
+    &dirty_tests, &writeback_tests, &interval_tests, &zero_tests, &stats_tests, &stream_tests, &clone_writeback_tests,
 };
 
 static const char* const variants[] = {
-    [SINGLE] = "single",           [MAPPING] = "mapping",
-    [VMO_READ] = "vmo_read",       [TRAP_DIRTY] = "TrapDirty",
-    [NO_TRAP_DIRTY] = "NoTrapDirty", [VMAR] = "Vmar",
+    [SINGLE] = "single",       [MAPPING] = "mapping",           [VMO_READ] = "vmo_read",
+    [TRAP_DIRTY] = "TrapDirty", [NO_TRAP_DIRTY] = "NoTrapDirty", [VMAR] = "Vmar",
     [VMO] = "Vmo",
 };
 
