@@ -15,6 +15,7 @@ type faultyBuffer struct {
 	present  uint64
 	step     uint64
 	fail     zx.Status
+	failFrom uint64 // position from which on fail is the answer
 	resolved int
 	between  func()
 }
@@ -31,7 +32,7 @@ func (b *faultyBuffer) CopyIn(p []byte, pos uint64) int {
 
 func (b *faultyBuffer) Resolve(pos, n uint64, write bool) zx.Status {
 	b.resolved++
-	if b.fail != zx.OK {
+	if b.fail != zx.OK && pos >= b.failFrom {
 		return b.fail
 	}
 	b.present = min(pos+b.step, uint64(len(b.data)))
@@ -50,6 +51,12 @@ func TestModified(t *testing.T) {
 		}
 		bad := &faultyBuffer{data: make([]byte, 2*pg), fail: zx.ErrIO}
 		if st := f.v.Write(bad, 0, 2*pg, &w.self.req); st != zx.ErrIO {
+			w.t.Fatal(st)
+		}
+		f.modified(false)
+		// The second page of the source fails: the first is not stored.
+		half := &faultyBuffer{data: make([]byte, 2*pg), step: pg, fail: zx.ErrIO, failFrom: pg}
+		if st := f.v.Write(half, 0, 2*pg, &w.self.req); st != zx.ErrIO {
 			w.t.Fatal(st)
 		}
 		f.modified(false)

@@ -63,7 +63,7 @@ func (v *VMO) copyRange(b side, off, n uint64, write bool, r *PageRequest) zx.St
 		return zx.ErrOutOfRange
 	}
 	r.Early = !write
-	pos, asked := off, false
+	pos, asked, ahead := off, false, write
 	for {
 		v.mu.Lock()
 		st := v.checkRange(off, n)
@@ -79,7 +79,10 @@ func (v *VMO) copyRange(b side, off, n uint64, write bool, r *PageRequest) zx.St
 			asked = true
 			st = r.Wait()
 		case zx.ErrNext: // the far side is missing a page
-			st = b.user.Resolve(pos-off, end-pos, !write)
+			if st = b.user.Resolve(pos-off, end-pos, !write); st == zx.OK && ahead {
+				ahead = false
+				st = b.resolveRest(pos-off, n)
+			}
 		case zx.ErrNoMemory:
 			st = v.store.makeRoom()
 		}
@@ -87,6 +90,21 @@ func (v *VMO) copyRange(b side, off, n uint64, write bool, r *PageRequest) zx.St
 			return r.done(asked, st)
 		}
 	}
+}
+
+// resolveRest makes the rest of a write's source, [pos, n), reachable before
+// more is stored, so that a source which cannot be read is found out at once.
+// Done once a call: what is evicted meanwhile is resolved page by page. The far
+// side need not be page aligned, so its last byte is resolved by itself.
+//
+// Locks: none held. Source: spec/behaviours-writeback section 6 point 5.
+func (b *side) resolveRest(pos, n uint64) zx.Status {
+	for pos += zx.PageSize; pos < n; pos += zx.PageSize {
+		if st := b.user.Resolve(pos, n-pos, false); st != zx.OK {
+			return st
+		}
+	}
+	return b.user.Resolve(n-1, 1, false)
 }
 
 // copyLocked copies from pos on until the end, or until something is missing,
