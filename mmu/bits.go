@@ -127,10 +127,11 @@ func (e PTE) String() string {
 	return strings.Join(set, "|")
 }
 
-// userLeaf makes the entry of a 4 KiB user page. A and D are never preset: a
-// pager lives by what the CPU really did.
-func userLeaf(f Frame, p Prot) PTE {
-	e := PTE(f)<<zx.PageShift | PTE_P | PTE_US
+// Leaf gives the entry of a 4 KiB user page less its frame: what Map and
+// MapMissing take. A and D are never preset: a pager lives by what the CPU
+// really did.
+func (p Prot) Leaf() PTE {
+	e := PTE_P | PTE_US
 	if p&Write != 0 {
 		e |= PTE_RW
 	}
@@ -155,6 +156,9 @@ const (
 
 func (t *table) load(i uint64) PTE     { return PTE(atomic.LoadUint64(&t[i&indexMask])) }
 func (t *table) store(i uint64, e PTE) { atomic.StoreUint64(&t[i&indexMask], uint64(e)) }
+
+// at reaches the entry for the page at va. It is for atomic access only.
+func (t *table) at(va uint64) *uint64 { return &t[va>>zx.PageShift&indexMask] }
 
 // span gives the entries of a page table for [at, to), which must not be empty
 // nor reach past the table. They are still for atomic access only.

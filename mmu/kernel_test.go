@@ -74,9 +74,8 @@ func TestKernelTable(t *testing.T) {
 		if e, level := user.Lookup(2*mib + 5); level == LevelPML4 || e.Prot() != Read|Exec || e&PTE_US != 0 {
 			t.Fatalf("a process sees kernel text as %v at level %d", e, level)
 		}
-		var g Gather
 		f, _ := m.Alloc()
-		user.Map(0x80_0000_0000, f, Read, &g)
+		user.Map(0x80_0000_0000, f, Read.Leaf())
 		if _, ok := sdmWalk(m, kt.Root(), 0x80_0000_0000); ok {
 			t.Fatal("the kernel's root sees a process's page")
 		}

@@ -28,12 +28,13 @@ type Memory struct {
 	first  Frame
 	zero   Frame
 	sim    *simulation // nil on metal
+	wide   bool        // zeroWide and copyWide may be used
 
 	mu      sync.Mutex
 	head    Frame  // free list through Meta.Next
 	fresh   []span // the first span is the one in use
 	free    int    // frames on the free list and in fresh
-	lowest  int    // smallest free seen
+	lowest  int    // smallest free at the turns from Alloc to Free; see Stats
 	total   int
 	trip    int // free count at which lowHook is called; -1 never
 	lowHook func()
@@ -85,7 +86,7 @@ func NewMemory(w Window, usable []Range) (*Memory, error) {
 	}
 	count := int(last - first)
 	pages := Frame((count*MetaBytes + zx.PageMask) >> zx.PageShift)
-	m := &Memory{window: w, first: first, trip: -1}
+	m := &Memory{window: w, first: first, trip: -1, wide: haveAVX()}
 	for i := range spans {
 		if s := &spans[i]; s.end-s.next >= pages {
 			m.metas = w.metas(s.next, count)
@@ -113,9 +114,25 @@ func (m *Memory) open(total int) error {
 }
 
 // Alloc gives a frame whose contents are undefined and whose Meta is zero.
-// O(1). Locks: takes Memory's. Errors: NO_MEMORY.
+// O(1), 35 instructions for a frame used before. Locks: takes Memory's.
+// Errors: NO_MEMORY.
 func (m *Memory) Alloc() (Frame, zx.Status) {
 	m.mu.Lock()
+	f := m.head
+	if f == 0 || m.free-1 == m.trip || m.sim != nil {
+		return m.allocAny()
+	}
+	meta := &m.metas[f-m.first]
+	m.head = meta.Next
+	*meta = Meta{}
+	m.free--
+	m.mu.Unlock()
+	return f, zx.OK
+}
+
+// allocAny is Alloc of any frame, the hook and simulated memory included.
+// Locks: m.mu held; it unlocks.
+func (m *Memory) allocAny() (Frame, zx.Status) {
 	if m.sim != nil && !m.sim.mayAlloc() {
 		m.mu.Unlock()
 		return 0, zx.ErrNoMemory
@@ -130,9 +147,6 @@ func (m *Memory) Alloc() (Frame, zx.Status) {
 		return 0, zx.ErrNoMemory
 	}
 	m.free--
-	if m.free < m.lowest {
-		m.lowest = m.free
-	}
 	if m.sim != nil {
 		m.sim.allocated(m, f)
 	}
@@ -186,6 +200,9 @@ func (m *Memory) Free(f Frame) {
 	meta.Owner = OwnerFree
 	meta.Next = m.head
 	m.head = f
+	if m.free < m.lowest {
+		m.lowest = m.free
+	}
 	m.free++
 	m.mu.Unlock()
 }
@@ -208,10 +225,22 @@ func (m *Memory) Bytes(f Frame) *[zx.PageSize]byte {
 }
 
 // Zero fills f with zeros.
-func (m *Memory) Zero(f Frame) { zeroPage(m.Bytes(f)) }
+func (m *Memory) Zero(f Frame) {
+	if p := m.Bytes(f); m.wide {
+		zeroWide(p)
+	} else {
+		zeroPage(p)
+	}
+}
 
 // Copy copies the contents of src to dst.
-func (m *Memory) Copy(dst, src Frame) { copyPage(m.Bytes(dst), m.Bytes(src)) }
+func (m *Memory) Copy(dst, src Frame) {
+	if to, from := m.Bytes(dst), m.Bytes(src); m.wide {
+		copyWide(to, from)
+	} else {
+		copyPage(to, from)
+	}
+}
 
 // SetLowWater has hook called each time the free count falls to one below
 // pages. hook runs on the allocating thread after Memory's lock is released;
@@ -230,7 +259,7 @@ func (m *Memory) SetLowWater(pages int, hook func()) {
 func (m *Memory) Stats() Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return Stats{Total: m.total, Free: m.free, Lowest: m.lowest, Tables: int(m.tables.Load()), MetaBytes: len(m.metas) * MetaBytes}
+	return Stats{Total: m.total, Free: m.free, Lowest: min(m.lowest, m.free), Tables: int(m.tables.Load()), MetaBytes: len(m.metas) * MetaBytes}
 }
 
 // allocTable gives an empty page table. Errors: NO_MEMORY.

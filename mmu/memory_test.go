@@ -2,6 +2,7 @@ package mmu
 
 import (
 	"math/rand"
+	"slices"
 	"testing"
 
 	"faultline/zx"
@@ -68,18 +69,31 @@ func TestSimulationCatches(t *testing.T) {
 }
 
 func TestZeroCopyPage(t *testing.T) {
-	m := NewSimulated(2)
-	a, _ := m.Alloc()
-	b, _ := m.AllocZeroed()
-	if *m.Bytes(b) != [zx.PageSize]byte{} {
-		t.Fatal("not zero")
-	}
-	for i := range m.Bytes(a) {
-		m.Bytes(a)[i] = byte(i ^ i>>8)
-	}
-	m.Copy(b, a)
-	if *m.Bytes(b) != *m.Bytes(a) {
-		t.Fatal("copy differs")
+	for _, wide := range []bool{false, true} {
+		if wide && !haveAVX() {
+			t.Skip("no AVX")
+		}
+		m := NewSimulated(4)
+		m.wide = wide
+		var frames [4]Frame // what lies beside a page must stay
+		for i := range frames {
+			frames[i], _ = m.Alloc()
+			fill(m.Bytes(frames[i]), byte(i+1))
+		}
+		slices.Sort(frames[:])
+		before, a, b, after := m.Bytes(frames[0]), m.Bytes(frames[1]), m.Bytes(frames[2]), m.Bytes(frames[3])
+		low, high := *before, *after
+		m.Zero(frames[2])
+		for i := range a {
+			if b[i] != 0 {
+				t.Fatalf("wide %v: byte %#x is not zero", wide, i)
+			}
+			a[i] = byte(i*7 ^ i>>8)
+		}
+		m.Copy(frames[2], frames[1])
+		if *b != *a || *before != low || *after != high {
+			t.Fatalf("wide %v: the copy differs, or a neighbour changed", wide)
+		}
 	}
 }
 

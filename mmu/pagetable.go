@@ -23,8 +23,18 @@ const (
 	userSlotLast  = 255
 )
 
-// noLeaf is the leafKey of no page table.
-const noLeaf = ^uint64(0)
+// recentTables is how many page tables a PageTable remembers, a power of two.
+const recentTables = 16
+
+// recentTable is a page table used lately.
+type recentTable struct {
+	key  uint64 // address >> 21 it translates; noKey: none
+	leaf *table
+	meta *Meta // its Index is the number of entries in use
+}
+
+// noKey is the key of no page table.
+const noKey = ^uint64(0)
 
 // PageTable is one root and the user tables below it. Every method takes its
 // lock, a leaf: any lock but Memory's may be held by the caller. Addresses are
@@ -35,10 +45,12 @@ type PageTable struct {
 	root Frame
 
 	mu sync.Mutex
-	// The page table used last: consecutive pages need no walk. Guarded by mu.
-	leafKey  uint64 // address >> 21 it translates
-	leaf     *table
-	leafMeta *Meta // its Index is the number of entries in use
+	// Page tables used lately, each at the place its addresses choose: a page
+	// whose table is here needs no walk. A fault, the copy of a packet to the
+	// thread that serves it and the fault's end take turns in two or three
+	// tables, so one would miss every time. A table leaves before it is
+	// unlinked (prune, Destroy). Guarded by mu.
+	recent [recentTables]recentTable
 }
 
 // NewPageTable makes a root whose first 512 GiB are those of shared: the very
@@ -52,7 +64,9 @@ func (m *Memory) NewPageTable(shared *PageTable) (*PageTable, zx.Status) {
 	if shared != nil {
 		m.table(root).store(0, m.table(shared.root).load(0))
 	}
-	return &PageTable{mem: m, root: root, leafKey: noLeaf}, zx.OK
+	t := &PageTable{mem: m, root: root}
+	t.forget()
+	return t, zx.OK
 }
 
 // Root is the physical address CR3 takes.
@@ -61,79 +75,103 @@ func (t *PageTable) Root() zx.PhysAddr { return t.root.Addr() }
 // shift is the number of the lowest address bit that indexes a table of level.
 func shift(level int) uint { return uint(zx.PageShift + indexBits*(level-1)) }
 
-// Map makes the page at va lead to f with prot: a fresh entry, an upgrade, a
-// downgrade or a replacement. The accessed and dirty flags of an entry that
-// already led to f are kept; they are never preset. A weakened or replaced
-// translation goes on g; a fresh or upgraded one needs no invalidation (SDM
-// 3A 4.10.4.3). Errors: NO_MEMORY, nothing changed. Flush: the caller, if g
-// is not empty.
-func (t *PageTable) Map(va zx.VirtAddr, f Frame, prot Prot, g *Gather) zx.Status {
-	t.mu.Lock()
-	if uint64(va)>>shift(LevelPD) != t.leafKey {
-		if st := t.walkAlloc(uint64(va)); st != zx.OK {
-			t.mu.Unlock()
-			return st
+// recently gives the place of the page table of va among the recent ones. It is
+// there if its key is va >> 21. Locks: t.mu held.
+func (t *PageTable) recently(va uint64) *recentTable {
+	return &t.recent[va>>shift(LevelPD)&(recentTables-1)]
+}
+
+// Map makes the page at va lead to f as leaf (Prot.Leaf) says: a fresh entry, an
+// upgrade, a downgrade or a replacement. The accessed and dirty flags of an
+// entry that already led to f are kept; they are never preset. stale says that
+// a translation was weakened or replaced, and the caller invalidates the page; a
+// fresh or upgraded one needs no invalidation (SDM 3A 4.10.4.3).
+// Errors: NO_MEMORY, nothing changed.
+//
+// A fresh entry in a page table used lately, the end of nearly every fault,
+// takes 45 instructions; a walk adds 70.
+func (t *PageTable) Map(va zx.VirtAddr, f Frame, leaf PTE) (stale bool, st zx.Status) {
+	if t.mu.TryLock() {
+		if c := t.recently(uint64(va)); c.key == uint64(va)>>shift(LevelPD) {
+			if e := c.leaf.at(uint64(va)); atomic.LoadUint64(e) == 0 {
+				atomic.StoreUint64(e, uint64(leaf|PTE(f)<<zx.PageShift))
+				c.meta.low++
+				t.mu.Unlock()
+				return false, zx.OK
+			}
 		}
+		t.mu.Unlock()
 	}
-	i := uint64(va) >> zx.PageShift
-	want := userLeaf(f, prot)
-	old := t.leaf.load(i)
+	return t.mapAny(va, f, leaf)
+}
+
+// mapAny is Map of any page, in use or not.
+func (t *PageTable) mapAny(va zx.VirtAddr, f Frame, leaf PTE) (stale bool, st zx.Status) {
+	t.mu.Lock()
+	c, st := t.reachAlloc(uint64(va))
+	if st != zx.OK {
+		t.mu.Unlock()
+		return false, st
+	}
+	e := c.leaf.at(uint64(va))
+	want, old := leaf|PTE(f)<<zx.PageShift, PTE(atomic.LoadUint64(e))
 	switch {
 	case old == 0:
-		t.leaf.store(i, want)
-		t.leafMeta.low++
+		atomic.StoreUint64(e, uint64(want))
+		c.meta.low++
 	case old.Frame() != f:
-		t.leaf.store(i, want)
-		g.add(t, va)
+		atomic.StoreUint64(e, uint64(want))
+		stale = true
 	default:
-		if drop := old &^ want & PTE_RW; drop != 0 {
-			t.leaf.remove(i, drop)
-			g.add(t, va)
+		// One locked step for each bit, so that a flag the CPU sets meanwhile
+		// is not lost.
+		if old&^want&PTE_RW != 0 {
+			atomic.AndUint64(e, ^uint64(PTE_RW))
+			stale = true
 		}
 		if old&^want&PTE_XD != 0 {
-			t.leaf.remove(i, PTE_XD)
+			atomic.AndUint64(e, ^uint64(PTE_XD))
 		}
 		if want&^old&PTE_RW != 0 {
-			t.leaf.add(i, PTE_RW)
+			atomic.OrUint64(e, uint64(PTE_RW))
 		}
 		if want&^old&PTE_XD != 0 {
-			t.leaf.add(i, PTE_XD)
-			g.add(t, va)
+			atomic.OrUint64(e, uint64(PTE_XD))
+			stale = true
 		}
 	}
 	t.mu.Unlock()
-	return zx.OK
+	return stale, zx.OK
 }
 
-// MapMissing maps consecutive pages from va on, frames[i] at page i with prot,
-// where nothing is mapped yet; an entry in use and a frame of 0 are passed
-// over. One walk serves every page of a page table. Nothing needs flushing.
+// MapMissing maps consecutive pages from va on, frames[i] at page i as leaf
+// (Prot.Leaf) says, where nothing is mapped yet; an entry in use and a frame of
+// 0 are passed over. One look-up serves every page of a page table. Nothing
+// needs flushing.
 // Errors: NO_MEMORY, with the pages before the failing one mapped.
-func (t *PageTable) MapMissing(va zx.VirtAddr, frames []Frame, prot Prot) zx.Status {
+func (t *PageTable) MapMissing(va zx.VirtAddr, frames []Frame, leaf PTE) zx.Status {
 	t.mu.Lock()
-	leaf := userLeaf(0, prot)
 	for len(frames) > 0 {
 		if frames[0] == 0 { // no page, so no page table on its behalf
 			frames, va = frames[1:], va+zx.PageSize
 			continue
 		}
-		if uint64(va)>>shift(LevelPD) != t.leafKey {
-			if st := t.walkAlloc(uint64(va)); st != zx.OK {
-				t.mu.Unlock()
-				return st
-			}
+		c, st := t.reachAlloc(uint64(va))
+		if st != zx.OK {
+			t.mu.Unlock()
+			return st
 		}
-		from := uint64(va) >> zx.PageShift & indexMask
-		entries := t.leaf[from:]
+		entries := c.leaf[uint64(va)>>zx.PageShift&indexMask:]
 		n := min(len(entries), len(frames))
 		used := uint32(0)
+		entries = entries[:n]
 		for i, f := range frames[:n] {
 			if e := &entries[i]; f != 0 && atomic.LoadUint64(e) == 0 {
 				atomic.StoreUint64(e, uint64(leaf|PTE(f)<<zx.PageShift))
 				used++
 			}
 		}
-		t.leafMeta.low += used
+		c.meta.low += used
 		frames, va = frames[n:], va+zx.VirtAddr(n)<<zx.PageShift
 	}
 	t.mu.Unlock()
@@ -146,12 +184,12 @@ func (t *PageTable) MapMissing(va zx.VirtAddr, frames []Frame, prot Prot) zx.Sta
 func (t *PageTable) Unmap(va zx.VirtAddr, npages uint64, g *Gather) {
 	t.mu.Lock()
 	end := uint64(va) + npages<<zx.PageShift
-	for at, to := t.seek(uint64(va), end); at < to; at, to = t.seek(to, end) {
-		entries, first, last := t.leaf.span(at, to), -1, 0
+	for c, at, to := t.seek(uint64(va), end); c != nil; c, at, to = t.seek(to, end) {
+		entries, first, last := c.leaf.span(at, to), -1, 0
 		for i := range entries {
 			if atomic.LoadUint64(&entries[i]) != 0 {
 				atomic.StoreUint64(&entries[i], 0)
-				t.leafMeta.low--
+				c.meta.low--
 				if last = i; first < 0 {
 					first = i
 				}
@@ -159,7 +197,7 @@ func (t *PageTable) Unmap(va zx.VirtAddr, npages uint64, g *Gather) {
 		}
 		if first >= 0 {
 			g.addPages(t, at, first, last)
-			if t.leafMeta.low == 0 {
+			if c.meta.low == 0 {
 				t.prune(at, g)
 			}
 		}
@@ -172,8 +210,8 @@ func (t *PageTable) Unmap(va zx.VirtAddr, npages uint64, g *Gather) {
 func (t *PageTable) RemoveWrite(va zx.VirtAddr, npages uint64, g *Gather) {
 	t.mu.Lock()
 	end := uint64(va) + npages<<zx.PageShift
-	for at, to := t.seek(uint64(va), end); at < to; at, to = t.seek(to, end) {
-		entries, first, last := t.leaf.span(at, to), -1, 0
+	for c, at, to := t.seek(uint64(va), end); c != nil; c, at, to = t.seek(to, end) {
+		entries, first, last := c.leaf.span(at, to), -1, 0
 		for i := range entries {
 			if e := &entries[i]; PTE(atomic.LoadUint64(e))&PTE_RW != 0 {
 				// One locked step, so that a dirty flag the CPU sets
@@ -208,11 +246,11 @@ func (t *PageTable) Protect(va zx.VirtAddr, npages uint64, prot Prot, g *Gather)
 	}
 	t.mu.Lock()
 	end := uint64(va) + npages<<zx.PageShift
-	for at, to := t.seek(uint64(va), end); at < to; at, to = t.seek(to, end) {
-		for p := at; p < to; p += zx.PageSize {
-			if i := p >> zx.PageShift; t.leaf.load(i)&(PTE_P|PTE_XD) == PTE_P {
-				t.leaf.add(i, PTE_XD)
-				g.add(t, zx.VirtAddr(p))
+	for c, at, to := t.seek(uint64(va), end); c != nil; c, at, to = t.seek(to, end) {
+		for ; at < to; at += zx.PageSize {
+			if i := at >> zx.PageShift; c.leaf.load(i)&(PTE_P|PTE_XD) == PTE_P {
+				c.leaf.add(i, PTE_XD)
+				g.add(t, zx.VirtAddr(at))
 			}
 		}
 	}
@@ -225,14 +263,15 @@ func (t *PageTable) Protect(va zx.VirtAddr, npages uint64, prot Prot, g *Gather)
 func (t *PageTable) Harvest(va zx.VirtAddr, g *Gather) PTE {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	at := uint64(va)
-	if from, to := t.seek(at, at+zx.PageSize); from == to {
+	t.mustBeUser(uint64(va))
+	c, _ := t.reach(uint64(va))
+	if c == nil {
 		return 0
 	}
-	i := at >> zx.PageShift
-	e := t.leaf.load(i)
+	i := uint64(va) >> zx.PageShift
+	e := c.leaf.load(i)
 	if flags := e & (PTE_A | PTE_D); flags != 0 {
-		t.leaf.remove(i, flags)
+		c.leaf.remove(i, flags)
 		g.add(t, va)
 	}
 	return e
@@ -282,7 +321,7 @@ func (t *PageTable) Chain(va zx.VirtAddr) (chain [4]Entry, level int) {
 func (t *PageTable) Destroy() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.leafKey = noLeaf
+	t.forget()
 	root := t.mem.table(t.root)
 	for i := uint64(userSlotFirst); i <= userSlotLast; i++ {
 		if e := root.load(i); e.Present() {
@@ -307,36 +346,60 @@ func (m *Memory) freeTables(f Frame, level int) {
 	m.freeTable(f)
 }
 
-// cache makes f the page table used last. Locks: t.mu held.
-func (t *PageTable) cache(va uint64, f Frame) {
-	t.leafKey, t.leaf, t.leafMeta = va>>shift(LevelPD), t.mem.table(f), t.mem.Meta(f)
+// forget makes no page table a recent one. Locks: t.mu held.
+func (t *PageTable) forget() {
+	for i := range t.recent {
+		t.recent[i].key = noKey
+	}
+}
+
+// isUser says whether the tables of va are ours to change.
+func (t *PageTable) isUser(va uint64) bool {
+	return va>>shift(LevelPML4)-userSlotFirst <= userSlotLast-userSlotFirst && t.root != 0
 }
 
 // mustBeUser panics on an address whose tables are not ours to change.
 func (t *PageTable) mustBeUser(va uint64) {
-	if slot := va >> shift(LevelPML4); slot < userSlotFirst || slot > userSlotLast || t.root == 0 {
+	if !t.isUser(va) {
 		panic(fmt.Sprintf("mmu.PageTable: address %#x is outside user space, or root %#x is destroyed", va, t.root))
 	}
 }
 
-// walkAlloc makes the page table of va the cached one, adding what tables are
-// missing: all are allocated first, filled bottom up, and linked by one store
-// last, so that neither a CPU nor a failure ever sees half a chain.
-// Locks: t.mu held. Errors: NO_MEMORY, nothing changed.
-func (t *PageTable) walkAlloc(va uint64) zx.Status {
-	t.mustBeUser(va)
-	f, level := t.root, LevelPML4
-	for level > LevelPT {
-		e := t.mem.table(f).load(va >> shift(level))
-		if !e.Present() {
-			break
+// reach makes the page table of va a recent one and gives it; where there is
+// none, nil and the level of the entry that is missing.
+// Pre: isUser(va). Locks: t.mu held.
+func (t *PageTable) reach(va uint64) (c *recentTable, missing int) {
+	c = t.recently(va)
+	if c.key == va>>shift(LevelPD) {
+		return c, 0
+	}
+	m, tab := t.mem, t.mem.table(t.root)
+	var f Frame
+	for bit := shift(LevelPML4); bit > shift(LevelPT); bit -= indexBits {
+		e := tab.load(va >> (bit & 63))
+		if e&PTE_P == 0 {
+			return nil, int(bit-zx.PageShift)/indexBits + 1
 		}
 		f = e.Frame()
-		level--
+		tab = m.table(f)
 	}
-	if level == LevelPT {
-		t.cache(va, f)
-		return zx.OK
+	c.key, c.leaf, c.meta = va>>shift(LevelPD), tab, m.Meta(f)
+	return c, 0
+}
+
+// reachAlloc is reach that adds what tables are missing: all are allocated
+// first, filled bottom up, and linked by one store last, so that neither a CPU
+// nor a failure ever sees half a chain. Panics where the tables are not ours.
+// Locks: t.mu held. Errors: NO_MEMORY, nothing changed.
+func (t *PageTable) reachAlloc(va uint64) (*recentTable, zx.Status) {
+	t.mustBeUser(va)
+	c, level := t.reach(va)
+	if c != nil {
+		return c, zx.OK
+	}
+	f := t.root // the table the missing entry is in
+	for l := LevelPML4; l > level; l-- {
+		f = t.mem.table(f).load(va >> shift(l)).Frame()
 	}
 	var fresh [LevelPML4]Frame // by level
 	for l := LevelPT; l < level; l++ {
@@ -345,7 +408,7 @@ func (t *PageTable) walkAlloc(va uint64) zx.Status {
 			for l--; l >= LevelPT; l-- {
 				t.mem.freeTable(fresh[l])
 			}
-			return st
+			return nil, st
 		}
 		fresh[l] = n
 	}
@@ -355,37 +418,27 @@ func (t *PageTable) walkAlloc(va uint64) zx.Status {
 	}
 	t.mem.table(f).store(va>>shift(level), userTable(fresh[level-1]))
 	t.mem.Meta(f).low++
-	t.cache(va, fresh[LevelPT])
-	return zx.OK
+	c, _ = t.reach(va)
+	return c, zx.OK
 }
 
-// seek makes the first page table that overlaps [va, end) the cached one and
-// gives the part of the range it translates; from == to when there is none.
-// Subtrees that are not there are stepped over whole. Locks: t.mu held.
-func (t *PageTable) seek(va, end uint64) (from, to uint64) {
+// seek gives the first page table that overlaps [va, end), a recent one now,
+// and the part of the range it translates; nil when there is none. Subtrees
+// that are not there are stepped over whole. Locks: t.mu held.
+func (t *PageTable) seek(va, end uint64) (c *recentTable, from, to uint64) {
 	for va < end {
-		if va>>shift(LevelPD) == t.leafKey {
-			return va, min(end, (va>>shift(LevelPD)+1)<<shift(LevelPD))
-		}
 		t.mustBeUser(va)
-		f, level := t.root, LevelPML4
-		for ; level > LevelPT; level-- {
-			e := t.mem.table(f).load(va >> shift(level))
-			if !e.Present() {
-				va = (va>>shift(level) + 1) << shift(level)
-				break
-			}
-			f = e.Frame()
+		c, level := t.reach(va)
+		if c != nil {
+			return c, va, min(end, (va>>shift(LevelPD)+1)<<shift(LevelPD))
 		}
-		if level == LevelPT {
-			t.cache(va, f)
-		}
+		va = (va>>shift(level) + 1) << shift(level)
 	}
-	return end, end
+	return nil, end, end
 }
 
-// prune unlinks the cached page table, which translates va and has become
-// empty, and every table above that it leaves empty but the root.
+// prune unlinks the page table that translates va and has become empty, and
+// every table above that it leaves empty but the root.
 // Locks: t.mu held. Pre: g is bound to t.
 func (t *PageTable) prune(va uint64, g *Gather) {
 	var path [LevelPML4 + 1]Frame // by level
@@ -402,5 +455,7 @@ func (t *PageTable) prune(va uint64, g *Gather) {
 			break
 		}
 	}
-	t.leafKey = noLeaf
+	if c := t.recently(va); c.key == va>>shift(LevelPD) {
+		c.key = noKey
+	}
 }

@@ -99,7 +99,7 @@ func (w *world) step(op, where, arg byte) {
 	switch op % 8 {
 	case 0, 1:
 		f := w.data[arg>>2&3]
-		if st := w.pt.Map(va, f, prot, &g); st != zx.OK {
+		if st := w.enter(va, f, prot, &g); st != zx.OK {
 			w.t.Fatal(st)
 		}
 		w.model[page] = leafModel{f, prot}
@@ -131,7 +131,7 @@ func (w *world) step(op, where, arg byte) {
 				frames[i] = w.data[i&3]
 			}
 		}
-		if st := w.pt.MapMissing(va, frames[:n], prot); st != zx.OK {
+		if st := w.pt.MapMissing(va, frames[:n], prot.Leaf()); st != zx.OK {
 			w.t.Fatal(st)
 		}
 		for i := uint64(0); i < n; i++ {
@@ -155,6 +155,15 @@ func (w *world) step(op, where, arg byte) {
 		w.t.Fatal("Flush left the Gather in use")
 	}
 	w.verify()
+}
+
+// enter is Map with the permissions and the Gather of the other methods.
+func (w *world) enter(va zx.VirtAddr, f Frame, p Prot, g *Gather) zx.Status {
+	stale, st := w.pt.Map(va, f, p.Leaf())
+	if stale {
+		g.add(w.pt, va)
+	}
+	return st
 }
 
 func contains(s []uint64, p uint64) bool {
@@ -213,10 +222,10 @@ func TestMapFailureChangesNothing(t *testing.T) {
 		w.mem.FailAfter(n)
 		var g Gather
 		// PML4[255] needs three tables.
-		if st := w.pt.Map(0x7fff_0000_0000, w.data[0], Read, &g); st != zx.ErrNoMemory {
+		if st := w.enter(0x7fff_0000_0000, w.data[0], Read, &g); st != zx.ErrNoMemory {
 			t.Fatalf("with %d frames left: %v", n, st)
 		}
-		if st := w.pt.MapMissing(0x7fff_0000_0000, []Frame{0, w.data[0]}, Read); st != zx.ErrNoMemory {
+		if st := w.pt.MapMissing(0x7fff_0000_0000, []Frame{0, w.data[0]}, Read.Leaf()); st != zx.ErrNoMemory {
 			t.Fatalf("with %d frames left: %v", n, st)
 		}
 		w.mem.FailAfter(-1)
@@ -232,12 +241,12 @@ func TestAccessedAndDirtyAreNotPreset(t *testing.T) {
 	w := newWorld(t)
 	const va = 0x80_0000_0000
 	var g Gather
-	w.pt.Map(va, w.data[0], Read, &g)
+	w.enter(va, w.data[0], Read, &g)
 	if e, _ := w.pt.Lookup(va); e&(PTE_A|PTE_D) != 0 {
 		t.Fatalf("fresh entry %v", e)
 	}
 	w.pt.table().add(va>>zx.PageShift, PTE_A|PTE_D) // as the CPU would
-	w.pt.Map(va, w.data[0], Read|Write, &g)
+	w.enter(va, w.data[0], Read|Write, &g)
 	if e, _ := w.pt.Lookup(va); e&(PTE_A|PTE_D|PTE_RW) != PTE_A|PTE_D|PTE_RW || !g.Empty() {
 		t.Fatalf("upgraded entry %v, gather empty %v", e, g.Empty())
 	}
@@ -254,14 +263,14 @@ func TestAccessedAndDirtyAreNotPreset(t *testing.T) {
 }
 
 // table is the cached page table of a test's only region.
-func (t *PageTable) table() *table { return t.leaf }
+func (t *PageTable) table() *table { return t.recently(0x80_0000_0000).leaf }
 
 func TestFlushPicksPagesOrAll(t *testing.T) {
 	w := newWorld(t)
 	for _, c := range []struct{ pages, one, all int }{{1, 1, 0}, {FlushAllPages - 1, FlushAllPages - 1, 0}, {FlushAllPages, 0, 1}} {
 		var g Gather
 		for i := 0; i < c.pages; i++ {
-			w.pt.Map(zx.VirtAddr(0x90_0000_0000+i*zx.PageSize), w.data[0], Read|Write, &g)
+			w.enter(zx.VirtAddr(0x90_0000_0000+i*zx.PageSize), w.data[0], Read|Write, &g)
 		}
 		w.tlb.pages, w.tlb.all = 0, 0
 		w.pt.RemoveWrite(0x90_0000_0000, uint64(c.pages), &g)
@@ -280,9 +289,9 @@ func TestCopyUser(t *testing.T) {
 	w := newWorld(t)
 	const va = 0x80_001f_f000 // the last page of one page table, then another
 	var g Gather
-	w.pt.Map(va, w.data[0], Read|Write, &g)
-	w.pt.Map(va+zx.PageSize, w.data[1], Read|Write, &g)
-	w.pt.Map(va+2*zx.PageSize, w.data[2], Read, &g)
+	w.enter(va, w.data[0], Read|Write, &g)
+	w.enter(va+zx.PageSize, w.data[1], Read|Write, &g)
+	w.enter(va+2*zx.PageSize, w.data[2], Read, &g)
 	src := make([]byte, 3*zx.PageSize)
 	for i := range src {
 		src[i] = byte(i * 7)
@@ -313,7 +322,7 @@ func TestCopyUser(t *testing.T) {
 func TestDestroyedTableIsEmpty(t *testing.T) {
 	w := newWorld(t)
 	var g Gather
-	w.pt.Map(0x80_0000_0000, w.data[0], Read|Write, &g)
+	w.enter(0x80_0000_0000, w.data[0], Read|Write, &g)
 	w.pt.Destroy()
 	var b [8]byte
 	if n := w.pt.CopyIn(b[:], 0x80_0000_0000) + w.pt.CopyOut(0x80_0000_0000, b[:]); n != 0 {
@@ -327,7 +336,7 @@ func TestDestroyedTableIsEmpty(t *testing.T) {
 func TestForeignAddressesPanic(t *testing.T) {
 	for _, va := range []zx.VirtAddr{0x1000, 0x8000_0000_0000, 0xffff_8000_0000_0000} {
 		w := newWorld(t) // a panic leaves its lock held
-		mustPanic(t, func() { var g Gather; w.pt.Map(va, w.data[0], Read, &g) })
+		mustPanic(t, func() { var g Gather; w.enter(va, w.data[0], Read, &g) })
 		w = newWorld(t)
 		mustPanic(t, func() { var g Gather; w.pt.Unmap(va, 1, &g) })
 	}
@@ -360,7 +369,7 @@ func TestBits(t *testing.T) {
 	}
 	for _, f := range []Frame{1, 0xfffff, 0xffff_ffff} {
 		for p := Prot(0); p < 8; p++ {
-			e := userLeaf(f, p)
+			e := p.Leaf() | PTE(f)<<zx.PageShift
 			if e.Frame() != f || e.Prot() != p|Read || e&(PTE_A|PTE_D|PTE_G|PTE_PS|PTE_PCD|PTE_PWT) != 0 || e&PTE_US == 0 {
 				t.Fatalf("leaf of %#x %v: %v", f, p, e)
 			}
@@ -401,7 +410,7 @@ func TestRemoveWriteAllocatesNothing(t *testing.T) {
 	w := newWorld(t)
 	var g Gather
 	if n := testing.AllocsPerRun(100, func() {
-		w.pt.Map(0x80_0000_0000, w.data[0], Read|Write, &g)
+		w.enter(0x80_0000_0000, w.data[0], Read|Write, &g)
 		w.pt.RemoveWrite(0x80_0000_0000, 4, &g)
 		w.pt.Unmap(0x80_0000_0000, 4, &g)
 		g.Flush(w.tlb)

@@ -32,6 +32,7 @@ func NewSimulated(pages int) *Memory {
 		window: simulatedWindow(n),
 		metas:  make([]Meta, n),
 		trip:   -1,
+		wide:   haveAVX(),
 		sim:    &simulation{live: make([]atomic.Bool, n), freed1: make([]bool, n), left: -1},
 		fresh:  []span{{1, Frame(n)}},
 	}

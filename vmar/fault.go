@@ -9,29 +9,20 @@ import (
 // reclaimPages is how many frames a fault that found none asks the evictor for.
 const reclaimPages = 64
 
-// Access is what a page fault wanted to do.
-type Access struct {
-	Need mmu.Prot // Read, or Write instead; Exec besides for an instruction fetch
-}
-
-// DecodeAccess gives the access behind a page-fault error code. User mode and
-// the present bit decide nothing here: every mapping is for user mode, and a
-// present page may lack a permission or none.
-//
-// Errors: ErrNotSupported a bit this kernel has no meaning for, the reserved-bit
-// flag included. Source: spec section 6.1 steps 1 and 4, SDM 3A 4.7.
-func DecodeAccess(code mmu.PageFaultError) (Access, zx.Status) {
-	if code.Unknown() != 0 {
-		return Access{}, zx.ErrNotSupported
-	}
-	need := mmu.Read
+// need gives the permissions behind a page-fault error code of which every bit
+// is known: Read, or Write instead; Exec besides for an instruction fetch. User
+// mode and the present bit decide nothing here: every mapping is for user
+// mode, and a present page may lack a permission or none.
+// Source: spec section 6.1 steps 1 and 4, SDM 3A 4.7.
+func need(code mmu.PageFaultError) mmu.Prot {
+	p := mmu.Read
 	if code&mmu.PF_WR != 0 {
-		need = mmu.Write
+		p = mmu.Write
 	}
 	if code&mmu.PF_ID != 0 {
-		need |= mmu.Exec
+		p |= mmu.Exec
 	}
-	return Access{need}, zx.OK
+	return p
 }
 
 // Fault decides a page fault of user mode at va: OK means run the thread on
@@ -43,7 +34,8 @@ func DecodeAccess(code mmu.PageFaultError) (Access, zx.Status) {
 // held. Allocates nothing.
 //
 // Locks: none held; takes as.mu, then the VMO's.
-// Errors: ErrNotSupported unknown bits in code | ErrNotFound not a user
+// Errors: ErrNotSupported a bit in code this kernel has no meaning for, the
+// reserved-bit flag included | ErrNotFound not a user
 // address, or no mapping (any more) | ErrAccessDenied | ErrOutOfRange past the
 // end of the VMO | ErrBadState the pager is gone | what the pager failed the
 // page with | ErrTimedOut | ErrNoMemory nothing could be reclaimed |
@@ -51,11 +43,10 @@ func DecodeAccess(code mmu.PageFaultError) (Access, zx.Status) {
 // Flush: done here.
 // Source: spec section 6.1.
 func (as *AddressSpace) Fault(va zx.VirtAddr, code mmu.PageFaultError, r *vmo.PageRequest) zx.Status {
-	a, st := DecodeAccess(code)
-	if st != zx.OK {
-		return st
+	if code.Unknown() != 0 {
+		return zx.ErrNotSupported
 	}
-	st = as.resolve(uint64(va), a.Need, r)
+	st := as.resolve(uint64(va), need(code), r)
 	if st == zx.ErrInternalIntrRetry {
 		return zx.OK // suspended: it faults again when it runs on
 	}
@@ -63,70 +54,78 @@ func (as *AddressSpace) Fault(va zx.VirtAddr, code mmu.PageFaultError, r *vmo.Pa
 }
 
 // resolve makes the page at va good for an access that needs need: steps 2 to
-// 6 of spec section 6.1. Errors: as Fault, and ErrInternalIntrRetry when the
-// thread was suspended.
+// 6 of spec section 6.1. On a read that goes on where the last one ended, pages
+// after it that have content come along: a program that walks through a file
+// pays for a sixteenth of the faults, one that jumps about pays nothing. Nor
+// does one that slept for its page: what follows is seldom there before it, and
+// the next fault finds out.
+//
+// Errors: as Fault, and ErrInternalIntrRetry when the thread was suspended.
 func (as *AddressSpace) resolve(va uint64, need mmu.Prot, r *vmo.PageRequest) zx.Status {
-	if !isUser(va) {
-		return zx.ErrNotFound
-	}
+	slept := false
 	for {
 		as.mu.Lock()
-		m := as.find(va)
-		if m == nil {
-			as.mu.Unlock()
-			return zx.ErrNotFound
+		m := as.last // usually; va, if it is no user address, is in no mapping
+		if va-m.base >= m.size {
+			if m = as.find(va); m == nil {
+				as.mu.Unlock()
+				return zx.ErrNotFound
+			}
 		}
-		if m.prot&need != need {
+		if need&^m.prot != 0 {
 			as.mu.Unlock()
 			return zx.ErrAccessDenied
 		}
-		v := m.v
+		page := va &^ zx.PageMask
+		v, off := m.v, m.off+page-m.base
 		v.Lock()
-		st := as.enter(m, va&^zx.PageMask, need, r)
+		var p vmo.Page
+		st := v.RequirePage(off, need&mmu.Write != 0, r, &p)
+		if st == zx.OK {
+			leaf := m.readable
+			if p.Writable {
+				leaf = m.writable
+			}
+			if off-m.shown.start >= m.shown.length {
+				m.show(off, zx.PageSize)
+			}
+			var stale bool
+			if stale, st = as.table.Map(zx.VirtAddr(page), p.Frame, leaf); stale {
+				as.tlb.InvalidatePage(as.table.Root(), zx.VirtAddr(page))
+			}
+			if need&mmu.Write == 0 && st == zx.OK {
+				next := page + zx.PageSize
+				if page == m.next && !slept && as.around > 1 {
+					next = as.enterAround(m, next)
+				}
+				m.next = next
+			}
+		}
 		v.Unlock()
 		as.mu.Unlock()
-		switch st {
-		case zx.ErrShouldWait:
-			if st = r.Wait(); st != zx.OK {
-				return st
-			}
-		case zx.ErrNoMemory:
-			if !v.Store().Reclaim(reclaimPages) {
-				return st
-			}
-		default:
+		if st == zx.OK {
 			return st
 		}
+		if st = remedy(st, v, r); st != zx.OK {
+			return st
+		}
+		slept = true
 	}
 }
 
-// enter gets the page at va, page aligned, from the VMO and enters it into the
-// tables. On a read that goes on where the last one ended, pages after it that
-// have content come along: a program that walks through a file pays for a
-// sixteenth of the faults, one that jumps about pays nothing.
-//
-// Locks: as.mu and the VMO's lock held. Errors: as vmo.RequirePage.
-func (as *AddressSpace) enter(m *Mapping, va uint64, need mmu.Prot, r *vmo.PageRequest) zx.Status {
-	write := need&mmu.Write != 0
-	var p vmo.Page
-	if st := m.v.RequirePage(m.off+va-m.base, write, r, &p); st != zx.OK {
-		return st
-	}
-	var g mmu.Gather
-	if st := as.table.Map(zx.VirtAddr(va), p.Frame, m.leaf(p.Writable), &g); st != zx.OK {
-		return st
-	}
-	if !g.Empty() {
-		g.Flush(as.tlb)
-	}
-	if !write {
-		next := va + zx.PageSize
-		if va == m.next && as.around > 1 {
-			next = as.enterAround(m, next)
+// remedy does what a fault that ended with st needs before it starts over: it
+// sleeps on the request, or finds free frames. Errors: the fault is to end with
+// this status. Locks: none held.
+func remedy(st zx.Status, v *vmo.VMO, r *vmo.PageRequest) zx.Status {
+	switch st {
+	case zx.ErrShouldWait:
+		return r.Wait()
+	case zx.ErrNoMemory:
+		if v.Store().Reclaim(reclaimPages) {
+			return zx.OK
 		}
-		m.next = next
 	}
-	return zx.OK
+	return st
 }
 
 // tableSpan is the bytes that one page table translates.

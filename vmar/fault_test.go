@@ -8,9 +8,8 @@ import (
 	"faultline/zx"
 )
 
-func TestDecodeAccess(t *testing.T) {
+func TestNeed(t *testing.T) {
 	for code := mmu.PageFaultError(0); code < 32; code++ {
-		a, st := DecodeAccess(code)
 		want := mmu.Read
 		if code&2 != 0 {
 			want = mmu.Write
@@ -18,19 +17,23 @@ func TestDecodeAccess(t *testing.T) {
 		if code&16 != 0 {
 			want |= mmu.Exec
 		}
-		if code&8 != 0 {
-			if st != zx.ErrNotSupported {
-				t.Errorf("code %v: %v", code, st)
-			}
-		} else if st != zx.OK || a.Need != want {
-			t.Errorf("code %v: %v, need %v", code, st, a.Need)
+		if got := need(code); got != want {
+			t.Errorf("code %v: need %v, want %v", code, got, want)
 		}
 	}
-	for bit := 5; bit < 64; bit++ {
-		if _, st := DecodeAccess(1 << bit); st != zx.ErrNotSupported {
+	w := newWorld(t)
+	v := w.anon(1)
+	va := w.mapAt(0, prw|zx.VMPermExecute, v, 0, 1)
+	for bit := 0; bit < 64; bit++ {
+		want := zx.OK
+		if bit == 3 || bit >= 5 {
+			want = zx.ErrNotSupported
+		}
+		if st := w.as.Fault(va, 1<<bit, &w.req); st != want {
 			t.Errorf("bit %d: %v", bit, st)
 		}
 	}
+	w.close(v)
 }
 
 func TestFaultStatuses(t *testing.T) {

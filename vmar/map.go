@@ -78,8 +78,8 @@ func (r *VMAR) Map(options uint32, off uint64, v *vmo.VMO, vmoOff, length uint64
 	if options&zx.VMSpecificOverwrite != 0 {
 		r.clear(at, at+size)
 	}
-	m := &Mapping{space: as, v: v, base: at, size: size, off: vmoOff, prot: prot(options)}
-	m.max = r.most(both)
+	m := &Mapping{space: as, v: v, base: at, size: size, off: vmoOff, max: r.most(both)}
+	m.setProt(prot(options))
 	v.Retain()
 	v.AddMapping(m)
 	as.count++
@@ -205,7 +205,7 @@ func (r *VMAR) Protect(options uint32, addr zx.VirtAddr, length uint64, rights z
 	r.cutUnless(hi, want)
 	for at := lo; at < hi; {
 		_, m := r.find(at)
-		m.prot = want
+		m.setProt(want)
 		at = m.end()
 	}
 	var g mmu.Gather

@@ -17,9 +17,39 @@ type Mapping struct {
 	size uint64 // bytes, page aligned
 	off  uint64 // bytes in the VMO, page aligned
 
-	prot mmu.Prot // guarded by space.mu
 	max  mmu.Prot // constant
-	next uint64   // where the pages mapped by the last read fault end. space.mu
+	prot mmu.Prot // guarded by space.mu, as is what follows; see setProt
+	// What a translation of a page may allow: what the mapping allows, less
+	// writing when the page must not be written.
+	readable, writable mmu.PTE
+	next               uint64 // where the pages mapped by the last read fault end
+
+	// No page of the VMO outside has a translation here, so what happens to
+	// it need not look for one. Guarded by the VMO's lock; grows with space.mu
+	// held as well.
+	shown span
+}
+
+// span is bytes of a VMO, [start, start+length).
+type span struct{ start, length uint64 }
+
+// setProt sets what the mapping allows; translations are the caller's matter.
+// Locks: space.mu held.
+func (m *Mapping) setProt(p mmu.Prot) {
+	m.prot = p
+	m.readable = (p&mmu.Exec | mmu.Read).Leaf()
+	m.writable = (p | mmu.Read).Leaf()
+}
+
+// show takes [off, off+length), a part of the mapping that may be about to get
+// translations, into shown. Locks: space.mu and the VMO's lock held.
+func (m *Mapping) show(off, length uint64) {
+	if m.shown.length == 0 {
+		m.shown = span{off, length}
+		return
+	}
+	start := min(off, m.shown.start)
+	m.shown = span{start, max(off+length, m.shown.start+m.shown.length) - start}
 }
 
 // UnmapRange implements vmo.Mapping: it removes the translations of what the
@@ -31,6 +61,9 @@ func (m *Mapping) UnmapRange(off, length uint64) {
 		var g mmu.Gather
 		m.space.table.Unmap(va, pages, &g)
 		g.Flush(m.space.tlb)
+		if pages<<zx.PageShift == m.shown.length {
+			m.shown = span{}
+		}
 	}
 }
 
@@ -46,16 +79,16 @@ func (m *Mapping) RemoveWriteRange(off, length uint64) {
 	}
 }
 
-// clip gives where the mapping shows [off, off+length) of the VMO: a page
-// address and a number of pages, perhaps 0.
+// clip gives where the mapping may have translations of [off, off+length) of the
+// VMO: a page address and a number of pages, perhaps 0.
 //
-// Locks: the VMO's lock or space.mu held.
+// Locks: the VMO's lock held.
 func (m *Mapping) clip(off, length uint64) (zx.VirtAddr, uint64) {
 	end := off + length
 	if end < off {
 		end = ^uint64(0)
 	}
-	lo, hi := max(off, m.off), min(end, m.off+m.size)
+	lo, hi := max(off, m.shown.start), min(end, m.shown.start+m.shown.length)
 	if lo >= hi {
 		return 0, 0
 	}
@@ -71,15 +104,18 @@ func (m *Mapping) end() uint64 { return m.base + m.size }
 // Pre: base < at < end, page aligned. Locks: space.mu held; takes the VMO's.
 func (m *Mapping) split(at uint64) *Mapping {
 	right := &Mapping{
-		space: m.space, v: m.v, prot: m.prot, max: m.max,
+		space: m.space, v: m.v, max: m.max,
 		base: at, size: m.end() - at, off: m.off + at - m.base,
 	}
+	right.setProt(m.prot)
+	right.shown = span{right.off, right.size} // more than there is harms nobody
 	m.v.Retain()
 	// For a moment both show the right part, which harms nobody; the other
 	// order would leave it to neither.
 	m.v.AddMapping(right)
 	m.v.Lock()
 	m.size = at - m.base
+	m.shown = span{m.off, m.size}
 	m.v.Unlock()
 	m.space.count++
 	return right
@@ -135,14 +171,10 @@ func (m *Mapping) mapResident(va, n uint64, contiguous bool) (uint64, zx.Status)
 	if !found {
 		return i, zx.OK
 	}
-	return i, m.space.table.MapMissing(zx.VirtAddr(va), frames[:i], m.leaf(writable))
-}
-
-// leaf gives what a translation of a page may allow: what the mapping allows,
-// less writing when the page must not be written.
-func (m *Mapping) leaf(writable bool) mmu.Prot {
+	leaf := m.readable
 	if writable {
-		return m.prot | mmu.Read
+		leaf = m.writable
 	}
-	return m.prot&mmu.Exec | mmu.Read
+	m.show(off, i<<zx.PageShift)
+	return i, m.space.table.MapMissing(zx.VirtAddr(va), frames[:i], leaf)
 }
