@@ -201,7 +201,7 @@ func (k *fakeKernel) Spawn(p Program) (Process, error) {
 
 func (k *fakeKernel) Threads() []ThreadInfo {
 	return append([]ThreadInfo{
-		{Thread: 91025, Name: "file pager", State: zx.ThreadBlockedPort},
+		{Name: "file pager", State: zx.ThreadBlockedPort},
 		{Process: 91030, Thread: 91031, ProcessName: "toucher", Name: "main", State: zx.ThreadRunning, Faults: 7, Syscalls: 9},
 	}, k.threads...)
 }

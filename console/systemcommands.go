@@ -33,7 +33,10 @@ func (c *Console) threads(args []string) error {
 	waits := c.waits()
 	c.printf("%8s %8s  %-20s %10s %10s  %s\n", "PROCESS", "THREAD", "STATE", "FAULTS", "SYSCALLS", "NAME")
 	for _, t := range list {
-		process, name := "-", t.Name
+		process, thread, name := "-", "-", t.Name
+		if t.Thread != zx.KoidInvalid {
+			thread = fmt.Sprint(t.Thread)
+		}
 		if t.Process != 0 {
 			process = fmt.Sprint(t.Process)
 			name = t.ProcessName + "/" + t.Name
@@ -42,7 +45,7 @@ func (c *Console) threads(args []string) error {
 		if !known {
 			state = fmt.Sprintf("%#x", uint32(t.State))
 		}
-		c.printf("%8s %8d  %-20s %10d %10d  %s\n", process, t.Thread, state, t.Faults, t.Syscalls, clean(name))
+		c.printf("%8s %8s  %-20s %10d %10d  %s\n", process, thread, state, t.Faults, t.Syscalls, clean(name))
 		if w := waits[t.Thread]; w != "" && t.State == zx.ThreadBlockedPager {
 			c.printf("%19s%s\n", "", w)
 		}

@@ -37,7 +37,9 @@ func boots(d disks) []boot {
 	// The large file first: it takes longest, and the others fill in beside it.
 	// It is most of memory, so clean pages are evicted.
 	add(boot{name: "sum of 200 MB in 256 MiB", disk: d.test, mem: "256M", timeout: "220",
-		commands: "sum " + large, want: []string{d.sums[large], `[1-9]\d* page faults`}})
+		commands: "sum " + large + "; pager; mem; vmo " + large,
+		want: []string{d.sums[large], `[1-9]\d* page faults`, `pages_evicted_pager_backed\.total +[1-9]\d*\n`,
+			`has taken [1-9]\d* so far`, `[1-9]\d* pages evicted so far`, `absent \(\.\), \d+ clean \(c\)`, `0x\d+ .* c\d+`}})
 
 	// The matrix: the demo, and files of every size.
 	for _, machine := range machines {
