@@ -11,7 +11,11 @@ import (
 	"faultline/zx"
 )
 
-var modelTime = flag.Duration("model.time", 2*time.Second, "how long the model checker runs")
+var (
+	modelTime = flag.Duration("model.time", 2*time.Second, "how long the model checker runs")
+	modelOps  = flag.Int("model.ops", 0, "run the model checker for so many operations instead")
+	modelSeed = flag.Int64("model.seed", 1, "the first history of the model checker")
+)
 
 // dice is where a history comes from: random bytes, or a fuzzer's.
 type dice struct{ data []byte }
@@ -45,8 +49,8 @@ var modelStates = map[byte]vmo.State{
 	'A': vmo.Absent, 'M': vmo.Marker, 'C': vmo.Clean, 'D': vmo.Dirty, 'W': vmo.AwaitingClean, 'U': vmo.ZeroUntracked,
 }
 
-// play runs one history.
-func play(t *testing.T, d *dice) {
+// play runs one history and says how many operations it had.
+func play(t *testing.T, d *dice) (ops int) {
 	w := newWorld(t, 220, Config{})
 	th := &modelThread{w: w}
 	var req vmo.PageRequest
@@ -101,7 +105,7 @@ func play(t *testing.T, d *dice) {
 	}
 	inside := func(i, end int) (int, int) { return min(i, m.size), min(end, m.size) }
 	buf := make([]byte, (modelMax+2)*pg)
-	for step := 0; step < 400 && len(d.data) > 0; step++ {
+	for ; ops < 400 && len(d.data) > 0; ops++ {
 		th.asked = ""
 		var want outcome
 		var got zx.Status
@@ -142,7 +146,7 @@ func play(t *testing.T, d *dice) {
 			}
 		case 2, 3, 4:
 			a, b := bytesRange()
-			x := byte(step*3 + 1)
+			x := byte(ops*3 + 1)
 			note("write %d %d %#x", a/half, b/half, x)
 			for i := range buf[:b-a] {
 				buf[i] = x
@@ -153,7 +157,7 @@ func play(t *testing.T, d *dice) {
 			a, b := pages()
 			mask := d.roll(256)
 			note("supply %d %d mask %#x", a, b, mask)
-			value := func(i int) (byte, bool) { return byte(step + i), mask>>(i%8)&1 != 0 }
+			value := func(i int) (byte, bool) { return byte(ops + i), mask>>(i%8)&1 != 0 }
 			want = m.supply(a, b, value)
 			aux, _ := w.store.New(uint64(b-a)*pg, 0)
 			for i := a; i < b; i++ {
@@ -240,7 +244,7 @@ func play(t *testing.T, d *dice) {
 			store := op != 22
 			page := m.base + uint64(i)
 			pte, mapped := f.m.ptes[page]
-			x := byte(step*5 + 2)
+			x := byte(ops*5 + 2)
 			note("touch %d store=%v (mapped %v writable %v)", i, store, mapped, pte.Writable)
 			if !mapped || store && !pte.Writable {
 				if store {
@@ -296,6 +300,7 @@ func play(t *testing.T, d *dice) {
 		fail("packet %s is left", seen(&p))
 	}
 	w.finish(f)
+	return ops
 }
 
 // setSizeAny is set_size, which an unbounded VMO refuses.
@@ -403,17 +408,22 @@ func (m *mapping) accessAs(page uint64, write bool, b byte, req *vmo.PageRequest
 	return p[0], zx.OK
 }
 
-// TestModel plays random histories against the model for -model.time.
+// TestModel plays random histories against the model for -model.time, or for
+// -model.ops operations.
 func TestModel(t *testing.T) {
 	deadline := time.Now().Add(*modelTime)
-	n := 0
-	for seed := int64(1); time.Now().Before(deadline) && !t.Failed(); seed++ {
+	ops, seed := 0, *modelSeed
+	defer func() {
+		if t.Failed() {
+			t.Logf("-model.seed=%d", seed)
+		}
+	}()
+	for ; !t.Failed() && (ops < *modelOps || *modelOps == 0 && time.Now().Before(deadline)); seed++ {
 		data := make([]byte, 1500)
 		rand.New(rand.NewSource(seed)).Read(data)
-		play(t, &dice{data})
-		n++
+		ops += play(t, &dice{data})
 	}
-	t.Logf("%d histories", n)
+	t.Logf("%d operations in histories %d to %d", ops, *modelSeed, seed-1)
 }
 
 // FuzzModel lets the fuzzer write the histories.
