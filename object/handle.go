@@ -2,6 +2,7 @@ package object
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"faultline/zx"
 )
@@ -24,6 +25,14 @@ const (
 
 // HandleLimit is how many handles one process can have.
 const HandleLimit = 1 << handleSlotBits
+
+// HandlesTotal is how many handles all processes together can have: each keeps
+// an object in the kernel's heap, which ring 3 must not be able to fill. Those
+// that move through channels are bounded by ChannelMemory.
+const HandlesTotal = 1 << 17
+
+// handlesAlive counts the handles in all tables.
+var handlesAlive atomic.Int32
 
 // slot is one place in a HandleTable. value is what a user must present to hit
 // it: zero, which no handle is, while the slot is free.
@@ -58,7 +67,8 @@ type Info struct {
 // Add makes a handle of o with rights.
 //
 // Locks: takes HandleTable.mu.
-// Errors: ErrNoMemory HandleLimit handles exist | ErrBadState CloseAll has run.
+// Errors: ErrNoMemory HandleLimit handles exist here, or HandlesTotal in all
+// tables | ErrBadState CloseAll has run.
 // On error o is as before: the caller ends it with Drop if it is new.
 func (t *HandleTable) Add(o Object, rights zx.Rights) (zx.Handle, zx.Status) {
 	t.mu.Lock()
@@ -72,6 +82,10 @@ func (t *HandleTable) add(o Object, rights zx.Rights) (zx.Handle, zx.Status) {
 	if t.closed {
 		return zx.HandleInvalid, zx.ErrBadState
 	}
+	if handlesAlive.Add(1) > HandlesTotal {
+		handlesAlive.Add(-1)
+		return zx.HandleInvalid, zx.ErrNoMemory
+	}
 	var i uint32
 	switch {
 	case t.freeHead != 0:
@@ -84,6 +98,7 @@ func (t *HandleTable) add(o Object, rights zx.Rights) (zx.Handle, zx.Status) {
 		i = uint32(len(t.slots))
 		t.slots = append(t.slots, slot{})
 	default:
+		handlesAlive.Add(-1)
 		return zx.HandleInvalid, zx.ErrNoMemory
 	}
 	s := &t.slots[i]
@@ -357,6 +372,7 @@ func (t *HandleTable) remove(s *slot) Object {
 	}
 	t.freeTail = i + 1
 	t.count--
+	handlesAlive.Add(-1)
 	return o
 }
 

@@ -364,3 +364,36 @@ func TestHandleRaces(t *testing.T) {
 		t.Fatalf("ended %d %d", z, l)
 	}
 }
+
+func TestHandlesTotal(t *testing.T) {
+	before := handlesAlive.Load()
+	e := NewEvent()
+	var tables [HandlesTotal/HandleLimit + 1]HandleTable
+	made := 0
+	for i := range tables {
+		for {
+			_, st := tables[i].Add(e, 0)
+			if st == zx.ErrNoMemory {
+				break
+			} else if st != zx.OK {
+				t.Fatal(st)
+			}
+			made++
+		}
+	}
+	if made != HandlesTotal-int(before) {
+		t.Errorf("%d handles beside %d others, want %d in all", made, before, HandlesTotal)
+	}
+	// Replacing works when there is no room.
+	h := zx.Handle(0)
+	tables[0].ForEach(func(i Info) bool { h = i.Handle; return false })
+	if _, st := tables[0].Replace(h, zx.RightSame); st != zx.OK {
+		t.Errorf("replace at the limit: %v", st)
+	}
+	for i := range tables {
+		tables[i].CloseAll()
+	}
+	if after := handlesAlive.Load(); after != before {
+		t.Errorf("%d handles counted, were %d", after, before)
+	}
+}

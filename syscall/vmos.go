@@ -16,6 +16,32 @@ func vmoCreate(c *Context, size uint64, options uint32, out userOut) zx.Status {
 	return c.give(o, o.Rights(), out)
 }
 
+// objResource is the type of resources, of which there are none.
+const objResource zx.ObjType = 15
+
+// vmoReplaceAsExecutable is zx_vmo_replace_as_executable.
+func vmoReplaceAsExecutable(c *Context, h, vmex zx.Handle, out userOut) zx.Status {
+	if vmex != zx.HandleInvalid {
+		o, st := c.Handles.Get(vmex, objResource, 0)
+		if st == zx.OK {
+			object.Unref(o)
+			st = zx.ErrWrongType
+		}
+		return st
+	}
+	m, st := c.Handles.Take(h, zx.ObjVMO, 0)
+	if st != zx.OK {
+		return st
+	}
+	m.Rights |= zx.RightExecute
+	fresh, st := c.Handles.Give(m)
+	if st != zx.OK {
+		m.Discard()
+		return st
+	}
+	return c.report(fresh, out)
+}
+
 // vmoRead is zx_vmo_read.
 func vmoRead(c *Context, h zx.Handle, buffer userOut, offset, size uint64) zx.Status {
 	o, st := c.vmo(h, zx.RightRead)

@@ -235,3 +235,30 @@ func TestVMOOpRange(t *testing.T) {
 		t.Errorf("committed %#x", n)
 	}
 }
+
+func TestVMOReplaceAsExecutable(t *testing.T) {
+	w := newWorld(t, 300)
+	v, e := w.vmo(pageSize), w.make(zx.SysEventCreate, 0)
+	out := w.alloc(4)
+	for _, bad := range w.bad(v) {
+		w.want("bad", zx.ErrBadHandle, zx.SysVMOReplaceAsExecutable, bad, 0, out)
+		if bad != 0 {
+			w.want("bad vmex", zx.ErrBadHandle, zx.SysVMOReplaceAsExecutable, v, bad, out)
+		}
+	}
+	w.want("type", zx.ErrWrongType, zx.SysVMOReplaceAsExecutable, e, 0, out)
+	w.want("no resource", zx.ErrWrongType, zx.SysVMOReplaceAsExecutable, v, e, out)
+	w.want("replace", zx.OK, zx.SysVMOReplaceAsExecutable, v, 0, out)
+	w.want("closed", zx.ErrBadHandle, zx.SysVMOGetSize, v, w.alloc(8))
+	if r := w.rights(uint64(w.peek32(out))); r != zx.RightsVMO|zx.RightExecute {
+		t.Errorf("rights %#x", r)
+	}
+	for name, ptr := range w.unwritable(4) {
+		h := w.vmo(0)
+		before := w.proc.handles.Count()
+		w.want(name, zx.ErrInvalidArgs, zx.SysVMOReplaceAsExecutable, h, 0, ptr)
+		if w.proc.handles.Count() != before-1 {
+			t.Errorf("%s: a handle stays", name)
+		}
+	}
+}

@@ -69,10 +69,11 @@ const (
 	SysSystemGetPageSize          = 62
 	SysCprngDraw                  = 63
 	SysFutexRequeue               = 64
+	SysVMOReplaceAsExecutable     = 65
 )
 
 // SysCount is the number of system calls; higher numbers answer ErrBadSyscall.
-const SysCount = 65
+const SysCount = 66
 
 // SysNames gives each call's name without the zx_ prefix, by number.
 var SysNames = [SysCount]string{
@@ -141,4 +142,5 @@ var SysNames = [SysCount]string{
 	"system_get_page_size",
 	"cprng_draw",
 	"futex_requeue",
+	"vmo_replace_as_executable",
 }

@@ -642,6 +642,15 @@ zx_futex_requeue:
 	ret
 	.size zx_futex_requeue, . - zx_futex_requeue
 
+	.globl zx_vmo_replace_as_executable
+	.type zx_vmo_replace_as_executable, @function
+	.p2align 4
+zx_vmo_replace_as_executable:
+	mov $65, %eax
+	syscall
+	ret
+	.size zx_vmo_replace_as_executable, . - zx_vmo_replace_as_executable
+
 // zx_deadline_after is now + RDI, saturated: past either end the sign of RDI
 // tells which.
 	.weak zx_deadline_after

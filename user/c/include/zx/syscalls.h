@@ -213,6 +213,9 @@ void zx_cprng_draw(void* buffer, size_t buffer_size);
 // Wakes up to wake_count threads that wait at value_ptr and makes up to requeue_count of the others wait at requeue_ptr, unless *value_ptr is not current_value.
 zx_status_t zx_futex_requeue(const zx_futex_t* value_ptr, uint32_t wake_count, zx_futex_t current_value, const zx_futex_t* requeue_ptr, uint32_t requeue_count, zx_handle_t new_requeue_owner);
 
+// Makes a new handle of a VMO, with handle's rights and EXECUTE, and closes handle. vmex is ZX_HANDLE_INVALID: there are no resources.
+zx_status_t zx_vmo_replace_as_executable(zx_handle_t handle, zx_handle_t vmex, zx_handle_t* out);
+
 // The deadline nanoseconds from now; saturates at both ends. A library function.
 zx_instant_mono_t zx_deadline_after(zx_duration_mono_t nanoseconds);
 
@@ -281,7 +284,8 @@ zx_instant_mono_t zx_deadline_after(zx_duration_mono_t nanoseconds);
 #define ZX_SYS_system_get_page_size 62
 #define ZX_SYS_cprng_draw 63
 #define ZX_SYS_futex_requeue 64
-#define ZX_SYS_COUNT 65
+#define ZX_SYS_vmo_replace_as_executable 65
+#define ZX_SYS_COUNT 66
 
 #ifdef __cplusplus
 }
