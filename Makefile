@@ -45,7 +45,8 @@ NEED = go run ./cmd/need
 
 run: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## boot; CMDS, PROGRAM, DISK say what to do
 	@$(NEED) qemu-system-x86_64
-	@DISK='$(or $(strip $(DISK)),$(B)/demo.img)' $(B)/bin/qemu $(B)/faultline.elf $$(test -t 0 && echo -console)
+	@DISK='$(or $(strip $(DISK)),$(B)/demo.img)' TIMEOUT='$(or $(strip $(TIMEOUT)),$(if $(strip $(CMDS)$(PROGRAM)),60))' \
+	  $(B)/bin/qemu $(B)/faultline.elf $$(test -t 0 && echo -console)
 
 program: $(B)/user/libzx.a ## compile a ring-3 C program: SRC=prog.c OUT=prog.elf
 	@test -n '$(SRC)' -a -n '$(OUT)' || { echo 'usage: make program SRC=prog.c OUT=prog.elf' >&2; exit 2; }
