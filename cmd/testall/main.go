@@ -2,7 +2,7 @@
 // line alone on its line: "N passed, N failed, N skipped". Its status is 0 only
 // if nothing failed.
 //
-//	testall [-only lint,host,emulator,boot] [-run REGEXP] [-fuzz DURATION]
+//	testall [-only lint,host,emulator,boot,conform] [-run REGEXP] [-fuzz DURATION]
 //
 // Tiers (see docs/testing.md):
 //
@@ -10,6 +10,7 @@
 //	host      go test -race ./..., on this machine
 //	emulator  the packages that only run on bare metal, each booted as an image
 //	boot      the whole kernel, booted with console commands; disk effects checked
+//	conform   ring-3 programs that compare the kernel with Zircon's behaviour
 //
 // make calls it with TAMAGO set to the go command that knows GOOS=tamago; the
 // emulator and boot tiers need it. A tier that cannot run is a failure, not a
@@ -86,6 +87,7 @@ var tiers = []struct {
 	{"host", hostTests},
 	{"emulator", emulatorTests},
 	{"boot", bootTests},
+	{"conform", conformTests},
 }
 
 // only is the -run filter of the boot tier; nil lets everything through.
