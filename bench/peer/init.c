@@ -438,7 +438,7 @@ static void outstanding(uint64_t requests) {
   snprintf(rung, sizeof(rung), "outstanding/%lu", (unsigned long)requests);
   loads(rung);
   uint64_t started = now();
-  zero((uintptr_t)area + BYTES, 2 * BYTES);
+  zero((uintptr_t)area + BYTES, 2 * requests * PAGE);
   until(&released, requests - 1);
   if (requests > 1) {
     snprintf(rung, sizeof(rung), "outstanding_release/%lu", (unsigned long)requests);
@@ -463,7 +463,9 @@ static void ladder(void) {
   sparse(1 << 10);
   sparse(1 << 20);
   for (int shift = 10; shift <= 20; shift += 2) faults_in(1ull << shift);
-  for (int n = 1; n <= 4096; n *= 8) outstanding((uint64_t)n);
+  for (int n = 1; n <= 512; n *= 8) outstanding((uint64_t)n);
+  outstanding(1024);
+  outstanding(4096);
 }
 
 int main(void) {
