@@ -11,11 +11,15 @@ import "faultline/zx"
 // A copy within one page whose page table was used lately takes 55 instructions
 // besides the bytes.
 func (t *PageTable) CopyIn(dst []byte, va zx.VirtAddr) int {
+	const need = PTE_P | PTE_US | PTE_A // no flag is to be set
 	if t.mu.TryLock() {
-		if page := t.userBytes(uint64(va), len(dst), PTE_P|PTE_US|PTE_A); page != nil {
-			n := copy(dst, page)
-			t.mu.Unlock()
-			return n
+		c, at := t.recently(uint64(va)), uint64(va)&zx.PageMask
+		if c.key == uint64(va)>>shift(LevelPD) && uint64(len(dst)) <= zx.PageSize-at {
+			if e := c.leaf.load(uint64(va) >> zx.PageShift); e&need == need {
+				copy(dst, t.mem.target(e)[at:])
+				t.mu.Unlock()
+				return len(dst)
+			}
 		}
 		t.mu.Unlock()
 	}
@@ -40,11 +44,15 @@ func (t *PageTable) copyIn(dst []byte, va zx.VirtAddr) int {
 // CopyOut copies src to user memory at va for as long as the entries let user
 // mode write. The pages count as accessed and dirty. Otherwise as CopyIn.
 func (t *PageTable) CopyOut(va zx.VirtAddr, src []byte) int {
+	const need = PTE_P | PTE_US | PTE_RW | PTE_A | PTE_D
 	if t.mu.TryLock() {
-		if page := t.userBytes(uint64(va), len(src), PTE_P|PTE_US|PTE_RW|PTE_A|PTE_D); page != nil {
-			n := copy(page, src)
-			t.mu.Unlock()
-			return n
+		c, at := t.recently(uint64(va)), uint64(va)&zx.PageMask
+		if c.key == uint64(va)>>shift(LevelPD) && uint64(len(src)) <= zx.PageSize-at {
+			if e := c.leaf.load(uint64(va) >> zx.PageShift); e&need == need {
+				copy(t.mem.target(e)[at:], src)
+				t.mu.Unlock()
+				return len(src)
+			}
 		}
 		t.mu.Unlock()
 	}
@@ -66,21 +74,6 @@ func (t *PageTable) copyOut(va zx.VirtAddr, src []byte) int {
 	return n
 }
 
-// userBytes reaches the bytes from va to the end of its page if they are n or
-// more, the page table was used lately and the leaf has all of need, flags
-// included, so that nothing is to be changed; nil if not. Locks: t.mu held.
-func (t *PageTable) userBytes(va uint64, n int, need PTE) []byte {
-	c := t.recently(va)
-	if c.key != va>>shift(LevelPD) {
-		return nil
-	}
-	e := c.leaf.load(va >> zx.PageShift)
-	if e&need != need || n > zx.PageSize-int(va&zx.PageMask) {
-		return nil
-	}
-	return t.mem.Bytes(e.Frame())[va&zx.PageMask:]
-}
-
 // userPage reaches the page at va if its leaf has all of need, and sets flags
 // in it as the CPU would; nil if not. Locks: t.mu held.
 func (t *PageTable) userPage(va uint64, need, flags PTE) *[zx.PageSize]byte {
@@ -99,5 +92,5 @@ func (t *PageTable) userPage(va uint64, need, flags PTE) *[zx.PageSize]byte {
 	if flags &^= e; flags != 0 {
 		c.leaf.add(i, flags)
 	}
-	return t.mem.Bytes(e.Frame())
+	return t.mem.target(e)
 }

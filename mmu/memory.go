@@ -2,7 +2,6 @@ package mmu
 
 import (
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"faultline/zx"
@@ -30,7 +29,7 @@ type Memory struct {
 	sim    *simulation // nil on metal
 	wide   bool        // zeroWide and copyWide may be used
 
-	mu      sync.Mutex
+	mu      leafLock
 	head    Frame  // free list through Meta.Next
 	fresh   []span // the first span is the one in use
 	free    int    // frames on the free list and in fresh
@@ -279,6 +278,14 @@ func (m *Memory) freeTable(f Frame) {
 	}
 	m.tables.Add(-1)
 	m.Free(f)
+}
+
+// target reaches the contents of the page a leaf leads to.
+func (m *Memory) target(leaf PTE) *[zx.PageSize]byte {
+	if m.sim != nil {
+		m.sim.mustBeLive(leaf.Frame())
+	}
+	return m.window.target(leaf)
 }
 
 // table reaches the entries of page table f.

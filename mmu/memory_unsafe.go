@@ -20,6 +20,11 @@ func (w Window) page(f Frame) *[zx.PageSize]byte {
 	return (*[zx.PageSize]byte)(unsafe.Add(w.base, uintptr(f)<<zx.PageShift))
 }
 
+// target reaches the bytes of the page a leaf leads to.
+func (w Window) target(leaf PTE) *[zx.PageSize]byte {
+	return (*[zx.PageSize]byte)(unsafe.Add(w.base, uintptr(leaf&pteAddr)))
+}
+
 // table reaches f as a page table.
 func (w Window) table(f Frame) *table {
 	return (*table)(unsafe.Add(w.base, uintptr(f)<<zx.PageShift))

@@ -86,7 +86,7 @@ func (as *AddressSpace) resolve(va uint64, need mmu.Prot, r *vmo.PageRequest) zx
 			if p.Writable {
 				leaf = m.writable
 			}
-			if off-m.shown.start >= m.shown.length {
+			if off >= m.shownEnd || off < m.shown {
 				m.show(off, zx.PageSize)
 			}
 			var stale bool

@@ -24,14 +24,11 @@ type Mapping struct {
 	readable, writable mmu.PTE
 	next               uint64 // where the pages mapped by the last read fault end
 
-	// No page of the VMO outside has a translation here, so what happens to
-	// it need not look for one. Guarded by the VMO's lock; grows with space.mu
-	// held as well.
-	shown span
+	// No page of the VMO outside [shown, shownEnd) has a translation here, so
+	// what happens to such a page need not look for one. Bytes; both 0 when
+	// there is none. Guarded by the VMO's lock; space.mu too to widen it.
+	shown, shownEnd uint64
 }
-
-// span is bytes of a VMO, [start, start+length).
-type span struct{ start, length uint64 }
 
 // setProt sets what the mapping allows; translations are the caller's matter.
 // Locks: space.mu held.
@@ -41,15 +38,13 @@ func (m *Mapping) setProt(p mmu.Prot) {
 	m.writable = (p | mmu.Read).Leaf()
 }
 
-// show takes [off, off+length), a part of the mapping that may be about to get
-// translations, into shown. Locks: space.mu and the VMO's lock held.
+// show takes [off, off+length) of the VMO, about to get translations, into
+// what is shown. Locks: space.mu and the VMO's lock held.
 func (m *Mapping) show(off, length uint64) {
-	if m.shown.length == 0 {
-		m.shown = span{off, length}
-		return
+	if m.shownEnd == 0 {
+		m.shown = off
 	}
-	start := min(off, m.shown.start)
-	m.shown = span{start, max(off+length, m.shown.start+m.shown.length) - start}
+	m.shown, m.shownEnd = min(m.shown, off), max(m.shownEnd, off+length)
 }
 
 // UnmapRange implements vmo.Mapping: it removes the translations of what the
@@ -61,8 +56,8 @@ func (m *Mapping) UnmapRange(off, length uint64) {
 		var g mmu.Gather
 		m.space.table.Unmap(va, pages, &g)
 		g.Flush(m.space.tlb)
-		if pages<<zx.PageShift == m.shown.length {
-			m.shown = span{}
+		if pages<<zx.PageShift == m.shownEnd-m.shown {
+			m.shown, m.shownEnd = 0, 0
 		}
 	}
 }
@@ -88,7 +83,7 @@ func (m *Mapping) clip(off, length uint64) (zx.VirtAddr, uint64) {
 	if end < off {
 		end = ^uint64(0)
 	}
-	lo, hi := max(off, m.shown.start), min(end, m.shown.start+m.shown.length)
+	lo, hi := max(off, m.shown), min(end, m.shownEnd)
 	if lo >= hi {
 		return 0, 0
 	}
@@ -108,14 +103,14 @@ func (m *Mapping) split(at uint64) *Mapping {
 		base: at, size: m.end() - at, off: m.off + at - m.base,
 	}
 	right.setProt(m.prot)
-	right.shown = span{right.off, right.size} // more than there is harms nobody
+	right.show(right.off, right.size) // more than there is harms nobody
 	m.v.Retain()
 	// For a moment both show the right part, which harms nobody; the other
 	// order would leave it to neither.
 	m.v.AddMapping(right)
 	m.v.Lock()
 	m.size = at - m.base
-	m.shown = span{m.off, m.size}
+	m.shown, m.shownEnd = m.off, m.off+m.size
 	m.v.Unlock()
 	m.space.count++
 	return right
