@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// Options are the flags of every subcommand.
+// options are the flags of every subcommand.
 type options struct {
 	build   string        // scratch folder
 	image   string        // Faultline's image
@@ -55,7 +55,7 @@ func main() {
 	case "peer":
 		err = peer(o)
 	case "report":
-		err = report(o)
+		err = report(o, os.Stdout)
 	case "check":
 		err = check(flags.Args())
 	default:

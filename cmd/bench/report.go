@@ -54,8 +54,8 @@ func distributionOf(f *figure) distribution {
 // sides are the three runs; each may be missing.
 type sides struct{ ours, best, standard *results }
 
-// report puts together what was measured.
-func report(o options) error {
+// report puts together what was measured and prints the table to w.
+func report(o options, w io.Writer) error {
 	var s sides
 	for _, f := range []struct {
 		to   **results
@@ -81,11 +81,11 @@ func report(o options) error {
 	if err := writeHTML(filepath.Join(o.build, "bench.html"), s, lines); err != nil {
 		return err
 	}
-	printTable(os.Stdout, lines)
+	printTable(w, lines)
 	if s.best == nil {
-		fmt.Println("\nLinux was not measured yet: make bench-peer")
+		fmt.Fprintln(w, "\nLinux was not measured yet: make bench-peer")
 	}
-	fmt.Printf("\n%s and %s\n", filepath.Join(o.build, "bench.json"), filepath.Join(o.build, "bench.html"))
+	fmt.Fprintf(w, "\n%s and %s\n", filepath.Join(o.build, "bench.json"), filepath.Join(o.build, "bench.html"))
 	return nil
 }
 
