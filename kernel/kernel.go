@@ -138,6 +138,7 @@ func Boot(c Config) (*Kernel, error) {
 		Log:             func(line string) { fmt.Fprintln(k.console, "kernel:", line) },
 	})
 	k.startEvictor()
+	go k.Pagers.Watch(k.NewWaiter("pager watchdog"))
 	return k, nil
 }
 

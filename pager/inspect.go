@@ -45,7 +45,7 @@ type RequestInfo struct {
 	Overlaps       int             // how many hang on it
 	Overlap        bool            // it hangs on the primary that was told before it
 	Thread         zx.Koid         // who waits; KoidInvalid for a thread of the kernel
-	Since          zx.Time         // when its wait began; 0 if nobody keeps count
+	Since          zx.Time         // when its wait was first looked at; 0 if it does not wait
 }
 
 // Name is the packet command that the request is told by.
@@ -80,19 +80,23 @@ func (r *RequestInfo) String() string {
 // Requests lists the outstanding requests, READ before DIRTY and by offset, each
 // followed by those that hang on it.
 func (s *Source) Requests() []RequestInfo {
+	var now zx.Time
+	if s.sys.cfg.Now != nil {
+		now = s.sys.cfg.Now()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.requests()
+	return s.requests(now)
 }
 
 // requests is Requests. Locks: s.mu held.
-func (s *Source) requests() (list []RequestInfo) {
+func (s *Source) requests(now zx.Time) (list []RequestInfo) {
 	for kind := range s.sets {
 		for _, r := range s.sets[kind].list {
 			at := len(list)
-			list = append(list, infoOf(r))
+			list = append(list, infoOf(r, now))
 			for o := r.FirstOverlap; o != nil; o = o.NextOverlap {
-				list = append(list, infoOf(o))
+				list = append(list, infoOf(o, now))
 				list[at].Overlaps++
 			}
 		}
@@ -101,9 +105,12 @@ func (s *Source) requests() (list []RequestInfo) {
 }
 
 // infoOf tells of one request. Locks: its source's held.
-func infoOf(r *vmo.PageRequest) RequestInfo {
+func infoOf(r *vmo.PageRequest, now zx.Time) RequestInfo {
 	i := RequestInfo{Kind: r.Kind, Offset: r.Offset, Length: r.Length, Packet: r.Packet,
-		Overlap: r.Primary != nil, Thread: waiterKoid(r), Since: zx.Time(r.Since.Load())}
+		Overlap: r.Primary != nil, Thread: waiterKoid(r)}
+	if r.Since.Load() != 0 {
+		i.Since = since(r, now)
+	}
 	if !i.Overlap {
 		i.Pending = r.Pending
 	}
@@ -118,15 +125,10 @@ func waiterKoid(r *vmo.PageRequest) zx.Koid {
 	return zx.KoidInvalid
 }
 
-// logOvertime warns of a wait that takes long, in Zircon's words, and dumps all
-// the source knows. Locks: none held.
-func (s *Source) logOvertime(now, took zx.Time) {
-	if s.sys.cfg.Log == nil {
-		return
-	}
-	s.mu.Lock()
-	i, list := s.info(), s.requests()
-	s.mu.Unlock()
+// overtime is the warning of a wait that takes long, in Zircon's words, with all
+// the source knows. Locks: s.mu held.
+func (s *Source) overtime(now, took zx.Time) string {
+	i, list := s.info(), s.requests(now)
 	no := " no"
 	if i.OnPort {
 		no = ""
@@ -139,15 +141,11 @@ func (s *Source) logOvertime(now, took zx.Time) {
 		r := &list[n]
 		fmt.Fprintf(&b, "\n  VMO %d %v, thread %d, %d s", i.VMO, r, r.Thread, (now-r.Since)/1e9)
 	}
-	s.sys.cfg.Log(b.String())
+	return b.String()
 }
 
-// logTimeout tells of a wait that was given up. Locks: none held.
-func (s *Source) logTimeout(r *vmo.PageRequest, kind vmo.RequestKind, off, length uint64, took zx.Time) {
-	if s.sys.cfg.Log == nil {
-		return
-	}
-	i := s.Info()
-	s.sys.cfg.Log(fmt.Sprintf("ERROR Page source of VMO %d, pager %d, key %#x has been blocked for %d seconds. Page request timed out: %s [%#x, %#x), thread %d.",
-		i.VMO, s.pager.Koid(), s.key, took/1e9, kindName(kind), off, off+length, waiterKoid(r)))
+// timeout tells of a wait that is given up. Locks: s.mu held.
+func (s *Source) timeout(r *vmo.PageRequest, took zx.Time) string {
+	return fmt.Sprintf("ERROR Page source of VMO %d, pager %d, key %#x has been blocked for %d seconds. Page request timed out: %s [%#x, %#x), thread %d.",
+		s.id, s.pager.Koid(), s.key, took/1e9, kindName(r.Kind), r.Offset, r.End(), waiterKoid(r))
 }

@@ -13,7 +13,6 @@ import (
 // TestInspect looks at a source with every kind of request on it, and at what
 // the log says when they are not answered.
 func TestInspect(t *testing.T) {
-	const second zx.Time = 1e9
 	w := newWorld(t, 300, Config{OvertimeWait: 1 * second, OvertimeTimeout: 3 * second})
 	f := w.create(16, zx.VMOTrapDirty)
 	f.supply(8, 4)
@@ -24,7 +23,7 @@ func TestInspect(t *testing.T) {
 	s := f.v.Source().(*Source)
 	got := ""
 	for _, r := range s.Requests() {
-		got += fmt.Sprintf("%v since %d ms\n", &r, r.Since/1e6)
+		got += fmt.Sprintf("%v since %d ms\n", &r, (r.Since-clockStart)/1e6)
 	}
 	want := `READ  [0x0, 0x1000) pending 0x1000 overlap 1 [sent, on the port] since 0 ms
 READ  [0x0, 0x1000) pending 0x0 overlap 0 [overlap] since 500 ms

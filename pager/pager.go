@@ -1,68 +1,12 @@
 package pager
 
 import (
-	"fmt"
 	"sync"
-	"sync/atomic"
 
 	"faultline/object"
 	"faultline/vmo"
 	"faultline/zx"
 )
-
-// Defaults of the overtime parameters. Source: spec section 5.8.
-const (
-	DefaultOvertimeWait    zx.Time = 20e9
-	DefaultOvertimeTimeout zx.Time = 300e9
-)
-
-// Config is what all pagers of a system share.
-type Config struct {
-	// Now reads the monotonic clock. Needed if one of the next two is not
-	// zero.
-	Now func() zx.Time
-	// OvertimeWait is after how long a wait is reported, again and again;
-	// OvertimeTimeout after how long it is given up with TIMED_OUT. Zero is
-	// never.
-	OvertimeWait, OvertimeTimeout zx.Time
-	// Log takes a warning, perhaps of several lines; nil drops it.
-	Log func(line string)
-}
-
-// System is the part all pagers share: parameters and counters.
-type System struct {
-	cfg Config
-
-	created, destroyed                            atomic.Uint64
-	requests, succeeded, failed, timedOut, waited atomic.Uint64
-}
-
-// NewSystem makes the shared part.
-func NewSystem(cfg Config) *System {
-	if cfg.Now == nil && (cfg.OvertimeWait != 0 || cfg.OvertimeTimeout != 0) {
-		panic(fmt.Sprintf("pager.NewSystem: overtime of %d and %d ns without a clock", cfg.OvertimeWait, cfg.OvertimeTimeout))
-	}
-	return &System{cfg: cfg}
-}
-
-// Counter is a named count since boot.
-type Counter struct {
-	Name  string
-	Value uint64
-}
-
-// Counters gives the counts under Zircon's names.
-func (y *System) Counters() []Counter {
-	return []Counter{
-		{"dispatcher.pager.create", y.created.Load()},
-		{"dispatcher.pager.destroy", y.destroyed.Load()},
-		{"dispatcher.pager.total_requests", y.requests.Load()},
-		{"dispatcher.pager.succeeded_requests", y.succeeded.Load()},
-		{"dispatcher.pager.failed_requests", y.failed.Load()},
-		{"dispatcher.pager.timed_out_requests", y.timedOut.Load()},
-		{"dispatcher.pager.overtime_waits", y.waited.Load()},
-	}
-}
 
 // Pager is a pager object: it makes VMOs and answers for their pages.
 type Pager struct {
@@ -72,13 +16,15 @@ type Pager struct {
 	mu      sync.Mutex
 	closed  bool
 	sources *Source // all whose COMPLETE was not delivered
+
+	next, prev *Pager // of those that are not closed; guarded by sys.mu
 }
 
 // New makes a pager without VMOs. Source: spec section 3.1.
 func New(sys *System) *Pager {
 	p := &Pager{sys: sys}
 	p.Base.Init(zx.ObjPager, 0)
-	sys.created.Add(1)
+	sys.adopt(p)
 	return p
 }
 
@@ -115,7 +61,7 @@ func (p *Pager) Close() {
 	for _, s := range all {
 		s.orphan()
 	}
-	p.sys.destroyed.Add(1)
+	p.sys.forget(p)
 }
 
 // adopt lists s. Errors: ErrBadState the pager is closed.

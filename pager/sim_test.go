@@ -35,7 +35,7 @@ type world struct {
 
 func newWorld(t *testing.T, frames int, cfg Config) *world {
 	t.Helper()
-	w := &world{t: t, mem: mmu.NewSimulated(frames), port: object.NewPort()}
+	w := &world{t: t, mem: mmu.NewSimulated(frames), port: object.NewPort(), now: clockStart}
 	w.cond = sync.NewCond(&w.mu)
 	w.store = vmo.NewStore(w.mem)
 	cfg.Now = w.clock
@@ -53,8 +53,16 @@ func (w *world) clock() zx.Time {
 	return w.now
 }
 
-// advance turns the clock and lets sleepers time out.
+// clockStart is the time at which a world begins.
+const clockStart zx.Time = 1e9
+
+// advance looks at the waits as the watchdog does, turns the clock, lets
+// sleepers time out, and looks again.
 func (w *world) advance(d zx.Time) {
+	w.settle()
+	w.sys.Tick(w.clock())
+	defer w.settle()
+	defer func() { w.sys.Tick(w.clock()) }()
 	w.mu.Lock()
 	w.now += d
 	for _, th := range w.threads {

@@ -325,66 +325,32 @@ func (s *Source) cancel(r *vmo.PageRequest) {
 	s.bequeath(r, heir)
 }
 
-// Wait implements vmo.PageSource. Source: spec sections 5.7, 5.8.
+// Wait implements vmo.PageSource. It looks at no clock: System.Watch does.
+// Source: spec sections 5.7, 5.8.
 func (s *Source) Wait(r *vmo.PageRequest) zx.Status {
-	w := r.Waiter()
-	start, deadline := zx.Time(0), zx.TimeInfinite
-	warn, limit := s.sys.cfg.OvertimeWait, s.sys.cfg.OvertimeTimeout
-	timed := warn > 0 || limit > 0
-	if timed {
-		start = s.sys.cfg.Now()
-		r.Since.Store(int64(start))
-		deadline = overtime(start, start, warn, limit)
+	r.Since.Store(vmo.RequestUnseen)
+	if s.sys.idle.Load() {
+		s.sys.rouse()
 	}
 	for {
-		st := w.Wait(zx.ThreadBlockedPager, deadline)
+		st := r.Waiter().Wait(zx.ThreadBlockedPager, zx.TimeInfinite)
 		s.mu.Lock()
-		if r.Woken && (st == zx.OK || st == zx.ErrTimedOut) {
+		switch {
+		case st != zx.OK:
+			s.cancel(r)
+		case !r.Woken:
+			s.mu.Unlock()
+			continue // for nothing
+		default:
 			r.Woken = false
 			if st = r.Status; st != zx.OK {
 				s.cancel(r)
 			}
-			s.mu.Unlock()
-			return st
 		}
-		switch st {
-		case zx.OK: // for nothing
-			s.mu.Unlock()
-		case zx.ErrTimedOut:
-			now := s.sys.cfg.Now()
-			if limit > 0 && now-start >= limit {
-				kind, off, length := r.Kind, r.Offset, r.Length
-				s.cancel(r)
-				s.mu.Unlock()
-				s.sys.timedOut.Add(1)
-				s.logTimeout(r, kind, off, length, now-start)
-				return zx.ErrTimedOut
-			}
-			s.mu.Unlock()
-			if warn > 0 && now >= deadline {
-				s.sys.waited.Add(1)
-				s.logOvertime(now, now-start)
-			}
-			deadline = overtime(start, now, warn, limit)
-		default:
-			s.cancel(r)
-			s.mu.Unlock()
-			return st
-		}
+		s.mu.Unlock()
+		r.Since.Store(0)
+		return st
 	}
-}
-
-// overtime gives when a wait that began at start is next looked at: at the next
-// multiple of warn after now, or at limit. Zero is never.
-func overtime(start, now, warn, limit zx.Time) zx.Time {
-	deadline := zx.TimeInfinite
-	if warn > 0 {
-		deadline = start + ((now-start)/warn+1)*warn
-	}
-	if limit > 0 {
-		deadline = min(deadline, start+limit)
-	}
-	return deadline
 }
 
 // Detach implements vmo.PageSource: the VMO was detached by its pager.

@@ -92,8 +92,8 @@ type PageSource interface {
 	// Close is Detach when the VMO itself is gone.
 	Close()
 	// Wait sleeps until r is resolved or early-woken; when it gives up it
-	// cancels r first. Errors: the request's own status | what Waiter.Wait
-	// answers | ErrTimedOut overtime.
+	// cancels r first. Errors: the request's own status, ErrTimedOut for
+	// overtime included | what Waiter.Wait answers.
 	Wait(r *PageRequest) zx.Status
 	// Cancel withdraws r if it is still registered.
 	Cancel(r *PageRequest)
@@ -122,9 +122,11 @@ type PageRequest struct {
 	Pending     uint64 // bytes still missing; of a primary
 	WakeAt      uint64 // early wake: progress that begins here wakes
 
-	// Since is when the wait in progress began, if the source keeps count of
-	// that. Written by the owner before it sleeps, read by anyone.
-	Since atomic.Int64
+	// Since is 0 while the thread does not wait, RequestUnseen while it waits and
+	// nobody has looked at it, then when the source's watchdog first did. Written
+	// by the owner around its sleep, by the watchdog in between.
+	Since  atomic.Int64
+	Warned uint32 // warnings about the wait in progress
 
 	Primary                      *PageRequest // what this one hangs on, nil for a primary
 	FirstOverlap, LastOverlap    *PageRequest // of a primary: who hangs on it
@@ -132,6 +134,9 @@ type PageRequest struct {
 	Packet                       PacketState // of a primary
 	NextSend, PreviousSend       *PageRequest
 }
+
+// RequestUnseen is PageRequest.Since of a wait that nobody has looked at yet.
+const RequestUnseen = -1
 
 // PacketState is where the packet of a primary request is.
 type PacketState uint8
