@@ -109,8 +109,9 @@ The kernel's Go heap; the page frames outside it and what they are used for;
 how many pages the evictor may take when free frames run short.`, (*Console).mem, 0, 0},
 
 		{"run", "PROGRAM [ARG...]", "run a ring-3 program and wait for its end", `
-Without PROGRAM being known, the error lists those there are. A program that
-is killed by an exception gets its report printed. Control-C kills it.`, (*Console).run, 1, -1},
+PROGRAM is one built into the image, or an ELF file on the disk; when it is
+neither, the error lists the former. A program that is killed by an exception
+gets its report printed. Control-C kills it.`, (*Console).run, 1, -1},
 
 		{"start", "PROGRAM [ARG...]", "run a ring-3 program in the background", `
 It prints the process's koid and goes on. wait tells how it ends.`, (*Console).start, 1, -1},

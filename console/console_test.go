@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -182,6 +183,7 @@ func TestErrors(t *testing.T) {
 		"mem 1":                               "too many",
 		"run":                                 "PROGRAM is missing",
 		"run nothing":                         `no program "nothing"; there are: hello spin sum toucher`,
+		"run /":                               "is a folder",
 		"run hello 3":                         "hello ended with code 3",
 		"demo nothing":                        `"nothing"`,
 		"demo EMPTY":                          `"EMPTY" is empty`,
@@ -394,6 +396,26 @@ func TestSystemCommands(t *testing.T) {
 		t.Error(err)
 	}
 	golden(t, "system.txt", out)
+}
+
+// TestRunFromDisk runs files as programs: the kernel gets their bytes.
+func TestRunFromDisk(t *testing.T) {
+	r := newRig(t)
+	var got Program
+	r.kernel.programs["DATA.BIN"] = func(p Program, s *fakeProcess) Exit { got = p; return Exit{} }
+	r.kernel.programs["EMPTY"] = r.kernel.programs["DATA.BIN"]
+	for _, name := range []string{"DATA.BIN", "EMPTY"} {
+		if out, err := r.run("run " + name + " a 'b c'"); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if got.Image == nil || !bytes.Equal(got.Image, contents[name]) || !slices.Equal(got.Args, []string{"a", "b c"}) {
+			t.Errorf("%s: started with %d bytes, arguments %q", name, len(got.Image), got.Args)
+		}
+	}
+	// The image's own programs come first.
+	if out, err := r.run("run hello 0"); err != nil || r.kernel.spawned[2].Image != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
 
 // TestHelp compares help, and checks that every command has all of it.

@@ -46,8 +46,10 @@ type Kernel interface {
 
 // Program is a program to start.
 type Program struct {
-	Name string   // of a program built into the image; also argv[0]
+	Name string   // of a program built into the image, or of Image; also argv[0]
 	Args []string // argv[1:]
+	// Image is the program's ELF file; nil for a program built into the image.
+	Image []byte
 	// Handles[i] becomes the start handle PA_HND(PA_USER0, i).
 	Handles []StartHandle
 	// Output gets what the process writes with zx_debug_write; nil is the

@@ -1,10 +1,12 @@
 package console
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"faultline/files"
 	"faultline/mmu"
 	"faultline/vmo"
 	"faultline/zx"
@@ -119,14 +121,35 @@ func (c *Console) mem(args []string) error {
 	return nil
 }
 
+// programBytes bounds the file of a program on the disk.
+const programBytes = 64 << 20
+
 // program makes the Program that args name: what `run` and `start` have in
-// common.
+// common. One built into the image comes before one on the disk.
 func (c *Console) program(args []string) (Program, error) {
+	p := Program{Name: args[0], Args: args[1:], Output: c.out}
 	names := c.kernel.Programs()
-	if !slices.Contains(names, args[0]) {
-		return Program{}, fmt.Errorf("no program %q; there are: %s", args[0], strings.Join(names, " "))
+	if slices.Contains(names, p.Name) {
+		return p, nil
 	}
-	return Program{Name: args[0], Args: args[1:], Output: c.out}, nil
+	unknown := fmt.Errorf("no program %q; there are: %s", p.Name, strings.Join(names, " "))
+	if c.volume == nil {
+		return Program{}, unknown
+	}
+	f, err := c.volume.Open(p.Name)
+	switch {
+	case errors.Is(err, files.ErrNotFound):
+		return Program{}, fmt.Errorf("%w; nor is it a file on the disk", unknown)
+	case err != nil:
+		return Program{}, err
+	case f.Size() > programBytes:
+		return Program{}, fmt.Errorf("%s has %d bytes, too many for a program", clean(f.Name()), f.Size())
+	}
+	p.Image = make([]byte, f.Size())
+	if st := f.ReadAt(c.waiter, p.Image, 0); st != zx.OK {
+		return Program{}, fmt.Errorf("reading %s: %w", clean(f.Name()), st)
+	}
+	return p, nil
 }
 
 func (c *Console) run(args []string) error {

@@ -67,11 +67,14 @@ type consoleKernel struct {
 // Programs lists the programs of this image.
 func (k consoleKernel) Programs() []string { return user.Names() }
 
-// Spawn starts a program of this image.
+// Spawn starts a program of this image, or the one that comes with p.
 func (k consoleKernel) Spawn(p console.Program) (console.Process, error) {
-	image, err := user.Program(p.Name)
-	if err != nil {
-		return nil, err
+	image := p.Image
+	if image == nil {
+		var err error
+		if image, err = user.Program(p.Name); err != nil {
+			return nil, err
+		}
 	}
 	var grants []kernel.Grant
 	for _, h := range p.Handles {
