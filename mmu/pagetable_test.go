@@ -96,7 +96,7 @@ func (w *world) step(op, where, arg byte) {
 	var g Gather
 	w.tlb.tables = w.mem.Stats().Tables
 	within := func(p uint64) bool { return p >= page && p < page+n*zx.PageSize }
-	switch op % 8 {
+	switch op % 9 {
 	case 0, 1:
 		f := w.data[arg>>2&3]
 		if st := w.enter(va, f, prot, &g); st != zx.OK {
@@ -149,6 +149,22 @@ func (w *world) step(op, where, arg byte) {
 		w.tlb.touch(page)
 	case 7:
 		w.pt.Harvest(va, &g)
+	case 8: // the kernel copies to the page and back
+		l, mapped := w.model[page]
+		b, out, in := []byte{arg, ^arg, 1}, 0, 0
+		if mapped {
+			in = len(b)
+			if l.prot&Write != 0 {
+				out = len(b)
+			}
+		}
+		if n := w.pt.CopyOut(va+5, b); n != out {
+			w.t.Fatalf("%#x: CopyOut of %d bytes to %+v takes %d", page, len(b), l, n)
+		}
+		var back [3]byte
+		if n := w.pt.CopyIn(back[:], va+5); n != in || mapped && back != [3]byte(w.mem.Bytes(l.frame)[5:]) || out != 0 && back != [3]byte(b) {
+			w.t.Fatalf("%#x: CopyIn from %+v gives %d bytes, %x", page, l, n, back)
+		}
 	}
 	g.Flush(w.tlb)
 	if !g.Empty() {

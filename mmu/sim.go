@@ -104,7 +104,10 @@ func (s *simulation) freed(m *Memory, f Frame) {
 	s.live[f].Store(false)
 }
 
-// mustBeLive panics when f is not allocated.
+// mustBeLive panics when f is not allocated. It is kept out of line so that
+// what calls it, which on metal never does, is short enough to be inlined.
+//
+//go:noinline
 func (s *simulation) mustBeLive(f Frame) {
 	if int(f) >= len(s.live) || !s.live[f].Load() {
 		panic(fmt.Sprintf("mmu: frame %#x of %#x used while not allocated", f, len(s.live)))

@@ -143,33 +143,39 @@ const maxBatch = 16
 // Locks: space.mu and the VMO's lock held. Errors: ErrNoMemory.
 func (m *Mapping) mapResident(va, n uint64, contiguous bool) (uint64, zx.Status) {
 	var frames [maxBatch]mmu.Frame
-	n = min(n, maxBatch)
 	off := m.off + va - m.base
-	var p vmo.Page
-	writable := false
-	i := uint64(0)
-	found := false
-	for ; i < n; i++ {
-		if !m.v.PeekPage(off+i<<zx.PageShift, &p) {
-			if contiguous {
-				break
-			}
-			frames[i] = 0
-			continue
-		}
-		if found && p.Writable != writable {
-			break // the next batch has its own permissions
-		}
-		found, writable = true, p.Writable
-		frames[i] = p.Frame
-	}
+	i, found, writable := peek(m.v, off, frames[:min(n, maxBatch)], contiguous)
 	if !found {
-		return i, zx.OK
+		return uint64(i), zx.OK
 	}
 	leaf := m.readable
 	if writable {
 		leaf = m.writable
 	}
-	m.show(off, i<<zx.PageShift)
-	return i, m.space.table.MapMissing(zx.VirtAddr(va), frames[:i], leaf)
+	m.show(off, uint64(i)<<zx.PageShift)
+	return uint64(i), m.space.table.MapMissing(zx.VirtAddr(va), frames[:i], leaf)
+}
+
+// peek collects the pages from off on that have content, all of which may be
+// mapped writable or none, and gives how many places it filled: 0 stands for no
+// page, at which contiguous stops. found says whether there is any page.
+//
+// Pre: frames is zero. Locks: the VMO's lock held.
+func peek(v *vmo.VMO, off uint64, frames []mmu.Frame, contiguous bool) (n int, found, writable bool) {
+	var p vmo.Page
+	for i := range frames {
+		if v.PeekPage(off, &p) {
+			if p.Writable != writable {
+				if found {
+					return i, true, writable // the next batch has its own permissions
+				}
+				writable = p.Writable
+			}
+			frames[i], found = p.Frame, true
+		} else if contiguous {
+			return i, found, writable
+		}
+		off += zx.PageSize
+	}
+	return len(frames), found, writable
 }
