@@ -71,6 +71,9 @@ bench-peer: $(B)/bin/bench ## the same of Linux's userfaultfd, on Debian's kerne
 bench-report: $(B)/bin/bench ## both side by side: build/bench.json, build/bench.html
 	@$(B)/bin/bench report
 
+bench-docs: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/bench $(B)/bin/profile ## the figures of docs/performance.md, from what was measured
+	@$(B)/bin/bench docs
+
 profile: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/profile ## where the instructions of a rung go, by symbol: RUNG=write_trap
 	@$(NEED) qemu-system-x86_64
 	@$(B)/bin/profile -rung '$(or $(strip $(RUNG)),missing_page)' $(PROFILEFLAGS)
@@ -108,7 +111,7 @@ help: ## this text
 
 # --- What is built
 
-.PHONY: run bench bench-peer bench-report profile conform debug program test lint fuzz clean help programs host-tools demo-disk FORCE
+.PHONY: run bench bench-peer bench-report bench-docs profile conform debug program test lint fuzz clean help programs host-tools demo-disk FORCE
 
 # go build knows itself what changed; a target of FORCE asks it each time.
 $(B)/faultline.elf: programs FORCE

@@ -330,3 +330,32 @@ func TestThousands(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestDocs checks that every block of docs/performance.md can be written.
+func TestDocs(t *testing.T) {
+	text, err := os.ReadFile("../../" + docsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := compare(sides{ours: &results{}})
+	blocks := 0
+	out, err := fillBlocks(string(text), func(kind, what string) (string, error) {
+		blocks++
+		if kind == "bench" {
+			return markdown(what, lines)
+		}
+		return kind + " of " + what, nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if n := strings.Count(string(text), "<!-- end -->"); blocks != n || n == 0 {
+		t.Errorf("%d blocks, %d ends", blocks, n)
+	}
+	if strings.Count(out, "<!--") != strings.Count(string(text), "<!--") {
+		t.Error("a marker was lost")
+	}
+	if _, err := markdown("no such group", lines); err == nil {
+		t.Error("a table of a group that does not exist")
+	}
+}

@@ -55,11 +55,7 @@ func writeHTML(path string, s sides, lines []line) error {
 		name string
 		r    *results
 	}{{"Faultline", s.ours}, {"Linux at its best", s.best}, {"Linux as shipped", s.standard}} {
-		text := "not measured; make bench-peer measures it"
-		if side.r != nil {
-			text = side.r.Setup
-		}
-		p.Setups = append(p.Setups, setupText{side.name, text})
+		p.Setups = append(p.Setups, setupText{side.name, side.r.setup()})
 	}
 	for _, g := range groups {
 		t := groupText{Title: g.title, About: g.about}

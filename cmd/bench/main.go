@@ -6,6 +6,7 @@
 //	               -> build/bench/linux-best.json, linux-default.json
 //	bench report   what there is of the three -> build/bench.json, build/bench.html,
 //	               and a table
+//	bench docs     write the tables of docs/performance.md anew; profiles too
 //	bench check A B [C...]   compare runs: their figures may differ by 1 %
 //
 // Both sides run in the same QEMU with the same -icount, so that one tick of
@@ -40,7 +41,7 @@ func main() {
 	flags.StringVar(&o.cpu, "cpu", "max,-erms", "CPU model both sides are measured on")
 	flags.DurationVar(&o.timeout, "timeout", 8*time.Minute, "time limit of one boot")
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "usage: bench run|peer|report|check [flags]")
+		fmt.Fprintln(flags.Output(), "usage: bench run|peer|report|docs|check [flags]")
 		flags.PrintDefaults()
 	}
 	if len(os.Args) < 2 {
@@ -56,6 +57,8 @@ func main() {
 		err = peer(o)
 	case "report":
 		err = report(o, os.Stdout)
+	case "docs":
+		err = docs(o)
 	case "check":
 		err = check(flags.Args())
 	default:

@@ -54,18 +54,32 @@ func distributionOf(f *figure) distribution {
 // sides are the three runs; each may be missing.
 type sides struct{ ours, best, standard *results }
 
-// report puts together what was measured and prints the table to w.
-func report(o options, w io.Writer) error {
-	var s sides
+// setup tells what it ran on.
+func (r *results) setup() string {
+	if r == nil {
+		return "not measured; make bench-peer measures it"
+	}
+	return r.Setup
+}
+
+// readSides reads what was measured.
+func readSides(o options) (s sides, err error) {
 	for _, f := range []struct {
 		to   **results
 		name string
 	}{{&s.ours, "faultline"}, {&s.best, "linux-best"}, {&s.standard, "linux-default"}} {
-		r, err := read(filepath.Join(o.build, "bench", f.name+".json"))
-		if err != nil {
-			return err
+		if *f.to, err = read(filepath.Join(o.build, "bench", f.name+".json")); err != nil {
+			return s, err
 		}
-		*f.to = r
+	}
+	return s, nil
+}
+
+// report puts together what was measured and prints the table to w.
+func report(o options, w io.Writer) error {
+	s, err := readSides(o)
+	if err != nil {
+		return err
 	}
 	if s.ours == nil {
 		return errors.New("nothing measured yet: run make bench")
