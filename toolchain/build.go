@@ -101,8 +101,9 @@ func (b *builder) build() error {
 func stockRoot() (string, error) {
 	for _, toolchain := range []string{"local", goVersion} {
 		cmd := exec.Command("go", "env", "GOVERSION", "GOROOT")
-		// An inherited GOROOT may belong to another go command.
-		cmd.Env = append(hostEnv(), "GOTOOLCHAIN="+toolchain)
+		// An inherited GOROOT may belong to another go command. The user's own
+		// settings (go env -w) say which proxy to ask.
+		cmd.Env = append(hostEnv(), "GOENV="+os.Getenv("GOENV"), "GOTOOLCHAIN="+toolchain)
 		cmd.Dir = os.TempDir() // outside any module, whose go line could ask for another version
 		var stderr strings.Builder
 		cmd.Stderr = &stderr
@@ -198,7 +199,9 @@ func (b *builder) buildTools() error {
 		args = append(args, "cmd/"+t)
 	}
 	cmd := exec.Command(filepath.Join(b.stock, "bin", "go"), args...)
-	cmd.Env = append(hostEnv(), "GOTOOLCHAIN=local", "CGO_ENABLED=0", "GOFLAGS=")
+	// The stock tree may be in the module cache, where an overlay may change
+	// nothing: name another. What is compiled needs no module.
+	cmd.Env = append(hostEnv(), "GOTOOLCHAIN=local", "CGO_ENABLED=0", "GOFLAGS=", "GOMODCACHE="+filepath.Join(tmp, "mod"))
 	cmd.Dir = filepath.Join(b.stock, "src")
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Run(); err != nil {

@@ -184,8 +184,8 @@ func (c Console) Wait() {
 var consoleRead func(p []byte) int
 
 func readConsole(p []byte) int {
-	if !uart.present {
-		return 0 // end of file
+	if !uart.present || len(p) == 0 {
+		return 0 // end of file, or nothing asked for
 	}
 	Console{}.Wait()
 	n, _ := Console{}.Read(p)
