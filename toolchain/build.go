@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // rebuilt are the commands that must know tamago; all others are taken from
@@ -50,13 +51,9 @@ func (b *builder) report() error {
 		state = "ready"
 	}
 	fmt.Fprintf(os.Stderr, "port %s on %s: %s\n%s\n", b.port.hash, goVersion, state, b.root())
-	others, err := filepath.Glob(filepath.Join(b.cache, "toolchain-*"))
-	if err != nil {
-		return err
-	}
-	for _, o := range others {
-		if o != b.root() {
-			fmt.Fprintf(os.Stderr, "other: %s\n", o)
+	for _, o := range b.cached("toolchain-*") {
+		if o.path != b.root() {
+			fmt.Fprintf(os.Stderr, "other: %s, used %s\n", o.path, o.used.Format(time.DateTime))
 		}
 	}
 	return nil
@@ -93,6 +90,7 @@ func (b *builder) build() error {
 		return err
 	}
 	step("ready: %s", b.root())
+	b.prune()
 	return nil
 }
 
@@ -144,7 +142,7 @@ next:
 // the stock tree seen through an overlay of edited files. The result depends
 // on the tool edits only, so it outlives changes of the standard library.
 func (b *builder) buildTools() error {
-	if _, err := os.Stat(b.toolsRoot()); err == nil {
+	if touch(b.toolsRoot()) == nil {
 		step("tools %s: cached", b.port.toolHash)
 		return nil
 	}
