@@ -7,38 +7,23 @@ import (
 	"faultline/zx"
 )
 
-// exceptionNames spells exception types as Zircon does.
-var exceptionNames = map[zx.ExceptionType]string{
-	zx.ExcpGeneral:              "ZX_EXCP_GENERAL",
-	zx.ExcpFatalPageFault:       "ZX_EXCP_FATAL_PAGE_FAULT",
-	zx.ExcpUndefinedInstruction: "ZX_EXCP_UNDEFINED_INSTRUCTION",
-	zx.ExcpSWBreakpoint:         "ZX_EXCP_SW_BREAKPOINT",
-	zx.ExcpHWBreakpoint:         "ZX_EXCP_HW_BREAKPOINT",
-	zx.ExcpUnalignedAccess:      "ZX_EXCP_UNALIGNED_ACCESS",
-	zx.ExcpPolicyError:          "ZX_EXCP_POLICY_ERROR",
-}
-
-func exceptionName(t zx.ExceptionType) string {
-	if name := exceptionNames[t]; name != "" {
-		return name
-	}
-	return fmt.Sprintf("exception type %#x", uint32(t))
-}
-
 // cause is an exception in a few words.
 func cause(x *Exception) string {
 	r := &x.Report
 	if r.Type == zx.ExcpFatalPageFault {
 		return fmt.Sprintf("fatal page fault at %#x, %v", r.CR2, zx.Status(int32(r.SynthCode)))
 	}
-	return fmt.Sprintf("%s, vector %d", exceptionName(r.Type), r.Vector)
+	if r.Type == zx.ExcpPolicyError {
+		return fmt.Sprintf("%v, %s", r.Type, zx.PolicyText(r.SynthCode))
+	}
+	return fmt.Sprintf("%v, vector %d", r.Type, r.Vector)
 }
 
 // report prints all about the exception that killed a program.
 func (c *Console) report(name string, x *Exception) {
 	r := &x.Report
 	c.printf("%s (process %d, thread %d) was killed by an exception:\n", name, x.Process, x.Thread)
-	c.printf("  type         %s (%#x), vector %d\n", exceptionName(r.Type), uint32(r.Type), r.Vector)
+	c.printf("  type         %v (%#x), vector %d\n", r.Type, uint32(r.Type), r.Vector)
 	if r.Type == zx.ExcpFatalPageFault {
 		access := "read"
 		switch e := mmu.PageFaultError(r.ErrorCode); {
@@ -53,7 +38,7 @@ func (c *Console) report(name string, x *Exception) {
 	} else {
 		c.printf("  error code   %#x\n", r.ErrorCode)
 		if r.SynthCode != 0 {
-			c.printf("  synth_code   %#x\n", r.SynthCode)
+			c.printf("  synth_code   %d (%s)\n", r.SynthCode, zx.PolicyText(r.SynthCode))
 		}
 	}
 	c.printf("  instruction  %s at %#x\n", x.Instruction, uint64(x.RIP))

@@ -70,9 +70,12 @@ func (t *Thread) report(typ zx.ExceptionType, st zx.Status) *Exception {
 
 // Text is the report for a person, several lines.
 func (e *Exception) Text() string {
-	what := fmt.Sprintf("exception type %#x, vector %d", uint32(e.Type), e.Vector)
-	if e.Type == zx.ExcpFatalPageFault {
+	what := fmt.Sprintf("%v (%#x), vector %d, error code %#x", e.Type, uint32(e.Type), e.Vector, e.ErrorCode)
+	switch e.Type {
+	case zx.ExcpFatalPageFault:
 		what = fmt.Sprintf("fatal page fault at %#x (%v), %v", e.CR2, mmu.PageFaultError(e.ErrorCode), e.Status())
+	case zx.ExcpPolicyError:
+		what = fmt.Sprintf("%v: %s", e.Type, zx.PolicyText(e.SynthCode))
 	}
 	return fmt.Sprintf("%v killed by %s\n  rip %#x: %s\n%s",
 		e.Thread, what, uint64(e.RIP), e.Instruction, strings.Join(e.Registers, "\n"))

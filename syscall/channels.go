@@ -10,13 +10,6 @@ import (
 // channelReadMayDiscard is ZX_CHANNEL_READ_MAY_DISCARD.
 const channelReadMayDiscard = 1
 
-// Synth codes of the policy exceptions for those who fill a channel or a port.
-// Source: spec section 3.17; Zircon's exception.h.
-const (
-	policyChannelFull = 16
-	policyPortFull    = 17
-)
-
 // txidBytes is what a message of zx_channel_call begins with.
 const txidBytes = 4
 
@@ -142,7 +135,7 @@ func channelWrite(c *Context, h zx.Handle, options uint32, bytes userIn, numByte
 // channelFull makes the program pay for a channel that nobody reads.
 func (c *Context) channelFull(st zx.Status) zx.Status {
 	if st == zx.ErrShouldWait {
-		c.Thread.RaisePolicy(policyChannelFull)
+		c.Thread.RaisePolicy(zx.PolicyChannelFull)
 	}
 	return st
 }

@@ -171,8 +171,8 @@ func TestChannelWriteRead(t *testing.T) {
 			w.want("full", zx.ErrShouldWait, zx.SysChannelWrite, a, 0, 0, 0, 0, 0)
 		}
 	}
-	if len(w.thr.policy) != 1 || w.thr.policy[0] != policyChannelFull {
-		t.Errorf("policy exceptions %v, want one of %d", w.thr.policy, policyChannelFull)
+	if len(w.thr.policy) != 1 || w.thr.policy[0] != zx.PolicyChannelFull {
+		t.Errorf("policy exceptions %v, want one of %d", w.thr.policy, zx.PolicyChannelFull)
 	}
 	w.close(b)
 	w.want("closed", zx.ErrPeerClosed, zx.SysChannelWrite, a, 0, 0, 0, 0, 0)

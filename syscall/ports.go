@@ -44,7 +44,7 @@ func portQueue(c *Context, h zx.Handle, packet userIn) zx.Status {
 	}
 	object.Unref(o)
 	if st == zx.ErrShouldWait {
-		c.Thread.RaisePolicy(policyPortFull)
+		c.Thread.RaisePolicy(zx.PolicyPortFull)
 	}
 	return st
 }

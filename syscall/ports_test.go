@@ -59,8 +59,8 @@ func TestPortCalls(t *testing.T) {
 		send(1)
 	}
 	w.want("full", zx.ErrShouldWait, zx.SysPortQueue, port, in)
-	if len(w.thr.policy) != 1 || w.thr.policy[0] != policyPortFull {
-		t.Errorf("policy exceptions %v, want one of %d", w.thr.policy, policyPortFull)
+	if len(w.thr.policy) != 1 || w.thr.policy[0] != zx.PolicyPortFull {
+		t.Errorf("policy exceptions %v, want one of %d", w.thr.policy, zx.PolicyPortFull)
 	}
 	w.want("cancel key options", zx.ErrInvalidArgs, zx.SysPortCancelKey, 0, 1, 1)
 	w.want("cancel other key", zx.ErrNotFound, zx.SysPortCancelKey, port, 0, 2)

@@ -1,5 +1,7 @@
 package zx
 
+import "fmt"
+
 // VMO creation options, spec section 1.4.
 const (
 	VMOResizable   uint32 = 1 << 1
@@ -150,6 +152,46 @@ const (
 	ExcpPolicyError          ExceptionType = 0x8208
 	ExcpProcessStarting      ExceptionType = 0x8308
 )
+
+// exceptionNames spells exception types as Zircon does.
+var exceptionNames = map[ExceptionType]string{
+	ExcpGeneral:              "ZX_EXCP_GENERAL",
+	ExcpFatalPageFault:       "ZX_EXCP_FATAL_PAGE_FAULT",
+	ExcpUndefinedInstruction: "ZX_EXCP_UNDEFINED_INSTRUCTION",
+	ExcpSWBreakpoint:         "ZX_EXCP_SW_BREAKPOINT",
+	ExcpHWBreakpoint:         "ZX_EXCP_HW_BREAKPOINT",
+	ExcpUnalignedAccess:      "ZX_EXCP_UNALIGNED_ACCESS",
+	ExcpThreadStarting:       "ZX_EXCP_THREAD_STARTING",
+	ExcpThreadExiting:        "ZX_EXCP_THREAD_EXITING",
+	ExcpPolicyError:          "ZX_EXCP_POLICY_ERROR",
+	ExcpProcessStarting:      "ZX_EXCP_PROCESS_STARTING",
+}
+
+// String gives the type under Zircon's name; an unknown one gives its number.
+func (t ExceptionType) String() string {
+	if name := exceptionNames[t]; name != "" {
+		return name
+	}
+	return fmt.Sprintf("exception type %#x", uint32(t))
+}
+
+// Synth codes of policy exceptions. Source: spec section 3.17; Zircon's
+// exception.h.
+const (
+	PolicyChannelFull uint32 = 16
+	PolicyPortFull    uint32 = 17
+)
+
+// PolicyText says in words what a policy exception is for.
+func PolicyText(code uint32) string {
+	switch code {
+	case PolicyChannelFull:
+		return "too many messages wait in a channel"
+	case PolicyPortFull:
+		return "too many packets wait in a port"
+	}
+	return fmt.Sprintf("policy code %d", code)
+}
 
 // Task return codes, spec section 1.4.
 const (
