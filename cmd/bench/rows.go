@@ -94,15 +94,15 @@ var scale = []struct {
 	sizes            []int
 	linux            string
 }{
-	{"fault_vmo_near", "missing page, neighbours in the middle of a VMO of so many pages", "pages of the VMO", []int{1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 20}, "fault_vmo_near"},
-	{"fault_vmo_spread", "missing page, spread over all of a VMO of so many pages", "pages of the VMO", []int{1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 20}, "fault_vmo_spread"},
-	{"minor_fault_vmo", "fault on a resident page of a VMO of so many resident pages", "pages of the VMO", []int{1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 20}, ""},
-	{"outstanding", "missing page while so many requests are outstanding", "outstanding requests", []int{1, 8, 64, 512, 1024, 4096}, "outstanding"},
-	{"outstanding_release", "supply that ends so many requests, per waiting thread", "outstanding requests", []int{8, 64, 512, 1024, 4096}, "outstanding_release"},
-	{"query_dirty_range", "query_dirty_ranges over so many ranges, per range", "dirty ranges", []int{1, 1000, 100000}, ""},
-	{"sparse_create", "create a paged VMO of so many MiB", "MiB", []int{1, 1 << 10, 1 << 20}, ""},
-	{"sparse_map", "map it", "MiB", []int{1, 1 << 10, 1 << 20}, "sparse_map"},
-	{"sparse_unmap_close", "unmap and close it", "MiB", []int{1, 1 << 10, 1 << 20}, "sparse_unmap"},
+	{"fault_vmo_near", "missing page, neighbours in the middle of the VMO, by its pages", "pages of the VMO", []int{1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 20}, "fault_vmo_near"},
+	{"fault_vmo_spread", "missing page, spread over all of the VMO, by its pages", "pages of the VMO", []int{1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 20}, "fault_vmo_spread"},
+	{"minor_fault_vmo", "fault on a resident page, by the resident pages of the VMO", "pages of the VMO", []int{1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 20}, ""},
+	{"outstanding", "missing page, by the requests outstanding", "outstanding requests", []int{1, 8, 64, 512, 1024, 4096}, "outstanding"},
+	{"outstanding_release", "supply that ends many requests, per waiting thread, by their number", "outstanding requests", []int{8, 64, 512, 1024, 4096}, "outstanding_release"},
+	{"query_dirty_range", "query_dirty_ranges, per range, by the dirty ranges", "dirty ranges", []int{1, 1000, 100000}, ""},
+	{"sparse_create", "create a sparse paged VMO, by MiB", "MiB", []int{1, 1 << 10, 1 << 20}, ""},
+	{"sparse_map", "map it, by MiB", "MiB", []int{1, 1 << 10, 1 << 20}, "sparse_map"},
+	{"sparse_unmap_close", "unmap and close it, by MiB", "MiB", []int{1, 1 << 10, 1 << 20}, "sparse_unmap"},
 }
 
 func init() {

@@ -45,7 +45,7 @@ var ringThreePager = []stage{
 	{"pager.(*Source).Progress", waking, ""},
 	{"object.Unref", returning, waking},
 	{"cpu.syscallEntry", again, returning},
-	{"vmar.(*AddressSpace).find", entered, again},
+	{"vmo.(*VMO).RequirePage", entered, again},
 	{"cpu.Exec", leaving, entered},
 }
 
