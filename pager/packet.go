@@ -88,9 +88,8 @@ func (s *Source) send(r *vmo.PageRequest) {
 // for ever.
 func (s *Source) put(r *vmo.PageRequest) {
 	s.busy = true
-	s.packet.Packet = zx.PageRequestPacket(s.key, zx.PageRequest{
-		Command: commands[r.Kind], Offset: r.Offset, Length: r.Length,
-	})
+	// Key, type and the reserved fields are what newSource made them.
+	s.packet.Packet.SetPageRequest(zx.PageRequest{Command: commands[r.Kind], Offset: r.Offset, Length: r.Length})
 	if s.port.Queue(&s.packet) != zx.OK {
 		r.Packet = vmo.PacketDelivered
 		return
@@ -112,7 +111,7 @@ func (s *Source) sendComplete() {
 
 func (s *Source) putComplete() {
 	s.busy = true
-	s.packet.Packet = zx.PageRequestPacket(s.key, zx.PageRequest{Command: zx.PageComplete})
+	s.packet.Packet.SetPageRequest(zx.PageRequest{Command: zx.PageComplete})
 	if s.port.Queue(&s.packet) != zx.OK {
 		s.complete = completeDelivered
 		s.pager.forget(s)
@@ -177,6 +176,11 @@ func (s *Source) PacketDequeued(*object.PortPacket) {
 	if s.active != nil {
 		s.active.Packet = vmo.PacketDelivered
 		s.active = nil
+		if s.fifo.head == nil && s.complete == completeNone {
+			s.busy = false
+			s.mu.Unlock()
+			return
+		}
 	}
 	gone := s.complete == completeSlot
 	if gone {

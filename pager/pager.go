@@ -178,6 +178,11 @@ func (p *Pager) SupplyPages(v *vmo.VMO, off, length uint64, aux *vmo.VMO, auxOff
 	if st := p.check(v); st != zx.OK {
 		return st
 	}
+	if length == zx.PageSize {
+		if st, handled := v.SupplyPage(off, aux, auxOff); handled {
+			return st
+		}
+	}
 	var run vmo.PageRun
 	if st := aux.TakePages(auxOff, length, &run); st != zx.OK {
 		return st

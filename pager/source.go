@@ -86,6 +86,7 @@ func newSource(p *Pager, port *object.Port, key uint64, traps bool) *Source {
 		s.sets[kind].list = make([]*vmo.PageRequest, 0, 4)
 	}
 	s.packet.Init(s)
+	s.packet.Packet = zx.PageRequestPacket(key, zx.PageRequest{})
 	return s
 }
 
@@ -108,10 +109,23 @@ func (s *Source) Detached() bool { return s.detached.Load() }
 // Source: spec section 5.3.
 func (s *Source) Request(kind vmo.RequestKind, off, length uint64, r *vmo.PageRequest) zx.Status {
 	s.mu.Lock()
-	st := s.request(kind, off, length, r)
+	set := &s.sets[kind]
+	if len(set.list) != 0 || r.Outstanding || s.detached.Load() || !s.traps && kind == vmo.RequestDirty {
+		st := s.request(kind, off, length, r)
+		s.mu.Unlock()
+		return st
+	}
+	// The only one of its kind: nothing to cut, nothing to hang on.
+	r.Kind, r.Outstanding, r.Woken, r.Status = kind, true, false, zx.OK
+	r.Offset, r.Length, r.WakeAt, r.Pending = off, length, off, length
+	set.list = append(set.list, r)
+	s.sys.requests.Add(1)
+	s.send(r)
 	s.mu.Unlock()
-	return st
+	return zx.ErrShouldWait
 }
+
+// request is Request, whatever else is outstanding. Locks: s.mu held.
 
 func (s *Source) request(kind vmo.RequestKind, off, length uint64, r *vmo.PageRequest) zx.Status {
 	if r.Outstanding {
@@ -184,6 +198,18 @@ func (s *Source) Progress(kind vmo.RequestKind, off, length uint64) {
 	s.mu.Lock()
 	end := off + length
 	set := &s.sets[kind]
+	if len(set.list) == 1 {
+		// The only one of its kind, answered in full after delivery: no
+		// searching, nothing to withdraw.
+		r := set.list[0]
+		if off <= r.Offset && end >= r.End() && r.FirstOverlap == nil && r.Packet == vmo.PacketDelivered {
+			set.list[0] = nil
+			set.list = set.list[:0]
+			s.resolved(r)
+			s.mu.Unlock()
+			return
+		}
+	}
 	for i := set.after(off); i < len(set.list) && set.list[i].Offset < end; {
 		if !s.progress(set, i, off, end) {
 			i++

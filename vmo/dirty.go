@@ -28,6 +28,10 @@ func (v *VMO) DirtyPages(off, length uint64) zx.Status {
 	}
 	for {
 		v.mu.Lock()
+		if length == zx.PageSize && v.dirtyOne(off) {
+			v.mu.Unlock()
+			return zx.OK
+		}
 		if off > v.size {
 			v.mu.Unlock()
 			return zx.ErrOutOfRange
@@ -50,6 +54,25 @@ func (v *VMO) DirtyPages(off, length uint64) zx.Status {
 			return st
 		}
 	}
+}
+
+// dirtyOne is dirtyLocked for one page that is clean or awaits being so; it says
+// whether that is the case. Locks: v.mu held.
+func (v *VMO) dirtyOne(off uint64) bool {
+	if off >= v.size || v.source.Detached() {
+		return false
+	}
+	idx := pageIndex(off)
+	s := v.tree.near(idx)
+	if s == nil {
+		s = v.tree.walk(v.mem, idx)
+	}
+	if s == nil || 1<<s.state()&(1<<Clean|1<<AwaitingClean) == 0 {
+		return false
+	}
+	v.transition(s, s.in(Dirty))
+	v.source.Progress(RequestDirty, off, zx.PageSize)
+	return true
 }
 
 // releaseDirty lets the DIRTY waiters of the range look again.

@@ -31,25 +31,39 @@ func (v *VMO) RequirePage(off uint64, write bool, r *PageRequest, out *Page) zx.
 	if off >= v.size {
 		return zx.ErrOutOfRange
 	}
-	if s := v.tree.find(v.mem, pageIndex(off)); s != nil {
+	// The usual cases in few instructions; require knows them all. Each is of
+	// one page, so that what is asked for needs no measuring.
+	idx := pageIndex(off)
+	s := v.tree.near(idx)
+	if s == nil {
+		s = v.tree.walk(v.mem, idx)
+	}
+	switch {
+	case s == nil || *s == 0:
+		if v.paged && (len(v.zeros.list) == 0 || v.zeros.holding(off) == nil) {
+			return v.ask(RequestRead, off, off+zx.PageSize, r)
+		}
+	case s.hasPage():
 		p := *s
-		switch p.state() {
-		case Dirty, Untracked:
+		if state := p.state(); state == Dirty || state == Untracked {
 			out.Frame = p.frame()
 			if write {
 				out.Writable, v.modified = true, true
 			} else {
 				// The first store to a dirty page still faults, so that
 				// it counts as a modification.
-				out.Writable = p.state() == Untracked
+				out.Writable = state == Untracked
 			}
 			return zx.OK
-		case Clean, AwaitingClean:
-			if !write {
-				*s = p | slotReferenced
-				out.Frame, out.Writable = p.frame(), false
-				return zx.OK
-			}
+		}
+		if !write {
+			*s = p | slotReferenced
+			out.Frame, out.Writable = p.frame(), false
+			return zx.OK
+		}
+		if v.traps {
+			*s = p | slotReferenced
+			return v.ask(RequestDirty, off, off+zx.PageSize, r)
 		}
 	}
 	st := v.require(off, off+zx.PageSize, write, r, out)

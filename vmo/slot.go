@@ -68,15 +68,15 @@ func pageSlot(f mmu.Frame, st State) slot {
 	return slot(f)<<slotFrameShift | slot(st)
 }
 
-// edges says, by state, to which states a slot may move. An empty slot becomes
-// Dirty when a page of a zero interval is written.
-var edges = [8][8]bool{
-	Absent:        {Marker: true, Clean: true, Dirty: true, Untracked: true},
-	Marker:        {Clean: true, Dirty: true, Absent: true},
-	Clean:         {Dirty: true, Absent: true},
-	Dirty:         {AwaitingClean: true, Absent: true},
-	AwaitingClean: {Clean: true, Dirty: true, Absent: true},
-	Untracked:     {Absent: true},
+// edges says, by state, to which states a slot may move: a bit each. An empty
+// slot becomes Dirty when a page of a zero interval is written.
+var edges = [8]uint8{
+	Absent:        1<<Marker | 1<<Clean | 1<<Dirty | 1<<Untracked,
+	Marker:        1<<Clean | 1<<Dirty | 1<<Absent,
+	Clean:         1<<Dirty | 1<<Absent,
+	Dirty:         1<<AwaitingClean | 1<<Absent,
+	AwaitingClean: 1<<Clean | 1<<Dirty | 1<<Absent,
+	Untracked:     1 << Absent,
 }
 
 // transition moves *s to a new state and page. Every change of a page's state
@@ -84,13 +84,14 @@ var edges = [8][8]bool{
 //
 // Locks: v.mu held. The caller keeps the counts of tree and VMO.
 func (v *VMO) transition(s *slot, to slot) {
-	if !edges[*s&slotStateMask][to&slotStateMask] {
-		badTransition(*s, to)
+	if edges[*s&slotStateMask]>>(to&slotStateMask)&1 == 0 {
+		badTransition(s, to)
 	}
 	*s = to
 }
 
-func badTransition(from, to slot) {
+func badTransition(s *slot, to slot) {
+	from := *s
 	panic(fmt.Sprintf("vmo.transition: no such arrow: %v frame %#x to %v frame %#x",
 		from.state(), from.frame(), to.state(), to.frame()))
 }

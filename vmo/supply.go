@@ -158,6 +158,82 @@ func (v *VMO) SupplyPages(off uint64, run *PageRun) zx.Status {
 	return st
 }
 
+// SupplyPage is TakePages and SupplyPages of the usual single page: the page of
+// aux at auxOff becomes the content of v at off. handled says whether it was
+// that easy; if not, nothing happened and the two calls are to be made.
+//
+// Pre: off and auxOff page aligned; v has a source.
+// Locks: none held; takes the lock of aux, then v.mu.
+// Errors: those of SupplyPages.
+func (v *VMO) SupplyPage(off uint64, aux *VMO, auxOff uint64) (st zx.Status, handled bool) {
+	aux.mu.Lock()
+	f := aux.takeOne(auxOff)
+	aux.mu.Unlock()
+	if f == 0 {
+		return zx.OK, false
+	}
+	v.mu.Lock()
+	supplied := v.supplyOne(off, f)
+	v.mu.Unlock()
+	if supplied {
+		return zx.OK, true
+	}
+	run := PageRun{Length: zx.PageSize}
+	run.append(v.mem, f, 0)
+	return v.SupplyPages(off, &run), true
+}
+
+// takeOne takes the page at off out of an anonymous VMO; 0 if there is none, or
+// none that may be taken. Locks: v.mu held.
+func (v *VMO) takeOne(off uint64) mmu.Frame {
+	if off >= v.size || v.paged {
+		return 0
+	}
+	idx := pageIndex(off)
+	s := v.tree.find(v.mem, idx)
+	if s == nil || *s&(slotStateMask|slotPinned) != slot(Untracked) {
+		return 0
+	}
+	if len(v.mappings) != 0 {
+		v.unmap(off, zx.PageSize)
+	}
+	f := s.frame()
+	v.transition(s, 0)
+	v.tree.count(idx, -1) // the leaf stays, empty or not
+	v.pages--
+	return f
+}
+
+// supplyOne makes f the page at off, if there is nothing yet, and says whether
+// it did. Locks: v.mu held.
+func (v *VMO) supplyOne(off uint64, f mmu.Frame) bool {
+	if off >= v.size || v.source.Detached() || len(v.zeros.list) != 0 && v.zeros.holding(off) != nil {
+		return false
+	}
+	idx := pageIndex(off)
+	s := v.tree.near(idx)
+	if s == nil {
+		if _, st := v.tree.leaf(v.mem, idx); st != zx.OK {
+			return false
+		}
+		s = v.tree.find(v.mem, idx)
+	}
+	if *s != 0 {
+		return false
+	}
+	v.transition(s, pageSlot(f, Clean))
+	v.tree.count(idx, 1)
+	v.pages++
+	v.mem.Meta(f).Set(v.id, idx, 0)
+	age := &v.store.age
+	age.mu.Lock()
+	age.pushLocked(ageNormal, f)
+	age.mu.Unlock()
+	v.unmapZeros(off, zx.PageSize)
+	v.source.Progress(RequestRead, off, zx.PageSize)
+	return true
+}
+
 // supplyLocked supplies from *done bytes into the run on and moves *done.
 func (v *VMO) supplyLocked(off uint64, done *uint64, run *PageRun) zx.Status {
 	if st := v.checkRange(off, run.Length); st != zx.OK {

@@ -33,20 +33,30 @@ type tree struct {
 	height uint8
 
 	// The leaf used last, so that neighbours need no walk: its number among
-	// leaves plus one, its frame and its slots. hotKey is 0 for none, and
-	// becomes that whenever a node is freed.
+	// leaves plus one, its frame, the frame's record and its slots. hotKey is 0
+	// for none, and becomes that whenever a node is freed.
 	hotKey  uint64
 	hotLeaf mmu.Frame
+	hotMeta *mmu.Meta
 	hot     *node
 }
 
 // leafKey is the hotKey of the leaf that holds page idx.
 func leafKey(idx uint64) uint64 { return idx>>nodeBits + 1 }
 
-// find gives the slot of page idx, or nil where the tree has no leaf.
-func (t *tree) find(m *mmu.Memory, idx uint64) *slot {
+// near gives the slot of page idx if it lies in the hot leaf, else nil.
+func (t *tree) near(idx uint64) *slot {
 	if leafKey(idx) == t.hotKey {
 		return &t.hot[idx&nodeMask]
+	}
+	return nil
+}
+
+// find gives the slot of page idx, or nil where the tree has no leaf. Where
+// every instruction counts, callers try near themselves.
+func (t *tree) find(m *mmu.Memory, idx uint64) *slot {
+	if s := t.near(idx); s != nil {
+		return s
 	}
 	return t.walk(m, idx)
 }
@@ -67,7 +77,7 @@ func (t *tree) walk(m *mmu.Memory, idx uint64) *slot {
 	for n != 0 {
 		node := nodeAt(m, mmu.Frame(n))
 		if shift == 0 {
-			t.warm(idx, mmu.Frame(n), node)
+			t.warm(m, idx, mmu.Frame(n), node)
 			return &node[idx&nodeMask]
 		}
 		n = node[idx>>shift&nodeMask]
@@ -77,8 +87,16 @@ func (t *tree) walk(m *mmu.Memory, idx uint64) *slot {
 }
 
 // warm makes a leaf hot.
-func (t *tree) warm(idx uint64, leaf mmu.Frame, n *node) {
-	t.hotKey, t.hotLeaf, t.hot = leafKey(idx), leaf, n
+func (t *tree) warm(m *mmu.Memory, idx uint64, leaf mmu.Frame, n *node) {
+	t.hotKey, t.hotLeaf, t.hotMeta, t.hot = leafKey(idx), leaf, m.Meta(leaf), n
+}
+
+// count adds n to the used entries of the leaf that holds page idx, if the tree
+// has leaves. Pre: the slot of idx was just looked up.
+func (t *tree) count(idx uint64, n int) {
+	if leafKey(idx) == t.hotKey {
+		t.hotMeta.Next += mmu.Frame(n)
+	}
 }
 
 // get gives the slot of page idx by value; Absent where there is none.
@@ -144,7 +162,7 @@ func (t *tree) leaf(m *mmu.Memory, idx uint64) (mmu.Frame, zx.Status) {
 		up = mmu.Frame(*p)
 		node := nodeAt(m, up)
 		if shift == 0 {
-			t.warm(idx, up, node)
+			t.warm(m, idx, up, node)
 			return up, zx.OK
 		}
 		p = &node[idx>>shift&nodeMask]
@@ -193,7 +211,7 @@ func (t *tree) run(m *mmu.Memory, idx, limit uint64) (slots []slot, n uint64, le
 		i := idx >> shift & nodeMask
 		if shift == 0 {
 			n = min(nodeSlots-i, limit-idx)
-			t.warm(idx, mmu.Frame(e), node)
+			t.warm(m, idx, mmu.Frame(e), node)
 			return node[i : i+n], n, mmu.Frame(e)
 		}
 		e = node[i]

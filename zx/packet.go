@@ -49,10 +49,15 @@ type PageRequest struct {
 // PAGE_REQUEST, status 0, every field it does not name zero.
 func PageRequestPacket(key uint64, r PageRequest) Packet {
 	p := Packet{Key: key, Type: PacketPageRequest}
+	p.SetPageRequest(r)
+	return p
+}
+
+// SetPageRequest writes the payload of a PAGE_REQUEST packet.
+func (p *Packet) SetPageRequest(r PageRequest) {
 	binary.LittleEndian.PutUint16(p.Payload[0:], uint16(r.Command))
 	binary.LittleEndian.PutUint64(p.Payload[8:], r.Offset)
 	binary.LittleEndian.PutUint64(p.Payload[16:], r.Length)
-	return p
 }
 
 // PageRequest reads the payload of a PAGE_REQUEST packet.
