@@ -47,6 +47,11 @@ func (p *parker) wait(deadline zx.Time) zx.Status {
 		p.take()
 		return zx.OK
 	}
+	return p.waitUntil(deadline)
+}
+
+// waitUntil is wait with a deadline that will come.
+func (p *parker) waitUntil(deadline zx.Time) zx.Status {
 	left := int64(deadline) - p.now()
 	if left <= 0 {
 		if p.state.CompareAndSwap(parkToken, parkEmpty) {

@@ -145,24 +145,21 @@ func (t *Thread) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {
 
 // sleep is Wait that only the interrupts in bits end.
 func (t *Thread) sleep(state zx.ThreadState, deadline zx.Time, bits uint32) zx.Status {
-	if st := t.interruption(bits); st != zx.OK {
-		return st
+	if t.interrupted.Load()&bits != 0 {
+		return t.interruption(bits)
 	}
 	t.state.Store(uint32(state))
 	st := t.wait(deadline)
 	t.state.Store(uint32(zx.ThreadRunning))
-	if i := t.interruption(bits); i != zx.OK {
-		return i
+	if t.interrupted.Load()&bits != 0 {
+		return t.interruption(bits)
 	}
 	return st
 }
 
-// interruption is the status of a wait that one of bits ends; OK if none does.
+// interruption is the status of a wait that one of bits has ended.
 func (t *Thread) interruption(bits uint32) zx.Status {
-	switch i := t.interrupted.Load() & bits; {
-	case i == 0:
-		return zx.OK
-	case i&interruptKill != 0:
+	if t.interrupted.Load()&bits&interruptKill != 0 {
 		return zx.ErrInternalIntrKilled
 	}
 	return zx.ErrInternalIntrRetry
