@@ -3,6 +3,8 @@ package main
 import (
 	_ "embed"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -14,6 +16,25 @@ import (
 //
 //go:embed catalogue.txt
 var catalogueText string
+
+// scenariosText lists the scenarios of the acceptance checklist in the same form;
+// a variant that lacks something says so itself when it runs.
+//
+//go:embed scenarios.txt
+var scenariosText string
+
+// rows are the entries of the checks of the calls, which only the program lists: an
+// id, E-CALL-STEP, is name enough.
+func rows(has map[string]bool) []entry {
+	var list []entry
+	for _, key := range slices.Sorted(maps.Keys(has)) {
+		id, variant, _ := strings.Cut(key, " ")
+		if strings.HasPrefix(id, "E-") {
+			list = append(list, entry{id: id, variant: variant})
+		}
+	}
+	return list
+}
 
 // entry is one entry of the catalogues, run in one variant.
 type entry struct {

@@ -17,12 +17,14 @@ var variants = map[string][]string{
 	"BOTH":  {"mapping", "vmo_read"},
 	"TRAPS": {"TrapDirty", "NoTrapDirty"},
 	"WAYS":  {"Vmar", "Vmo"},
+
+	"CHILDREN_TOO": {"child"},
 }
 
 // TestCatalogue compares the list of entries with the tests there are: what
 // lacks nothing has a test in all its variants, and no test is without an entry.
 func TestCatalogue(t *testing.T) {
-	all, err := parseCatalogue(catalogueText)
+	all, err := parseCatalogue(scenariosText + catalogueText)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +32,7 @@ func TestCatalogue(t *testing.T) {
 	if err != nil || len(sources) == 0 {
 		t.Fatalf("no tests: %v", err)
 	}
-	row := regexp.MustCompile(`\b(ONE|BOTH|TRAPS|WAYS)\("([A-Z]\d{3})", ([a-z]\d{3})\)`)
+	row := regexp.MustCompile(`\b(ONE|BOTH|TRAPS|WAYS|CHILDREN_TOO|CASE)\("([A-Z]\d{2,3})", (?:([A-Z]+), )?([a-z]\d{2,3})\)`)
 	has := map[string]bool{}
 	for _, name := range sources {
 		text, err := os.ReadFile(name)
@@ -38,10 +40,14 @@ func TestCatalogue(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range row.FindAllStringSubmatch(string(text), -1) {
-			if strings.ToLower(m[2]) != m[3] {
-				t.Errorf("%s: %s is the function %s", name, m[2], m[3])
+			if strings.ToLower(m[2]) != m[4] {
+				t.Errorf("%s: %s is the function %s", name, m[2], m[4])
 			}
-			for _, v := range variants[m[1]] {
+			of := variants[m[1]]
+			if m[1] == "CASE" {
+				of = []string{strings.ToLower(m[3])}
+			}
+			for _, v := range of {
 				if has[m[2]+" "+v] {
 					t.Errorf("%s: %s %s is there twice", name, m[2], v)
 				}
@@ -67,7 +73,7 @@ func TestCatalogue(t *testing.T) {
 	for key := range has {
 		t.Errorf("%s has a test and is not in the catalogue", key)
 	}
-	if want := map[byte]int{'P': 82, 'S': 32, 'W': 95}; !reflect.DeepEqual(count, want) {
+	if want := map[byte]int{'C': 47, 'P': 82, 'S': 32, 'W': 95}; !reflect.DeepEqual(count, want) {
 		t.Errorf("entries by letter: %v, want %v", count, want)
 	}
 }
@@ -144,19 +150,8 @@ func TestListener(t *testing.T) {
 	}
 }
 
-// fakeMachine has some tests; a boot gives as many verdicts as boots says.
-type fakeMachine struct {
-	has   []string
-	boots []int
-}
-
-func (m *fakeMachine) tests() (map[string]bool, error) {
-	has := map[string]bool{}
-	for _, k := range m.has {
-		has[k] = true
-	}
-	return has, nil
-}
+// fakeMachine gives as many verdicts in a boot as boots says.
+type fakeMachine struct{ boots []int }
 
 func (m *fakeMachine) boot(list []entry, each func(result)) error {
 	if len(m.boots) == 0 {
@@ -174,16 +169,44 @@ func (m *fakeMachine) boot(list []entry, each func(result)) error {
 // kept, and what has no test.
 func TestJudgeAll(t *testing.T) {
 	wanted := []entry{{"A", "", "x", "wings"}, {"B", "", "x", ""}, {"B", "", "y", ""}, {"C", "", "x", ""}, {"D", "", "x", ""}}
-	m := &fakeMachine{has: []string{"B x", "B y", "D x"}, boots: []int{1, 2}}
+	has := map[string]bool{"B x": true, "B y": true, "D x": true}
+	m := &fakeMachine{boots: []int{1, 2}}
 	var shown []result
-	got, err := judgeAll(m, wanted, func(e entry, r result) { shown = append(shown, r) })
+	got, err := judgeAll(m, has, wanted, func(e entry, r result) { shown = append(shown, r) })
 	want := []result{{"A", "x", notYet, "wings"}, {"B", "x", pass, ""}, {"B", "y", pass, ""}, {"C", "x", notYet, "no test"}, {"D", "x", pass, ""}}
 	if err != nil || !reflect.DeepEqual(got, want) || !reflect.DeepEqual(shown, want) {
 		t.Errorf("got %v, shown %v, %v; want %v", got, shown, err, want)
 	}
-	m = &fakeMachine{has: []string{"B x"}, boots: []int{0, 0}}
-	if _, err := judgeAll(m, wanted, func(entry, result) {}); err == nil {
+	m = &fakeMachine{boots: []int{0, 0}}
+	if _, err := judgeAll(m, map[string]bool{"B x": true}, wanted, func(entry, result) {}); err == nil {
 		t.Error("a boot without a verdict went unnoticed")
+	}
+}
+
+// TestRows checks that no row of the calls' checks is there twice, and how the
+// runner finds them.
+func TestRows(t *testing.T) {
+	sources, err := filepath.Glob("../../user/conform/calls*.c")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("no rows: %v", err)
+	}
+	seen := map[string]bool{}
+	for _, name := range sources {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`"E-([a-z_]+)-([^" ]+)"`).FindAllStringSubmatch(string(text), -1) {
+			if seen[m[0]] {
+				t.Errorf("%s: %s is there twice", name, m[0])
+			}
+			seen[m[0]] = true
+		}
+	}
+	list := rows(map[string]bool{"E-vmo_read-2 single": true, "P001 mapping": true, "E-op_fail-9 single": true})
+	want := []entry{{"E-op_fail-9", "", "single", ""}, {"E-vmo_read-2", "", "single", ""}}
+	if !reflect.DeepEqual(list, want) {
+		t.Errorf("rows %v, want %v", list, want)
 	}
 }
 

@@ -10,7 +10,8 @@
 //
 // The table has one line for each entry of the two catalogues of behaviours and each
 // of its variants: pass, fail with what differed, or not-yet with what is
-// lacking. The JSON file is a list of {"id","variant","verdict","reason"}. The
+// lacking. The scenarios of the acceptance checklist (C) follow, and the rows of the
+// checks of each pager and VMO call (E), as many as the program has. The JSON file is a list of {"id","variant","verdict","reason"}. The
 // whole console output is kept beside it, in FILE.log.
 //
 // Exit status: 0 when nothing failed, 1 when something did, 2 when it could not be
@@ -69,10 +70,25 @@ func run(args []string, out io.Writer) (int, error) {
 	if err != nil {
 		return 2, fmt.Errorf("-only: %w", err)
 	}
-	all, err := parseCatalogue(catalogueText)
+	all, err := parseCatalogue(catalogueText + scenariosText)
 	if err != nil {
 		return 2, err
 	}
+	log := io.Discard
+	if *file != "" {
+		f, err := os.Create(*file + ".log")
+		if err != nil {
+			return 2, err
+		}
+		defer f.Close()
+		log = f
+	}
+	m := machine{runner: flags.Arg(0), image: flags.Arg(1), patience: *patience, log: log}
+	has, err := m.tests()
+	if err != nil {
+		return 2, err
+	}
+	all = append(all, rows(has)...)
 	var wanted []entry
 	for _, e := range all {
 		if pattern.MatchString(e.key()) {
@@ -83,18 +99,9 @@ func run(args []string, out io.Writer) (int, error) {
 		return 2, fmt.Errorf("no test matches %q", *only)
 	}
 
-	var log io.Writer = io.Discard
-	if *file != "" {
-		f, err := os.Create(*file + ".log")
-		if err != nil {
-			return 2, err
-		}
-		defer f.Close()
-		log = f
-	}
-	m := machine{runner: flags.Arg(0), image: flags.Arg(1), patience: *patience, log: log}
-	results, err := judgeAll(&m, wanted, func(e entry, r result) {
-		fmt.Fprintf(out, "%-4s  %-48s %-11s  %-7s  %s\n", e.id, e.name, e.variant, r.Verdict, r.Reason)
+	results, err := judgeAll(&m, has, wanted, func(e entry, r result) {
+		head := fmt.Sprintf("%-4s  %s", e.id, e.name)
+		fmt.Fprintf(out, "%-54s %-11s  %-7s  %s\n", head, e.variant, r.Verdict, r.Reason)
 	})
 	if err != nil {
 		return 2, err
@@ -121,21 +128,16 @@ func run(args []string, out io.Writer) (int, error) {
 
 // booter runs tests on a machine.
 type booter interface {
-	// tests lists the tests the program has, as "ID VARIANT".
-	tests() (map[string]bool, error)
 	// boot runs the tests in one boot, in order, giving each result as it
 	// comes. It may stop behind any of them, after one at the least.
 	boot(list []entry, each func(result)) error
 }
 
-// judgeAll gives every entry its verdict, in order, and shows it as it comes.
+// judgeAll gives every entry its verdict, in order, and shows it as it comes. has
+// are the tests the program has, as "ID VARIANT".
 //
 // Errors: the machine does not run at all.
-func judgeAll(m booter, wanted []entry, show func(entry, result)) ([]result, error) {
-	has, err := m.tests()
-	if err != nil {
-		return nil, err
-	}
+func judgeAll(m booter, has map[string]bool, wanted []entry, show func(entry, result)) ([]result, error) {
 	var results []result
 	done := func(r result) {
 		show(wanted[len(results)], r)

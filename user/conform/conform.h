@@ -27,21 +27,30 @@
 
 // The ways to run one test. Most have one; a two-way test looks at data
 // through a mapping or by zx_vmo_read, or has a VMO that traps dirty or not.
-typedef enum { SINGLE, MAPPING, VMO_READ, TRAP_DIRTY, NO_TRAP_DIRTY, VMAR, VMO } variant_t;
+// WITH_CHILD, PINNED and PHYSICAL are the parts of a scenario that need such a VMO.
+typedef enum {
+  SINGLE, MAPPING, VMO_READ, TRAP_DIRTY, NO_TRAP_DIRTY, VMAR, VMO, WITH_CHILD, PINNED, PHYSICAL,
+} variant_t;
 
 typedef struct {
   const char* id;
   variant_t variant;
   void (*run)(variant_t);
+  const void* row;  // of the table that run looks at; NULL for none
 } test_t;
+
+// running is the test that runs.
+extern const test_t* running;
 
 static inline uint32_t trap_if(variant_t how) { return how == TRAP_DIRTY ? ZX_VMO_TRAP_DIRTY : 0; }
 
 // Rows of a table of tests.
-#define ONE(id, fn) {id, SINGLE, fn}
-#define BOTH(id, fn) {id, MAPPING, fn}, {id, VMO_READ, fn}
-#define TRAPS(id, fn) {id, TRAP_DIRTY, fn}, {id, NO_TRAP_DIRTY, fn}
-#define WAYS(id, fn) {id, VMAR, fn}, {id, VMO, fn}
+#define CASE(id, variant, fn) {id, variant, fn, NULL}
+#define ONE(id, fn) CASE(id, SINGLE, fn)
+#define BOTH(id, fn) CASE(id, MAPPING, fn), CASE(id, VMO_READ, fn)
+#define TRAPS(id, fn) CASE(id, TRAP_DIRTY, fn), CASE(id, NO_TRAP_DIRTY, fn)
+#define WAYS(id, fn) CASE(id, VMAR, fn), CASE(id, VMO, fn)
+#define CHILDREN_TOO(id, fn) CASE(id, WITH_CHILD, fn)
 
 typedef struct {
   const test_t* tests;
@@ -391,5 +400,7 @@ void take_down_workers(where_t at);
 extern const table_t basic_tests, commit_tests, failure_tests, suspend_tests, hint_tests, argument_tests;
 extern const table_t clone_tests, family_tests, snapshot_tests, vmo_snapshot_tests, clone_writeback_tests;
 extern const table_t dirty_tests, writeback_tests, interval_tests, zero_tests, stats_tests, stream_tests;
+extern const table_t scenario_tests, scenario_dirty_tests, scenario_check_tests;
+extern const table_t call_tests, call_pager_tests, call_vmo_tests;
 
 #endif  // CONFORM_H_

@@ -6,9 +6,9 @@
 //	conform ID           runs the test's only variant
 //
 // The tests are the entries of two catalogues of observable behaviour: P of a
-// user pager, S of snapshots of its VMOs, W of its write-back. Each is written
-// from the catalogue's words. cmd/conform has the list of all entries and runs
-// them.
+// user pager, S of snapshots of its VMOs, W of its write-back, each written from
+// the catalogue's words; the scenarios of the acceptance checklist, C; and the rows
+// of the calls' checks, E. cmd/conform has the list of all entries and runs them.
 #include "conform.h"
 
 static const table_t* const tables[] = {
@@ -18,12 +18,17 @@ static const table_t* const tables[] = {
     &clone_tests, &family_tests, &snapshot_tests, &vmo_snapshot_tests,
     // Write-back.
     &dirty_tests, &writeback_tests, &interval_tests, &zero_tests, &stats_tests, &stream_tests, &clone_writeback_tests,
+    &scenario_tests, &scenario_dirty_tests, &scenario_check_tests,
+    &call_tests, &call_pager_tests, &call_vmo_tests,
 };
+
+const test_t* running;
 
 static const char* const variants[] = {
     [SINGLE] = "single",       [MAPPING] = "mapping",           [VMO_READ] = "vmo_read",
     [TRAP_DIRTY] = "TrapDirty", [NO_TRAP_DIRTY] = "NoTrapDirty", [VMAR] = "Vmar",
-    [VMO] = "Vmo",
+    [VMO] = "Vmo",                 [WITH_CHILD] = "child",
+    [PINNED] = "pinned",           [PHYSICAL] = "physical",
 };
 
 static void list(void) {
@@ -59,6 +64,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   start_watchdog();
+  running = t;
   t->run(t->variant);
   take_down_workers(HERE);
   take_down_pagers();
