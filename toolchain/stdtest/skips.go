@@ -73,6 +73,7 @@ const (
 	oneThread   = "one processor unless the board has more: GOMAXPROCS stays 1"
 	spins       = "spins until another processor changes a word, which only one processor never does"
 	noProfiler  = "waits for a profiler's signal handler; there is no profiler"
+	noLatencies = "the scheduler samples no latencies here: /sync/mutex/wait and /sched/latencies stay empty"
 	noLock      = "LockOSThread does nothing"
 	needsFiles  = "reads files of the source tree or the host, which only a Linux process can"
 	needsDirs   = "lists directories of the source tree or the host; only files can be read there"
@@ -91,6 +92,7 @@ var skips = []skip{
 	{pkg: "runtime", test: "TestLockOSThreadNesting", why: noLock},
 	{pkg: "runtime", test: "TestParallelRWMutexReaders", why: spins},
 	{pkg: "runtime", test: "TestProfBufWakeup", why: noProfiler},
+	{pkg: "runtime", test: "TestMutexWaitTimeMetric", why: noLatencies},
 
 	{pkg: "context", test: "ExampleAfterFunc_connection", why: noResolver},
 	{pkg: "debug/elf", test: "TestNoSectionOverlaps", why: needsExe},
