@@ -43,6 +43,11 @@ func drawPlot(x, y string, logarithmic bool, ticks plot.Ticker, curves ...curve)
 	if logarithmic {
 		p.X.Scale = plot.LogScale{}
 	}
+	const small = vg.Length(8)
+	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
+		axis.Label.TextStyle.Font.Size, axis.Tick.Label.Font.Size = small, small
+	}
+	p.Legend.TextStyle.Font.Size = small
 	p.Legend.Top, p.Legend.Left = true, true
 	p.Add(plotter.NewGrid())
 	for _, c := range curves {
@@ -68,7 +73,7 @@ func drawPlot(x, y string, logarithmic bool, ticks plot.Ticker, curves ...curve)
 	p.Y.Min = 0
 	p.Y.Max *= 1.25 // room for the legend
 	canvas := vgsvg.New(plotWidth, plotHeight)
-	p.Draw(draw.New(canvas))
+	p.Draw(draw.Crop(draw.New(canvas), 4, -14, 4, -6)) // room for the outermost labels
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {
 		return "", err
@@ -111,7 +116,10 @@ func growthPlot(rung, linux, axis string, sizes []int, s sides) (svg template.HT
 	}
 	ticks := make(plot.ConstantTicks, len(sizes))
 	for i, n := range sizes {
-		ticks[i] = plot.Tick{Value: float64(n), Label: thousands(float64(n))}
+		ticks[i].Value = float64(n)
+		if i == 0 || n > 2*sizes[i-1] { // else the labels would touch
+			ticks[i].Label = thousands(float64(n))
+		}
 	}
 	var theirs plotter.XYs
 	if linux != "" {
