@@ -224,8 +224,10 @@ static void syscalls(void) {
   uint64_t calls = 0, refused = 0;
   for (uint64_t round = 0; round < rounds; round++) {
     for (uint64_t n = 0; n < 512; n++) {
+      // These may end the program, wait for ever or fill the console, by right;
+      // wait_many does so with no items and a wild deadline.
       if (n == ZX_SYS_process_exit || n == ZX_SYS_thread_exit || n == ZX_SYS_nanosleep ||
-          n == ZX_SYS_futex_wait || n == ZX_SYS_debug_write) {
+          n == ZX_SYS_futex_wait || n == ZX_SYS_object_wait_many || n == ZX_SYS_debug_write) {
         continue;
       }
       uint64_t args[8];
