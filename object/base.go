@@ -90,11 +90,20 @@ func (b *Base) Ref() { b.refs.Add(1) }
 // Unref gives a reference of o back; the last one ends the object.
 //
 // Locks: none held.
-func Unref(o Object) {
-	n := o.ObjectBase().refs.Add(-1)
-	if n > 0 {
-		return
+func Unref(o Object) { o.ObjectBase().Unref(o) }
+
+// Unref is the function Unref for a caller that knows the type: o is the object
+// that b is the base of. It is small enough to be part of the caller.
+//
+// Locks: none held.
+func (b *Base) Unref(o Object) {
+	if n := b.refs.Add(-1); n <= 0 {
+		ended(o, n)
 	}
+}
+
+// ended ends o, which has n references left.
+func ended(o Object, n int32) {
 	if n < 0 {
 		panic(fmt.Sprintf("object.Unref: reference count below zero: koid %d type %d refs %d",
 			o.ObjectBase().koid, o.ObjectBase().typ, n))

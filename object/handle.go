@@ -35,7 +35,8 @@ const HandlesTotal = 1 << 17
 var handlesAlive atomic.Int32
 
 // slot is one place in a HandleTable. value is what a user must present to hit
-// it: zero, which no handle is, while the slot is free.
+// it; while the slot is free, a number that leads to another slot, so that one
+// comparison tells all.
 type slot struct {
 	obj    Object
 	base   *Base
@@ -117,13 +118,14 @@ func (t *HandleTable) add(o Object, rights zx.Rights) (zx.Handle, zx.Status) {
 
 // find gives the slot of h, nil if h names nothing. Locks: mu held.
 func (t *HandleTable) find(h zx.Handle) *slot {
-	if i := uint(h) >> handleSlotShift & handleSlotMask; i < uint(len(t.slots)) {
-		if s := &t.slots[i]; s.value == h && h != zx.HandleInvalid {
-			return s
-		}
+	if i := uint(h) >> handleSlotShift & handleSlotMask; i < uint(len(t.slots)) && t.slots[i].value == h {
+		return &t.slots[i]
 	}
 	return nil
 }
+
+// freeValue is the value of slot i while it is free.
+func freeValue(i uint32) zx.Handle { return zx.Handle(^i) << handleSlotShift }
 
 // Get looks h up and takes a reference, which the caller gives back by Unref.
 // typ ObjNone accepts any type.
@@ -134,22 +136,18 @@ func (t *HandleTable) find(h zx.Handle) *slot {
 // Source: spec, "How to read this document", H().
 func (t *HandleTable) Get(h zx.Handle, typ zx.ObjType, rights zx.Rights) (Object, zx.Status) {
 	t.mu.Lock()
-	s := t.find(h)
-	switch {
-	case s == nil:
-		t.mu.Unlock()
-		return nil, zx.ErrBadHandle
-	case s.base.typ != typ && typ != zx.ObjNone:
-		t.mu.Unlock()
-		return nil, zx.ErrWrongType
-	case s.rights&rights != rights:
-		t.mu.Unlock()
-		return nil, zx.ErrAccessDenied
+	if i := uint(h) >> handleSlotShift & handleSlotMask; i < uint(len(t.slots)) {
+		s := &t.slots[i]
+		if s.value == h && s.base.typ == typ && rights&^s.rights == 0 {
+			s.base.refs.Add(1)
+			o := s.obj
+			t.mu.Unlock()
+			return o, zx.OK
+		}
 	}
-	s.base.refs.Add(1)
-	o := s.obj
 	t.mu.Unlock()
-	return o, zx.OK
+	o, _, st := t.GetRights(h, typ, rights) // ObjNone, or which error
+	return o, st
 }
 
 // GetRights is Get that also gives the rights the handle carries.
@@ -320,7 +318,7 @@ func (t *HandleTable) CloseAll() {
 	t.closed = true
 	for i := range t.slots {
 		s := &t.slots[i]
-		if s.value == zx.HandleInvalid {
+		if s.obj == nil {
 			continue
 		}
 		h := s.value
@@ -347,7 +345,7 @@ func (t *HandleTable) ForEach(f func(Info) bool) {
 	t.mu.Lock()
 	list := make([]Info, 0, t.count)
 	for i := range t.slots {
-		if s := &t.slots[i]; s.value != zx.HandleInvalid {
+		if s := &t.slots[i]; s.obj != nil {
 			list = append(list, Info{s.value, s.rights, s.obj})
 		}
 	}
@@ -364,7 +362,7 @@ func (t *HandleTable) ForEach(f func(Info) bool) {
 func (t *HandleTable) remove(s *slot) Object {
 	o := s.obj
 	i := uint32(s.value) >> handleSlotShift & handleSlotMask
-	s.obj, s.base, s.rights, s.value, s.next = nil, nil, 0, zx.HandleInvalid, 0
+	s.obj, s.base, s.rights, s.value, s.next = nil, nil, 0, freeValue(i), 0
 	if t.freeTail == 0 {
 		t.freeHead = i + 1
 	} else {

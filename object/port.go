@@ -65,9 +65,9 @@ type Port struct {
 	Base
 
 	mu         sync.Mutex
-	head, tail *PortPacket
+	head, tail *PortPacket // tail only while head is not nil
 	waitHead   *portWaiter
-	waitTail   *portWaiter
+	waitTail   *portWaiter // only while waitHead is not nil
 	spare      *PortPacket // idle user packets, by next
 	spareNodes *portWaiter // idle waiter nodes, by next
 	spares     int
@@ -166,41 +166,58 @@ func (p *Port) Cancel(k *PortPacket) bool {
 // ErrInternalIntrRetry; out is then untouched.
 // Source: spec section 3.17.
 func (p *Port) Wait(w Waiter, deadline zx.Time, out *zx.Packet) zx.Status {
-	var n *portWaiter
-	st := zx.OK
 	p.mu.Lock()
+	if p.head != nil {
+		p.take(out) // and unlocks
+		return zx.OK
+	}
+	n := p.joinLine(w)
 	for {
-		// A thread that was killed or suspended takes nothing: its packet
-		// would be lost with it.
-		if k := p.head; k != nil && (st == zx.OK || st == zx.ErrTimedOut) {
-			if n != nil {
-				p.leave(n)
-			}
-			*out = k.Packet
-			owner := k.owner
-			p.unlink(k)
-			p.passWake()
-			p.mu.Unlock()
-			if owner != nil {
-				owner.PacketDequeued(k)
-			}
-			return zx.OK
-		}
-		if st != zx.OK {
+		p.mu.Unlock()
+		st := w.Wait(zx.ThreadBlockedPort, deadline)
+		p.mu.Lock()
+		switch {
+		case st != zx.OK && (st != zx.ErrTimedOut || p.head == nil):
+			// A thread that was killed or suspended takes nothing: its packet
+			// would be lost with it.
 			p.leave(n)
-			p.passWake()
+			if p.waitHead != nil && p.head != nil {
+				p.wakeFirst() // the wake that this thread consumed
+			}
 			p.mu.Unlock()
 			return st
-		}
-		if n == nil {
-			n = p.joinLine(w)
-		} else if !n.inLine {
+		case p.head != nil:
+			p.leave(n)
+			p.take(out) // and unlocks
+			return zx.OK
+		case !n.inLine:
 			// Woken, but another thread took the packet: keep the turn.
 			p.rejoinFront(n)
 		}
-		p.mu.Unlock()
-		st = w.Wait(zx.ThreadBlockedPort, deadline)
-		p.mu.Lock()
+	}
+}
+
+// take moves the oldest packet into out, wakes the next waiter if there are
+// more, as one wake may have been meant for several, and tells the packet's
+// owner. Pre: there is a packet. Locks: mu held; released here.
+func (p *Port) take(out *zx.Packet) {
+	k := p.head
+	*out = k.Packet
+	owner := k.owner
+	next := k.next
+	if p.head = next; next != nil {
+		next.prev, k.next = nil, nil
+		if p.waitHead != nil {
+			p.wakeFirst()
+		}
+	}
+	k.port = nil
+	if k.kind != packetKernel {
+		p.retire(k)
+	}
+	p.mu.Unlock()
+	if owner != nil {
+		owner.PacketDequeued(k)
 	}
 }
 
@@ -289,14 +306,17 @@ func (p *Port) enqueue(k *PortPacket) {
 			p.koid, k.port.koid, k.Packet.Key, k.Packet.Type))
 	}
 	k.port = p
-	if t := p.tail; t == nil {
+	if p.head == nil {
 		p.head = k
 	} else {
-		k.prev, t.next = t, k
+		k.prev, p.tail.next = p.tail, k
 	}
 	p.tail = k
-	if p.waitHead != nil {
-		p.wakeFirst()
+	if n := p.waitHead; n != nil {
+		// wakeFirst, by hand.
+		p.waitHead = n.next
+		n.inLine = false
+		n.w.Wake()
 	}
 }
 
@@ -337,19 +357,8 @@ func (p *Port) retire(k *PortPacket) {
 func (p *Port) wakeFirst() {
 	n := p.waitHead
 	p.waitHead = n.next
-	if n.next == nil {
-		p.waitTail = nil
-	}
 	n.inLine = false
 	n.w.Wake()
-}
-
-// passWake wakes the next waiter when packets remain: the wake that this
-// thread consumed may have been meant for several. Locks: mu held.
-func (p *Port) passWake() {
-	if p.waitHead != nil && p.head != nil {
-		p.wakeFirst()
-	}
 }
 
 // joinLine gives a waiter node for w, at the end of the line. Locks: mu held.
@@ -361,10 +370,10 @@ func (p *Port) joinLine(w Waiter) *portWaiter {
 		p.spareNodes = n.next
 	}
 	n.w, n.next, n.inLine = w, nil, true
-	if t := p.waitTail; t == nil {
+	if p.waitHead == nil {
 		p.waitHead = n
 	} else {
-		t.next = n
+		p.waitTail.next = n
 	}
 	p.waitTail = n
 	return n
@@ -379,25 +388,29 @@ func (p *Port) rejoinFront(n *portWaiter) {
 	p.waitHead = n
 }
 
-// leave takes n out of the line if it is still there, which is rare and looks
-// through the line, and keeps it for reuse.
-// Locks: mu held.
+// leave keeps n for reuse, out of the line. Locks: mu held.
 func (p *Port) leave(n *portWaiter) {
 	if n.inLine {
-		var before *portWaiter
-		for at := p.waitHead; at != n; at = at.next {
-			before = at
-		}
-		if before == nil {
-			p.waitHead = n.next
-		} else {
-			before.next = n.next
-		}
-		if p.waitTail == n {
-			p.waitTail = before
-		}
-		n.inLine = false
+		p.leaveLine(n)
 	}
 	n.w = nil
 	n.next, p.spareNodes = p.spareNodes, n
+}
+
+// leaveLine takes n out of the line, which is rare and looks through it. Locks:
+// mu held.
+func (p *Port) leaveLine(n *portWaiter) {
+	var before *portWaiter
+	for at := p.waitHead; at != n; at = at.next {
+		before = at
+	}
+	if before == nil {
+		p.waitHead = n.next
+	} else {
+		before.next = n.next
+	}
+	if p.waitTail == n {
+		p.waitTail = before
+	}
+	n.inLine = false
 }

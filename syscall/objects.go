@@ -67,10 +67,8 @@ func NewVMAR(r *vmar.VMAR) *VMAR {
 // vmo looks up a VMO handle; the caller gives the reference back by Unref.
 func (c *Context) vmo(h zx.Handle, rights zx.Rights) (*VMO, zx.Status) {
 	o, st := c.Handles.Get(h, zx.ObjVMO, rights)
-	if st != zx.OK {
-		return nil, st
-	}
-	return o.(*VMO), zx.OK
+	v, _ := o.(*VMO)
+	return v, st
 }
 
 // vmar looks up a VMAR handle; the caller gives the reference back by Unref.

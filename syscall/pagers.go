@@ -48,12 +48,12 @@ func (c *Context) pair(pagerHandle zx.Handle, pagerRights zx.Rights, vmoHandle z
 	if st != zx.OK {
 		return nil, nil, st
 	}
+	p := po.(*pager.Pager)
 	o, st := c.vmo(vmoHandle, vmoRights)
 	if st != zx.OK {
-		object.Unref(po)
+		p.Unref(p)
 		return nil, nil, st
 	}
-	p := po.(*pager.Pager)
 	if o.Pager != p.Koid() {
 		unpair(p, o)
 		return nil, nil, zx.ErrInvalidArgs
@@ -62,8 +62,8 @@ func (c *Context) pair(pagerHandle zx.Handle, pagerRights zx.Rights, vmoHandle z
 }
 
 func unpair(p *pager.Pager, o *VMO) {
-	object.Unref(o)
-	object.Unref(p)
+	o.Unref(o)
+	p.Unref(p)
 }
 
 // pagerDetachVMO is zx_pager_detach_vmo.
@@ -89,7 +89,7 @@ func pagerSupplyPages(c *Context, pagerHandle, vmoHandle zx.Handle, offset, leng
 	a, st := c.vmo(aux, zx.RightRead|zx.RightWrite)
 	if st == zx.OK {
 		st = p.SupplyPages(o.VMO, offset, length, a.VMO, auxOffset)
-		object.Unref(a)
+		a.Unref(a)
 	}
 	unpair(p, o)
 	return st

@@ -23,13 +23,13 @@ func portWait(c *Context, h zx.Handle, deadline zx.Time, out userOut) zx.Status 
 	if st != zx.OK {
 		return st
 	}
-	st = o.(*object.Port).Wait(c.Waiter, deadline, &c.packet)
-	object.Unref(o)
+	p := o.(*object.Port)
+	st = p.Wait(c.Waiter, deadline, &c.packet)
+	p.Unref(p)
 	if st != zx.OK {
 		return st
 	}
-	c.packet.Encode((*[zx.PacketBytes]byte)(c.scratch[:]))
-	return c.write(out, c.scratch[:zx.PacketBytes])
+	return c.write(out, c.packet.Bytes()[:])
 }
 
 // portQueue is zx_port_queue.
@@ -38,11 +38,11 @@ func portQueue(c *Context, h zx.Handle, packet userIn) zx.Status {
 	if st != zx.OK {
 		return st
 	}
-	if st = c.read(c.scratch[:zx.PacketBytes], packet); st == zx.OK {
-		c.packet.Decode((*[zx.PacketBytes]byte)(c.scratch[:]))
-		st = o.(*object.Port).QueueUser(&c.packet)
+	p := o.(*object.Port)
+	if st = c.read(c.packet.Bytes()[:], packet); st == zx.OK {
+		st = p.QueueUser(&c.packet)
 	}
-	object.Unref(o)
+	p.Unref(p)
 	if st == zx.ErrShouldWait {
 		c.Thread.RaisePolicy(zx.PolicyPortFull)
 	}
