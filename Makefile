@@ -14,10 +14,12 @@ TIMEOUT ?=         ## seconds a run with CMDS or PROGRAM may take (default 60)
 FUZZTIME ?= 20s    ## time for each fuzz target
 RUNG    ?=         ## what make profile looks into [missing_page]
 ONLY    ?=         ## conform: the tests whose "ID VARIANT" matches, P0.. or W1
+SOAK    ?= 300s    ## how long make soak lasts
+PACKAGES ?=        ## stdtest: only packages that match this
 # TAMAGO          ## a go command that knows GOOS=tamago, instead of our own
 
 # The comments above leave blanks behind the defaults.
-$(foreach k,MACHINE CPU MEM SMP ACCEL FUZZTIME,$(eval override $k := $(strip $($k))))
+$(foreach k,MACHINE CPU MEM SMP ACCEL FUZZTIME SOAK,$(eval override $k := $(strip $($k))))
 
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
@@ -88,6 +90,16 @@ lint: programs ## vet, gofmt, the rules of the house
 
 fuzz: ## every fuzz target for FUZZTIME
 	@go run ./cmd/testall -fuzz $(FUZZTIME)
+
+stdtest: $(B)/bin/qemu ## the standard library's own tests on our toolchain, in QEMU
+	@$(NEED) qemu-system-x86_64
+	@go run ./toolchain/stdtest -board faultline/board/qemu/faultpanic -exec '$(abspath $(B)/bin/qemu) -timeout 12m' \
+	  $(IMAGE_FLAGS) -timeout 10m -packages '$(strip $(PACKAGES))'
+
+soak: $(B)/bin/qemu ## keep a Go runtime busy in QEMU for SOAK
+	@$(NEED) qemu-system-x86_64
+	@$(IMAGE_ENV) $(TAMAGO) build $(IMAGE_FLAGS) -tags board -o $(B)/soak.elf ./toolchain/soak
+	@$(B)/bin/qemu -timeout 1h $(B)/soak.elf -for '$(SOAK)'
 
 debug: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## QEMU stopped at reset, and a GDB that knows threads, pt VA, vmo, regs
 	@$(NEED) qemu-system-x86_64 gdb

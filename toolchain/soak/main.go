@@ -1,9 +1,9 @@
 // Command soak keeps a Go runtime busy for a while: many goroutines, timers,
 // channels, locks and maps, and a heap that is collected all the time. It is a
-// plain Go program; link it with a board to soak that board.
+// plain Go program; -tags board links it with ours, to soak that.
 //
 //	go run ./toolchain/soak -for 10s          on this host
-//	GOOS=tamago … $(go run ./toolchain) build ./toolchain/soak
+//	make soak SOAK=300s                       in QEMU
 //
 // The last line is "soak: ok …", or "soak: FAILED …" with exit status 1.
 package main

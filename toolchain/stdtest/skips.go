@@ -81,6 +81,7 @@ const (
 	rootByName  = "os.Root follows path names, not open directories, as on js and Plan 9"
 	errorText   = "wants Unix's text for an error; the texts are js's"
 	noDeadlines = "files and pipes have no deadlines"
+	noTicks     = "spins until it is preempted; on the board nothing interrupts Go code"
 	writable    = "expects a fault; the boot page tables let all be written, only the kernel's do not"
 	noResolver  = "listens on localhost by name, and there is no resolver"
 )
@@ -140,6 +141,8 @@ var skips = []skip{
 	{pkg: "os", test: "TestReadClosed", why: needsFiles, board: true},
 	{pkg: "os", test: "TestReadFile", why: needsFiles, board: true},
 	{pkg: "os", test: "TestStat", why: needsFiles, board: true},
+	{pkg: "runtime", test: "TestPreemption", why: noTicks, board: true},
+	{pkg: "runtime", test: "TestPreemptionGC", why: noTicks, board: true},
 	{pkg: "reflect", test: "TestTypeFieldReadOnly", why: writable, board: true},
 	{pkg: "regexp", test: "TestRE2Search", why: needsFiles, board: true},
 	{pkg: "sync", test: "ExampleOnceValues", why: needsFiles, board: true},
