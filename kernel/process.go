@@ -248,4 +248,4 @@ func (p *Process) bury() {
 func (p *Process) DebugWrite(b []byte) { p.output(b) }
 
 // String names the process for reports.
-func (p *Process) String() string { return fmt.Sprintf("%s (koid %d)", p.Name(), p.Koid()) }
+func (p *Process) String() string { return fmt.Sprintf("%s (koid %d)", printable(p.Name()), p.Koid()) }

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -42,6 +43,16 @@ func (l *label) Name() string { return *l.p.Load() }
 
 // SetName changes it.
 func (l *label) SetName(name string) { l.p.Store(&name) }
+
+// printable makes a name that ring 3 has chosen fit for a terminal.
+func printable(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, name)
+}
 
 // Job is the one job there is: what every process is made in. It has no
 // policy, no limits and no end.

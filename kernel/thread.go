@@ -259,5 +259,5 @@ func (t *Thread) pageFault() {
 
 // String names the thread for reports.
 func (t *Thread) String() string {
-	return fmt.Sprintf("%s/%s", t.process.Name(), t.Name())
+	return fmt.Sprintf("%s/%s", printable(t.process.Name()), printable(t.Name()))
 }
