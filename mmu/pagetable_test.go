@@ -319,8 +319,21 @@ func TestCopyUser(t *testing.T) {
 	if n := w.pt.CopyIn(dst, va+5); n != len(dst) || string(dst[:2*zx.PageSize-5]) != string(src[:2*zx.PageSize-5]) {
 		t.Fatalf("CopyIn of what CopyOut wrote: %d bytes", n)
 	}
-	if e, _ := w.pt.Lookup(va); e&(PTE_A|PTE_D) != PTE_A|PTE_D {
-		t.Fatalf("written page: %v", e)
+	// Within a page nothing is to be walked, but a flag to be set.
+	w.pt.Harvest(va, &g)
+	if n := w.pt.CopyIn(dst[:9], va+5); n != 9 || string(dst[:9]) != string(src[:9]) {
+		t.Fatalf("CopyIn within a page: %d bytes", n)
+	}
+	if e, _ := w.pt.Lookup(va); e&(PTE_A|PTE_D) != PTE_A {
+		t.Fatalf("page read within: %v", e)
+	}
+	for i := range 2 { // the second time no flag either
+		if n := w.pt.CopyOut(va, src[i:i+9]); n != 9 || string(w.mem.Bytes(w.data[0])[:9]) != string(src[i:i+9]) {
+			t.Fatalf("CopyOut within a page: %d bytes", n)
+		}
+		if e, _ := w.pt.Lookup(va); e&(PTE_A|PTE_D) != PTE_A|PTE_D {
+			t.Fatalf("page written within: %v", e)
+		}
 	}
 	if e, _ := w.pt.Lookup(va + 2*zx.PageSize); e&(PTE_A|PTE_D) != PTE_A {
 		t.Fatalf("read page: %v", e)
@@ -339,8 +352,12 @@ func TestDestroyedTableIsEmpty(t *testing.T) {
 	w := newWorld(t)
 	var g Gather
 	w.enter(0x80_0000_0000, w.data[0], Read|Write, &g)
-	w.pt.Destroy()
 	var b [8]byte
+	w.pt.CopyOut(0x80_0000_0000, b[:])
+	w.pt.Destroy()
+	for f, st := w.mem.Alloc(); st == zx.OK; f, st = w.mem.Alloc() {
+		fill(w.mem.Bytes(f), 0xff) // as entries: everything allowed
+	}
 	if n := w.pt.CopyIn(b[:], 0x80_0000_0000) + w.pt.CopyOut(0x80_0000_0000, b[:]); n != 0 {
 		t.Fatalf("copied %d bytes", n)
 	}

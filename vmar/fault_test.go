@@ -177,6 +177,46 @@ func TestBlockedFault(t *testing.T) {
 	}
 }
 
+// TestReadTakesWritingAway has a load fault on a dirty page that is mapped
+// writable, as it may after a race of two threads: the page is mapped as
+// RequirePage says, read-only, and no CPU may keep what it had.
+func TestReadTakesWritingAway(t *testing.T) {
+	w := newWorld(t)
+	v := w.paged(1, &fakeSource{})
+	w.supply(v, 0, 1, 0)
+	va := w.mapAt(0, prw, v, 0, 1)
+	w.ok(w.store1(va))
+	w.tlb.cached[va] = w.pte(va)
+	w.ok(w.load(va))
+	if c, ok := w.tlb.cached[va]; w.pte(va).Prot() != mmu.Read || ok {
+		t.Fatalf("mapped %v, and a CPU keeps %v", w.pte(va), c)
+	}
+	w.close(v)
+}
+
+// TestCutMappingLeavesNeighbours changes pages of a VMO after the mapping that
+// showed them was cut: what is mapped in their old place is not theirs.
+func TestCutMappingLeavesNeighbours(t *testing.T) {
+	w := newWorld(t)
+	v, other := w.anon(8), w.anon(8)
+	va := w.mapAt(0, prw, v, 0, 8)
+	for i := zx.VirtAddr(0); i < 8; i++ {
+		w.ok(w.store1(va + i*page))
+	}
+	w.ok(w.as.Root().Unmap(va+2*page, 3*page, allRights))
+	w.mapAt(2, prw, other, 0, 3)
+	for i := zx.VirtAddr(2); i < 5; i++ {
+		w.ok(w.store1(va + i*page))
+	}
+	w.ok(v.Decommit(0, 8*page))
+	for i := zx.VirtAddr(0); i < 8; i++ {
+		if mapped := w.pte(va + i*page).Present(); mapped != (i >= 2 && i < 5) {
+			t.Fatalf("page %d mapped: %v", i, mapped)
+		}
+	}
+	w.close(v, other)
+}
+
 func TestSuspendedFaultIsQuiet(t *testing.T) {
 	w := newWorld(t)
 	src := &fakeSource{wait: func(*vmo.PageRequest) zx.Status { return zx.ErrInternalIntrRetry }}
