@@ -181,8 +181,10 @@ func (t *Thread) stopped() bool {
 	return false
 }
 
-// FSBase is the thread's FS base, GSBase its GS base.
+// FSBase is the thread's FS base.
 func (t *Thread) FSBase() uint64 { return t.regs.FSBase() }
+
+// GSBase is the thread's GS base.
 func (t *Thread) GSBase() uint64 { return t.regs.GSBase() }
 
 // SetFSBase sets the thread's FS base: for the running thread itself, or one in

@@ -16,7 +16,7 @@ import (
 // process a page table and a handle table.
 const (
 	maxProcesses = 1024
-	maxThreads   = 2048
+	maxThreads   = 4608 // about 12 KiB each; the smallest heap has 80 MiB
 )
 
 // tasks counts what runs, and holds the job.
