@@ -13,9 +13,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -40,6 +42,7 @@ type result struct {
 	took                  time.Duration
 	fails                 []string // names of failed tests
 	broken                string   // why the package as a whole failed
+	reasons               map[string]int
 	output                []byte
 }
 
@@ -92,7 +95,7 @@ func portGo() (string, error) {
 
 func run(o *options) bool {
 	fmt.Printf("%-28s %6s %6s %6s %8s\n", "package", "pass", "fail", "skip", "seconds")
-	var total result
+	total := result{reasons: map[string]int{}}
 	ran := 0
 	for _, pkg := range tested {
 		if !o.packages.MatchString(pkg) {
@@ -112,12 +115,21 @@ func run(o *options) bool {
 		total.failed += r.failed
 		total.skips += r.skips
 		total.took += r.took
+		for why, n := range r.reasons {
+			total.reasons[why] += n
+		}
 	}
 	if ran == 0 {
 		fmt.Printf("no package matches %q\n", o.packages)
 		return false
 	}
 	fmt.Printf("%-28s %6d %6d %6d %8.1f\n", fmt.Sprintf("total of %d packages", ran), total.passed, total.failed, total.skips, total.took.Seconds())
+	if total.skips > 0 {
+		fmt.Println("skipped:")
+	}
+	for _, why := range slices.Sorted(maps.Keys(total.reasons)) {
+		fmt.Printf("%6d  %s\n", total.reasons[why], why)
+	}
 	fmt.Printf("%d passed, %d failed, %d skipped\n", total.passed, total.failed, total.skips)
 	return total.failed == 0
 }
@@ -132,9 +144,11 @@ func test(o *options, pkg string) result {
 		args = append(args, "-run", o.run)
 	}
 	var patterns []string
+	reasons := map[string]int{}
 	for _, s := range skips {
 		if s.pkg == pkg && (!s.board || o.board != "") {
 			patterns = append(patterns, anchored(s.test))
+			reasons[s.why]++
 		}
 	}
 	if len(patterns) > 0 {
@@ -151,7 +165,7 @@ func test(o *options, pkg string) result {
 	cmd.Stdout, cmd.Stderr = &out, &out
 	began := time.Now()
 	err := cmd.Run()
-	r := result{pkg: pkg, took: time.Since(began), output: out.Bytes()}
+	r := result{pkg: pkg, took: time.Since(began), output: out.Bytes(), reasons: reasons}
 	// Skipped by name, so that the test binary does not mention them.
 	r.skips = len(patterns)
 	r.read(out.String())
@@ -179,9 +193,19 @@ func anchored(name string) string {
 	return strings.Join(parts, "/")
 }
 
+// logged is a line that a test logs, and with it the reason for skipping it.
+var logged = regexp.MustCompile(`^ +\S+\.go:\d+: (.*)`)
+
 // read counts the verdicts on top-level tests, and on examples.
 func (r *result) read(out string) {
+	why := ""
 	for line := range strings.Lines(out) {
+		if m := logged.FindStringSubmatch(line); m != nil {
+			why = m[1]
+		}
+		if strings.HasPrefix(line, "=== RUN") {
+			why = ""
+		}
 		verdict, rest, ok := strings.Cut(strings.TrimRight(line, "\r\n"), ": ")
 		if !ok {
 			continue
@@ -191,6 +215,7 @@ func (r *result) read(out string) {
 			r.passed++
 		case "--- SKIP":
 			r.skips++
+			r.reasons[class(why)]++
 		case "--- FAIL":
 			r.failed++
 			name, _, _ := strings.Cut(rest, " ")

@@ -1,5 +1,7 @@
 package main
 
+import "regexp"
+
 // tested are the packages whose tests are run.
 var tested = []string{
 	"runtime",
@@ -150,4 +152,26 @@ var skips = []skip{
 	{pkg: "text/template", test: "TestParseFilesWithData", why: needsFiles, board: true},
 	{pkg: "time", test: "TestLoadLocationFromTZData", why: needsFiles, board: true},
 	{pkg: "time", test: "TestLoadLocationFromTZDataSlim", why: needsFiles, board: true},
+}
+
+// classes sort the reasons that tests themselves give for not running.
+var classes = []struct{ pattern, class string }{
+	{`go build|cannot run|no exec|can't exec|fork|subprocess|executable file`, "by itself: wants to run another process"},
+	{`(?i)short`, "by itself: a long test (-full runs it)"},
+	{`(?i)uniprocessor|processor|GOMAXPROCS|multiple (CPU|P)|NumCPU|1 CPU|thread`, "by itself: wants several processors or threads"},
+	{`(?i)cgo|race|asan|msan`, "by itself: wants cgo or the race detector"},
+	{`(?i)network|listen|dial`, "by itself: wants the network"},
+	{`(?i)tamago|amd64|platform|windows|linux|unix|arm|32-bit|not supported|unsupported|no support|only`, "by itself: is for other systems"},
+	{`(?i)flak`, "by itself: known to fail now and then"},
+	{`(?i)profil|signal|debug call|preempt`, "by itself: wants signals or a profiler"},
+}
+
+// class is what a reason amounts to.
+func class(why string) string {
+	for _, c := range classes {
+		if regexp.MustCompile(c.pattern).MatchString(why) {
+			return c.class
+		}
+	}
+	return "by itself: " + why
 }

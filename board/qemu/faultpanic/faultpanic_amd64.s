@@ -28,6 +28,21 @@ user:
 	PUSHQ	·formerPageFault(SB)
 	BYTE	$0xc3				// RET; the assembler wants pushes in pairs
 
+// generalProtection
+// On entry: #GP from either ring, IF=0. Go code gets there by an address that
+// is not canonical, which the CPU keeps to itself.
+// On exit: as pageFault.
+TEXT ·generalProtection(SB), NOSPLIT|NOFRAME, $0-0
+	TESTB	$3, 16(SP)
+	JNE	user
+	MOVQ	$const_noAddress, BX
+	MOVL	$const_signalFault, AX
+	ADDQ	$8, SP
+	JMP	·panicAt(SB)
+user:
+	PUSHQ	·formerGeneralProtection(SB)
+	BYTE	$0xc3				// RET; the assembler wants pushes in pairs
+
 // divideError
 // On entry: #DE from either ring, IF=0.
 // On exit: as pageFault.
@@ -63,10 +78,12 @@ TEXT ·tableRegister(SB), NOSPLIT, $16-8
 	MOVQ	AX, ret+0(FP)
 	RET
 
-// func entries() (pf, de uint64)
-TEXT ·entries(SB), NOSPLIT, $0-16
+// func entries() (pf, gp, de uint64)
+TEXT ·entries(SB), NOSPLIT, $0-24
 	LEAQ	·pageFault(SB), AX
 	MOVQ	AX, pf+0(FP)
+	LEAQ	·generalProtection(SB), AX
+	MOVQ	AX, gp+8(FP)
 	LEAQ	·divideError(SB), AX
-	MOVQ	AX, de+8(FP)
+	MOVQ	AX, de+16(FP)
 	RET

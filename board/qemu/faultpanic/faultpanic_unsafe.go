@@ -14,6 +14,10 @@ import (
 const (
 	signalFault  = 11
 	signalDivide = 8
+
+	// noAddress stands for an address that the CPU does not tell. It is the
+	// one that Go uses elsewhere.
+	noAddress = 0xb01dfacedebac1e
 )
 
 // faultPanicPC is the runtime's faultPanic; zero where the toolchain is not this
@@ -26,7 +30,7 @@ var (
 	target uint64 // faultPanicPC, by a name that assembly can use
 
 	// Where the gates led before.
-	formerPageFault, formerDivideError uint64
+	formerPageFault, formerGeneralProtection, formerDivideError uint64
 )
 
 func init() {
@@ -34,8 +38,9 @@ func init() {
 		return
 	}
 	target = uint64(faultPanicPC)
-	pf, de := entries()
+	pf, gp, de := entries()
 	formerPageFault = bend(cpu.VectorPageFault, pf)
+	formerGeneralProtection = bend(cpu.VectorGeneralProtection, gp)
 	formerDivideError = bend(cpu.VectorDivideError, de)
 }
 
