@@ -148,4 +148,5 @@ type MemoryInfo struct {
 	Collections uint32
 	Frames      mmu.Stats      // page frames outside the heap
 	Store       vmo.StoreStats // VMOs and the evictor
+	Handles     int            // of all processes, and the kernel's own
 }

@@ -118,6 +118,7 @@ func (c *Console) mem(args []string) error {
 	c.printf("VMO pages    %8d of pagers, %d anonymous, %d nodes of page trees, %d frames of other use\n", paged, anonymous, nodes, max(rest, 0))
 	c.printf("VMOs         %8d; the evictor may take %d pages, %d more as a last resort (ALWAYS_NEED), and has taken %d so far\n",
 		m.Store.VMOs, m.Store.Listed, m.Store.Needed, m.Store.Evicted)
+	c.printf("handles      %8d\n", m.Handles)
 	return nil
 }
 

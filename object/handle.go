@@ -34,6 +34,9 @@ const HandlesTotal = 1 << 17
 // handlesAlive counts the handles in all tables.
 var handlesAlive atomic.Int32
 
+// HandleCount gives the number of handles in all tables.
+func HandleCount() int { return int(handlesAlive.Load()) }
+
 // slot is one place in a HandleTable. value is what a user must present to hit
 // it; while the slot is free, a number that leads to another slot, so that one
 // comparison tells all.

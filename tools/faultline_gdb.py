@@ -35,6 +35,11 @@ def text(value):
     return gdb.selected_inferior().read_memory(int(value["str"]), length).tobytes().decode() if length else ""
 
 
+def name_of(task):
+    """The name of a process or thread, which may change while it lives."""
+    return text(task["label"]["p"]["v"].cast(gdb.lookup_type("string").pointer()).dereference())
+
+
 def elements(slice_value):
     """The elements of a Go slice."""
     return [slice_value["array"][i] for i in range(int(slice_value["len"]))]
@@ -102,7 +107,7 @@ it is in ring 3."""
             for thread in elements(process["threads"]):
                 state = int(thread["state"]["v"])
                 print("%7d %-12s %7d %-12s %-18s %8d %#x" % (
-                    int(process["Base"]["koid"]), text(process["name"]), int(thread["Base"]["koid"]), text(thread["name"]),
+                    int(process["Base"]["koid"]), name_of(process), int(thread["Base"]["koid"]), name_of(thread),
                     THREAD_STATES.get(state, hex(state)), int(thread["faults"]["v"]), int(thread["regs"]["rip"])))
 
 

@@ -145,6 +145,7 @@ func (k consoleKernel) Memory() console.MemoryInfo {
 		HeapLimit: k.machine.Window.Bytes(),
 		Frames:    k.Kernel.Memory.Stats(),
 		Store:     k.Kernel.Store.Stats(),
+		Handles:   object.HandleCount(),
 
 		Collections: s.NumGC,
 	}
