@@ -8,7 +8,7 @@ import "faultline/zx"
 // away unmaps it first, and so waits. va need not be aligned; addresses
 // outside user space, and a destroyed table, give 0. The pages count as accessed.
 //
-// A copy within one page whose page table was used lately takes 55 instructions
+// A copy within one page whose page table was used lately takes 70 instructions
 // besides the bytes.
 func (t *PageTable) CopyIn(dst []byte, va zx.VirtAddr) int {
 	const need = PTE_P | PTE_US | PTE_A // no flag is to be set

@@ -7,7 +7,7 @@
 //
 // It never decides a page fault, never knows what a frame holds, executes no
 // privileged instruction (the consumer passes a TLB), and never turns a user
-// address into a pointer.
+// address into a pointer. Its assembly clears and copies pages, no more.
 //
 // # Life of a frame
 //
@@ -24,7 +24,8 @@
 //
 // PageTable.mu and Memory's lock are leaves: any lock of the rooms above may
 // be held when they are taken, PageTable.mu comes before Memory's, and nothing
-// is called out to while they are held.
+// is called out to while they are held. So nobody sleeps with one of them, and
+// they need no queue of waiters (leafLock).
 //
 // # Sources
 //

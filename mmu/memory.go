@@ -283,7 +283,7 @@ func (m *Memory) freeTable(f Frame) {
 // target reaches the contents of the page a leaf leads to.
 func (m *Memory) target(leaf PTE) *[zx.PageSize]byte {
 	if m.sim != nil {
-		m.sim.mustBeLive(leaf.Frame())
+		m.sim.mustLead(leaf)
 	}
 	return m.window.target(leaf)
 }

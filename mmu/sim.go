@@ -114,6 +114,11 @@ func (s *simulation) mustBeLive(f Frame) {
 	}
 }
 
+// mustLead panics when the page a leaf leads to is not allocated.
+//
+//go:noinline
+func (s *simulation) mustLead(leaf PTE) { s.mustBeLive(leaf.Frame()) }
+
 func fill(p *[zx.PageSize]byte, b byte) {
 	for i := range p {
 		p[i] = b

@@ -46,6 +46,8 @@
 // range operation clears the page tables and flushes first, under
 // AddressSpace.mu, which keeps faults out, and only then shrinks or forgets
 // the mapping: at no time does a translation exist that the VMO cannot reach.
+// What the VMO must reach is narrower than the mapping: the part shown, which
+// grows when pages are entered. Changes outside it look at no table.
 //
 // # Not here yet
 //
