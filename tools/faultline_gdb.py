@@ -6,6 +6,8 @@ The kernel is identity mapped, so physical memory reads as itself whichever
 process runs. The stub of QEMU gives the control registers.
 """
 
+import struct
+
 import gdb
 
 PRESENT, WRITE, USER, ACCESSED, DIRTY, LARGE, NO_EXECUTE = 1, 2, 4, 32, 64, 128, 1 << 63
@@ -37,7 +39,9 @@ def text(value):
 
 def name_of(task):
     """The name of a process or thread, which may change while it lives."""
-    return text(task["label"]["p"]["v"].cast(gdb.lookup_type("string").pointer()).dereference())
+    memory = gdb.selected_inferior()
+    at, length = struct.unpack("<QQ", memory.read_memory(int(task["label"]["p"]["v"]), 16).tobytes())  # a Go string
+    return memory.read_memory(at, length).tobytes().decode(errors="replace") if length else ""
 
 
 def elements(slice_value):
