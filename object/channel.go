@@ -146,6 +146,10 @@ func (c *Channel) Write(bytes []byte, handles []Moving) zx.Status {
 	if st != zx.OK {
 		return st
 	}
+	if c.unreadable(handles) {
+		unreads.discard(m)
+		return zx.OK
+	}
 	c.pair.mu.Lock()
 	st = c.send(m)
 	c.pair.mu.Unlock()
@@ -161,6 +165,19 @@ func checkMessage(bytes []byte, handles []Moving) (*message, zx.Status) {
 		return nil, zx.ErrOutOfRange
 	}
 	return newMessage(bytes, handles)
+}
+
+// unreadable says that handles has every handle of the peer: a message with
+// them, waiting there, would keep its reader and itself alive for ever. Such a
+// message ends at once, and the peer with it, as if somebody had noticed.
+func (c *Channel) unreadable(handles []Moving) bool {
+	n := 0
+	for i := range handles {
+		if handles[i].Object == Object(c.peer) {
+			n++
+		}
+	}
+	return n > 0 && n == c.peer.Handles()
 }
 
 // send gives m to the peer. Locks: pair.mu held.
@@ -233,6 +250,8 @@ func (k *Call) Begin(c *Channel, w Waiter, bytes []byte, handles []Moving) zx.St
 	binary.LittleEndian.PutUint32(bytes, k.txid)
 	if c.closed {
 		st = zx.ErrCanceled
+	} else if c.unreadable(handles) {
+		st = zx.ErrPeerClosed // the caller discards them
 	} else {
 		st = c.send(m)
 	}

@@ -212,3 +212,34 @@ func TestChannelCall(t *testing.T) {
 		t.Errorf("%d bytes of messages left", left)
 	}
 }
+
+// TestChannelInItself sends an end where only it could be read.
+func TestChannelInItself(t *testing.T) {
+	var table HandleTable
+	a, b := NewChannel()
+	table.Add(a, RightsChannel)
+	hb, _ := table.Add(b, RightsChannel)
+	port := NewPort()
+	m, _ := table.Take(hb, zx.ObjChannel, 0)
+	if st := a.Write(nil, []Moving{NewMoving(port, zx.RightsPort), m}); st != zx.OK {
+		t.Errorf("write: %v", st)
+	}
+	if a.Signals()&zx.SignalPeerClosed == 0 || port.Handles() != 0 || channelMemory.Load() != 0 {
+		t.Errorf("signals %#x, %d handles of the port, %d bytes of messages", a.Signals(), port.Handles(), channelMemory.Load())
+	}
+	// Another handle of the end could read it.
+	a, b = NewChannel()
+	table.Add(a, RightsChannel)
+	hb, _ = table.Add(b, RightsChannel)
+	second, _ := table.Add(b, RightsChannel)
+	m, _ = table.Take(hb, zx.ObjChannel, 0)
+	if st := a.Write(nil, []Moving{m}); st != zx.OK || a.Signals()&zx.SignalPeerClosed != 0 {
+		t.Errorf("write: %v, signals %#x", st, a.Signals())
+	}
+	_, got, _ := b.Read(0, 1)
+	table.Close(second)
+	got[0].Discard()
+	if left := channelMemory.Load(); left != 0 {
+		t.Errorf("%d bytes of messages left", left)
+	}
+}

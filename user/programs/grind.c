@@ -71,10 +71,10 @@ static const shape_t shapes[] = {
     SHAPE(vmo_op_range, 0, "Vbnn00"),
     SHAPE(vmo_create_child, 'V', "VLaao"),
     SHAPE(vmar_allocate, 'R', "Rc0aop"),
-    SHAPE(vmar_destroy, 0, "R"),
+    SHAPE(vmar_destroy, 0, "S"),
     SHAPE(vmar_map, 0, "RGjValp"),
     SHAPE(vmar_unmap, 0, "Rvl"),
-    SHAPE(vmar_protect, 0, "Rgvl"),
+    SHAPE(vmar_protect, 0, "Revl"),
     SHAPE(vmar_op_range, 0, "Rbvl00"),
     SHAPE(process_create, 'X', "Jpn0oz"),
     SHAPE(process_start, 0, "XDxpH0"),
@@ -134,6 +134,7 @@ typedef struct grinder {
   uint64_t random;
   zx_handle_t pool[KINDS][POOL];
   zx_handle_t pairs[4][2];  // a pager, and a VMO it made
+  zx_handle_t region;       // of the region that all share
   uint32_t fresh[8];        // where results land that are to be kept
 } grinder_t;
 
@@ -233,6 +234,9 @@ static uint64_t argument(grinder_t* g, char letter) {
     }
     case 'c': return ZX_VM_CAN_MAP_READ | ZX_VM_CAN_MAP_WRITE | (next(g) & ZX_VM_CAN_MAP_SPECIFIC);
     case 'g': return ZX_VM_PERM_READ | (next(g) & (ZX_VM_PERM_WRITE | ZX_VM_ALLOW_FAULTS));
+    case 'S': return pick(g, 'R');
+    case 'e': return ZX_VM_PERM_READ | (next(g) & ZX_VM_PERM_WRITE);
+    case 'R': return next(g) % 4 != 0 ? g->region : pick(g, 'R');
     case 'G': return ZX_VM_PERM_READ | (next(g) & ZX_VM_PERM_WRITE) | (next(g) % 2 == 0 ? ZX_VM_SPECIFIC : ZX_VM_SPECIFIC_OVERWRITE);
     case 'j': return next(g) % (region_size / PAGE) * PAGE;
     case 'v': return region + next(g) % (region_size / PAGE) * PAGE;
@@ -244,7 +248,6 @@ static bool skipped(grinder_t* g, const shape_t* s) {
   switch (s->number) {
     case ZX_SYS_handle_close_many:
     case ZX_SYS_pager_detach_vmo: return next(g) % 8 != 0;
-    case ZX_SYS_vmar_destroy:
     case ZX_SYS_task_kill:
     case ZX_SYS_task_suspend:
     case ZX_SYS_task_suspend_token: return next(g) % 64 != 0;
@@ -277,7 +280,10 @@ static void grind(uintptr_t index, uintptr_t unused) {
       a[v - s->args] = pair[1];
     }
     if (s->number == ZX_SYS_channel_write) {
-      a[5] = 0;  // a channel in a message to itself would live for ever
+      // No channels: two in messages to each other would live for ever.
+      g->fresh[4] = pick(g, "DEKPRTVV"[next(g) % 8]);
+      a[4] = (uint64_t)&g->fresh[4];
+      a[5] = next(g) % 2;
     }
     if (s->number == ZX_SYS_channel_call) {
       a[3] = (uint64_t)arena + next(g) % 16 * 64;  // as above
@@ -327,6 +333,7 @@ static void serve(void) {
 
 // prepare gives a grinder objects to begin with.
 static void prepare(grinder_t* g, zx_handle_t sub) {
+  g->region = sub;
   zx_handle_t h, k;
   for (int i = 0; i < 4; i++) {
     must("vmo", zx_vmo_create(8 * PAGE, i % 2 == 0 ? 0 : ZX_VMO_RESIZABLE, &h));

@@ -5,13 +5,6 @@
 
 #include "child.h"
 
-#ifndef ZX_PROP_REGISTER_GS
-#define ZX_PROP_REGISTER_GS 2u
-#endif
-#ifndef ZX_PROP_REGISTER_FS
-#define ZX_PROP_REGISTER_FS 4u
-#endif
-
 static int failures;
 static const char* running;
 

@@ -330,6 +330,10 @@ typedef struct zx_wait_item {
 #define ZX_EXCP_POLICY_ERROR 0x8208u
 #define ZX_EXCP_PROCESS_STARTING 0x8308u
 
+// Synth codes of ZX_EXCP_POLICY_ERROR.
+#define ZX_EXCP_POLICY_CODE_CHANNEL_FULL_WRITE 16u
+#define ZX_EXCP_POLICY_CODE_PORT_TOO_MANY_PACKETS 17u
+
 #define ZX_EXCEPTION_CHANNEL_DEBUGGER ((uint32_t)1u)
 #define ZX_EXCEPTION_CHANNEL_TYPE_NONE 0u
 #define ZX_EXCEPTION_CHANNEL_TYPE_DEBUGGER 1u
@@ -338,10 +342,14 @@ typedef struct zx_wait_item {
 #define ZX_EXCEPTION_CHANNEL_TYPE_JOB 4u
 #define ZX_EXCEPTION_CHANNEL_TYPE_JOB_DEBUGGER 5u
 
+#define ZX_PROP_REGISTER_GS 2u
 #define ZX_PROP_NAME 3u
+#define ZX_PROP_REGISTER_FS 4u
 #define ZX_PROP_EXCEPTION_STATE 16u
 #define ZX_PROP_VMO_CONTENT_SIZE 17u
 #define ZX_PROP_EXCEPTION_STRATEGY 18u
+#define ZX_EXCEPTION_STRATEGY_FIRST_CHANCE 0u
+#define ZX_EXCEPTION_STRATEGY_SECOND_CHANCE 1u
 #define ZX_EXCEPTION_STATE_TRY_NEXT 0u
 #define ZX_EXCEPTION_STATE_HANDLED 1u
 #define ZX_EXCEPTION_STATE_THREAD_EXIT 2u
@@ -393,7 +401,7 @@ typedef struct zx_exception_report {
 #define ZX_INFO_VMAR ((uint32_t)7u)
 #define ZX_INFO_THREAD ((uint32_t)10u)
 #define ZX_INFO_THREAD_EXCEPTION_REPORT ((uint32_t)(11u | (1u << 28)))
-#define ZX_INFO_HANDLE_COUNT ((uint32_t)20u)
+#define ZX_INFO_HANDLE_COUNT ((uint32_t)19u)
 #define ZX_INFO_VMO ((uint32_t)(23u | (2u << 28)))
 
 typedef struct zx_info_handle_basic {
