@@ -3,6 +3,7 @@ package syscall
 import (
 	"faultline/object"
 	"faultline/vmar"
+	"faultline/vmo"
 	"faultline/zx"
 )
 
@@ -116,14 +117,36 @@ func vmoSetStreamSize(c *Context, h zx.Handle, size uint64) zx.Status {
 	return st
 }
 
-// vmoOpRange is zx_vmo_op_range. No op has a use for the buffer.
-func vmoOpRange(c *Context, h zx.Handle, op uint32, offset, size uint64, _ userOut, _ uint64) zx.Status {
+// vmoOpRange is zx_vmo_op_range. Only LOCK has a use for the buffer.
+func vmoOpRange(c *Context, h zx.Handle, op uint32, offset, size uint64, buffer userOut, bufferSize uint64) zx.Status {
 	o, have, st := c.Handles.GetRights(h, zx.ObjVMO, 0)
 	if st != zx.OK {
 		return st
 	}
-	st = rangeOp(c, o.(*VMO), have, op, offset, size)
+	if op == zx.VMOOpLock && have&(zx.RightRead|zx.RightWrite) != 0 {
+		st = vmoLock(c, o.(*VMO).VMO, offset, size, buffer, bufferSize)
+	} else {
+		st = rangeOp(c, o.(*VMO), have, op, offset, size)
+	}
 	object.Unref(o)
+	return st
+}
+
+// vmoLock is ZX_VMO_OP_LOCK. The lock is undone when its report cannot be given.
+func vmoLock(c *Context, v *vmo.VMO, offset, size uint64, buffer userOut, bufferSize uint64) zx.Status {
+	state, st := v.LockContent(offset, size)
+	if st != zx.OK {
+		return st
+	}
+	if bufferSize < zx.VMOLockStateBytes {
+		st = zx.ErrInvalidArgs
+	} else {
+		state.Encode((*[zx.VMOLockStateBytes]byte)(c.scratch[:]))
+		st = c.write(buffer, c.scratch[:zx.VMOLockStateBytes])
+	}
+	if st != zx.OK {
+		v.UndoLock()
+	}
 	return st
 }
 
@@ -162,6 +185,10 @@ func rangeOp(c *Context, o *VMO, have zx.Rights, op uint32, offset, size uint64)
 		return v.AlwaysNeed(offset, size, c.Request)
 	case zx.VMOOpDontNeed:
 		return v.DontNeed(offset, size)
+	case zx.VMOOpTryLock:
+		return v.TryLockContent(offset, size)
+	case zx.VMOOpUnlock:
+		return v.UnlockContent(offset, size)
 	case zx.VMOOpCacheSync, zx.VMOOpCacheClean, zx.VMOOpCacheCleanInvalidate:
 		// The caches of x86-64 are coherent with devices and instruction
 		// fetch: only the arguments are left to check.
@@ -173,7 +200,6 @@ func rangeOp(c *Context, o *VMO, have zx.Rights, op uint32, offset, size uint64)
 		}
 		return zx.OK
 	}
-	// Locks need a discardable VMO; invalidating loses data and is for
-	// debugging kernels.
+	// Invalidating loses data and is for debugging kernels.
 	return zx.ErrNotSupported
 }

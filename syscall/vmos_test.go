@@ -178,6 +178,59 @@ func TestVMOSizes(t *testing.T) {
 	}
 }
 
+// TestVMOLocks goes through the life of a discardable VMO, which is also an aux.
+func TestVMOLocks(t *testing.T) {
+	w := newWorld(t, 200)
+	const size = 2 * pageSize
+	v := w.make(zx.SysVMOCreate, size, uint64(zx.VMODiscardable))
+	reader, writer, none := w.with(v, zx.RightRead), w.with(v, zx.RightWrite), w.with(v, zx.RightWait)
+	buf := w.alloc(pageSize)
+	op := func(what string, want zx.Status, h uint64, op uint32, off, n, buffer, room uint64) {
+		t.Helper()
+		w.want(what, want, zx.SysVMOOpRange, h, uint64(op), off, n, buffer, room)
+	}
+	state := func(what string, want [4]uint64) {
+		t.Helper()
+		for i, x := range want {
+			if got := w.peek64(buf + 8*uint64(i)); got != x {
+				t.Errorf("%s: word %d is %#x, want %#x", what, i, got, x)
+			}
+		}
+	}
+	for _, o := range []uint32{zx.VMOOpLock, zx.VMOOpTryLock, zx.VMOOpUnlock} {
+		op("right", zx.ErrAccessDenied, none, o, 0, size, buf, 32)
+		op("part", zx.ErrOutOfRange, v, o, 0, pageSize, buf, 32)
+		op("offset", zx.ErrOutOfRange, v, o, pageSize, size, buf, 32)
+	}
+	op("not locked", zx.ErrBadState, reader, zx.VMOOpUnlock, 0, size, 0, 0)
+	op("short buffer", zx.ErrInvalidArgs, v, zx.VMOOpLock, 0, size, buf, 31)
+	op("bad buffer", zx.ErrInvalidArgs, v, zx.VMOOpLock, 0, size, 0xbad, 32)
+	op("both undone", zx.ErrBadState, v, zx.VMOOpUnlock, 0, size, 0, 0)
+	w.poke(buf, []byte{9})
+	w.want("write", zx.OK, zx.SysVMOWrite, v, buf, 0, 1)
+	op("lock", zx.OK, reader, zx.VMOOpLock, 0, size, buf, 32)
+	state("lock", [4]uint64{0, size, 0, 0})
+	op("again", zx.OK, writer, zx.VMOOpTryLock, 0, size, 0, 0)
+	w.store.Evict(1)
+	w.want("kept", zx.OK, zx.SysVMORead, v, buf, 0, 1)
+	if got := w.peek(buf, 1)[0]; got != 9 {
+		t.Errorf("%d, want 9", got)
+	}
+	op("unlock", zx.OK, writer, zx.VMOOpUnlock, 0, size, 0, 0)
+	op("unlock", zx.OK, reader, zx.VMOOpUnlock, 0, size, 0, 0)
+	if n := w.store.Evict(1); n != 1 {
+		t.Errorf("freed %d, want 1", n)
+	}
+	w.want("gone", zx.ErrNotFound, zx.SysVMORead, v, buf, 0, 1)
+	op("try", zx.ErrUnavailable, v, zx.VMOOpTryLock, 0, size, 0, 0)
+	op("lock", zx.OK, v, zx.VMOOpLock, 0, size, buf, pageSize)
+	state("lock", [4]uint64{0, size, 0, size})
+	w.want("zeros", zx.OK, zx.SysVMORead, v, buf, 0, 1)
+	if got := w.peek(buf, 1)[0]; got != 0 {
+		t.Errorf("%d, want 0", got)
+	}
+}
+
 func TestVMOOpRange(t *testing.T) {
 	w := newWorld(t, 200)
 	const size = 4 * pageSize

@@ -70,8 +70,7 @@
 //
 // # Not here yet
 //
-// Children (snapshots, slices, references), pinning and discardable VMOs. The
-// seams: slotPinned is honoured everywhere and set nowhere; all page access goes
+// Children (snapshots, slices, references) and pinning. The seams: slotPinned is honoured everywhere and set nowhere; all page access goes
 // through VMO.require.
 //
 // Sources: spec/zircon-pager sections 3, 4, 5.2, 8.

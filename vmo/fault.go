@@ -23,7 +23,8 @@ type Page struct {
 // Locks: v.mu held by the caller (Lock, Unlock).
 // Errors: ErrOutOfRange past the end | ErrShouldWait r is registered: unlock,
 // r.Wait, start over from the look-up of the mapping | ErrNoMemory: unlock,
-// Store.Reclaim, start over | ErrBadState the pager is gone.
+// Store.Reclaim, start over | ErrBadState the pager is gone | ErrNotFound the VMO
+// was discarded.
 // Flush: translations of the shared zero page that a new page replaces are
 // removed and flushed here; the caller's own are its own matter.
 // Source: spec sections 4.2, 4.3, 6.1 steps 5 and 6.
@@ -144,6 +145,9 @@ func (v *VMO) require(off, limit uint64, write bool, r *PageRequest, out *Page) 
 
 // requireZero is require for an offset that reads as zero and has no page.
 func (v *VMO) requireZero(off, limit, idx uint64, write bool, r *PageRequest, out *Page) zx.Status {
+	if v.discard.state == discardDone {
+		return zx.ErrNotFound
+	}
 	if !write {
 		out.Frame, out.Writable = v.mem.ZeroPage(), false
 		return zx.OK

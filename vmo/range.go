@@ -31,7 +31,8 @@ const (
 // Units: bytes, rounded outward to pages.
 // Locks: none held; takes v.mu.
 // Errors: ErrOutOfRange wraps or leaves the VMO | the pager's code | ErrBadState
-// | ErrTimedOut | ErrNoMemory | ErrInternalIntrKilled, ErrInternalIntrRetry.
+// | ErrTimedOut | ErrNoMemory | ErrNotFound the VMO was discarded |
+// ErrInternalIntrKilled, ErrInternalIntrRetry.
 // Progress is kept on failure.
 // Source: spec section 3.9, COMMIT.
 func (v *VMO) Commit(off, length uint64, r *PageRequest) zx.Status {
@@ -77,7 +78,11 @@ func (v *VMO) overRange(op rangeOp, off, length uint64, r *PageRequest) zx.Statu
 		var st zx.Status
 		switch op {
 		case opCommit:
-			pos, st = v.commitLocked(pos, end, r)
+			if v.discard.state == discardDone {
+				st = zx.ErrNotFound
+			} else {
+				pos, st = v.commitLocked(pos, end, r)
+			}
 		case opPrefetch:
 			pos, st = v.prefetchLocked(pos, end, r)
 		case opAlwaysNeed:

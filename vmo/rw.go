@@ -14,6 +14,7 @@ const writeBatch = 16 * zx.PageSize
 // Locks: none held; takes v.mu.
 // Errors: ErrOutOfRange the range wraps or leaves the VMO, also if it shrank
 // meanwhile | the pager's code | ErrBadState the pager is gone | ErrTimedOut |
+// ErrNotFound the VMO was discarded |
 // ErrNoMemory | what buf.Resolve answers | ErrInternalIntrKilled,
 // ErrInternalIntrRetry.
 // Source: spec section 3.8.

@@ -14,11 +14,12 @@ type Store struct {
 	mem *mmu.Memory
 	age ageList
 
-	mu   sync.Mutex
-	vmos []*VMO   // by id; slot 0 is never used
-	free []uint32 // ids given back
+	mu       sync.Mutex
+	vmos     []*VMO   // by id; slot 0 is never used
+	free     []uint32 // ids given back
+	discards discardList
 
-	evicted atomic.Uint64
+	evicted, discarded atomic.Uint64
 }
 
 // NewStore makes a Store over mem.
@@ -57,8 +58,7 @@ func ParseOptions(size uint64, options uint32) (rounded uint64, st zx.Status) {
 
 // New makes an anonymous VMO of size bytes with one reference.
 //
-// Errors: those of ParseOptions | ErrNotSupported DISCARDABLE, for now |
-// ErrOutOfRange larger than zx.VMOMaxSize.
+// Errors: those of ParseOptions | ErrOutOfRange larger than zx.VMOMaxSize.
 // Source: spec section 3.10.
 func (s *Store) New(size uint64, options uint32) (*VMO, zx.Status) {
 	rounded, st := ParseOptions(size, options)
@@ -67,8 +67,6 @@ func (s *Store) New(size uint64, options uint32) (*VMO, zx.Status) {
 		return nil, st
 	case rounded > zx.VMOMaxSize || size > rounded:
 		return nil, zx.ErrOutOfRange
-	case options&zx.VMODiscardable != 0:
-		return nil, zx.ErrNotSupported
 	}
 	return s.register(&VMO{size: rounded, stream: size, options: options}), zx.OK
 }
@@ -154,12 +152,14 @@ type StoreStats struct {
 	VMOs    int    // alive
 	Listed  int    // clean pages the evictor may take, dirty ones not yet met included
 	Needed  int    // the same, marked ALWAYS_NEED
-	Evicted uint64 // pages evicted since boot
+	Evicted uint64 // pages of paged VMOs evicted since boot
+	// Discarded is how many pages of discardable VMOs were taken since boot.
+	Discarded uint64
 }
 
 // Stats counts pages at this moment.
 func (s *Store) Stats() StoreStats {
-	st := StoreStats{Evicted: s.evicted.Load()}
+	st := StoreStats{Evicted: s.evicted.Load(), Discarded: s.discarded.Load()}
 	s.mu.Lock()
 	st.VMOs = len(s.vmos) - 1 - len(s.free)
 	s.mu.Unlock()
@@ -179,13 +179,20 @@ type victim struct {
 	index uint64
 }
 
-// Evict frees up to n clean pages, the longest unused first, and gives how many
-// it freed. Pages marked ALWAYS_NEED are spared. The pager is not told: the
-// next access asks for the page again.
+// Evict frees about n pages and gives how many it freed: first what unlocked
+// discardable VMOs have, each as a whole, then clean pages, the longest unused
+// first. Pages marked ALWAYS_NEED are spared. No pager is told: the next access
+// asks for the page again.
 //
 // Locks: none held; takes one VMO's at a time.
 // Source: spec section 8.
-func (s *Store) Evict(n int) int { return s.evict(ageNormal, n) }
+func (s *Store) Evict(n int) int {
+	freed := s.discardVMOs(n)
+	if freed < n {
+		freed += s.evict(ageNormal, n-freed)
+	}
+	return freed
+}
 
 // Reclaim makes room for an operation that met ErrNoMemory and dropped its
 // locks: it evicts n pages, those marked ALWAYS_NEED as the last resort, and
@@ -193,7 +200,7 @@ func (s *Store) Evict(n int) int { return s.evict(ageNormal, n) }
 //
 // Locks: none held.
 func (s *Store) Reclaim(n int) bool {
-	return s.evict(ageNormal, n) > 0 || s.evict(ageNeeded, n) > 0
+	return s.Evict(n) > 0 || s.evict(ageNeeded, n) > 0
 }
 
 // makeRoom is Reclaim for an operation that will start over: OK, or the

@@ -24,6 +24,7 @@ type VMO struct {
 	reclaimed  uint64 // pages the evictor took: committed_change_events
 	modified   bool   // since the last query with RESET
 	zeroMapped bool   // the shared zero page may be mapped somewhere
+	discard    discardable
 
 	// Constant.
 	paged   bool
@@ -85,6 +86,11 @@ func (v *VMO) Release() {
 	}
 	if v.paged {
 		v.source.Close()
+	}
+	if v.Discardable() {
+		v.store.mu.Lock()
+		v.store.discards.remove(v)
+		v.store.mu.Unlock()
 	}
 	v.mu.Lock()
 	if len(v.mappings) != 0 {
@@ -274,6 +280,8 @@ type Info struct {
 	TrapsDirty     bool
 	Modified       bool
 	Detached       bool
+	Locks          uint64 // of a discardable VMO
+	Discarded      bool   // and not locked since
 }
 
 // Info counts at this moment.
@@ -289,6 +297,7 @@ func (v *VMO) Info() Info {
 		ZeroDirty:     v.zeros.bytes(zerosDirty), ZeroUntracked: v.zeros.bytes(zerosUntracked),
 		Intervals: len(v.zeros.list), Mappings: len(v.mappings), References: int(v.refs.Load()),
 		Options: v.options, Paged: v.paged, TrapsDirty: v.traps, Modified: v.modified,
+		Locks: v.discard.locks, Discarded: v.discard.state == discardDone,
 	}
 	if v.paged {
 		i.Detached = v.source.Detached()

@@ -9,6 +9,7 @@ const (
 	PacketPayloadBytes   = 32
 	DirtyRangeBytes      = 24
 	PagerVMOStatsBytes   = 4
+	VMOLockStateBytes    = 32
 	ExceptionReportBytes = 40
 	ExceptionInfoBytes   = 24
 )
@@ -81,6 +82,21 @@ func (r *DirtyRange) Encode(b *[DirtyRangeBytes]byte) {
 	binary.LittleEndian.PutUint64(b[0:], r.Offset)
 	binary.LittleEndian.PutUint64(b[8:], r.Length)
 	binary.LittleEndian.PutUint64(b[16:], r.Options)
+}
+
+// VMOLockState is zx_vmo_lock_state_t: what was locked, and what of it had been
+// discarded before, in bytes.
+type VMOLockState struct {
+	Offset, Size                   uint64
+	DiscardedOffset, DiscardedSize uint64
+}
+
+// Encode writes s in the layout ring 3 sees, 32 bytes.
+func (s *VMOLockState) Encode(b *[VMOLockStateBytes]byte) {
+	binary.LittleEndian.PutUint64(b[0:], s.Offset)
+	binary.LittleEndian.PutUint64(b[8:], s.Size)
+	binary.LittleEndian.PutUint64(b[16:], s.DiscardedOffset)
+	binary.LittleEndian.PutUint64(b[24:], s.DiscardedSize)
 }
 
 // ExceptionReport is zx_exception_report_t for x86-64. Vector, ErrorCode and
