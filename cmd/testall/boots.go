@@ -104,6 +104,7 @@ func boots(d disks) []boot {
 	add(boot{name: "no frame is lost", disk: d.test, fails: true, commands: "sum PAGE.BIN; " + some + "mem; " + some + some + "mem", check: sameFree})
 
 	list = append(list, programBoots()...)
+	list = append(list, taskBoots()...)
 	list = append(list, operatorBoots(d)...)
 	list = append(list, evilBoots(d)...)
 	return list

@@ -1,0 +1,17 @@
+package main
+
+// taskBoots runs the programs that check and strain tasks, channels and what
+// goes with them. What they leave behind would show in `mem`.
+func taskBoots() []boot {
+	return []boot{
+		{name: "tasks", commands: "mem; run tasks; mem; run tasks; mem", check: sameFree,
+			want: []string{"exceptions holds", "policy holds", "suspends holds", "properties holds", "futexes holds", "channels holds", "wait_many holds", "processes holds"}},
+		{name: "every way to die", commands: "mem; run crash all; mem; threads", check: sameFree,
+			want: []string{`killed by fatal page fault at 0x0 `, `rip 0x`, `[1-9]\d ways to die, 0 not as expected`}},
+		{name: "a pager for another process", commands: "mem; run filepager; run filepager 2000 7; run filepager 5 99; mem", check: sameFree,
+			want: []string{`ZX_ERR_IO_DATA_INTEGRITY`, `20 written back, 0 bytes of the file wrong`, `399 written back, 0 bytes`, `1 written back, 0 bytes`}},
+		{name: "random calls", commands: "mem; run grind 1 100000; mem", check: sameFree, want: []string{`grind: 1\d{5} calls, .* 0 hung`}},
+		{name: "random calls, little memory", mem: "256M", cpu: "qemu64", commands: "mem; run grind 1000 60000; mem", check: sameFree, want: []string{`0 hung`}},
+		{name: "processes come and go", commands: "mem; run grind churn 1000; mem", check: sameFree, want: []string{`1000 processes made and ended`}},
+	}
+}
