@@ -106,6 +106,7 @@ func boots(d disks) []boot {
 	list = append(list, programBoots()...)
 	list = append(list, taskBoots()...)
 	list = append(list, operatorBoots(d)...)
+	list = append(list, pagerBoots()...)
 	list = append(list, evilBoots(d)...)
 	return list
 }
