@@ -31,9 +31,16 @@
 //	     |                             |
 //	     +---- resolved: withdrawn ----+--> none
 //
+// # Clocks
+//
+// A wait reads no clock and sets no timer: System.Watch looks at all waits once a
+// second while there are any, warns of those that take long, and ends those that
+// take too long. The clock of a wait starts when Watch first sees it.
+//
 // # Locks
 //
 //	VMO.mu > Source.mu > (Port.mu | Pager.mu)
+//	System.tickMu > (System.mu > Pager.mu) | Source.mu
 //
 // Source.mu guards both the requests and the slot. Waiter.Wake is called under
 // it; PacketDequeued takes it with no other lock held.

@@ -5,7 +5,9 @@
 // lists and the evictor. A VMO is pages by offset: kept in a flat radix tree of
 // 32-bit slots (tree), with its zero intervals in an ordered list (intervals).
 // A VMO is anonymous (an absent page reads as zero) or paged: it has a
-// PageSource, and an absent page must be asked for.
+// PageSource, and an absent page must be asked for. An anonymous one may be
+// discardable: then memory pressure takes all its pages while nobody has it
+// locked (discard.go).
 //
 // The package never decides a page fault (vmar does), never names a handle, a
 // port or a packet (pager does), never touches user memory except through the
