@@ -180,11 +180,13 @@ var Table = []Call{
 		errs(typed("VMO", ""), []Err{{"INVALID_ARGS", "size cannot be written"}}), 0},
 	{34, "vmo_set_stream_size", st, "zx_handle_t handle, uint64_t size", "WRITE", "Sets the stream size; what lies between the lower of the two sizes and the end of the VMO becomes zero.",
 		errs(typed("VMO", "WRITE"), []Err{{"OUT_OF_RANGE", "size is above the VMO's size"}, {"BAD_STATE", "a page to be zeroed is pinned"}}), 0},
-	{35, "vmo_op_range", st, "zx_handle_t handle, uint32_t op, uint64_t offset, uint64_t size, void* buffer, size_t buffer_size", "by op: WRITE for COMMIT, DECOMMIT, ZERO; READ for PREFETCH and CACHE_*; none for hints",
-		"ZX_VMO_OP_COMMIT, DECOMMIT, ZERO, PREFETCH, ALWAYS_NEED, DONT_NEED, LOCK, TRY_LOCK, UNLOCK, CACHE_SYNC, CACHE_CLEAN, CACHE_CLEAN_INVALIDATE.",
-		errs(typed("VMO", ""), []Err{{"INVALID_ARGS", "unknown op"}, {"ACCESS_DENIED", "handle lacks the right of the op"}, {"OUT_OF_RANGE", "the range wraps or leaves the VMO"},
-			{"NOT_SUPPORTED", "DECOMMIT of a pager's VMO or a clone, LOCK of a VMO that is not discardable, CACHE_INVALIDATE"}, {"INVALID_ARGS", "DECOMMIT unaligned; CACHE_* of size 0"},
-			{"BAD_STATE", "DECOMMIT of a pinned page; the VMO is detached"}, {"IO, ...", "what the pager answered"}, {"NO_MEMORY", "out of memory"}}), 0},
+	{35, "vmo_op_range", st, "zx_handle_t handle, uint32_t op, uint64_t offset, uint64_t size, void* buffer, size_t buffer_size", "by op: WRITE for COMMIT, DECOMMIT, ZERO; READ for PREFETCH and CACHE_*; READ or WRITE for LOCK, TRY_LOCK, UNLOCK; none for hints",
+		"ZX_VMO_OP_COMMIT, DECOMMIT, ZERO, PREFETCH, ALWAYS_NEED, DONT_NEED, LOCK, TRY_LOCK, UNLOCK, CACHE_SYNC, CACHE_CLEAN, CACHE_CLEAN_INVALIDATE. LOCK writes zx_vmo_lock_state_t to buffer; no other op looks at it.",
+		errs(typed("VMO", ""), []Err{{"INVALID_ARGS", "unknown op"}, {"ACCESS_DENIED", "handle lacks the right of the op"},
+			{"NOT_SUPPORTED", "DECOMMIT of a pager's VMO or a clone, LOCK, TRY_LOCK, UNLOCK of a VMO that is not discardable, CACHE_INVALIDATE"}, {"OUT_OF_RANGE", "the range wraps or leaves the VMO; LOCK, TRY_LOCK, UNLOCK: it is not the whole VMO"},
+			{"INVALID_ARGS", "DECOMMIT unaligned; CACHE_* of size 0; LOCK: buffer_size below 32, or buffer cannot be written"},
+			{"UNAVAILABLE", "TRY_LOCK of a VMO that was discarded"}, {"BAD_STATE", "UNLOCK without a lock; DECOMMIT of a pinned page; the VMO is detached"}, {"NOT_FOUND", "COMMIT of a VMO that was discarded"},
+			{"IO, ...", "what the pager answered"}, {"NO_MEMORY", "out of memory"}}), 0},
 	{36, "vmo_create_child", st, "zx_handle_t handle, uint32_t options, uint64_t offset, uint64_t size, zx_handle_t* out", "DUPLICATE and READ", "Makes a clone, slice or reference.", nil, NotYet},
 
 	{37, "vmar_allocate", st, "zx_handle_t parent_vmar, zx_vm_option_t options, uint64_t offset, uint64_t size, zx_handle_t* child_vmar, zx_vaddr_t* child_addr", "READ, WRITE, EXECUTE as the CAN_MAP options ask",
@@ -277,5 +279,5 @@ const st = "zx_status_t"
 var vmoCopy = []Err{
 	{"OUT_OF_RANGE", "offset + buffer_size wraps or is above the VMO's size"},
 	{"NOT_FOUND", "buffer is not mapped"}, {"ACCESS_DENIED", "buffer's mapping forbids the access"}, {"OUT_OF_RANGE", "buffer lies past the end of the VMO mapped there"},
-	{"BAD_STATE", "the VMO is detached, or its pager closed"}, {"IO, ...", "what the pager answered"}, {"NO_MEMORY", "out of memory"},
+	{"BAD_STATE", "the VMO is detached, or its pager closed"}, {"NOT_FOUND", "the VMO was discarded"}, {"IO, ...", "what the pager answered"}, {"NO_MEMORY", "out of memory"},
 }

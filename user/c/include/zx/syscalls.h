@@ -123,7 +123,7 @@ zx_status_t zx_vmo_get_stream_size(zx_handle_t handle, uint64_t* size);
 // Sets the stream size; what lies between the lower of the two sizes and the end of the VMO becomes zero.
 zx_status_t zx_vmo_set_stream_size(zx_handle_t handle, uint64_t size);
 
-// ZX_VMO_OP_COMMIT, DECOMMIT, ZERO, PREFETCH, ALWAYS_NEED, DONT_NEED, LOCK, TRY_LOCK, UNLOCK, CACHE_SYNC, CACHE_CLEAN, CACHE_CLEAN_INVALIDATE.
+// ZX_VMO_OP_COMMIT, DECOMMIT, ZERO, PREFETCH, ALWAYS_NEED, DONT_NEED, LOCK, TRY_LOCK, UNLOCK, CACHE_SYNC, CACHE_CLEAN, CACHE_CLEAN_INVALIDATE. LOCK writes zx_vmo_lock_state_t to buffer; no other op looks at it.
 zx_status_t zx_vmo_op_range(zx_handle_t handle, uint32_t op, uint64_t offset, uint64_t size, void* buffer, size_t buffer_size);
 
 // Makes a clone, slice or reference. Not yet.
