@@ -352,8 +352,6 @@ static void prepare(grinder_t* g, zx_handle_t sub) {
     must("channel", zx_channel_create(0, &h, &k));
     keep(g, 'C', h);
     keep(g, 'C', k);
-    must("region", zx_handle_duplicate(sub, ZX_RIGHT_SAME_RIGHTS, &h));
-    keep(g, 'R', h);
     must("process", zx_handle_duplicate(zx_process_self(), 0x6d3cf & ~(ZX_RIGHT_DESTROY), &h));
     keep(g, 'X', h);
     must("job", zx_handle_duplicate(zx_start_handle(PA_HND(PA_JOB_DEFAULT, 0)), ZX_RIGHT_SAME_RIGHTS, &h));
@@ -367,8 +365,12 @@ static int grinding(void) {
   must("wait", zx_object_wait_one(channel, ZX_CHANNEL_READABLE, SOON, NULL));
   must("read", zx_channel_read(channel, 0, NULL, &vmo, 0, 1, NULL, NULL));
   zx_vaddr_t at;
+  zx_handle_t victim;
+  // The lowest page of user space has a round address that wild pointers hit.
+  must("victim", zx_vmo_create(16 * PAGE, 0, &victim));
+  must("map", zx_vmar_map(zx_vmar_root_self(), ZX_VM_PERM_READ | ZX_VM_PERM_WRITE, 0, victim, 0, 16 * PAGE, &at));
   must("map", zx_vmar_map(zx_vmar_root_self(), ZX_VM_PERM_READ | ZX_VM_PERM_WRITE, 0, vmo, 0, PAGE, &at));
-  zx_handle_close_many((zx_handle_t[]){vmo, channel}, 2);
+  zx_handle_close_many((zx_handle_t[]){vmo, channel, victim}, 3);
   shared = (shared_t*)at;
   must("vmo", zx_vmo_create(2 * ARENA, 0, &vmo));
   must("map", zx_vmar_map(zx_vmar_root_self(), ZX_VM_PERM_READ | ZX_VM_PERM_WRITE, 0, vmo, 0, 2 * ARENA, &at));
