@@ -438,9 +438,26 @@ func (t *PageTable) seek(va, end uint64) (c *recentTable, from, to uint64) {
 		if c != nil {
 			return c, va, min(end, (va>>shift(LevelPD)+1)<<shift(LevelPD))
 		}
-		va = (va>>shift(level) + 1) << shift(level)
+		va = t.skip(va, end, level)
 	}
 	return nil, end, end
+}
+
+// skip gives where, after va, the next subtree of the table of level that va
+// is in begins, or where that table or the range ends: a few instructions for
+// each entry passed over. Pre: the entry of va is not present. Locks: t.mu held.
+func (t *PageTable) skip(va, end uint64, level int) uint64 {
+	f := t.root
+	for l := LevelPML4; l > level; l-- {
+		f = t.mem.table(f).load(va >> shift(l)).Frame()
+	}
+	tab, bit := t.mem.table(f), shift(level)
+	base := va >> (bit + indexBits) << (bit + indexBits)
+	i, limit := va>>bit&indexMask+1, min(tableEntries, (end-1-base)>>bit+1)
+	for i < limit && tab.load(i)&PTE_P == 0 {
+		i++
+	}
+	return base + i<<bit
 }
 
 // prune unlinks the page table that translates va and has become empty, and
