@@ -607,6 +607,17 @@ func TestDetachAndClose(t *testing.T) {
 			w.expect("COMPLETE") // and none of the requests
 			w.finish(f)
 		}},
+		{"20 a reader waits whose first page failed", func(w *world) {
+			// It would have the code once the rest is answered; nobody will.
+			f := w.create(8, 0)
+			a, b := f.write(0, 4, 1), f.write(0, 2, 1)
+			f.fail(0, 1)
+			w.must(w.pager.Detach(f.v))
+			w.ended(a, zx.ErrBadState)
+			w.ended(b, zx.ErrBadState)
+			w.expect("COMPLETE")
+			w.finish(f)
+		}},
 		{"21 W064 what is dirty stays", func(w *world) {
 			f := w.create(5, rsz)
 			f.supply(0, 3)

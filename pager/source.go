@@ -397,14 +397,22 @@ func (s *Source) detach() {
 	s.sendComplete()
 }
 
-// letGo completes every request with success.
+// letGo completes every request with success, also those that a FAIL of their
+// first page has marked already: who waits looks again, and learns that nobody
+// answers any more.
 func (s *Source) letGo() {
 	// First the FIFO, so that withdrawing the slot sends nothing.
 	s.fifo.dropAll()
 	for kind := range s.sets {
 		set := &s.sets[kind]
 		for len(set.list) > 0 {
-			s.finish(set, len(set.list)-1)
+			last := len(set.list) - 1
+			r := set.list[last]
+			r.Status = zx.OK
+			for o := r.FirstOverlap; o != nil; o = o.NextOverlap {
+				o.Status = zx.OK
+			}
+			s.finish(set, last)
 		}
 	}
 }
