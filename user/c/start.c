@@ -78,6 +78,7 @@ zx_handle_t zx_take_startup_handle(uint32_t id) {
 zx_handle_t zx_process_self(void) { return zx_start_handle(PA_HND(PA_PROC_SELF, 0)); }
 zx_handle_t zx_thread_self(void) { return zx_start_handle(PA_HND(PA_THREAD_SELF, 0)); }
 zx_handle_t zx_vmar_root_self(void) { return zx_start_handle(PA_HND(PA_VMAR_ROOT, 0)); }
+zx_handle_t zx_job_default(void) { return zx_start_handle(PA_HND(PA_JOB_DEFAULT, 0)); }
 
 _Noreturn void exit(int code) {
   zx_flush_out();

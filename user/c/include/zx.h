@@ -17,6 +17,7 @@
 #define PA_HND(type, arg) (((uint32_t)(type) & 0xffu) | (((uint32_t)(arg) & 0xffffu) << 16))
 #define PA_PROC_SELF 0x01u
 #define PA_THREAD_SELF 0x02u
+#define PA_JOB_DEFAULT 0x03u
 #define PA_VMAR_ROOT 0x04u
 #define PA_USER0 0xF0u
 
@@ -58,6 +59,7 @@ zx_handle_t zx_take_startup_handle(uint32_t id);
 zx_handle_t zx_process_self(void);
 zx_handle_t zx_thread_self(void);  // the initial thread's
 zx_handle_t zx_vmar_root_self(void);
+zx_handle_t zx_job_default(void);
 
 // zx_status_get_string names a status, "ZX_ERR_..."; an unknown one is
 // "(UNKNOWN)".
