@@ -176,7 +176,7 @@ func test(o *options, pkg string) result {
 	case err == nil:
 	case errors.As(err, &exit):
 		if r.failed == 0 {
-			r.failed, r.broken = 1, lastLine(out.String())
+			r.failed, r.broken = 1, lastLine(out.String())+", "+lastTest(out.String())
 		}
 	default:
 		r.failed, r.broken = r.failed+1, err.Error()
@@ -222,6 +222,16 @@ func (r *result) read(out string) {
 			r.fails = append(r.fails, name)
 		}
 	}
+}
+
+// lastTest returns what a test binary that died ran last.
+func lastTest(out string) string {
+	i := strings.LastIndex(out, "=== RUN ")
+	if i < 0 {
+		return "before any test"
+	}
+	line, _, _ := strings.Cut(out[i+len("=== RUN "):], "\n")
+	return "in " + strings.TrimSpace(line)
 }
 
 // lastLine returns the most telling line of a test binary that died.

@@ -145,6 +145,8 @@ var skips = []skip{
 	{pkg: "os", test: "TestStat", why: needsFiles, board: true},
 	{pkg: "runtime", test: "TestPreemption", why: noTicks, board: true},
 	{pkg: "runtime", test: "TestPreemptionGC", why: noTicks, board: true},
+	{pkg: "context", test: "TestContextErrDoneRace", why: noTicks, board: true},
+	{pkg: "os", test: "TestRootConcurrentClose", why: noTicks, board: true},
 	{pkg: "reflect", test: "TestTypeFieldReadOnly", why: writable, board: true},
 	{pkg: "regexp", test: "TestRE2Search", why: needsFiles, board: true},
 	{pkg: "sync", test: "ExampleOnceValues", why: needsFiles, board: true},
