@@ -18,6 +18,9 @@ SOAK    ?= 300s    ## how long make soak lasts
 PACKAGES ?=        ## stdtest: only packages that match this
 # TAMAGO          ## a go command that knows GOOS=tamago, instead of our own
 
+# Some tests want more memory than a kernel.
+STDTEST_MEM := $(if $(filter file,$(origin MEM)),1G,$(MEM))
+
 # The comments above leave blanks behind the defaults.
 $(foreach k,MACHINE CPU MEM SMP ACCEL FUZZTIME SOAK,$(eval override $k := $(strip $($k))))
 
@@ -93,7 +96,7 @@ fuzz: ## every fuzz target for FUZZTIME
 
 stdtest: $(B)/bin/qemu ## the standard library's own tests on our toolchain, in QEMU
 	@$(NEED) qemu-system-x86_64
-	@go run ./toolchain/stdtest -board faultline/board/qemu/faultpanic -exec '$(abspath $(B)/bin/qemu) -timeout 12m' \
+	@MEM='$(STDTEST_MEM)' go run ./toolchain/stdtest -board faultline/board/qemu/faultpanic -exec '$(abspath $(B)/bin/qemu) -timeout 12m' \
 	  $(IMAGE_FLAGS) -timeout 10m -packages '$(strip $(PACKAGES))'
 
 soak: $(B)/bin/qemu ## keep a Go runtime busy in QEMU for SOAK

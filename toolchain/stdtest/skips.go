@@ -84,6 +84,7 @@ const (
 	errorText   = "wants Unix's text for an error; the texts are js's"
 	noDeadlines = "files and pipes have no deadlines"
 	noTicks     = "spins until it is preempted; on the board nothing interrupts Go code"
+	muchMemory  = "wants more memory than a kernel's heap has: 400 MB of stacks or slices"
 	writable    = "expects a fault; the boot page tables let all be written, only the kernel's do not"
 	noResolver  = "listens on localhost by name, and there is no resolver"
 )
@@ -146,6 +147,8 @@ var skips = []skip{
 	{pkg: "runtime", test: "TestPreemption", why: noTicks, board: true},
 	{pkg: "runtime", test: "TestPreemptionGC", why: noTicks, board: true},
 	{pkg: "context", test: "TestContextErrDoneRace", why: noTicks, board: true},
+	{pkg: "encoding/gob", test: "TestLargeSlice", why: muchMemory, board: true},
+	{pkg: "internal/sync", test: "TestConcurrentCache", why: muchMemory, board: true},
 	{pkg: "os", test: "TestRootConcurrentClose", why: noTicks, board: true},
 	{pkg: "reflect", test: "TestTypeFieldReadOnly", why: writable, board: true},
 	{pkg: "regexp", test: "TestRE2Search", why: needsFiles, board: true},
