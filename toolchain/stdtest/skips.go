@@ -137,6 +137,7 @@ var skips = []skip{
 	{pkg: "debug/elf", test: "TestDynValue", why: needsFiles, board: true},
 	{pkg: "debug/elf", test: "TestIssue59208", why: needsFiles, board: true},
 	{pkg: "debug/elf", test: "TestSymbols", why: needsFiles, board: true},
+	{pkg: "os", test: "ExampleReadFile", why: needsFiles, board: true},
 	{pkg: "os", test: "TestClosedStat", why: needsFiles, board: true},
 	{pkg: "os", test: "TestFstat", why: needsFiles, board: true},
 	{pkg: "os", test: "TestLstat", why: needsFiles, board: true},
@@ -167,6 +168,10 @@ var classes = []struct{ pattern, class string }{
 	{`(?i)cgo|race|asan|msan`, "by itself: wants cgo or the race detector"},
 	{`(?i)network|listen|dial`, "by itself: wants the network"},
 	{`(?i)tamago|amd64|platform|windows|linux|unix|arm|32-bit|not supported|unsupported|no support|only`, "by itself: is for other systems"},
+	{`stress|takes time|needs to run for`, "by itself: a long test (-full runs it)"},
+	{`as root|HOME`, "by itself: wants a home directory, or not to be root"},
+	{`enable|^-update|without -|non-hermetic`, "by itself: runs only if a flag asks for it"},
+	{`/proc/`, "by itself: is for other systems"},
 	{`(?i)flak`, "by itself: known to fail now and then"},
 	{`(?i)profil|signal|debug call|preempt`, "by itself: wants signals or a profiler"},
 }
@@ -177,6 +182,9 @@ func class(why string) string {
 		if regexp.MustCompile(c.pattern).MatchString(why) {
 			return c.class
 		}
+	}
+	if why == "" {
+		why = "gives no reason"
 	}
 	return "by itself: " + why
 }
