@@ -102,7 +102,7 @@ func newConsole(m *qemu.Machine, k *kernel.Kernel) *console.Console {
 		c.VolumeError = files.ErrNoDisk
 	default:
 		c.Volume, c.VolumeError = files.Mount(files.Config{
-			Disk: disk{m.Disk}, Store: k.Store, Pagers: k.Pagers, NewWaiter: k.NewWaiter,
+			Disk: m.Disk, Store: k.Store, Pagers: k.Pagers, NewWaiter: k.NewWaiter,
 		})
 	}
 	return console.New(c)

@@ -47,17 +47,6 @@ func kernelConfig(m *qemu.Machine) kernel.Config {
 	}
 }
 
-// disk lets the file pager read blocks straight into page frames.
-type disk struct{ *qemu.Disk }
-
-func (d disk) ReadScatter(sector uint64, bufs [][]byte) error {
-	r := qemu.NewRequest(qemu.DiskRead, sector, bufs...)
-	if err := d.Do(r); err != nil {
-		return err
-	}
-	return nil
-}
-
 // consoleKernel is the kernel as the console sees it.
 type consoleKernel struct {
 	*kernel.Kernel
