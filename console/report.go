@@ -47,15 +47,10 @@ func (c *Console) report(name string, x *Exception) {
 	}
 }
 
-// levelNames are the paging structures from the root down.
-var levelNames = [...]string{"PML4E", "PDPTE", "PDE", "PTE"}
-
 // chain prints a page-table chain.
 func (c *Console) chain(chain [4]mmu.Entry, level int) {
 	for i := 0; i <= mmu.LevelPML4-level && i < len(chain); i++ {
-		e := chain[i]
-		c.printf("  %-5s [%3d] at %#011x = %#018x  %v\n", levelNames[i], e.Index,
-			uint64(e.Table.Addr())+8*e.Index, uint64(e.PTE), e.PTE)
+		c.printf("  %v\n", chain[i])
 	}
 }
 

@@ -27,19 +27,13 @@ func instructionText(code []byte, rip uint64) string {
 	return fmt.Sprintf("%s  (bytes % x)", x86asm.IntelSyntax(inst, rip, nil), code[:inst.Len])
 }
 
-// levelNames are the paging structures from the root down.
-var levelNames = [...]string{"PML4E", "PDPTE", "PDE", "PTE"}
-
 // chainText writes the page-table chain that translates va, a line for each
-// level down to the leaf or the first entry that is not present. It runs on
-// g0 when the kernel dies: no defer, so no Stringer for fmt to call.
+// level down to the leaf or the first entry that is not present.
 func chainText(t *mmu.PageTable, va zx.VirtAddr) []string {
 	chain, level := t.Chain(va)
 	var lines []string
 	for i := 0; i <= mmu.LevelPML4-level; i++ {
-		e := chain[i]
-		lines = append(lines, fmt.Sprintf("%-5s [%3d] at %#011x = %#018x  %s",
-			levelNames[i], e.Index, uint64(e.Table.Addr())+8*e.Index, uint64(e.PTE), e.PTE.String()))
+		lines = append(lines, chain[i].String())
 	}
 	return lines
 }

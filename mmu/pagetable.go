@@ -294,6 +294,16 @@ type Entry struct {
 	PTE   PTE
 }
 
+// entryNames are the entries of the paging structures, by level.
+var entryNames = [...]string{LevelPT: "PTE", LevelPD: "PDE", LevelPDPT: "PDPTE", LevelPML4: "PML4E"}
+
+// String is the step for a person: which entry, where it lies, what it holds. A
+// dying kernel calls it on g0: no defer, so no Stringer for fmt to call.
+func (e Entry) String() string {
+	return fmt.Sprintf("%-5s [%3d] at %#011x = %#018x  %s",
+		entryNames[e.Level], e.Index, uint64(e.Table.Addr())+8*e.Index, uint64(e.PTE), e.PTE.String())
+}
+
 // Chain walks to va, any address, as the CPU would: one Entry per level from
 // the PML4 on, ending at a leaf or at an entry that is not present, whose
 // level comes second.
