@@ -4,6 +4,7 @@
 //
 // evil with no argument lists the ways, one a line: name, expected end.
 #include "file.h"
+#include "rawsyscall.h"
 
 // KERNEL is an address of the kernel's own code.
 #define KERNEL 0x201000ul
@@ -204,19 +205,6 @@ static uint64_t wild(void) {
   random_state ^= random_state << 17;
   uint64_t pick = random_state >> 32;
   return pick % 3 == 0 ? random_state : edges[pick % (sizeof(edges) / sizeof(edges[0]))];
-}
-
-static uint64_t raw_syscall(uint64_t number, const uint64_t a[8]) {
-  register uint64_t r10 __asm__("r10") = a[3];
-  register uint64_t r8 __asm__("r8") = a[4];
-  register uint64_t r9 __asm__("r9") = a[5];
-  register uint64_t r12 __asm__("r12") = a[6];
-  register uint64_t r13 __asm__("r13") = a[7];
-  __asm__ volatile("syscall"
-                   : "+a"(number)
-                   : "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8), "r"(r9), "r"(r12), "r"(r13)
-                   : "rcx", "r11", "memory");
-  return number;
 }
 
 static void syscalls(void) {

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "child.h"
+#include "rawsyscall.h"
 
 #define PAGE ((uint64_t)ZX_PAGE_SIZE)
 #define SOON zx_deadline_after(ZX_SEC(20))
@@ -98,19 +99,6 @@ static const shape_t shapes[] = {
     SHAPE(vmo_replace_as_executable, 'V', "V0o"),
 };
 enum { SHAPES = sizeof(shapes) / sizeof(shapes[0]) };
-
-static uint64_t raw_syscall(uint64_t number, const uint64_t a[8]) {
-  register uint64_t r10 __asm__("r10") = a[3];
-  register uint64_t r8 __asm__("r8") = a[4];
-  register uint64_t r9 __asm__("r9") = a[5];
-  register uint64_t r12 __asm__("r12") = a[6];
-  register uint64_t r13 __asm__("r13") = a[7];
-  __asm__ volatile("syscall"
-                   : "+a"(number)
-                   : "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8), "r"(r9), "r"(r12), "r"(r13)
-                   : "rcx", "r11", "memory");
-  return number;
-}
 
 // --- A process that grinds
 
