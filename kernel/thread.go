@@ -248,13 +248,28 @@ func (t *Thread) pageFault() {
 	if p := t.process; p.kernel.trace.on.Load() {
 		st = t.tracedFault(code)
 	} else {
-		st = p.space.Fault(zx.VirtAddr(t.regs.CR2()), code, &t.request)
+		st = t.resolve(zx.VirtAddr(t.regs.CR2()), code)
 	}
 	switch st {
 	case zx.OK, zx.ErrInternalIntrKilled, zx.ErrInternalIntrRetry:
 		return
 	}
 	t.raise(zx.ExcpFatalPageFault, st)
+}
+
+// resolve has the page at va made good, waiting for it if it must.
+func (t *Thread) resolve(va zx.VirtAddr, code mmu.PageFaultError) zx.Status {
+	space := t.process.space
+	st := space.Fault(va, code, false, &t.request)
+	for st == zx.ErrShouldWait {
+		for st == zx.ErrShouldWait {
+			st = t.request.Answer(t.Wait(zx.ThreadBlockedPager, zx.TimeInfinite))
+		}
+		if st == zx.OK {
+			st = space.Fault(va, code, true, &t.request)
+		}
+	}
+	return st
 }
 
 // String names the thread for reports.

@@ -113,7 +113,7 @@ func (t *Thread) tracedFault(code mmu.PageFaultError) zx.Status {
 	k := p.kernel
 	r := FaultRecord{At: k.Now(), Process: p.Koid(), Thread: t.Koid(), Code: code,
 		Address: zx.VirtAddr(t.regs.CR2()), RIP: zx.VirtAddr(t.regs.RIP())}
-	r.Status = p.space.Fault(r.Address, code, &t.request)
+	r.Status = t.resolve(r.Address, code)
 	r.Took = k.Now() - r.At
 	if r.Status == zx.OK {
 		r.place(k.Memory, p.space)

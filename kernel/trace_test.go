@@ -83,7 +83,7 @@ func TestTracePlace(t *testing.T) {
 		{at: base + 0x4000, code: mmu.PF_US, want: zx.ErrNotFound},
 		{at: base - 1, code: mmu.PF_US, want: zx.ErrNotFound},
 	} {
-		if st := space.Fault(c.at, c.code, &request); st != c.want {
+		if st := space.Fault(c.at, c.code, false, &request); st != c.want {
 			t.Errorf("%#x: %v, want %v", uint64(c.at), st, c.want)
 		}
 		r := FaultRecord{Address: c.at}

@@ -351,32 +351,34 @@ func (s *Source) cancel(r *vmo.PageRequest) {
 	s.bequeath(r, heir)
 }
 
-// Wait implements vmo.PageSource. It looks at no clock: System.Watch does.
-// Source: spec sections 5.7, 5.8.
-func (s *Source) Wait(r *vmo.PageRequest) zx.Status {
+// Await implements vmo.PageSource. It looks at no clock: System.Watch does.
+// Source: spec section 5.8.
+func (s *Source) Await(r *vmo.PageRequest) {
 	r.Since.Store(vmo.RequestUnseen)
 	if s.sys.idle.Load() {
 		s.sys.rouse()
 	}
-	for {
-		st := r.Waiter().Wait(zx.ThreadBlockedPager, zx.TimeInfinite)
-		s.mu.Lock()
-		switch {
-		case st != zx.OK:
-			s.cancel(r)
-		case !r.Woken:
-			s.mu.Unlock()
-			continue // for nothing
-		default:
-			r.Woken = false
-			if st = r.Status; st != zx.OK {
-				s.cancel(r)
-			}
-		}
+}
+
+// Answer implements vmo.PageSource. Source: spec section 5.7.
+func (s *Source) Answer(r *vmo.PageRequest, woken zx.Status) zx.Status {
+	st := woken
+	s.mu.Lock()
+	switch {
+	case st != zx.OK:
+		s.cancel(r)
+	case !r.Woken:
 		s.mu.Unlock()
-		r.Since.Store(0)
-		return st
+		return zx.ErrShouldWait
+	default:
+		r.Woken = false
+		if st = r.Status; st != zx.OK {
+			s.cancel(r)
+		}
 	}
+	s.mu.Unlock()
+	r.Since.Store(0)
+	return st
 }
 
 // Detach implements vmo.PageSource: the VMO was detached by its pager.

@@ -40,7 +40,17 @@ func (s *fakeSource) Release(vmo.RequestKind, uint64, uint64)  {}
 func (s *fakeSource) Detach()                                  { s.detached = true }
 func (s *fakeSource) Close()                                   { s.closed = true }
 func (s *fakeSource) Cancel(*vmo.PageRequest)                  {}
-func (s *fakeSource) Wait(r *vmo.PageRequest) zx.Status        { return s.wait(r) }
+func (s *fakeSource) Await(*vmo.PageRequest)                   {}
+func (s *fakeSource) Answer(r *vmo.PageRequest, _ zx.Status) zx.Status {
+	return s.wait(r)
+}
+
+// awake is a thread that never sleeps: what happens while it waits is
+// fakeSource.wait's.
+type awake struct{}
+
+func (awake) Wait(zx.ThreadState, zx.Time) zx.Status { return zx.OK }
+func (awake) Wake()                                  {}
 
 // fakeTLB keeps what a CPU would keep and notices what was not flushed. It
 // counts nothing: the state of the cache is what is compared.
@@ -65,6 +75,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	w := &world{t: t, mem: mmu.NewSimulated(2000), tlb: &fakeTLB{cached: map[zx.VirtAddr]mmu.PTE{}}}
 	w.store = vmo.NewStore(w.mem)
+	w.req.Init(awake{})
 	var err error
 	if w.kt, err = w.mem.NewKernelTable([]mmu.KernelRange{{Start: 0x1000, End: 0x200000, Prot: mmu.Read}}, mmu.KernelFeatures{}); err != nil {
 		t.Fatal(err)
@@ -152,11 +163,22 @@ func (w *world) mapAt(n uint64, options uint32, v *vmo.VMO, off, pages uint64) z
 }
 
 func (w *world) load(va zx.VirtAddr) zx.Status {
-	return w.as.Fault(va, mmu.PF_US, &w.req)
+	return w.fault(va, mmu.PF_US)
 }
 
 func (w *world) store1(va zx.VirtAddr) zx.Status {
-	return w.as.Fault(va, mmu.PF_US|mmu.PF_WR, &w.req)
+	return w.fault(va, mmu.PF_US|mmu.PF_WR)
+}
+
+// fault takes a fault to its end, as a thread does.
+func (w *world) fault(va zx.VirtAddr, code mmu.PageFaultError) zx.Status {
+	st := w.as.Fault(va, code, false, &w.req)
+	for st == zx.ErrShouldWait {
+		if st = w.req.Answer(zx.OK); st == zx.OK {
+			st = w.as.Fault(va, code, true, &w.req)
+		}
+	}
+	return st
 }
 
 // pte gives the leaf at va, 0 if none.

@@ -26,29 +26,39 @@ func need(code mmu.PageFaultError) mmu.Prot {
 }
 
 // Fault decides a page fault of user mode at va: OK means run the thread on
-// from the same instruction, whether the page was mapped now, was good already
-// (a spurious fault), or the thread is to be suspended. Any other status but
-// ErrInternalIntrKilled is fatal, the synth_code of the exception.
-//
-// r is the thread's page request; the thread may sleep on it, with no lock
-// held. Allocates nothing.
+// from the same instruction, whether the page was mapped now or was good already
+// (a spurious fault). ErrShouldWait means that r, the thread's page request, is
+// registered and awaits its answer: the caller sleeps, asks r.Answer, and on OK
+// calls again, with waited set. Any other status is fatal, the synth_code of the
+// exception. Allocates nothing.
 //
 // Locks: none held; takes as.mu, then the VMO's.
-// Errors: ErrNotSupported a bit in code this kernel has no meaning for, the
-// reserved-bit flag included | ErrNotFound not a user
-// address, or no mapping (any more) | ErrAccessDenied | ErrOutOfRange past the
-// end of the VMO | ErrBadState the pager is gone | what the pager failed the
-// page with | ErrTimedOut | ErrNoMemory nothing could be reclaimed |
-// ErrInternalIntrKilled the thread is being killed.
+// Errors: ErrShouldWait | ErrNotSupported a bit in code this kernel has no
+// meaning for, the reserved-bit flag included | ErrNotFound not a user address,
+// or no mapping (any more) | ErrAccessDenied | ErrOutOfRange past the end of the
+// VMO | ErrBadState the pager is gone | ErrNoMemory nothing could be reclaimed.
 // Flush: done here.
 // Source: spec section 6.1.
-func (as *AddressSpace) Fault(va zx.VirtAddr, code mmu.PageFaultError, r *vmo.PageRequest) zx.Status {
+func (as *AddressSpace) Fault(va zx.VirtAddr, code mmu.PageFaultError, waited bool, r *vmo.PageRequest) zx.Status {
 	if code.Unknown() != 0 {
 		return zx.ErrNotSupported
 	}
-	st := as.resolve(uint64(va), need(code), r)
-	if st == zx.ErrInternalIntrRetry {
-		return zx.OK // suspended: it faults again when it runs on
+	st := as.resolve(uint64(va), need(code), waited, r)
+	if st == zx.ErrShouldWait {
+		r.Await()
+	}
+	return st
+}
+
+// require is resolve that waits for the page, on the caller's stack.
+//
+// Errors: as Fault but for ErrShouldWait | those of vmo.PageRequest.Wait.
+func (as *AddressSpace) require(va uint64, need mmu.Prot, r *vmo.PageRequest) zx.Status {
+	st := as.resolve(va, need, false, r)
+	for st == zx.ErrShouldWait {
+		if st = r.Wait(); st == zx.OK {
+			st = as.resolve(va, need, true, r)
+		}
 	}
 	return st
 }
@@ -57,12 +67,11 @@ func (as *AddressSpace) Fault(va zx.VirtAddr, code mmu.PageFaultError, r *vmo.Pa
 // 6 of spec section 6.1. On a read that goes on where the last one ended, pages
 // after it that have content come along: a program that walks through a file
 // pays for a sixteenth of the faults, one that jumps about pays nothing. Nor
-// does one that slept for its page: what follows is seldom there before it, and
+// does one that waited for its page: what follows is seldom there before it, and
 // the next fault finds out.
 //
-// Errors: as Fault, and ErrInternalIntrRetry when the thread was suspended.
-func (as *AddressSpace) resolve(va uint64, need mmu.Prot, r *vmo.PageRequest) zx.Status {
-	slept := false
+// Errors: as Fault; after ErrShouldWait r is registered and nothing more.
+func (as *AddressSpace) resolve(va uint64, need mmu.Prot, waited bool, r *vmo.PageRequest) zx.Status {
 	for {
 		as.mu.Lock()
 		m := as.last // usually; va, if it is no user address, is in no mapping
@@ -95,7 +104,7 @@ func (as *AddressSpace) resolve(va uint64, need mmu.Prot, r *vmo.PageRequest) zx
 			}
 			if need&mmu.Write == 0 && st == zx.OK {
 				next := page + zx.PageSize
-				if page == m.next && !slept && as.around > 1 {
+				if page == m.next && !waited && as.around > 1 {
 					next = as.enterAround(m, next)
 				}
 				m.next = next
@@ -103,29 +112,11 @@ func (as *AddressSpace) resolve(va uint64, need mmu.Prot, r *vmo.PageRequest) zx
 		}
 		v.Unlock()
 		as.mu.Unlock()
-		if st == zx.OK {
+		if st != zx.ErrNoMemory || !v.Store().Reclaim(reclaimPages) {
 			return st
 		}
-		if st = remedy(st, v, r); st != zx.OK {
-			return st
-		}
-		slept = true
+		waited = true // nothing extra when memory is short
 	}
-}
-
-// remedy does what a fault that ended with st needs before it starts over: it
-// sleeps on the request, or finds free frames. Errors: the fault is to end with
-// this status. Locks: none held.
-func remedy(st zx.Status, v *vmo.VMO, r *vmo.PageRequest) zx.Status {
-	switch st {
-	case zx.ErrShouldWait:
-		return r.Wait()
-	case zx.ErrNoMemory:
-		if v.Store().Reclaim(reclaimPages) {
-			return zx.OK
-		}
-	}
-	return st
 }
 
 // tableSpan is the bytes that one page table translates.

@@ -29,7 +29,7 @@ func TestNeed(t *testing.T) {
 		if bit == 3 || bit >= 5 {
 			want = zx.ErrNotSupported
 		}
-		if st := w.as.Fault(va, 1<<bit, &w.req); st != want {
+		if st := w.fault(va, 1<<bit); st != want {
 			t.Errorf("bit %d: %v", bit, st)
 		}
 	}
@@ -58,7 +58,7 @@ func TestFaultStatuses(t *testing.T) {
 		{ro, rd | mmu.PF_RSVD, zx.ErrNotSupported}, {ro, 1 << 15, zx.ErrNotSupported}, {0, 1 << 5, zx.ErrNotSupported},
 		{ro, rd, zx.OK}, {ro + 1, rd | mmu.PF_P, zx.OK}, {rw + page - 1, wr, zx.OK}, {rw, wr | mmu.PF_P, zx.OK}, {rx + 5, id, zx.OK},
 	} {
-		if got := w.as.Fault(c.va, c.code, &w.req); got != c.want {
+		if got := w.fault(c.va, c.code); got != c.want {
 			t.Errorf("fault at %#x, %v: %v, want %v", c.va, c.code, got, c.want)
 		}
 	}
@@ -222,7 +222,7 @@ func TestSuspendedFaultIsQuiet(t *testing.T) {
 	src := &fakeSource{wait: func(*vmo.PageRequest) zx.Status { return zx.ErrInternalIntrRetry }}
 	v := w.paged(1, src)
 	va := w.mapAt(0, prw, v, 0, 1)
-	w.ok(w.load(va))
+	w.want(w.load(va), zx.ErrInternalIntrRetry)
 	if w.pte(va).Present() {
 		t.Fatal("mapped without a page")
 	}

@@ -103,7 +103,7 @@ func (m *model) step(op, where, length, arg byte) {
 		code := []mmu.PageFaultError{0, mmu.PF_WR, mmu.PF_ID, mmu.PF_P}[arg&3] | mmu.PF_US
 		need := []mmu.Prot{mmu.Read, mmu.Write, mmu.Read | mmu.Exec, mmu.Read}[arg&3]
 		p := &m.pages[i]
-		m.want(m.as.Fault(at(i)+zx.VirtAddr(arg), code, &m.req), m.expect(p, need))
+		m.want(m.fault(at(i)+zx.VirtAddr(arg), code), m.expect(p, need))
 		if m.expect(p, need) == zx.OK {
 			if e := m.pte(at(i)); e.Prot()&need != need {
 				m.t.Fatalf("page %d: fault resolved, yet mapped %v for %v", i, e.Prot(), need)
@@ -281,8 +281,8 @@ func TestTogether(t *testing.T) {
 		}()
 	}
 	root := w.as.Root()
-	run(func(i int, req *vmo.PageRequest) { w.as.Fault(at16(i), mmu.PF_US|mmu.PF_WR, req) })
-	run(func(i int, req *vmo.PageRequest) { w.as.Fault(at16(i*3), mmu.PF_US, req) })
+	run(func(i int, req *vmo.PageRequest) { w.as.Fault(at16(i), mmu.PF_US|mmu.PF_WR, false, req) })
+	run(func(i int, req *vmo.PageRequest) { w.as.Fault(at16(i*3), mmu.PF_US, false, req) })
 	run(func(i int, req *vmo.PageRequest) {
 		var buf [3 * page]byte
 		w.as.CopyIn(buf[:], at16(i*5)+9, req)

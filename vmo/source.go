@@ -68,7 +68,7 @@ const (
 // are bytes in the VMO, page aligned.
 //
 // Locks: Request, Progress, Fail, Release and Detach are called with the VMO's lock
-// held; Wait with none; all take the source's own.
+// held; Await and Answer with none; all take the source's own.
 type PageSource interface {
 	// TrapsDirty says whether writes must be asked for. Constant.
 	TrapsDirty() bool
@@ -91,10 +91,11 @@ type PageSource interface {
 	Detach()
 	// Close is Detach when the VMO itself is gone.
 	Close()
-	// Wait sleeps until r is resolved or early-woken; when it gives up it
-	// cancels r first. Errors: the request's own status, ErrTimedOut for
-	// overtime included | what Waiter.Wait answers.
-	Wait(r *PageRequest) zx.Status
+	// Await says that the thread of r waits for its answer from now on.
+	Await(r *PageRequest)
+	// Answer says how the wait of r ended, woken being what ended the sleep;
+	// see PageRequest.Answer.
+	Answer(r *PageRequest, woken zx.Status) zx.Status
 	// Cancel withdraws r if it is still registered.
 	Cancel(r *PageRequest)
 }
@@ -158,15 +159,38 @@ func (r *PageRequest) End() uint64 { return r.Offset + r.Length }
 // Waiter is the thread behind r.
 func (r *PageRequest) Waiter() Waiter { return r.waiter }
 
-// Wait sleeps until the request is resolved. Pre: the operation answered
-// ErrShouldWait. OK means look again, never that the page is there.
+// Await begins the wait for the answer. Pre: the operation answered ErrShouldWait.
+// The caller sleeps by whatever means its Waiter has, then asks Answer.
 //
 // Locks: none held.
-// Errors: the pager's code | ErrTimedOut | ErrInternalIntrKilled |
-// ErrInternalIntrRetry (suspended). The request is not outstanding after any
-// of them.
+func (r *PageRequest) Await() { r.source.Await(r) }
+
+// Answer collects the answer after a sleep, of which woken is the outcome: OK
+// woken, perhaps for nothing, or why it was given up. OK means look again, never
+// that the page is there.
+//
+// Locks: none held.
+// Errors: ErrShouldWait woken for nothing: sleep again | the pager's code |
+// ErrTimedOut | woken itself. The request is not outstanding after any but the
+// first.
 // Source: spec sections 5.4, 5.7, 5.8.
-func (r *PageRequest) Wait() zx.Status { return r.source.Wait(r) }
+func (r *PageRequest) Answer(woken zx.Status) zx.Status { return r.source.Answer(r, woken) }
+
+// Wait is Await, a sleep of the Waiter, and Answer until there is one: for a
+// caller in the midst of something, whose stack must wait with it.
+//
+// Locks: none held.
+// Errors: those of Answer | ErrInternalIntrKilled | ErrInternalIntrRetry
+// (suspended).
+func (r *PageRequest) Wait() zx.Status {
+	r.Await()
+	for {
+		st := r.Answer(r.waiter.Wait(zx.ThreadBlockedPager, zx.TimeInfinite))
+		if st != zx.ErrShouldWait {
+			return st
+		}
+	}
+}
 
 // done ends the operation r served and passes st on. If the operation asked
 // for something, r may still be registered: an early-woken reader's is.

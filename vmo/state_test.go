@@ -39,10 +39,19 @@ func (s *scriptSource) Fail(off, length uint64, st zx.Status) { s.note("fail", o
 func (s *scriptSource) Release(kind RequestKind, off, length uint64) {
 	s.note("release", off, length)
 }
-func (s *scriptSource) Detach()                       { s.detached = true }
-func (s *scriptSource) Close()                        {}
-func (s *scriptSource) Wait(r *PageRequest) zx.Status { return zx.ErrInternalIntrKilled }
-func (s *scriptSource) Cancel(r *PageRequest)         {}
+func (s *scriptSource) Detach()            { s.detached = true }
+func (s *scriptSource) Close()             {}
+func (s *scriptSource) Await(*PageRequest) {}
+func (s *scriptSource) Answer(_ *PageRequest, woken zx.Status) zx.Status {
+	return zx.ErrInternalIntrKilled
+}
+func (s *scriptSource) Cancel(r *PageRequest) {}
+
+// awake is a thread that never sleeps.
+type awake struct{}
+
+func (awake) Wait(zx.ThreadState, zx.Time) zx.Status { return zx.OK }
+func (awake) Wake()                                  {}
 
 // bench is one paged VMO over a scriptSource.
 type bench struct {
@@ -57,6 +66,7 @@ type bench struct {
 func newBench(t *testing.T, pages uint64, traps bool) *bench {
 	b := &bench{t: t, mem: mmu.NewSimulated(256), src: &scriptSource{traps: traps}}
 	b.st = NewStore(b.mem)
+	b.req.Init(awake{})
 	v, st := b.st.NewPaged(pages*pg, zx.VMOResizable, b.src)
 	if st != zx.OK {
 		t.Fatal(st)
