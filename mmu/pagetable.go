@@ -81,10 +81,12 @@ func (t *PageTable) recently(va uint64) *recentTable {
 }
 
 // Map makes the page at va lead to f as leaf (Prot.Leaf) says: a fresh entry, an
-// upgrade, a downgrade or a replacement. The accessed and dirty flags of an
-// entry that already led to f are kept; they are never preset. stale says that
-// a translation was weakened or replaced, and the caller invalidates the page; a
-// fresh or upgraded one needs no invalidation (SDM 3A 4.10.4.3).
+// upgrade or a replacement. An entry that already led to f keeps what it allows,
+// also what leaf does not, for whoever put it there may be using it: permissions
+// go by RemoveWrite, Protect and Unmap alone. It keeps its accessed and dirty
+// flags too; they are never preset. stale says that a translation was replaced,
+// and the caller invalidates the page; a fresh or upgraded one needs no
+// invalidation (SDM 3A 4.10.4.3).
 // Errors: NO_MEMORY, nothing changed.
 //
 // A fresh entry in a page table used lately, the end of nearly every fault,
@@ -124,19 +126,11 @@ func (t *PageTable) mapAny(va zx.VirtAddr, f Frame, leaf PTE) (stale bool, st zx
 	default:
 		// One locked step for each bit, so that a flag the CPU sets meanwhile
 		// is not lost.
-		if old&^want&PTE_RW != 0 {
-			atomic.AndUint64(e, ^uint64(PTE_RW))
-			stale = true
-		}
 		if old&^want&PTE_XD != 0 {
 			atomic.AndUint64(e, ^uint64(PTE_XD))
 		}
 		if want&^old&PTE_RW != 0 {
 			atomic.OrUint64(e, uint64(PTE_RW))
-		}
-		if want&^old&PTE_XD != 0 {
-			atomic.OrUint64(e, uint64(PTE_XD))
-			stale = true
 		}
 	}
 	t.mu.Unlock()

@@ -102,6 +102,9 @@ func (w *world) step(op, where, arg byte) {
 		if st := w.enter(va, f, prot, &g); st != zx.OK {
 			w.t.Fatal(st)
 		}
+		if old := w.model[page]; old.frame == f {
+			prot |= old.prot // what it allowed already stays
+		}
 		w.model[page] = leafModel{f, prot}
 	case 2:
 		w.pt.Unmap(va, n, &g)

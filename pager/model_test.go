@@ -400,10 +400,8 @@ func (m *model) setStream(b uint64) outcome {
 		lo += half
 	}
 	m.wholeZero(int(lo/pg), up)
-	if up < m.size || m.unbounded {
-		m.modified = true
-	}
 	for i := up; i < m.size; i++ {
+		m.modified = m.modified || m.p[i].st != 'U'
 		m.set(i, 'U')
 	}
 	m.stream = b

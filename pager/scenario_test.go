@@ -463,6 +463,31 @@ func TestEarlyWake(t *testing.T) {
 			w.ended(c, zx.OK)
 			w.finish(f)
 		}},
+		{"5.4 what an overlap waiter wants comes before its turn", func(w *world) {
+			f := w.create(92, 0)
+			buf := make([]byte, 26*pg)
+			a := f.read(0, 92)
+			w.expect("R[0,92)")
+			b := w.start(func(th *thread) zx.Status { return f.v.ReadBytes(buf, 16*pg, &th.req) })
+			f.supply(0, 8)
+			f.supply(16, 1)
+			f.supply(8, 8)
+			w.blocked(b)
+			if buf[0] != 0 {
+				w.t.Fatal("page 16 was read though the first reader was not there")
+			}
+			f.supply(17, 1)
+			w.blocked(a)
+			w.blocked(b)
+			if buf[0] != tag(16) || buf[pg] != tag(17) {
+				w.t.Fatalf("pages 16 and 17 are not read: %#x, %#x", buf[0], buf[pg])
+			}
+			f.supply(18, 74)
+			w.ended(a, zx.OK)
+			w.ended(b, zx.OK)
+			w.quiet()
+			w.finish(f)
+		}},
 		{"a killed reader that was woken early", func(w *world) {
 			f := w.create(8, 0)
 			a, b := f.read(0, 8), f.commit(6, 2)
@@ -608,13 +633,15 @@ func TestDetachAndClose(t *testing.T) {
 			w.finish(f)
 		}},
 		{"20 a reader waits whose first page failed", func(w *world) {
-			// It would have the code once the rest is answered; nobody will.
+			// The code was recorded, and is what it ends with.
 			f := w.create(8, 0)
 			a, b := f.write(0, 4, 1), f.write(0, 2, 1)
 			f.fail(0, 1)
+			c := f.read(4, 2) // hangs on nothing that failed
 			w.must(w.pager.Detach(f.v))
-			w.ended(a, zx.ErrBadState)
-			w.ended(b, zx.ErrBadState)
+			w.ended(a, zx.ErrIO)
+			w.ended(b, zx.ErrIO)
+			w.ended(c, zx.ErrBadState)
 			w.expect("COMPLETE")
 			w.finish(f)
 		}},

@@ -232,8 +232,15 @@ func (s *Source) progress(set *requestSet, i int, off, end uint64) bool {
 		r.WakeAt = hi
 		wake(r)
 		for o := r.FirstOverlap; o != nil; o = o.NextOverlap {
-			if o.Early && o.WakeAt >= lo && o.WakeAt < hi {
-				o.WakeAt = hi
+			switch {
+			case !o.Early || o.WakeAt >= hi:
+			case o.WakeAt >= lo:
+				o.WakeAt = min(hi, o.End())
+				wake(o)
+			default:
+				// What it waits for came out of order, before r got there.
+				// It looks once, and waits for the end unless it asks anew.
+				o.WakeAt = r.End()
 				wake(o)
 			}
 		}
@@ -399,22 +406,16 @@ func (s *Source) detach() {
 	s.sendComplete()
 }
 
-// letGo completes every request with success, also those that a FAIL of their
-// first page has marked already: who waits looks again, and learns that nobody
-// answers any more.
+// letGo completes every request with the status it recorded: who waits looks
+// again, and learns that nobody answers any more, or ends with the code of the
+// FAIL that has marked it already.
 func (s *Source) letGo() {
 	// First the FIFO, so that withdrawing the slot sends nothing.
 	s.fifo.dropAll()
 	for kind := range s.sets {
 		set := &s.sets[kind]
 		for len(set.list) > 0 {
-			last := len(set.list) - 1
-			r := set.list[last]
-			r.Status = zx.OK
-			for o := r.FirstOverlap; o != nil; o = o.NextOverlap {
-				o.Status = zx.OK
-			}
-			s.finish(set, last)
+			s.finish(set, len(set.list)-1)
 		}
 	}
 }

@@ -137,8 +137,12 @@ func (s *plainSource) progress(kind vmo.RequestKind, a, b uint64, st zx.Status) 
 		if r.early && lo == r.wake {
 			r.wake, r.woken = hi, true
 			for _, o := range r.waiters {
-				if o.early && o.wake >= lo && o.wake < hi {
-					o.wake, o.woken = hi, true
+				if !o.early || o.wake >= hi {
+					continue
+				}
+				was := o.wake
+				if o.wake, o.woken = r.end, true; was >= lo {
+					o.wake = min(hi, o.end)
 				}
 			}
 		}

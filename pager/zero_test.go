@@ -235,9 +235,11 @@ func TestStreamSize(t *testing.T) {
 			set(f, 2*pg)
 			f.modified(true)
 			set(f, pg)
+			f.modified(true)
 			f.ranges()
 			f.content(1, 0, 0)
 			set(f, 2*pg)
+			f.modified(true)
 			f.dirty(1, 1)
 			f.ranges("{1,1}")
 			f.content(2, 0)
@@ -269,6 +271,15 @@ func TestStreamSize(t *testing.T) {
 			f.ranges()
 			f.content(1, 0, 0, 0)
 			f.committed(0)
+			w.finish(f)
+		}},
+		{"not modified where nothing is zeroed", func(w *world) {
+			f := w.create(3, 0)
+			f.mark(1, 1)
+			set(f, pg+10)
+			f.modified(true)
+			set(f, pg+20) // page 1 is a marker, the rest untracked already
+			f.modified(false)
 			w.finish(f)
 		}},
 		{"partial pages", func(w *world) {

@@ -51,7 +51,7 @@
 //
 // # Not here yet
 //
-// Discardable VMOs (ALLOW_FAULTS has no effect) and memory priority.
+// Memory priority.
 //
 // Sources: spec/zircon-pager sections 3.16, 4.2, 6; Zircon's reference pages
 // of the vmar calls for what the spec calls usual.

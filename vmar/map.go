@@ -35,7 +35,8 @@ func permsOK(options uint32) bool {
 // Errors, in this order: ErrAccessDenied v's handle lacks MAP | ErrInvalidArgs
 // WRITE or EXECUTE without READ, MAP_RANGE with SPECIFIC_OVERWRITE, a CAN_MAP
 // bit, an unknown option | ErrAccessDenied a permission that one of the handles
-// does not have | ErrNotSupported REQUIRE_NON_RESIZABLE and v is resizable |
+// does not have | ErrNotSupported REQUIRE_NON_RESIZABLE and v is resizable, or v
+// is discardable and ALLOW_FAULTS is missing |
 // ErrInvalidArgs vmoOff unaligned, length 0 or wrapping | those of spot |
 // ErrNoMemory MaxChildren reached.
 // Source: spec section 3.16, zx_vmar_map steps 2 to 9.
@@ -56,7 +57,8 @@ func (r *VMAR) Map(options uint32, off uint64, v *vmo.VMO, vmoOff, length uint64
 		return 0, zx.ErrInvalidArgs
 	case !allowed(options, zx.VMPermRead, zx.VMPermWrite, zx.VMPermExecute, both):
 		return 0, zx.ErrAccessDenied
-	case options&zx.VMRequireNonResizable != 0 && v.Resizable():
+	case options&zx.VMRequireNonResizable != 0 && v.Resizable(),
+		options&zx.VMAllowFaults == 0 && v.Discardable():
 		return 0, zx.ErrNotSupported
 	}
 	size, ok := zx.RoundUp(length)

@@ -11,6 +11,8 @@ import (
 func TestMapRefuses(t *testing.T) {
 	w := newWorld(t)
 	v, fixed := w.anon(4), func() *vmo.VMO { v, _ := w.store.New(4*page, 0); return v }()
+	loose, st := w.store.New(page, zx.VMODiscardable)
+	w.ok(st)
 	root := w.as.Root()
 	w.mapAt(100, prw, v, 0, 4)
 	ro, _, st := root.Allocate(zx.VMCanMapRead|zx.VMSpecific, 200*page, 4*page, allRights)
@@ -68,6 +70,8 @@ func TestMapRefuses(t *testing.T) {
 		{"overwriting a region", root, pr | over, 199 * page, v, 0, 9 * page, allRights, allRights, zx.ErrInvalidArgs},
 		{"no room", ro, pr, 0, v, 0, 5 * page, allRights, allRights, zx.ErrNoResources},
 		{"no room in all of it", root, pr, 0, v, 0, userSize, allRights, allRights, zx.ErrNoResources},
+		{"discardable", root, pr, 0, loose, 1, page, allRights, allRights, zx.ErrNotSupported},
+		{"discardable, ALLOW_FAULTS", root, pr | zx.VMAllowFaults, 0, loose, 0, page, allRights, allRights, zx.OK},
 		{"not resizable", root, pr | zx.VMRequireNonResizable, 0, fixed, 0, 1, allRights, allRights, zx.OK},
 		{"ALLOW_FAULTS", root, pr | zx.VMAllowFaults, 0, v, 0, page, allRights, allRights, zx.OK},
 		{"past the VMO's end", root, pr, 0, v, 1 << 40, page, allRights, allRights, zx.OK},
@@ -82,7 +86,7 @@ func TestMapRefuses(t *testing.T) {
 			t.Errorf("%s: refused, yet something changed", c.name)
 		}
 	}
-	w.close(v, fixed)
+	w.close(v, fixed, loose)
 }
 
 func TestUnmapProtectAllocateRefuse(t *testing.T) {

@@ -122,6 +122,14 @@ func (a *ageList) removeLocked(f mmu.Frame) {
 	meta.Next, meta.Prev = 0, 0
 }
 
+// remove takes f off the list it is on, if any. Locks: the owner's VMO held;
+// takes a.mu.
+func (a *ageList) remove(f mmu.Frame) {
+	a.mu.Lock()
+	a.removeLocked(f)
+	a.mu.Unlock()
+}
+
 // push lists f if it is not listed. Locks: the owner's VMO held; takes a.mu.
 func (a *ageList) push(f mmu.Frame) {
 	meta := a.mem.Meta(f)

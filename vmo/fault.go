@@ -11,7 +11,8 @@ import (
 type Page struct {
 	Frame mmu.Frame
 	// Writable says that the page may be mapped writable, if the mapping
-	// allows. False also means that it must not be.
+	// allows. False also means that it must not become so; where it is so
+	// already, it may stay.
 	Writable bool
 }
 

@@ -274,12 +274,14 @@ func (v *VMO) evict(list int, batch []victim) (freed int) {
 		if s == nil || s.frame() != f || s.state() != Clean {
 			continue
 		}
-		if *s&slotPinned != 0 || list == ageNormal && *s&slotReferenced != 0 {
+		needed := v.mem.Meta(f).Tag()&tagNeeded != 0 // perhaps only since the pop
+		if *s&slotPinned != 0 || list == ageNormal && (needed || *s&slotReferenced != 0) {
 			*s &^= slotReferenced
 			v.store.age.push(f)
 			continue
 		}
 		v.transition(s, 0)
+		v.store.age.remove(f) // listed again since the pop, perhaps
 		v.pages--
 		v.reclaimed++
 		freed++

@@ -150,14 +150,19 @@ func (v *VMO) zeroRun(pos, limit uint64) uint64 {
 	return end
 }
 
-// untrack makes [start, v.size) untracked zeros whatever was there. Locks: v.mu
-// held. Pre: no page there is pinned, the VMO is paged.
-func (v *VMO) untrack(start uint64) {
+// untrack makes [start, v.size) untracked zeros whatever was there, and says
+// whether anything else was. Locks: v.mu held. Pre: start below v.size, no page
+// there is pinned, the VMO is paged.
+func (v *VMO) untrack(start uint64) bool {
+	if iv := v.zeros.holding(start); iv != nil && iv.kind == zerosUntracked && iv.end >= v.size {
+		return false
+	}
 	v.unmap(start, v.size-start)
 	v.progressAbsent(start, v.size)
 	v.dropPages(start, v.size, allStates)
 	v.zeros.remove(start, v.size)
 	v.zeros.add(start, v.size, zerosUntracked)
+	return true
 }
 
 // progressAbsent reports the absent pages of the range as if supplied.
@@ -258,7 +263,7 @@ func (v *VMO) progressNonDirty(start, end uint64) {
 
 // SetStreamSize makes the content size bytes long inside the VMO. What is added
 // reads as zero and is dirty; what lies past the new end becomes untracked
-// zeros. A modification when it zeroes anything.
+// zeros. A modification when it zeroes anything or makes anything untracked.
 //
 // Locks: none held; takes v.mu.
 // Errors: OK when size is the current one | ErrOutOfRange past the VMO's end |
@@ -296,9 +301,8 @@ func (v *VMO) setStreamLocked(size uint64, r *PageRequest) zx.Status {
 	}
 	v.zeroPages(whole, up)
 	if up < v.size {
-		v.modified = true
 		if v.paged {
-			v.untrack(up)
+			v.modified = v.untrack(up) || v.modified
 		} else {
 			v.zeroPages(up, v.size)
 		}

@@ -297,7 +297,6 @@ static void model_detach(bool drops, bool* goes_on) {
   m.detached = true;
   *goes_on = m.request.out;
   m.request.out = false;
-  m.request.status = ZX_OK;
   for (int p = 0; p < m.size && drops; p++) {
     m.page[p].mapped = false;
     if (state(p) == 'C' || state(p) == 'M') {

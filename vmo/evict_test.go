@@ -1,0 +1,95 @@
+package vmo
+
+import (
+	"sync"
+	"testing"
+)
+
+// popped takes the pages off their list as the evictor does before it has the
+// VMO's lock.
+func (b *bench) popped(n int) []victim {
+	b.t.Helper()
+	batch := make([]victim, n)
+	if got, owner := b.st.age.pop(ageNormal, batch); got != n || owner != b.v.ID() {
+		b.t.Fatalf("popped %d pages of %d, want %d", got, owner, n)
+	}
+	return batch
+}
+
+// TestEvictBetweenPopAndLock has something happen to a page that the evictor
+// took off its list, before it has the VMO's lock.
+func TestEvictBetweenPopAndLock(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		event func(b *bench)
+		state State
+		freed int
+	}{
+		{"nothing", func(b *bench) {}, Absent, 1},
+		{"listed by DONT_NEED", func(b *bench) { b.ok(b.v.DontNeed(0, 8*pg)) }, Absent, 1},
+		{"listed by WRITEBACK_END", func(b *bench) {
+			b.ok(b.touch(2, true))
+			b.ok(b.v.WritebackBegin(0, 8*pg, false))
+			b.ok(b.v.WritebackEnd(0, 8*pg))
+			b.ok(b.v.DontNeed(0, 8*pg)) // not lately used
+		}, Absent, 1},
+		{"ALWAYS_NEED", func(b *bench) { b.ok(b.v.AlwaysNeed(2*pg, pg, &b.req)) }, Clean, 0},
+		{"used", func(b *bench) { b.ok(b.touch(2, false)) }, Clean, 0},
+		{"written", func(b *bench) { b.ok(b.touch(2, true)) }, Dirty, 0},
+		{"dropped", func(b *bench) { b.v.DropClean() }, Absent, 0},
+		{"dropped and supplied", func(b *bench) {
+			b.v.DropClean()
+			b.ok(b.supply(2, 1, false))
+			b.ok(b.touch(2, false))
+		}, Clean, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, 8, false)
+			b.into(Clean)
+			batch := b.popped(1)
+			c.event(b)
+			if n := b.v.evict(ageNormal, batch); n != c.freed {
+				t.Errorf("freed %d, want %d", n, c.freed)
+			}
+			if s := b.state(2); s != c.state {
+				t.Errorf("state %v, want %v", s, c.state)
+			}
+			b.close()
+		})
+	}
+}
+
+// TestEvictRaces evicts while pages are supplied, written back, dropped and
+// hinted at; simulated memory watches the frames.
+func TestEvictRaces(t *testing.T) {
+	b := newBench(t, 64, false)
+	b.src.quiet = true
+	var wg sync.WaitGroup
+	run := func(f func(i int)) {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := 0; i < 2000; i++ {
+				f(i)
+			}
+		}()
+	}
+	run(func(i int) { b.supply(uint64(i%64), 1, false) })
+	run(func(i int) { b.st.Evict(8) })
+	run(func(i int) { b.st.Reclaim(2) })
+	run(func(i int) { b.v.DontNeed(uint64(i%64)*pg, pg) })
+	run(func(i int) { b.touch(uint64(i*7%64), true) })
+	run(func(i int) {
+		b.v.WritebackBegin(0, 64*pg, false)
+		b.v.WritebackEnd(0, 64*pg)
+	})
+	run(func(i int) {
+		if i%50 == 0 {
+			b.v.DropClean()
+		}
+		var r PageRequest
+		b.v.AlwaysNeed(uint64(i*5%64)*pg, pg, &r)
+	})
+	wg.Wait()
+	b.close()
+}
