@@ -507,8 +507,10 @@ static outcome_t go(op_t* op, zx_status_t failed) {
         m.page[p].mapped = false;
       }
       for (int p = (op->a + 1) / 2; p < m.size; p++) {
+        if (state(p) != 'U') {
+          m.modified = YES;
+        }
         make_zero(p, 'U');
-        m.modified = YES;
       }
       m.stream2 = op->a;
       return ends(ZX_OK);
