@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"fmt"
+	"io"
 
 	"faultline/mmu"
 	"faultline/zx"
@@ -42,7 +43,7 @@ func parseImage(file []byte) (*image, error) {
 	if len(file) > maxImageFile {
 		return nil, fmt.Errorf("program file has %d bytes, more than the limit of %d", len(file), maxImageFile)
 	}
-	f, err := elf.NewFile(bytes.NewReader(file))
+	f, err := elf.NewFile(withoutSections(file))
 	if err != nil {
 		return nil, fmt.Errorf("not a readable ELF file: %w", err)
 	}
@@ -69,6 +70,39 @@ func parseImage(file []byte) (*image, error) {
 		}
 	}
 	return img, img.check()
+}
+
+// Where an ELF64 header says what section headers there are: the offset of the
+// table, then the size of one (which stays), their number, and the one with the
+// names. Source: ELF-64 object format, file header.
+const (
+	elfHeaderBytes   = 64
+	elfSectionOffset = 40
+	elfSectionCount  = 60
+	elfSectionNames  = 62
+)
+
+// withoutSections reads file as if it had no section headers: they say nothing
+// about a program that runs, so damage there is no reason to refuse one.
+func withoutSections(file []byte) io.ReaderAt {
+	var header [elfHeaderBytes]byte
+	n := copy(header[:], file)
+	clear(header[elfSectionOffset:][:8])
+	clear(header[elfSectionCount:][:2])
+	clear(header[elfSectionNames:][:2])
+	return headed{header[:n], file}
+}
+
+// headed is a file whose first bytes are others.
+type headed struct{ head, file []byte }
+
+// ReadAt implements io.ReaderAt.
+func (h headed) ReadAt(p []byte, off int64) (int, error) {
+	n, err := bytes.NewReader(h.file).ReadAt(p, off)
+	if off < int64(len(h.head)) {
+		copy(p[:n], h.head[off:])
+	}
+	return n, err
 }
 
 // parseSegment checks one PT_LOAD against the file it lies in.

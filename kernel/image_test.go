@@ -59,6 +59,31 @@ func TestParseImage(t *testing.T) {
 	}
 }
 
+// TestParseImageSections: section headers are nobody's business here.
+func TestParseImageSections(t *testing.T) {
+	file := makeELF(elf.ET_DYN, 0x100, 0x400, text)
+	for name, spoil := range map[string]func(*elf.Header64){
+		"past the end": func(h *elf.Header64) { h.Shoff, h.Shnum = 1<<40, 9 },
+		"negative":     func(h *elf.Header64) { h.Shoff, h.Shnum = 1<<63, 1 },
+		"no number":    func(h *elf.Header64) { h.Shoff, h.Shnum = 0x10, 0 },
+		"no table":     func(h *elf.Header64) { h.Shoff, h.Shnum = 0, 3 },
+		"no names":     func(h *elf.Header64) { h.Shoff, h.Shnum, h.Shstrndx = 0x40, 1, 77 },
+		"junk":         func(h *elf.Header64) { h.Shoff, h.Shnum, h.Shstrndx = 0x33, 4, 1 },
+	} {
+		var h elf.Header64
+		if err := binary.Read(bytes.NewReader(file), binary.LittleEndian, &h); err != nil {
+			t.Fatal(err)
+		}
+		spoil(&h)
+		var b bytes.Buffer
+		binary.Write(&b, binary.LittleEndian, &h)
+		img, err := parseImage(append(b.Bytes(), file[b.Len():]...))
+		if err != nil || len(img.segments) != 1 || img.segments[0].data[0] != elf.ELFMAG[0] {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestParseImageRefuses(t *testing.T) {
 	load := func(flags elf.ProgFlag, off, vaddr, fileSize, memory uint64) part {
 		return part{elf.PT_LOAD, flags, off, vaddr, fileSize, memory}

@@ -20,10 +20,9 @@ import (
 // It talks to the Go scheduler directly: a channel does the same for twice the
 // instructions, and every page request pays for two sleeps.
 type parker struct {
-	state   atomic.Uintptr // parkEmpty, parkToken, or the sleeping g
-	expired atomic.Bool    // the deadline of the wait in progress has passed
-	timer   *time.Timer    // made at the first wait with a deadline
-	now     func() int64
+	state atomic.Uintptr // parkEmpty, parkToken, or the sleeping g
+	timer *time.Timer    // made at the first wait with a deadline
+	now   func() int64
 }
 
 const (
@@ -50,34 +49,30 @@ func (p *parker) wait(deadline zx.Time) zx.Status {
 	return p.waitUntil(deadline)
 }
 
-// waitUntil is wait with a deadline that will come.
+// waitUntil is wait with a deadline that will come, or has: the clock says
+// which, and never who woke the goroutine.
 func (p *parker) waitUntil(deadline zx.Time) zx.Status {
-	left := int64(deadline) - p.now()
-	if left <= 0 {
+	now := p.now()
+	if int64(deadline) <= now { // by comparison: a difference could wrap
 		if p.state.CompareAndSwap(parkToken, parkEmpty) {
 			return zx.OK
 		}
 		return zx.ErrTimedOut
 	}
-	p.expired.Store(false)
+	left := time.Duration(int64(deadline) - now)
 	if p.timer == nil {
-		p.timer = time.AfterFunc(time.Duration(left), p.expire)
+		p.timer = time.AfterFunc(left, p.Wake)
 	} else {
-		p.timer.Reset(time.Duration(left))
+		p.timer.Reset(left)
 	}
 	p.take()
 	p.timer.Stop()
-	if p.expired.Load() {
+	// A timer that fires late leaves its token to the next wait, which then ends
+	// early, for nothing, and not by its own deadline.
+	if p.now() >= int64(deadline) {
 		return zx.ErrTimedOut
 	}
 	return zx.OK
-}
-
-// expire ends a wait at its deadline. When it comes late, for a wait that is
-// over, the next wait ends early and its caller looks again.
-func (p *parker) expire() {
-	p.expired.Store(true)
-	p.Wake()
 }
 
 // take sleeps until there is a token and takes it.

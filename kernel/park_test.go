@@ -45,6 +45,27 @@ func TestParkerDeadline(t *testing.T) {
 	}
 }
 
+// TestParkerPast: a deadline in the past is a poll, however long past it is.
+func TestParkerPast(t *testing.T) {
+	p := parker{now: func() int64 { return 1 << 40 }}
+	for _, deadline := range []zx.Time{-1 << 63, -1<<63 + 1e9, -1, 0, 1 << 40} {
+		if st := p.wait(deadline); st != zx.ErrTimedOut {
+			t.Errorf("deadline %d: %v, want TIMED_OUT", deadline, st)
+		}
+	}
+}
+
+// TestParkerLateTimer: the timer of a wait that is over ends the next one early,
+// but does not pass for its deadline.
+func TestParkerLateTimer(t *testing.T) {
+	now := int64(0)
+	p := parker{now: func() int64 { return now }}
+	p.Wake() // as the late timer does
+	if st := p.wait(5e9); st != zx.OK {
+		t.Errorf("woken at 0 of 5e9: %v, want OK", st)
+	}
+}
+
 // TestParkerPingPong hands a turn to and fro; a lost wake-up hangs it.
 func TestParkerPingPong(t *testing.T) {
 	const rounds = 2000 // the race detector polls: see park_race.go
