@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"encoding/binary"
+	"sync"
 	"sync/atomic"
 
 	"faultline/cpu"
@@ -211,6 +212,11 @@ func (t *Thread) raise(typ zx.ExceptionType, st zx.Status) {
 		cpu.WriteDR6(0) // its bits are sticky, and have been seen
 	}
 	t.deal(t.report(typ, st))
+	// A handler that lets a thread go on where there is no address asks for the
+	// same fault again: it is had here, for IRETQ would have it in ring 0.
+	for !t.killed() && !cpu.IsCanonical(t.regs.RIP()) {
+		t.deal(t.report(zx.ExcpGeneral, zx.OK))
+	}
 }
 
 // RaisePolicy makes the thread take a policy exception when its call returns:
@@ -235,24 +241,27 @@ func (t *Thread) raisePolicy() {
 // Source: spec sections 6.1 step 7 and 6.3.
 func (t *Thread) deal(e *Exception) {
 	p, j := t.process, &t.process.kernel.tasks.job
-	p.mu.Lock()
-	debugger, process := p.debugger, p.exceptions
-	p.mu.Unlock()
-	t.mu.Lock()
-	own := t.exceptions
-	t.mu.Unlock()
-	j.mu.Lock()
-	job := j.exceptions
-	j.mu.Unlock()
 	again := false
 	for i, h := range [...]struct {
-		kind channelKind
-		exceptionChannel
-	}{{channelDebugger, debugger}, {channelThread, own}, {channelProcess, process}, {channelDebugger, debugger}, {channelJob, job}} {
+		kind    channelKind
+		mu      *sync.Mutex
+		channel *exceptionChannel
+	}{
+		{channelDebugger, &p.mu, &p.debugger},
+		{channelThread, &t.mu, &t.exceptions},
+		{channelProcess, &p.mu, &p.exceptions},
+		{channelDebugger, &p.mu, &p.debugger},
+		{channelJob, &j.mu, &j.exceptions},
+	} {
 		if i == 3 && !again {
 			continue
 		}
-		decision, second := t.offer(h.kind, h.exceptionChannel, e)
+		// Looked up when its turn comes: the one before may have taken long, and
+		// this one been bound meanwhile.
+		h.mu.Lock()
+		channel := *h.channel
+		h.mu.Unlock()
+		decision, second := t.offer(h.kind, channel, e)
 		switch decision {
 		case exceptionHandled:
 			return
@@ -296,7 +305,7 @@ func (t *Thread) offer(kind channelKind, c exceptionChannel, e *Exception) (deci
 	} else {
 		handle.Discard()
 	}
-	t.mu.Lock()
+	t.mu.Lock() // and settle
 	t.exception = nil
 	t.mu.Unlock()
 	return decision, again

@@ -44,6 +44,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"faultline/cpu"
 	"faultline/mmu"
@@ -99,6 +100,8 @@ type Kernel struct {
 	processes processList
 	tasks     tasks
 	trace     faultTrace
+
+	strays atomic.Uint64 // interrupts nobody asked for
 
 	workersMu sync.Mutex
 	workers   []*worker // guarded by workersMu
@@ -174,6 +177,14 @@ func (k *Kernel) enter(root zx.PhysAddr) {
 func (k *Kernel) leave(root zx.PhysAddr) {
 	if root == k.root {
 		k.load(k.table.Root())
+	}
+}
+
+// strayInterrupt counts an interrupt that is not one of the board's, and says so
+// when it is the first. It gets no EOI: who sent it is not known to wait for one.
+func (k *Kernel) strayInterrupt(v cpu.Vector) {
+	if k.strays.Add(1) == 1 {
+		fmt.Fprintf(k.console, "kernel: an interrupt nobody asked for: vector %#x\n", uint64(v))
 	}
 }
 

@@ -95,7 +95,7 @@ func (p *Process) load(img *image, argv []string, grants []Grant) error {
 	// As after a CALL: the stack is 16-byte aligned below a return address,
 	// which is 0, for the stack is fresh.
 	sp := at&^15 - 8
-	if st := t.start(zx.VirtAddr(bias+img.entry), sp, uint64(at), 0, true); st != zx.OK {
+	if st := p.startThread(t, entryPoint{zx.VirtAddr(bias + img.entry), sp, uint64(at), 0}, true); st != zx.OK {
 		return fmt.Errorf("start: %w", st)
 	}
 	return nil

@@ -143,23 +143,30 @@ func (p *Process) createThread(name string) (*Thread, zx.Status) {
 	return t, zx.OK
 }
 
-// startThread lets t run; first says whether it is to be the first of the
-// process.
+// startThread lets t run from at; first says whether it is to be the first of
+// the process.
 //
-// Errors: ErrBadState t was started before, or the process is not at that point.
-func (p *Process) startThread(t *Thread, first bool) zx.Status {
+// Errors: ErrInvalidArgs an address is not a user's | ErrBadState t was started
+// before, or the process is not at that point.
+func (p *Process) startThread(t *Thread, at entryPoint, first bool) zx.Status {
+	if !userAddress(at.rip) || at.rsp > vmar.UserEnd {
+		return zx.ErrInvalidArgs
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	at := processRunning
+	want := processRunning
 	if first {
-		at = processCreated
+		want = processCreated
 	}
-	if p.state != at || !t.state.CompareAndSwap(uint32(zx.ThreadNew), uint32(zx.ThreadRunning)) {
+	if p.state != want || !t.state.CompareAndSwap(uint32(zx.ThreadNew), uint32(zx.ThreadRunning)) {
 		return zx.ErrBadState
 	}
 	if first {
 		p.state, p.started = processRunning, p.kernel.Now()
 	}
+	r := t.regs // the thread's own from here on
+	r.SetRIP(uint64(at.rip))
+	r.RSP, r.RDI, r.RSI = uint64(at.rsp), at.arg1, at.arg2
 	delete(p.unstarted, t)
 	p.threads = append(p.threads, t)
 	if p.suspends > 0 {

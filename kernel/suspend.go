@@ -3,6 +3,7 @@ package kernel
 import (
 	"encoding/binary"
 
+	"faultline/cpu"
 	"faultline/object"
 	"faultline/zx"
 )
@@ -14,17 +15,14 @@ type suspendToken struct {
 }
 
 // Suspend stops the thread at its next chance and gives the token that keeps it
-// so. A wait in progress ends and is taken up again afterwards, except one for
-// memory of the thread that the kernel copies. Tokens add up.
+// so; one that has not started starts suspended. A wait in progress ends and is
+// taken up again afterwards, except one for memory of the thread that the kernel
+// copies. Tokens add up.
 //
-// Errors: ErrBadState the thread has not started, or is ending.
+// Errors: ErrBadState the thread is ending.
 // Source: spec sections 3.18 and 5.7.
 func (t *Thread) Suspend() (object.Object, zx.Status) {
-	switch t.State() {
-	case zx.ThreadNew, zx.ThreadDead:
-		return nil, zx.ErrBadState
-	}
-	if t.killed() {
+	if t.State() == zx.ThreadDead || t.killed() {
 		return nil, zx.ErrBadState
 	}
 	token := &suspendToken{thread: t}
@@ -68,11 +66,11 @@ type processToken struct {
 
 // Suspend stops all threads of the process.
 //
-// Errors: ErrBadState it has not started, or is ending.
+// Errors: ErrBadState it is ending.
 func (p *Process) Suspend() (object.Object, zx.Status) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.state != processRunning {
+	if p.state >= processDying {
 		return nil, zx.ErrBadState
 	}
 	token := &processToken{process: p}
@@ -99,8 +97,18 @@ func (s *processToken) OnZeroHandles() {
 // OnLastRef lets go of the process.
 func (s *processToken) OnLastRef() { object.Unref(s.process) }
 
-// Pause is pause for a call that cannot be issued again.
-func (t *Thread) Pause() { t.pause() }
+// Pause stops the thread, while it is suspended, in the midst of a call. RAX
+// then shows ErrInternalIntrRetry. It says whether the call goes on: not if the
+// thread was killed, or a debugger gave RAX another value, which is what the call
+// returns then, or sent the thread elsewhere. Source: spec section 3.18.
+func (t *Thread) Pause() bool {
+	status := int64(zx.ErrInternalIntrRetry)
+	retry := uint64(status)
+	r, rip := t.regs, t.regs.RIP()
+	r.RAX = retry
+	t.pause()
+	return !t.killed() && r.RAX == retry && r.RIP() == rip
+}
 
 // pause keeps a suspended thread still until its tokens are gone or it is
 // killed.
@@ -115,6 +123,14 @@ func (t *Thread) pause() {
 		}
 	}
 	t.UpdateSignals(zx.SignalThreadSuspended, zx.SignalThreadRunning)
+	t.settle()
+}
+
+// settle waits until nobody is at the registers of the thread any more, which
+// has left the state in which they may be. See stopped.
+func (t *Thread) settle() {
+	t.mu.Lock()
+	t.mu.Unlock() //nolint:staticcheck // the point is to wait
 }
 
 // stateRegs is how many registers zx_thread_state_general_regs_t has.
@@ -126,6 +142,8 @@ const stateRegs = 20
 // Errors: ErrBadState the thread is neither suspended nor in an exception.
 // Source: spec section 6.3; zx_thread_read_state.
 func (t *Thread) ReadState(kind uint32, buf []byte) zx.Status {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if !t.stopped() {
 		return zx.ErrBadState
 	}
@@ -142,9 +160,11 @@ func (t *Thread) ReadState(kind uint32, buf []byte) zx.Status {
 // WriteState replaces registers of the thread. Flags ring 3 does not own keep
 // their values.
 //
-// Errors: as ReadState | ErrInvalidArgs RIP or a segment base is no canonical
-// address; nothing is changed.
+// Errors: as ReadState | ErrInvalidArgs RIP is no user address, or a segment base
+// no canonical one; nothing is changed.
 func (t *Thread) WriteState(kind uint32, buf []byte) zx.Status {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if !t.stopped() {
 		return zx.ErrBadState
 	}
@@ -153,15 +173,12 @@ func (t *Thread) WriteState(kind uint32, buf []byte) zx.Status {
 		v[i] = binary.LittleEndian.Uint64(buf[8*i:])
 	}
 	r := t.regs
-	rip, fs := r.RIP(), r.FSBase()
-	if !r.SetRIP(v[16]) {
+	if !userAddress(zx.VirtAddr(v[16])) || !cpu.IsCanonical(v[18]) || !cpu.IsCanonical(v[19]) {
 		return zx.ErrInvalidArgs
 	}
-	if !r.SetFSBase(v[18]) || !r.SetGSBase(v[19]) {
-		r.SetRIP(rip)
-		r.SetFSBase(fs)
-		return zx.ErrInvalidArgs
-	}
+	r.SetRIP(v[16])
+	r.SetFSBase(v[18])
+	r.SetGSBase(v[19])
 	r.SetRFLAGS(v[17])
 	for i, p := range [...]*uint64{
 		&r.RAX, &r.RBX, &r.RCX, &r.RDX, &r.RSI, &r.RDI, &r.RBP, &r.RSP, &r.R8, &r.R9, &r.R10, &r.R11,
@@ -172,7 +189,8 @@ func (t *Thread) WriteState(kind uint32, buf []byte) zx.Status {
 	return zx.OK
 }
 
-// stopped says whether registers of the thread may be touched now.
+// stopped says whether registers of the thread may be touched now: the thread
+// leaves such a state first, and then settles. Locks: mu held.
 func (t *Thread) stopped() bool {
 	switch t.State() {
 	case zx.ThreadSuspended, zx.ThreadBlockedException:

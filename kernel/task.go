@@ -115,9 +115,6 @@ func (p *Process) StartThread(t syscall.Thread, entry, stack zx.VirtAddr, arg1 o
 	if first.process != p {
 		return zx.ErrAccessDenied
 	}
-	if !userAddress(entry) {
-		return zx.ErrInvalidArgs
-	}
 	h := zx.HandleInvalid
 	if arg1.Object != nil {
 		// The handle comes first, for the thread runs at once; arg1 goes on
@@ -127,7 +124,7 @@ func (p *Process) StartThread(t syscall.Thread, entry, stack zx.VirtAddr, arg1 o
 			return st
 		}
 	}
-	st := first.start(entry, stack, uint64(h), arg2, true)
+	st := p.startThread(first, entryPoint{entry, stack, uint64(h), arg2}, true)
 	switch {
 	case st != zx.OK:
 		p.handles.Close(h)
@@ -137,8 +134,9 @@ func (p *Process) StartThread(t syscall.Thread, entry, stack zx.VirtAddr, arg1 o
 	return st
 }
 
-// userAddress says whether a thread may be started at va.
-func userAddress(va zx.VirtAddr) bool { return va >= vmar.UserBase && va < vmar.UserEnd }
+// userAddress says whether a thread may be at va, to run there or to fault: it
+// is below the end of user space. Source: spec section 3.18.
+func userAddress(va zx.VirtAddr) bool { return va < vmar.UserEnd }
 
 // Kill ends the process as zx_task_kill does.
 func (p *Process) Kill() { p.Exit(zx.TaskRetcodeSyscallKill) }

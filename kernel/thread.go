@@ -98,25 +98,19 @@ func (t *Thread) Info() syscall.ThreadInfo {
 	return info
 }
 
+// entryPoint is where a thread starts: RIP, RSP, RDI and RSI; all else is zero.
+type entryPoint struct {
+	rip, rsp   zx.VirtAddr
+	arg1, arg2 uint64
+}
+
 // Start lets the thread run at entry with RSP = stack, RDI = arg1, RSI = arg2
 // and all else zero.
 //
-// Errors: ErrBadState it was started before, or its process does not run.
+// Errors: ErrInvalidArgs entry or stack is no user address | ErrBadState it was
+// started before, or its process does not run. Source: spec section 3.18.
 func (t *Thread) Start(entry, stack zx.VirtAddr, arg1, arg2 uint64) zx.Status {
-	return t.start(entry, stack, arg1, arg2, false)
-}
-
-// start is Start that says whether t is to be the first thread of its process,
-// or not.
-func (t *Thread) start(entry, stack zx.VirtAddr, arg1, arg2 uint64, first bool) zx.Status {
-	if t.State() != zx.ThreadNew {
-		return zx.ErrBadState
-	}
-	if !t.regs.SetRIP(uint64(entry)) {
-		return zx.ErrInvalidArgs
-	}
-	t.regs.RSP, t.regs.RDI, t.regs.RSI = uint64(stack), arg1, arg2
-	return t.process.startThread(t, first)
+	return t.process.startThread(t, entryPoint{entry, stack, arg1, arg2}, false)
 }
 
 // Exit ends the thread when its call returns.
@@ -199,7 +193,7 @@ func (t *Thread) run() {
 			t.pageFault()
 		case v >= cpu.VectorFirstInterrupt:
 			if !k.machine.HandleInterrupt(v) {
-				panic(fmt.Sprintf("kernel.Thread.run: interrupt nobody asked for: vector %v, thread %v", v, t))
+				k.strayInterrupt(v)
 			}
 			runtime.Gosched()
 		default:
@@ -215,7 +209,7 @@ func (t *Thread) run() {
 func (t *Thread) syscall() {
 	t.syscalls.Add(1)
 	r := t.regs
-	number := r.RAX // a debugger may change it while the call is interrupted
+	number := r.RAX
 	t.args = [8]uint64{r.RDI, r.RSI, r.RDX, r.R10, r.R8, r.R9, r.R12, r.R13}
 	for {
 		result := syscall.Dispatch(&t.context, number, &t.args)
@@ -223,7 +217,7 @@ func (t *Thread) syscall() {
 		case int64(zx.ErrInternalIntrKilled):
 			return // the run loop sees the interrupt
 		case int64(zx.ErrInternalIntrRetry):
-			if t.pause(); t.killed() {
+			if !t.Pause() {
 				return
 			}
 			continue

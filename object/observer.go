@@ -282,6 +282,31 @@ func (p *Port) unlinkObserver(o *Observer) {
 	o.portNext, o.portPrev = nil, nil
 }
 
+// cancelObservers ends the registrations that carry key and says how many there
+// were. One that fires meanwhile is a packet. Locks: none held; takes each
+// object's mu, then p.mu.
+func (p *Port) cancelObservers(key uint64) (removed int) {
+	var found []*Observer
+	p.mu.Lock()
+	for o := p.watching; o != nil; o = o.portNext {
+		if o.packet.Packet.Key == key {
+			found = append(found, o)
+		}
+	}
+	p.mu.Unlock()
+	for _, o := range found {
+		b := o.of
+		b.mu.Lock()
+		if o.base != nil {
+			b.remove(o)
+			p.unwatch(o)
+			removed++
+		}
+		b.mu.Unlock()
+	}
+	return removed
+}
+
 // forgetObservers unregisters every observer of a closed port. A port that is
 // closed gets no new ones and unwatch leaves the list alone, so the list is
 // this thread's. Locks: none held; takes each object's mu.

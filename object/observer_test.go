@@ -162,6 +162,40 @@ func TestWaitAsyncLimitsAndPortClose(t *testing.T) {
 }
 
 // Signals, registrations, cancels and closes race; nothing is left over.
+// TestCancelKeyEndsRegistrations: zx_port_cancel_key takes what waits for a signal
+// as well as what is queued, of that key only.
+func TestCancelKeyEndsRegistrations(t *testing.T) {
+	var tab HandleTable
+	e, p := NewEvent(), NewPort()
+	h, _ := tab.Add(e, RightsEvent)
+	tab.Add(p, zx.RightsPort)
+	for _, key := range []uint64{7, 8, 7} {
+		if st := e.WaitAsync(Source{&tab, h}, AsyncWait{Port: p, Key: key, Signals: sigA}); st != zx.OK {
+			t.Fatal(st)
+		}
+	}
+	e2 := NewEvent()
+	h2, _ := tab.Add(e2, RightsEvent)
+	e2.UpdateSignals(0, sigA)
+	if st := e2.WaitAsync(Source{&tab, h2}, AsyncWait{Port: p, Key: 7, Signals: sigA}); st != zx.OK {
+		t.Fatal(st)
+	}
+	if n := p.CancelKey(7); n != 3 {
+		t.Errorf("%d removed, want 2 registrations and a packet", n)
+	}
+	if n := p.CancelKey(7); n != 0 {
+		t.Errorf("%d removed the second time", n)
+	}
+	e.UpdateSignals(0, sigA)
+	var got zx.Packet
+	if st := p.Wait(newWaiter(), 0, &got); st != zx.OK || got.Key != 8 {
+		t.Errorf("key %d, %v; want 8", got.Key, st)
+	}
+	if n := p.Depth(); n != 0 {
+		t.Errorf("%d packets more", n)
+	}
+}
+
 func TestObserverRaces(t *testing.T) {
 	var tab HandleTable
 	e := NewEvent()

@@ -222,15 +222,16 @@ func (p *Port) take(out *zx.Packet) {
 }
 
 // CancelKey removes every queued packet that carries key, page requests
-// included, and tells the owners of kernel packets as if they had been
-// delivered. It says how many it removed.
+// included, and every registration of zx_object_wait_async that does. It tells
+// the owners of kernel packets as if they had been delivered, and says how many
+// it removed.
 //
-// Locks: none held; takes Port.mu.
+// Locks: none held; takes Port.mu, then each object's.
 // Source: spec section 3.17 (zx_port_cancel_key; the kernel quirk is not
 // reproduced).
 func (p *Port) CancelKey(key uint64) int {
 	var told *PortPacket // removed kernel packets, newest first, by next
-	removed := 0
+	removed := p.cancelObservers(key)
 	p.mu.Lock()
 	for k := p.head; k != nil; {
 		next := k.next

@@ -252,7 +252,10 @@ func channelCall(c *Context, h zx.Handle, options uint32, deadline zx.Time, args
 		if st = c.call.Wait(deadline); st != zx.ErrInternalIntrRetry {
 			break
 		}
-		c.Thread.Pause()
+		if !c.Thread.Pause() {
+			st = zx.ErrInternalIntrKilled
+			break
+		}
 	}
 	reply, moved := c.call.End()
 	if st != zx.OK {

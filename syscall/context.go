@@ -26,7 +26,7 @@ type Suspender interface {
 	// Suspend stops the task at its next chance and gives the token that
 	// keeps it so while a handle of it is open.
 	//
-	// Errors: ErrBadState it has not started, or is ending.
+	// Errors: ErrBadState it is ending.
 	Suspend() (object.Object, zx.Status)
 }
 
@@ -68,7 +68,7 @@ type Process interface {
 	// no object. arg1 is the process's own on success only.
 	//
 	// Errors: ErrAccessDenied t is of another process | ErrBadState the process
-	// was started before, or is ending, or t is | ErrInvalidArgs entry |
+	// was started before, or is ending, or t is | ErrInvalidArgs entry or stack |
 	// ErrNoMemory.
 	StartThread(t Thread, entry, stack zx.VirtAddr, arg1 object.Moving, arg2 uint64) zx.Status
 	// Exit ends the process with code: every thread of it stops at its next
@@ -98,9 +98,9 @@ type Thread interface {
 	Killer
 	Named
 	// Start lets the thread run at entry with RSP = stack, RDI = arg1, RSI =
-	// arg2 and all else zero. entry has been checked to be a user address.
+	// arg2 and all else zero.
 	//
-	// Errors: ErrBadState it was started before, or is ending, or its process
+	// Errors: ErrInvalidArgs entry or stack is no user address | ErrBadState it was started before, or is ending, or its process
 	// was not started | ErrNoMemory.
 	Start(entry, stack zx.VirtAddr, arg1, arg2 uint64) zx.Status
 	// Exit ends the thread when Dispatch returns. It does not block.
@@ -115,8 +115,8 @@ type Thread interface {
 	// into p, which has that size. WriteState is the reverse.
 	//
 	// Errors: ErrBadState the thread is neither suspended nor in an exception
-	// | ErrInvalidArgs WriteState: a value the CPU would refuse; nothing is
-	// changed.
+	// | ErrInvalidArgs WriteState: RIP is no user address, or a value the CPU
+	// would refuse; nothing is changed.
 	ReadState(kind uint32, p []byte) zx.Status
 	WriteState(kind uint32, p []byte) zx.Status
 	// FSBase and GSBase are the segment bases of the calling thread; the
@@ -126,8 +126,9 @@ type Thread interface {
 	SetFSBase(base uint64) zx.Status
 	SetGSBase(base uint64) zx.Status
 	// Pause stops the calling thread while it is suspended, in the midst of a
-	// call that cannot be issued again.
-	Pause()
+	// call, and says whether the call goes on. If not, RAX is not its business
+	// any more: it ends with ErrInternalIntrKilled.
+	Pause() bool
 	// RaisePolicy makes the calling thread take a policy exception with that
 	// synth code when Dispatch returns.
 	RaisePolicy(code uint32)

@@ -226,7 +226,22 @@ func TestProperties(t *testing.T) {
 		t.Errorf("content size %d", got)
 	}
 	w.poke(buf, le.AppendUint64(nil, 2*pageSize+1))
-	w.want("too large", zx.ErrOutOfRange, zx.SysObjectSetProperty, v, propVMOContentSize, buf, 8)
+	w.want("no WRITE", zx.ErrAccessDenied, zx.SysObjectSetProperty, w.with(v, ^zx.RightWrite), propVMOContentSize, buf, 8)
+	w.want("beyond the VMO", zx.OK, zx.SysObjectSetProperty, v, propVMOContentSize, buf, 8)
+	w.poke(buf, make([]byte, 8))
+	w.want("get", zx.OK, zx.SysObjectGetProperty, v, propVMOContentSize, buf, 8)
+	if got := w.peek64(buf); got != 2*pageSize+1 {
+		t.Errorf("content size %d, want 8193", got)
+	}
+	w.want("stream size", zx.OK, zx.SysVMOGetStreamSize, v, buf)
+	if got := w.peek64(buf); got != 2*pageSize {
+		t.Errorf("stream size %d, want all of the VMO", got)
+	}
+	w.want("set stream size", zx.OK, zx.SysVMOSetStreamSize, v, 2*pageSize)
+	w.want("get", zx.OK, zx.SysObjectGetProperty, v, propVMOContentSize, buf, 8)
+	if got := w.peek64(buf); got != 2*pageSize {
+		t.Errorf("content size %d after set_stream_size", got)
+	}
 }
 
 func TestThreadState(t *testing.T) {

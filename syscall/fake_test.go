@@ -255,6 +255,9 @@ func newThread(name string) *thread {
 func (t *thread) Start(entry, stack zx.VirtAddr, arg1, arg2 uint64) zx.Status {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if entry >= vmar.UserEnd || stack > vmar.UserEnd {
+		return zx.ErrInvalidArgs
+	}
 	if t.started != nil {
 		return zx.ErrBadState
 	}
@@ -306,7 +309,7 @@ func setBase(to *uint64, base uint64) zx.Status {
 	return zx.OK
 }
 
-func (t *thread) Pause() { t.mu.Lock(); t.pauses++; t.mu.Unlock() }
+func (t *thread) Pause() bool { t.mu.Lock(); t.pauses++; t.mu.Unlock(); return true }
 
 func (t *thread) RaisePolicy(code uint32) {
 	t.mu.Lock()

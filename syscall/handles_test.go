@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"faultline/object"
+	"faultline/vmar"
 	"faultline/zx"
 )
 
@@ -278,7 +279,7 @@ func TestTaskAndMiscCalls(t *testing.T) {
 	th := w.make(zx.SysThreadCreate, self, name, 5, 0)
 	w.want("type", zx.ErrWrongType, zx.SysThreadStart, self, uint64(w.ram), 0, 0, 0)
 	w.want("right", zx.ErrAccessDenied, zx.SysThreadStart, w.with(th, zx.RightWrite), uint64(w.ram), 0, 0, 0)
-	for _, pc := range []uint64{0, 0x200000, 0x7f_ffff_ffff, 0x7fff_ffff_f000, 0x8000_0000_0000, ^uint64(0), 0xffff_8000_0000_0000} {
+	for _, pc := range []uint64{uint64(vmar.UserEnd), 0x8000_0000_0000, ^uint64(0), 0xffff_8000_0000_0000} {
 		w.want("entry", zx.ErrInvalidArgs, zx.SysThreadStart, th, pc, 0, 0, 0)
 	}
 	w.want("start", zx.OK, zx.SysThreadStart, th, uint64(w.ram)+1, 2, 3, 4)

@@ -19,6 +19,9 @@ type VMO struct {
 	Pager zx.Koid
 
 	name atomic.Pointer[string]
+	// content is what ZX_PROP_VMO_CONTENT_SIZE was set to last, if that is beyond
+	// the VMO: the stream ends with the VMO, the property need not.
+	content atomic.Uint64
 }
 
 // NewVMO makes the object of v and takes over the caller's reference to it.
@@ -42,6 +45,32 @@ func (o *VMO) Name() string {
 
 // SetName gives the VMO a name, at most 31 bytes.
 func (o *VMO) SetName(name string) { o.name.Store(&name) }
+
+// ContentSize is the legacy name of the stream size.
+func (o *VMO) ContentSize() uint64 {
+	stream, beyond := o.VMO.StreamSize(), o.content.Load()
+	if size := o.VMO.Size(); stream == size && beyond > size {
+		return beyond
+	}
+	return stream
+}
+
+// SetContentSize sets the stream size, or makes all of the VMO content if n is
+// beyond it. Errors as vmo.SetStreamSize, but for ErrOutOfRange.
+// Source: spec section 3.18.
+func (o *VMO) SetContentSize(n uint64, r *vmo.PageRequest) zx.Status {
+	for {
+		size := o.VMO.Size()
+		st := o.VMO.SetStreamSize(min(n, size), r)
+		if st == zx.ErrOutOfRange {
+			continue // it has shrunk meanwhile
+		}
+		if st == zx.OK {
+			o.content.Store(n)
+		}
+		return st
+	}
+}
 
 // Rights gives what a fresh handle of the VMO carries.
 func (o *VMO) Rights() zx.Rights {

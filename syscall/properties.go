@@ -94,7 +94,7 @@ func (c *Context) getProperty(o object.Object, property uint32, p []byte) zx.Sta
 		if !ok {
 			return zx.ErrWrongType
 		}
-		le.PutUint64(p, v.VMO.StreamSize())
+		le.PutUint64(p, v.ContentSize())
 	case propExceptionState, propExceptionStrategy:
 		x, ok := o.(Exception)
 		switch {
@@ -114,7 +114,7 @@ func objectSetProperty(c *Context, h zx.Handle, property uint32, value userIn, s
 	if value == 0 {
 		return zx.ErrInvalidArgs
 	}
-	o, st := c.Handles.Get(h, zx.ObjNone, zx.RightSetProperty)
+	o, have, st := c.Handles.GetRights(h, zx.ObjNone, zx.RightSetProperty)
 	if st != zx.OK {
 		return st
 	}
@@ -126,7 +126,7 @@ func objectSetProperty(c *Context, h zx.Handle, property uint32, value userIn, s
 	case size < n:
 		st = zx.ErrBufferTooSmall
 	default:
-		st = c.setProperty(o, property, value, c.scratch[:n])
+		st = c.setProperty(o, have, property, value, c.scratch[:n])
 	}
 	object.Unref(o)
 	return st
@@ -147,7 +147,8 @@ func (c *Context) setName(o object.Object, name userIn, size uint64) zx.Status {
 }
 
 // setProperty sets a property of o but its name to the value that p receives.
-func (c *Context) setProperty(o object.Object, property uint32, value userIn, p []byte) zx.Status {
+// have is what the handle carries.
+func (c *Context) setProperty(o object.Object, have zx.Rights, property uint32, value userIn, p []byte) zx.Status {
 	le := binary.LittleEndian
 	switch property {
 	case propRegisterFS, propRegisterGS:
@@ -166,10 +167,13 @@ func (c *Context) setProperty(o object.Object, property uint32, value userIn, p 
 		if !ok {
 			return zx.ErrWrongType
 		}
+		if have&zx.RightWrite == 0 {
+			return zx.ErrAccessDenied
+		}
 		if st := c.read(p, value); st != zx.OK {
 			return st
 		}
-		return v.VMO.SetStreamSize(le.Uint64(p), c.Request)
+		return v.SetContentSize(le.Uint64(p), c.Request)
 	}
 	x, ok := o.(Exception)
 	if !ok {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 
 	"faultline/object"
-	"faultline/vmar"
 	"faultline/zx"
 )
 
@@ -62,11 +61,7 @@ func threadStart(c *Context, h zx.Handle, entry, stack zx.VirtAddr, arg1, arg2 u
 	if st != zx.OK {
 		return st
 	}
-	if entry < vmar.UserBase || entry >= vmar.UserEnd {
-		st = zx.ErrInvalidArgs
-	} else {
-		st = o.(Thread).Start(entry, stack, arg1, arg2)
-	}
+	st = o.(Thread).Start(entry, stack, arg1, arg2)
 	object.Unref(o)
 	return st
 }

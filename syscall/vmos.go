@@ -99,8 +99,8 @@ func vmoSetSize(c *Context, h zx.Handle, size uint64) zx.Status {
 	v := o.(*VMO).VMO
 	if v.Resizable() && have&zx.RightResize == 0 {
 		st = zx.ErrAccessDenied
-	} else {
-		st = v.SetSize(size, c.Request)
+	} else if st = v.SetSize(size, c.Request); st == zx.OK {
+		o.(*VMO).content.Store(0)
 	}
 	object.Unref(o)
 	return st
@@ -112,7 +112,9 @@ func vmoSetStreamSize(c *Context, h zx.Handle, size uint64) zx.Status {
 	if st != zx.OK {
 		return st
 	}
-	st = o.VMO.SetStreamSize(size, c.Request)
+	if st = o.VMO.SetStreamSize(size, c.Request); st == zx.OK {
+		o.content.Store(0)
+	}
 	object.Unref(o)
 	return st
 }

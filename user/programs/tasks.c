@@ -75,6 +75,12 @@ __attribute__((noinline)) static void store_at(uintptr_t at, uintptr_t value) {
   zx_thread_exit();
 }
 
+static void jump_to(uintptr_t at, uintptr_t unused) {
+  (void)unused;
+  __asm__ volatile("jmp *%0" : : "r"(at));
+  __builtin_unreachable();
+}
+
 // take reads one exception off its channel.
 static zx_handle_t take(zx_handle_t channel, zx_exception_info_t* info) {
   zx_handle_t x = ZX_HANDLE_INVALID;
@@ -143,6 +149,16 @@ static void exceptions(void) {
     CHECK(zx_exception_get_process(x, &h), ZX_OK);
     CHECK(koid_of(h), koid_of(zx_process_self()));
     CHECK(zx_handle_close(h), ZX_OK);
+    decide(x, i < 2 ? ZX_EXCEPTION_STATE_HANDLED : ZX_EXCEPTION_STATE_THREAD_EXIT);
+  }
+  thread_join(t);
+
+  // A thread that is sent where no address is faults there again and again, and
+  // never takes the kernel along.
+  t = thread_new(jump_to, 1ul << 63, 0);
+  for (int i = 0; i < 3; i++) {
+    x = take(process_channel, &info);
+    CHECK(info.type, ZX_EXCP_GENERAL);
     decide(x, i < 2 ? ZX_EXCEPTION_STATE_HANDLED : ZX_EXCEPTION_STATE_THREAD_EXIT);
   }
   thread_join(t);
@@ -230,6 +246,11 @@ static void sleep_long(uintptr_t deadline, uintptr_t unused) {
   zx_thread_exit();
 }
 
+static void wait_for(uintptr_t event, uintptr_t expect) {
+  CHECK(zx_object_wait_one((zx_handle_t)event, ZX_EVENT_SIGNALED, SOON, NULL), (zx_status_t)expect);
+  zx_thread_exit();
+}
+
 static void suspends(void) {
   zx_thread_state_general_regs_t regs;
   zx_handle_t token, second;
@@ -260,6 +281,57 @@ static void suspends(void) {
   stop = true;
   thread_join(t);
 
+  // A thread suspended before it starts makes no step.
+  zx_handle_t early;
+  stop = false;
+  CHECK(zx_thread_create(zx_process_self(), "early", 5, 0, &early), ZX_OK);
+  CHECK(zx_task_suspend(early, &token), ZX_OK);
+  before = spins;
+  CHECK(zx_thread_start(early, (zx_vaddr_t)spin, (zx_vaddr_t)(stacks[0] + sizeof(stacks[0])) - 8, 0, 0), ZX_OK);
+  CHECK(zx_object_wait_one(early, ZX_THREAD_SUSPENDED, SOON, NULL), ZX_OK);
+  CHECK(zx_thread_read_state(early, 0, &regs, sizeof(regs)), ZX_OK);
+  CHECK(regs.rip, (uint64_t)spin);
+  CHECK(spins, before);
+  // Where it may be sent: user space, mapped or not.
+  static const struct {
+    uint64_t rip;
+    zx_status_t st;
+  } rips[] = {{0, ZX_OK}, {0x7fffffffefff, ZX_OK}, {0x7ffffffff000, ZX_ERR_INVALID_ARGS}, {0x800000000000, ZX_ERR_INVALID_ARGS},
+              {1ul << 55, ZX_ERR_INVALID_ARGS}, {0xffffff8000000000, ZX_ERR_INVALID_ARGS}};
+  for (size_t i = 0; i < sizeof(rips) / sizeof(rips[0]); i++) {
+    zx_thread_state_general_regs_t elsewhere = regs;
+    elsewhere.rip = rips[i].rip;
+    CHECK(zx_thread_write_state(early, 0, &elsewhere, sizeof(elsewhere)), rips[i].st);
+  }
+  CHECK(zx_thread_write_state(early, 0, &regs, sizeof(regs)), ZX_OK);
+  CHECK(zx_handle_close(token), ZX_OK);
+  stop = true;
+  thread_join(early);
+
+  // In a call RAX says that it is to be made again; another value ends it.
+  zx_handle_t event;
+  CHECK(zx_event_create(0, &event), ZX_OK);
+  for (int i = 0; i < 2; i++) {
+    t = thread_new(wait_for, event, i == 0 ? (uintptr_t)ZX_OK : (uintptr_t)ZX_ERR_CANCELED);
+    until_state(t, ZX_THREAD_STATE_BLOCKED_WAIT_ONE);
+    CHECK(zx_task_suspend(t, &token), ZX_OK);
+    CHECK(zx_object_wait_one(t, ZX_THREAD_SUSPENDED, SOON, NULL), ZX_OK);
+    CHECK(zx_thread_read_state(t, 0, &regs, sizeof(regs)), ZX_OK);
+    CHECK(regs.rax, (uint64_t)-6l);
+    if (i == 1) {
+      regs.rax = (uint64_t)(int64_t)ZX_ERR_CANCELED;
+      CHECK(zx_thread_write_state(t, 0, &regs, sizeof(regs)), ZX_OK);
+    }
+    CHECK(zx_handle_close(token), ZX_OK);
+    if (i == 0) {
+      until_state(t, ZX_THREAD_STATE_BLOCKED_WAIT_ONE);
+      CHECK(zx_object_signal(event, 0, ZX_EVENT_SIGNALED), ZX_OK);
+    }
+    thread_join(t);
+    CHECK(zx_object_signal(event, ZX_EVENT_SIGNALED, 0), ZX_OK);
+  }
+  CHECK(zx_handle_close(event), ZX_OK);
+
   // A sleep goes on after a suspend; a kill ends it.
   t = thread_new(sleep_long, (uintptr_t)ZX_TIME_INFINITE, 0);
   until_state(t, ZX_THREAD_STATE_BLOCKED_SLEEPING);
@@ -274,6 +346,59 @@ static void suspends(void) {
   CHECK(zx_task_suspend(t, &second), ZX_ERR_BAD_STATE);
   CHECK(zx_handle_close(token), ZX_OK);
   thread_join(t);
+}
+
+// --- Deadlines
+
+static void poll(uintptr_t deadline, uintptr_t event) {
+  zx_wait_item_t item = {(zx_handle_t)event, ZX_EVENT_SIGNALED, 0};
+  zx_port_packet_t packet;
+  zx_futex_t word = 0;
+  zx_handle_t port;
+  CHECK(zx_port_create(0, &port), ZX_OK);
+  CHECK(zx_port_wait(port, (zx_time_t)deadline, &packet), ZX_ERR_TIMED_OUT);
+  CHECK(zx_object_wait_one((zx_handle_t)event, ZX_EVENT_SIGNALED, (zx_time_t)deadline, NULL), ZX_ERR_TIMED_OUT);
+  CHECK(zx_object_wait_many(&item, 1, (zx_time_t)deadline), ZX_ERR_TIMED_OUT);
+  CHECK(zx_futex_wait(&word, 0, ZX_HANDLE_INVALID, (zx_time_t)deadline), ZX_ERR_TIMED_OUT);
+  CHECK(zx_nanosleep((zx_time_t)deadline), ZX_OK);
+  CHECK(zx_handle_close(port), ZX_OK);
+  zx_thread_exit();
+}
+
+static zx_futex_t gate, never;
+
+static void wait_twice(uintptr_t deadline, uintptr_t unused) {
+  (void)unused;
+  zx_status_t st = zx_futex_wait(&gate, 0, ZX_HANDLE_INVALID, (zx_time_t)deadline);
+  CHECK(st == ZX_OK || st == ZX_ERR_TIMED_OUT, true);
+  zx_time_t end = zx_deadline_after(ZX_MSEC(300));
+  CHECK(zx_futex_wait(&never, 0, ZX_HANDLE_INVALID, end), ZX_ERR_TIMED_OUT);
+  CHECK(zx_clock_get_monotonic() >= end, true);
+  zx_thread_exit();
+}
+
+static void deadlines(void) {
+  // One in the past is a poll, however long past.
+  static const zx_time_t past[] = {ZX_TIME_INFINITE_PAST, ZX_TIME_INFINITE_PAST + ZX_SEC(1), -ZX_SEC(10), -1, 0};
+  zx_handle_t event;
+  CHECK(zx_event_create(0, &event), ZX_OK);
+  for (size_t i = 0; i < sizeof(past) / sizeof(past[0]); i++) {
+    thread_join(thread_new(poll, (uintptr_t)past[i], event));
+  }
+  CHECK(zx_handle_close(event), ZX_OK);
+
+  // Threads woken just after a deadline do not end their next wait by it.
+  zx_handle_t t[THREADS];
+  zx_time_t end = zx_deadline_after(ZX_MSEC(30));
+  for (int i = 0; i < THREADS; i++) {
+    t[i] = thread_new(wait_twice, (uintptr_t)end, 0);
+  }
+  while (zx_clock_get_monotonic() < end + ZX_USEC(30)) {
+  }
+  CHECK(zx_futex_wake(&gate, THREADS), ZX_OK);
+  for (int i = 0; i < THREADS; i++) {
+    thread_join(t[i]);
+  }
 }
 
 // --- Segment bases and names
@@ -590,8 +715,8 @@ static const struct {
   const char* name;
   void (*run)(void);
 } checks[] = {
-    {"exceptions", exceptions}, {"policy", policy},       {"suspends", suspends}, {"properties", properties}, {"futexes", futexes},
-    {"channels", channels},     {"wait_many", wait_many}, {"processes", processes},
+    {"exceptions", exceptions}, {"policy", policy},       {"suspends", suspends}, {"deadlines", deadlines}, {"properties", properties},
+    {"futexes", futexes},       {"channels", channels},   {"wait_many", wait_many}, {"processes", processes},
 };
 
 int main(int argc, char** argv) {

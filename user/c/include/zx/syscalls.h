@@ -78,7 +78,7 @@ zx_status_t zx_port_queue(zx_handle_t handle, const zx_port_packet_t* packet);
 // Removes the wait_async registrations and their queued packets that source made with key. Page requests are never touched.
 zx_status_t zx_port_cancel(zx_handle_t handle, zx_handle_t source, uint64_t key);
 
-// Removes every queued packet with key. A page request removed so counts as delivered: its VMO goes on sending.
+// Removes every queued packet and every wait_async registration with key. A page request removed so counts as delivered: its VMO goes on sending.
 zx_status_t zx_port_cancel_key(zx_handle_t handle, uint32_t options, uint64_t key);
 
 // Makes a pager.
@@ -168,13 +168,13 @@ ZX_NO_RETURN void zx_thread_exit(void);
 // Reads registers of a thread that is suspended or in an exception. ZX_THREAD_STATE_GENERAL_REGS is zx_thread_state_general_regs_t, 160 bytes.
 zx_status_t zx_thread_read_state(zx_handle_t handle, uint32_t kind, void* buffer, size_t buffer_size);
 
-// Writes registers of a thread that is suspended or in an exception. Flags that ring 3 may not set keep their values.
+// Writes registers of a thread that is suspended or in an exception. Flags that ring 3 may not set keep their values. In a thread suspended inside a call rax reads INTERNAL_INTR_RETRY (-6); another value is what the call then returns.
 zx_status_t zx_thread_write_state(zx_handle_t handle, uint32_t kind, const void* buffer, size_t buffer_size);
 
 // Ends a process, with return code ZX_TASK_RETCODE_SYSCALL_KILL, or a thread, at its next chance; the call does not wait for it. One that has ended stays as it is.
 zx_status_t zx_task_kill(zx_handle_t handle);
 
-// Suspends a thread, or all of a process, until token is closed. ZX_THREAD_SUSPENDED tells when it stands still. Tokens add up.
+// Suspends a thread, or all of a process, until token is closed; what has not started starts suspended. ZX_THREAD_SUSPENDED tells when it stands still. Tokens add up.
 zx_status_t zx_task_suspend(zx_handle_t handle, zx_handle_t* token);
 
 // The same as zx_task_suspend.
