@@ -77,34 +77,20 @@ func (k *Kernel) FaultRecords(n int) (list []FaultRecord, total uint64) {
 		}
 	}
 	t.mu.Unlock()
-	for i := range list {
-		if list[i].VMO == 0 {
-			k.traceLate(&list[i])
-		}
-	}
 	return list, total
 }
 
-// traceLate looks up what a record's address shows now, if its process still
-// lives: zero pages do not say whose they are when the fault is recorded.
-func (k *Kernel) traceLate(r *FaultRecord) {
-	for _, p := range k.Processes() {
-		if p.Koid() == r.Process {
-			r.show(p.space)
-		}
-	}
-}
-
-// show fills in the VMO that r's address shows in space, if one.
-func (r *FaultRecord) show(space *vmar.AddressSpace) {
+// show fills in the VMO and offset that r's address shows in space, if any, and
+// whether the zero page stands there now.
+func (r *FaultRecord) show(memory *mmu.Memory, space *vmar.AddressSpace) {
 	page := r.Address &^ zx.PageMask
-	space.ForEachMapping(func(m vmar.MappingInfo) bool {
-		if page < m.Base || uint64(page-m.Base) >= m.Size {
-			return true
-		}
+	if m, ok := space.MappingAt(page); ok {
 		r.VMO, r.Offset = m.VMO, m.Offset+uint64(page-m.Base)
-		return false
-	})
+	}
+	chain, level := space.Chain(page)
+	if e := chain[mmu.LevelPML4-level].PTE; level == mmu.LevelPT && e.Present() {
+		r.Zero = e.Frame() == memory.ZeroPage()
+	}
 }
 
 // tracedFault is AddressSpace.Fault with a record of it.
@@ -115,32 +101,9 @@ func (t *Thread) tracedFault(code mmu.PageFaultError) zx.Status {
 		Address: zx.VirtAddr(t.regs.CR2()), RIP: zx.VirtAddr(t.regs.RIP())}
 	r.Status = t.resolve(r.Address, code)
 	r.Took = k.Now() - r.At
-	if r.Status == zx.OK {
-		r.place(k.Memory, p.space)
-	} else {
-		// The thread is at its end, so the list this makes costs nobody.
-		r.show(p.space)
-	}
+	r.show(k.Memory, p.space)
 	k.trace.add(&r)
 	return r.Status
-}
-
-// place fills in the VMO and offset of the page that now stands at r's address,
-// from the page table and the record of the frame. The evictor may have been
-// there since: then both stay zero, to be looked up when they are asked for.
-func (r *FaultRecord) place(memory *mmu.Memory, space *vmar.AddressSpace) {
-	chain, level := space.Chain(r.Address)
-	e := chain[mmu.LevelPML4-level].PTE
-	if level != mmu.LevelPT || !e.Present() {
-		return
-	}
-	f := e.Frame()
-	if r.Zero = f == memory.ZeroPage(); r.Zero {
-		return
-	}
-	if meta := memory.Meta(f); meta.Owner < mmu.OwnerReserved {
-		r.VMO, r.Offset = meta.Owner, meta.Index()<<zx.PageShift
-	}
 }
 
 // add puts a record into the ring.

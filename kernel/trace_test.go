@@ -72,32 +72,26 @@ func TestTracePlace(t *testing.T) {
 	}
 	var request vmo.PageRequest
 	for _, c := range []struct {
-		at     zx.VirtAddr
-		code   mmu.PageFaultError
-		placed FaultRecord // by the page table
-		shown  FaultRecord // by the mappings
-		want   zx.Status
+		at   zx.VirtAddr
+		code mmu.PageFaultError
+		want FaultRecord
+		st   zx.Status
 	}{
-		{at: base + 0x1234, code: mmu.PF_US | mmu.PF_WR, placed: FaultRecord{VMO: 4, Offset: 0x3000}, shown: FaultRecord{VMO: 4, Offset: 0x3000}},
-		{at: base + 0x2000, code: mmu.PF_US, placed: FaultRecord{Zero: true}, shown: FaultRecord{VMO: 4, Offset: 0x4000}},
-		{at: base + 0x4000, code: mmu.PF_US, want: zx.ErrNotFound},
-		{at: base - 1, code: mmu.PF_US, want: zx.ErrNotFound},
+		{at: base + 0x1234, code: mmu.PF_US | mmu.PF_WR, want: FaultRecord{VMO: 4, Offset: 0x3000}},
+		{at: base + 0x2000, code: mmu.PF_US, want: FaultRecord{VMO: 4, Offset: 0x4000, Zero: true}},
+		{at: base + 0x4000, code: mmu.PF_US, st: zx.ErrNotFound},
+		{at: base - 1, code: mmu.PF_US, st: zx.ErrNotFound},
 	} {
-		if st := space.Fault(c.at, c.code, false, &request); st != c.want {
-			t.Errorf("%#x: %v, want %v", uint64(c.at), st, c.want)
+		if st := space.Fault(c.at, c.code, false, &request); st != c.st {
+			t.Errorf("%#x: %v, want %v", uint64(c.at), st, c.st)
 		}
 		r := FaultRecord{Address: c.at}
-		r.place(memory, space)
-		if r.Address = 0; r != c.placed {
-			t.Errorf("%#x: the page table says %+v, want %+v", uint64(c.at), r, c.placed)
+		r.show(memory, space)
+		if r.Address = 0; r != c.want {
+			t.Errorf("%#x: %+v, want %+v", uint64(c.at), r, c.want)
 		}
-		r = FaultRecord{Address: c.at}
-		r.show(space)
-		if r.Address = 0; r != c.shown {
-			t.Errorf("%#x: the mappings say %+v, want %+v", uint64(c.at), r, c.shown)
-		}
-		if n := testing.AllocsPerRun(10, func() { r.place(memory, space) }); n != 0 {
-			t.Errorf("place allocates %v times", n)
+		if n := testing.AllocsPerRun(10, func() { r.show(memory, space) }); n != 0 {
+			t.Errorf("show allocates %v times", n)
 		}
 	}
 }

@@ -194,7 +194,7 @@ func (r *VMAR) Destroy() zx.Status {
 func (r *VMAR) appendMappings(list []MappingInfo) []MappingInfo {
 	for i := range r.children {
 		if m := r.children[i].mapping; m != nil {
-			list = append(list, MappingInfo{zx.VirtAddr(m.base), m.size, m.prot, m.max, m.v.ID(), m.off})
+			list = append(list, m.info())
 		} else {
 			list = r.children[i].region.appendMappings(list)
 		}

@@ -136,6 +136,22 @@ func (as *AddressSpace) ForEachMapping(f func(MappingInfo) bool) {
 	}
 }
 
+// MappingAt gives the mapping that holds va, if one does.
+func (as *AddressSpace) MappingAt(va zx.VirtAddr) (info MappingInfo, ok bool) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	m := as.find(uint64(va))
+	if m == nil {
+		return MappingInfo{}, false
+	}
+	return m.info(), true
+}
+
+// info describes the mapping. Locks: space.mu held.
+func (m *Mapping) info() MappingInfo {
+	return MappingInfo{zx.VirtAddr(m.base), m.size, m.prot, m.max, m.v.ID(), m.off}
+}
+
 // Mappings counts the mappings.
 func (as *AddressSpace) Mappings() int {
 	as.mu.Lock()
