@@ -32,12 +32,13 @@ var edges = []struct {
 	may  []string
 }{
 	{"zx", nil},
+	{"avl", nil},
 	{"cpu", []string{"zx"}},
 	{"mmu", []string{"zx"}},
-	{"object", []string{"zx"}},
-	{"vmo", []string{"mmu", "zx"}},
-	{"vmar", []string{"mmu", "vmo", "zx"}},
-	{"pager", []string{"vmo", "object", "zx"}},
+	{"object", []string{"avl", "zx"}},
+	{"vmo", []string{"avl", "mmu", "zx"}},
+	{"vmar", []string{"avl", "mmu", "vmo", "zx"}},
+	{"pager", []string{"avl", "vmo", "object", "zx"}},
 	{"syscall", []string{"pager", "vmar", "vmo", "object", "zx"}},
 	{"syscall/*", nil}, // the generator
 	{"files", []string{"vmo", "pager", "object", "zx", "github.com/diskfs/go-diskfs"}},

@@ -1,0 +1,35 @@
+package kernel
+
+import (
+	"runtime"
+
+	"faultline/zx"
+)
+
+// Yield implements zx.Yielder for a call of the thread: it takes the interrupts
+// that wait, ring 0 having them off, and lets whoever is ready run.
+func (t *Thread) Yield() zx.Status {
+	t.process.kernel.breathe()
+	return t.pending(interruptKill | interruptSuspend)
+}
+
+// Yield is Thread.Yield while the kernel copies memory of the thread: a suspend
+// waits.
+func (w *copyWaiter) Yield() zx.Status {
+	w.process.kernel.breathe()
+	return (*Thread)(w).pending(interruptKill)
+}
+
+// pending is the status that one of bits calls for, OK if none is raised.
+func (t *Thread) pending(bits uint32) zx.Status {
+	if t.interrupted.Load()&bits != 0 {
+		return t.interruption(bits)
+	}
+	return zx.OK
+}
+
+// breathe takes pending interrupts and lets others run.
+func (k *Kernel) breathe() {
+	k.machine.Idle(k.now() + 1)
+	runtime.Gosched()
+}
