@@ -51,6 +51,7 @@ func (w *testWaiter) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {
 	}
 }
 
+func (*testWaiter) Yield() zx.Status { return zx.OK }
 func (w *testWaiter) Wake() {
 	select {
 	case w.token <- struct{}{}:
@@ -344,6 +345,7 @@ func wait(port *object.Port, w vmo.Waiter, killed chan struct{}, out *zx.Packet)
 type pollWaiter struct{}
 
 func (pollWaiter) Wait(zx.ThreadState, zx.Time) zx.Status { return zx.ErrTimedOut }
+func (pollWaiter) Yield() zx.Status                       { return zx.OK }
 func (pollWaiter) Wake()                                  {}
 
 // rig is a console over a fake kernel and a real volume.

@@ -41,6 +41,7 @@ func (w *testWaiter) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {
 	}
 }
 
+func (*testWaiter) Yield() zx.Status { return zx.OK }
 func (w *testWaiter) Wake() {
 	select {
 	case w.token <- struct{}{}:

@@ -25,6 +25,7 @@ type board struct{ *qemu.Machine }
 func (b board) ArmTick(ns int64)                  { b.Timer.Arm(ns) }
 func (b board) TickArmed() *bool                  { return b.Timer.ArmedFlag() }
 func (b board) HandleInterrupt(v cpu.Vector) bool { return qemu.HandleInterrupt(v) }
+func (b board) Idle(until int64)                  { qemu.Idle(until) }
 
 var (
 	machine *qemu.Machine

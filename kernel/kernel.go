@@ -67,6 +67,9 @@ type Board interface {
 	// HandleInterrupt acknowledges the interrupt with vector v; false if it
 	// is not one of the board's.
 	HandleInterrupt(v cpu.Vector) bool
+	// Idle takes the interrupts that wait, halting for them until the time
+	// until if there are none.
+	Idle(until int64)
 	// Exit ends the machine; 0 says that all went well.
 	Exit(code int32)
 }

@@ -86,14 +86,15 @@ func (p *parker) take() {
 // suspends it.
 type worker struct {
 	parker
-	name  string
-	state atomic.Uint32 // zx.ThreadState
+	kernel *Kernel
+	name   string
+	state  atomic.Uint32 // zx.ThreadState
 }
 
 // NewWaiter makes the Waiter of one goroutine that is not a ring-3 thread. name
 // is for listings; the goroutine lives as long as the kernel.
 func (k *Kernel) NewWaiter(name string) vmo.Waiter {
-	w := &worker{parker: parker{now: k.now}, name: name}
+	w := &worker{parker: parker{now: k.now}, kernel: k, name: name}
 	w.state.Store(uint32(zx.ThreadRunning))
 	k.workersMu.Lock()
 	k.workers = append(k.workers, w)

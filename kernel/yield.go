@@ -28,8 +28,16 @@ func (t *Thread) pending(bits uint32) zx.Status {
 	return zx.OK
 }
 
-// breathe takes pending interrupts and lets others run.
+// breathe takes pending interrupts and lets others run. A halt of a moment is
+// how ring 0 takes interrupts.
 func (k *Kernel) breathe() {
-	k.machine.Idle(k.now() + 1)
+	const moment = 1000 // ns
+	k.machine.Idle(k.now() + moment)
 	runtime.Gosched()
+}
+
+// Yield lets others run. See zx.Yielder.
+func (w *worker) Yield() zx.Status {
+	w.kernel.breathe()
+	return zx.OK
 }

@@ -36,7 +36,8 @@ type modelThread struct {
 	asked string
 }
 
-func (m *modelThread) Wake() {}
+func (*modelThread) Yield() zx.Status { return zx.OK }
+func (m *modelThread) Wake()          {}
 func (m *modelThread) Wait(zx.ThreadState, zx.Time) zx.Status {
 	var p zx.Packet
 	for m.w.port.Wait(m.w.self, 0, &p) == zx.OK {

@@ -94,6 +94,7 @@ func (w *world) newThread() *thread {
 	return th
 }
 
+func (*thread) Yield() zx.Status { return zx.OK }
 func (th *thread) Wake() {
 	th.w.mu.Lock()
 	th.token = true

@@ -189,6 +189,7 @@ func (s *plainSource) cancel(r *plainRequest) {
 type counter struct{ n int }
 
 func (c *counter) Wait(zx.ThreadState, zx.Time) zx.Status { return zx.ErrTimedOut }
+func (*counter) Yield() zx.Status                         { return zx.OK }
 func (c *counter) Wake()                                  { c.n++ }
 
 // TestSourceAgainstPlain runs random requests, answers, failures, cancellations

@@ -18,6 +18,7 @@ import (
 type nowhere struct{ woken int }
 
 func (n *nowhere) Wait(zx.ThreadState, zx.Time) zx.Status { return zx.OK }
+func (*nowhere) Yield() zx.Status                         { return zx.OK }
 func (n *nowhere) Wake()                                  { n.woken++ }
 
 // steady is the circle of one page: missing, asked, supplied, written, asked,
@@ -282,6 +283,7 @@ func (w *chanWaiter) Wait(zx.ThreadState, zx.Time) zx.Status {
 	return zx.OK
 }
 
+func (*chanWaiter) Yield() zx.Status { return zx.OK }
 func (w *chanWaiter) Wake() {
 	select {
 	case w.token <- struct{}{}:

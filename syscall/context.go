@@ -94,6 +94,7 @@ type ProcessInfo struct {
 // object of type zx.ObjThread in a handle table is one.
 type Thread interface {
 	Task
+	zx.Yielder // for the zx.Budget of a call that may be long
 	Suspender
 	Killer
 	Named

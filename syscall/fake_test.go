@@ -325,6 +325,7 @@ func (t *thread) Info() ThreadInfo {
 	return ThreadInfo{State: t.state, WaitExceptionChannel: 7, Affinity: [8]uint64{1}}
 }
 
+func (*thread) Yield() zx.Status { return zx.OK }
 func (t *thread) Wake() {
 	select {
 	case t.token <- struct{}{}:

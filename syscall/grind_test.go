@@ -22,7 +22,8 @@ var firstSeed = flag.Int64("seed", 0, "first seed of the grinder")
 // deadline is interrupted.
 type restless struct{ n uint32 }
 
-func (r *restless) Wake() {}
+func (*restless) Yield() zx.Status { return zx.OK }
+func (r *restless) Wake()          {}
 
 func (r *restless) Wait(_ zx.ThreadState, deadline zx.Time) zx.Status {
 	r.n++

@@ -50,6 +50,7 @@ func (s *fakeSource) Answer(r *vmo.PageRequest, _ zx.Status) zx.Status {
 type awake struct{}
 
 func (awake) Wait(zx.ThreadState, zx.Time) zx.Status { return zx.OK }
+func (awake) Yield() zx.Status                       { return zx.OK }
 func (awake) Wake()                                  {}
 
 // fakeTLB keeps what a CPU would keep and notices what was not flushed. It

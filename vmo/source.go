@@ -18,6 +18,7 @@ type Waiter interface {
 	// Wake leaves one token for Wait. It never blocks and may be called under
 	// any lock; tokens do not add up.
 	Wake()
+	zx.Yielder
 }
 
 // Mapping is one mapping of a VMO in some address space; vmar implements it.
@@ -158,6 +159,15 @@ func (r *PageRequest) End() uint64 { return r.Offset + r.Length }
 
 // Waiter is the thread behind r.
 func (r *PageRequest) Waiter() Waiter { return r.waiter }
+
+// Budget is a fresh budget of the thread behind r, or with a nil r one that
+// never stops.
+func (r *PageRequest) Budget() zx.Budget {
+	if r == nil {
+		return zx.Budget{}
+	}
+	return zx.Budget{By: r.waiter}
+}
 
 // Await begins the wait for the answer. Pre: the operation answered ErrShouldWait.
 // The caller sleeps by whatever means its Waiter has, then asks Answer.

@@ -55,6 +55,7 @@ func (s *scriptSource) Cancel(r *PageRequest) {}
 type awake struct{}
 
 func (awake) Wait(zx.ThreadState, zx.Time) zx.Status { return zx.OK }
+func (awake) Yield() zx.Status                       { return zx.OK }
 func (awake) Wake()                                  {}
 
 // bench is one paged VMO over a scriptSource.
