@@ -46,24 +46,31 @@ const (
 	blkSizeMax = 1 << 1
 	blkSegMax  = 1 << 2
 	blkRO      = 1 << 5
+	blkSize    = 1 << 6
 	blkFlush   = 1 << 9
-	version1   = 1 << 32
 )
 
 const (
 	blkHeaderBytes = 16
 	blkMaxSegment  = 1 << 20 // bytes of one descriptor, unless the device wants less
 	blkMaxSegments = 64      // data descriptors of one request, unless the device wants fewer
+	diskMaxBlock   = 4096    // bytes of one block of the disk
 
-	// DiskTimeout is how long the disk may go without finishing anything.
+	// DiskTimeout is how long the machine runs without the disk finishing
+	// anything before the device is reset and asked again.
 	DiskTimeout = 30 * time.Second
+	// diskTries is how often a request is given to the device before it fails.
+	diskTries = 2
+	// diskGap is the most that the time between two looks counts: a machine
+	// that was stopped meanwhile, by a debugger or its host, has not waited.
+	diskGap = 100 * time.Millisecond
 )
 
 // Why a disk refuses without asking the device.
 var (
 	ErrDiskRange    = errors.New("beyond the end of the disk")
 	ErrDiskReadOnly = errors.New("disk is read-only")
-	ErrDiskShape    = errors.New("data is not a whole number of sectors, or in too many pieces")
+	ErrDiskShape    = errors.New("data is not whole blocks of the disk, or in too many pieces")
 	ErrDiskIO       = errors.New("input/output error")
 	ErrDiskRefused  = errors.New("device does not support the request")
 	ErrDiskTimeout  = errors.New("device does not answer")
@@ -98,6 +105,7 @@ type Request struct {
 	Err    error    // set when done: nil or *DiskError
 
 	state  requestState
+	tries  int    // how often the device had it in vain
 	wire   []byte // header, then status byte
 	header []byte
 	status []byte
@@ -106,8 +114,8 @@ type Request struct {
 type requestState uint8
 
 const (
-	requestIdle requestState = iota
-	requestQueued
+	requestIdle   requestState = iota // the device does not have it
+	requestQueued                     // the device has it
 	requestDone
 )
 
@@ -132,22 +140,24 @@ func (r *Request) fail(status uint8, err error) {
 //
 // Completion is polled by whoever waits, between calls of the scheduler and,
 // after a while, short sleeps, so that other goroutines run and an idle CPU halts.
+//
+// A device that falls silent or breaks the protocol is reset, which takes memory
+// out of its hands, and gets what it has not finished once more; what it fails to
+// do again fails. It stays in use: the next request finds it reset.
 type Disk struct {
-	sectors  uint64
-	readOnly bool
-	canFlush bool
-	sizeMax  uint32
-	segMax   int
+	diskConfig
 
 	address func([]byte) uint64 // of memory, as the device sees it
 
 	mu     sync.Mutex
 	dev    transport        // guarded by mu
-	queue  *ring[*Request]  // guarded by mu
+	queue  *ring[*Request]  // guarded by mu; nil after a reset that failed
+	down   error            // guarded by mu; why queue is nil
+	resets uint             // guarded by mu; counts queues
 	segs   []segment        // scratch, guarded by mu
-	broken error            // guarded by mu; set once
-	alive  time.Time        // guarded by mu; when the device last finished something
-	limit  time.Duration    // without a finished request, DiskTimeout but in tests
+	looked time.Time        // guarded by mu; when reap last ran
+	silent time.Duration    // guarded by mu; since the device finished something
+	limit  time.Duration    // of silent, DiskTimeout but in tests
 	now    func() time.Time // time.Now but in tests
 
 	// busy keeps a waiter from sleeping: where time passes only while
@@ -156,66 +166,97 @@ type Disk struct {
 	busy bool
 }
 
+// diskConfig is what the device says of itself. A reset must not change it.
+type diskConfig struct {
+	sectors    uint64
+	blockBytes int
+	readOnly   bool
+	canFlush   bool
+	sizeMax    uint32
+	segMax     int
+}
+
 // newDisk brings the block device behind t into operation.
 func newDisk(t transport, address func([]byte) uint64) (*Disk, error) {
-	features, err := negotiate(t, blkSizeMax|blkSegMax|blkRO|blkFlush)
+	d := &Disk{dev: t, address: address, limit: DiskTimeout, now: time.Now}
+	c, err := d.start()
 	if err != nil {
+		t.setStatus(statusFailed)
 		return nil, err
 	}
-	d := &Disk{
-		dev:      t,
-		address:  address,
-		readOnly: features&blkRO != 0,
-		canFlush: features&blkFlush != 0,
-		sizeMax:  blkMaxSegment,
-		segMax:   blkMaxSegments,
-		limit:    DiskTimeout,
-		now:      time.Now,
+	d.diskConfig = c
+	return d, nil
+}
+
+// start resets the device and gives it an empty queue.
+//
+// Locks: mu held, once others know d.
+func (d *Disk) start() (diskConfig, error) {
+	t := d.dev
+	d.queue = nil
+	features, err := negotiate(t, blkSizeMax|blkSegMax|blkRO|blkSize|blkFlush)
+	if err != nil {
+		return diskConfig{}, err
+	}
+	c := diskConfig{
+		blockBytes: SectorBytes,
+		readOnly:   features&blkRO != 0,
+		canFlush:   features&blkFlush != 0,
+		sizeMax:    blkMaxSegment,
+		segMax:     blkMaxSegments,
 	}
 	err = readConfig(t, func() {
-		d.sectors = t.config64(0)
+		c.sectors = t.config64(0)
 		if features&blkSizeMax != 0 {
-			d.sizeMax = min(blkMaxSegment, t.config32(8))
+			c.sizeMax = min(blkMaxSegment, t.config32(8))
 		}
 		if features&blkSegMax != 0 {
-			d.segMax = int(min(blkMaxSegments, t.config32(12)))
+			c.segMax = int(min(blkMaxSegments, t.config32(12)))
+		}
+		if features&blkSize != 0 {
+			c.blockBytes = int(t.config32(20))
 		}
 	})
 	if err != nil {
-		return nil, err
+		return c, err
 	}
-	if d.sizeMax < SectorBytes || d.segMax < 1 || d.sectors > 1<<63/SectorBytes {
-		t.setStatus(statusFailed)
-		return nil, fmt.Errorf("virtio: disk of %d sectors, %d segments of %d bytes", d.sectors, d.segMax, d.sizeMax)
+	if c.sizeMax < SectorBytes || c.segMax < 1 || c.sectors > 1<<63/SectorBytes {
+		return c, fmt.Errorf("virtio: disk of %d sectors, %d segments of %d bytes", c.sectors, c.segMax, c.sizeMax)
+	}
+	if b := c.blockBytes; b < SectorBytes || b > diskMaxBlock || b&(b-1) != 0 {
+		return c, fmt.Errorf("virtio: disk with blocks of %d bytes", b)
 	}
 	size, err := ringSize(t.queueMax(0))
 	if err != nil {
-		t.setStatus(statusFailed)
-		return nil, err
+		return c, err
 	}
 	if size < 4 {
-		t.setStatus(statusFailed)
-		return nil, fmt.Errorf("virtio: queue of %d descriptors cannot hold a request", size)
+		return c, fmt.Errorf("virtio: queue of %d descriptors cannot hold a request", size)
 	}
-	d.segMax = min(d.segMax, int(size)-2)
+	c.segMax = min(c.segMax, int(size)-2)
 	d.queue = newRing[*Request](size)
-	base := address(d.queue.memory)
+	d.resets++
+	base := d.address(d.queue.memory)
 	avail, used, _ := ringLayout(int(size))
 	t.setQueue(0, size, base, base+uint64(avail), base+uint64(used))
 	t.setStatus(t.status() | statusDriverOK)
-	return d, nil
+	return c, nil
 }
 
 // Sectors is the capacity, in sectors of SectorBytes.
 func (d *Disk) Sectors() uint64 { return d.sectors }
+
+// BlockBytes is the size of the disk's own blocks, 512 to 4096: every transfer begins and ends
+// at a multiple of it.
+func (d *Disk) BlockBytes() int { return d.blockBytes }
 
 // ReadOnly says whether writes are refused.
 func (d *Disk) ReadOnly() bool { return d.readOnly }
 
 // Read fills p from the disk, beginning at a sector.
 //
-// Errors: *DiskError: ErrDiskRange, ErrDiskShape (p is no whole number of
-// sectors), ErrDiskIO, ErrDiskTimeout, ErrDiskBroken.
+// Errors: *DiskError: ErrDiskRange, ErrDiskShape (p is not whole blocks of the
+// disk), ErrDiskIO, ErrDiskTimeout, ErrDiskBroken.
 func (d *Disk) Read(sector uint64, p []byte) error { return d.transfer(DiskRead, sector, p) }
 
 // Write writes p to the disk, beginning at a sector. It is durable after Flush.
@@ -224,7 +265,7 @@ func (d *Disk) Read(sector uint64, p []byte) error { return d.transfer(DiskRead,
 func (d *Disk) Write(sector uint64, p []byte) error { return d.transfer(DiskWrite, sector, p) }
 
 // ReadScatter is Read into pieces of memory, such as page frames, one after the other.
-// Each piece is a whole number of sectors; there may be any number of them.
+// Each piece is whole blocks of the disk; there may be any number of them.
 //
 // Errors: those of Read.
 func (d *Disk) ReadScatter(sector uint64, pieces [][]byte) error {
@@ -248,7 +289,7 @@ func (d *Disk) vector(op DiskOp, sector uint64, pieces [][]byte) error {
 			if n > 0 && segments+more > d.segMax {
 				break
 			}
-			if len(p)%SectorBytes != 0 {
+			if len(p)%d.blockBytes != 0 {
 				r := NewRequest(op, sector, pieces...)
 				r.fail(blkPending, ErrDiskShape)
 				return r.Err
@@ -283,7 +324,7 @@ func (d *Disk) transfer(op DiskOp, sector uint64, p []byte) error {
 	if len(p) == 0 {
 		return nil
 	}
-	most := int(d.sizeMax) &^ (SectorBytes - 1) * d.segMax
+	most := int(d.sizeMax) * d.segMax &^ (d.blockBytes - 1)
 	var reqs []*Request
 	for len(p) > 0 {
 		n := min(len(p), most)
@@ -306,22 +347,29 @@ func (d *Disk) Do(reqs ...*Request) error {
 			r.fail(blkPending, err)
 		}
 	}
-	next, polls := 0, 0
+	next, polls, resets := 0, 0, uint(0)
 	d.mu.Lock()
 	for {
+		if d.queue == nil {
+			d.restart()
+		}
+		if resets != d.resets { // the device lost what it had
+			resets, next = d.resets, 0
+		}
 		pushed := false
 		for ; next < len(reqs); next++ {
 			r := reqs[next]
-			if r.state == requestDone {
+			if r.state != requestIdle {
 				continue
 			}
-			if d.broken != nil {
-				r.fail(blkPending, d.broken)
+			if d.queue == nil {
+				r.fail(blkPending, d.down)
 				continue
 			}
+			r.status[0] = blkPending
 			d.segs = d.segments(d.segs[:0], r)
 			if d.queue.inFlight == 0 {
-				d.alive = d.now()
+				d.looked, d.silent = d.now(), 0
 			}
 			if !d.queue.push(d.segs, r) {
 				break
@@ -380,7 +428,7 @@ func allDone(reqs []*Request) bool {
 
 // prepare writes the parts of the request that the device sees.
 func (r *Request) prepare() {
-	r.Err, r.state = nil, requestIdle
+	r.Err, r.state, r.tries = nil, requestIdle, 0
 	if r.wire == nil {
 		r.wire = make([]byte, blkHeaderBytes+1)
 		r.header, r.status = r.wire[:blkHeaderBytes], r.wire[blkHeaderBytes:]
@@ -410,7 +458,7 @@ func (d *Disk) check(r *Request) error {
 		n += len(p)
 		pieces += d.segmentsOf(p)
 	}
-	if n == 0 || n%SectorBytes != 0 || pieces > d.segMax {
+	if n == 0 || n%d.blockBytes != 0 || r.Sector%uint64(d.blockBytes/SectorBytes) != 0 || pieces > d.segMax {
 		return ErrDiskShape
 	}
 	if count := uint64(n / SectorBytes); r.Sector > d.sectors || count > d.sectors-r.Sector {
@@ -434,12 +482,10 @@ func (d *Disk) segments(segs []segment, r *Request) []segment {
 }
 
 // reap finishes what the device has finished and says whether there was any.
-// When the device breaks the protocol or falls silent, all that is in flight
-// fails, and the device is reset so that it does not touch memory any more.
 //
 // Locks: mu held.
 func (d *Disk) reap() bool {
-	if d.broken != nil {
+	if d.queue == nil {
 		return false
 	}
 	any := false
@@ -464,25 +510,50 @@ func (d *Disk) reap() bool {
 			r.fail(s, ErrDiskBroken)
 		}
 	}
+	now := d.now()
+	d.silent += min(now.Sub(d.looked), diskGap)
+	d.looked = now
 	if any {
-		d.alive = d.now()
-	} else if d.queue.inFlight > 0 && d.now().Sub(d.alive) > d.limit {
+		d.silent = 0
+	} else if d.queue.inFlight > 0 && d.silent > d.limit {
 		d.abandon(fmt.Errorf("%w for %v", ErrDiskTimeout, d.limit))
 		return true
 	}
 	return any
 }
 
-// abandon gives the device up for err.
+// abandon takes everything in flight away from the device for err and resets it: a
+// request goes back to its owner to be given again, unless it has been often
+// enough.
 //
 // Locks: mu held.
 func (d *Disk) abandon(err error) {
-	d.broken = err
 	d.dev.setStatus(0)
 	for i := range d.queue.chains {
-		if c := &d.queue.chains[i]; c.live {
-			c.owner.fail(blkPending, err)
-			*c = chain[*Request]{}
+		c := &d.queue.chains[i]
+		if !c.live {
+			continue
 		}
+		if c.owner.tries++; c.owner.tries < diskTries {
+			c.owner.state = requestIdle
+		} else {
+			c.owner.fail(blkPending, err)
+		}
+	}
+	d.restart()
+}
+
+// restart brings the device into operation again; d.queue stays nil, and d.down
+// says why, if that fails.
+//
+// Locks: mu held.
+func (d *Disk) restart() {
+	c, err := d.start()
+	if err == nil && c != d.diskConfig {
+		err = fmt.Errorf("%w: after a reset the disk is another one: %+v, was %+v", ErrDiskBroken, c, d.diskConfig)
+	}
+	if err != nil {
+		d.dev.setStatus(0)
+		d.queue, d.down = nil, fmt.Errorf("%w: %w", ErrDiskTimeout, err)
 	}
 }

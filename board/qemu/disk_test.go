@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -23,6 +24,7 @@ type simDisk struct {
 	features uint64
 	sizeMax  uint32
 	segMax   uint32
+	block    uint32 // bytes of one block, if the feature is offered
 	most     uint32 // queue size offered
 
 	driver  uint64
@@ -79,7 +81,7 @@ func (s *simDisk) setStatus(v uint8) {
 	}
 	s.state = v
 	if v == 0 {
-		s.waiting = nil
+		s.waiting, s.seen, s.doneIdx = nil, 0, 0
 	}
 }
 
@@ -90,7 +92,7 @@ func (s *simDisk) config32(off int) uint32 {
 		s.wobble--
 		s.gen++
 	}
-	return map[int]uint32{8: s.sizeMax, 12: s.segMax}[off]
+	return map[int]uint32{8: s.sizeMax, 12: s.segMax, 20: s.block}[off]
 }
 
 func (s *simDisk) setQueue(queue, size uint16, desc, avail, used uint64) {
@@ -381,6 +383,8 @@ func TestDiskRefuses(t *testing.T) {
 	}
 }
 
+// TestDiskDeviceLies: a device that breaks the protocol is reset and asked once
+// more, then its request fails; once it behaves it is believed again.
 func TestDiskDeviceLies(t *testing.T) {
 	for name, spoil := range map[string]func(e *usedElem) int{
 		"id out of range":  func(e *usedElem) int { e.id = 1 << 20; return 1 },
@@ -390,23 +394,32 @@ func TestDiskDeviceLies(t *testing.T) {
 		"backwards":        func(e *usedElem) int { return -1 },
 	} {
 		s := newSim(t, 8)
-		s.spoil = spoil
 		d := openSim(t, s)
-		err := d.Read(0, make([]byte, 512))
-		if !errors.Is(err, ErrDiskBroken) || s.state != 0 {
-			t.Errorf("%s: %v, device status %#x", name, err, s.state)
+		s.spoil = spoil
+		if err := d.Read(0, make([]byte, 512)); !errors.Is(err, ErrDiskBroken) || d.resets != 1+diskTries {
+			t.Errorf("%s: %v after %d resets", name, err, d.resets-1)
 		}
-		if err := d.Write(0, make([]byte, 512)); !errors.Is(err, ErrDiskBroken) {
-			t.Errorf("%s: afterwards %v", name, err)
+		lies := 0
+		s.spoil = func(e *usedElem) int {
+			if lies++; lies == 1 {
+				return spoil(e)
+			}
+			return 1
 		}
+		if err := d.Write(0, make([]byte, 512)); err != nil || lies < 2 {
+			t.Errorf("%s: a second try gave %v", name, err)
+		}
+		d.queue.whole(t)
 	}
 }
 
+// TestDiskSilence: a device that does not answer is reset and asked once more,
+// then its requests fail; when it answers again, it serves again.
 func TestDiskSilence(t *testing.T) {
 	s := newSim(t, 8)
-	s.dead = true
 	d := openSim(t, s)
 	d.limit = 20 * time.Millisecond
+	s.dead = true
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {
@@ -416,8 +429,93 @@ func TestDiskSilence(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if s.state != 0 {
-		t.Errorf("device status %#x: it could still write to memory", s.state)
+	if len(s.waiting) != 0 {
+		t.Errorf("the device still has %d requests: it could write to memory", len(s.waiting))
+	}
+	before := d.resets
+	done := make(chan error)
+	for range 3 {
+		go func() { done <- d.Write(0, make([]byte, 512)) }()
+	}
+	for { // it comes back after the first reset
+		d.mu.Lock()
+		back := d.resets > before
+		if back {
+			s.mu.Lock()
+			s.dead = false
+			s.mu.Unlock()
+		}
+		d.mu.Unlock()
+		if back {
+			break
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+	s.notify(0)
+	for range 3 {
+		if err := <-done; err != nil {
+			t.Errorf("a retry gave %v", err)
+		}
+	}
+	d.queue.whole(t)
+}
+
+// TestDiskResetChanges: a disk that is another one after a reset is not used, and
+// used again when it is itself.
+func TestDiskResetChanges(t *testing.T) {
+	s := newSim(t, 8)
+	d := openSim(t, s)
+	d.limit = time.Millisecond
+	s.dead = true
+	s.features |= blkRO
+	if err := d.Read(0, make([]byte, 512)); !errors.Is(err, ErrDiskTimeout) || !errors.Is(err, ErrDiskBroken) || s.state != 0 {
+		t.Errorf("%v, device status %#x", err, s.state)
+	}
+	s.dead = false
+	s.features &^= blkRO
+	if err := d.Read(0, make([]byte, 512)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDiskClockJumps: a machine that stood still has not waited for its disk.
+func TestDiskClockJumps(t *testing.T) {
+	s := newSim(t, 8)
+	d := openSim(t, s)
+	var looks atomic.Int64
+	d.now = func() time.Time { return time.Unix(60*looks.Add(1), 0) } // a minute from look to look
+	s.dead = true
+	done := make(chan error)
+	go func() { done <- d.Write(0, make([]byte, 512)) }()
+	for looks.Load() < 50 {
+		time.Sleep(time.Millisecond)
+	}
+	s.mu.Lock()
+	s.dead = false
+	s.mu.Unlock()
+	s.notify(0)
+	if err := <-done; err != nil || d.resets != 1 {
+		t.Errorf("%v after %d resets", err, d.resets-1)
+	}
+}
+
+// TestDiskBlocks: a disk with blocks of 4096 bytes takes nothing smaller.
+func TestDiskBlocks(t *testing.T) {
+	s := newSim(t, 64)
+	s.features |= blkSize
+	s.block = 4096
+	d := openSim(t, s)
+	if d.BlockBytes() != 4096 || d.Sectors() != 64 {
+		t.Fatalf("blocks of %d bytes, %d sectors", d.BlockBytes(), d.Sectors())
+	}
+	p := make([]byte, 8192)
+	if err := d.Read(8, p); err != nil || !bytes.Equal(p, s.content[4096:][:8192]) {
+		t.Errorf("%v, or wrong content", err)
+	}
+	for sector, n := range map[uint64]int{8: 512, 1: 4096, 9: 512} {
+		if err := d.Write(sector, make([]byte, n)); !errors.Is(err, ErrDiskShape) {
+			t.Errorf("%d bytes at sector %d: %v", n, sector, err)
+		}
 	}
 }
 
@@ -429,6 +527,8 @@ func TestDiskOpenRefuses(t *testing.T) {
 		"tiny queue":  func(s *simDisk) { s.most = 2 },
 		"no bytes":    func(s *simDisk) { s.features |= blkSizeMax },
 		"no segments": func(s *simDisk) { s.features |= blkSegMax },
+		"odd blocks":  func(s *simDisk) { s.features |= blkSize; s.block = 1000 },
+		"huge blocks": func(s *simDisk) { s.features |= blkSize; s.block = 1 << 16 },
 		"never still": func(s *simDisk) { s.features |= blkSizeMax; s.sizeMax, s.wobble = 4096, 1e6 },
 	} {
 		s := newSim(t, 8)

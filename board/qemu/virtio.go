@@ -35,8 +35,17 @@ const (
 
 var errNotModern = errors.New("virtio: device offers no version 1")
 
+// Features of every device. Source: virtio 1.2, 6.
+const (
+	version1 = 1 << 32
+	// accessPlatform: the device reaches memory as the platform lets it, which
+	// may be through an IOMMU. Nobody has turned one on, so addresses are
+	// physical ones with it as without it.
+	accessPlatform = 1 << 33
+)
+
 // negotiate resets the device and agrees on those of the wanted features that
-// it has, and version 1. Source: virtio 1.2, 3.1.1, steps 1 to 6.
+// it has, version 1, and accessPlatform. Source: virtio 1.2, 3.1.1, steps 1 to 6.
 func negotiate(t transport, wanted uint64) (features uint64, err error) {
 	t.setStatus(0)
 	if s := t.status(); s != 0 {
@@ -49,7 +58,7 @@ func negotiate(t transport, wanted uint64) (features uint64, err error) {
 		t.setStatus(statusFailed)
 		return 0, errNotModern
 	}
-	features = offered & (wanted | version1)
+	features = offered & (wanted | version1 | accessPlatform)
 	t.setDriverFeatures(features)
 	t.setStatus(statusAcknowledge | statusDriver | statusFeaturesOK)
 	if s := t.status(); s&statusFeaturesOK == 0 {

@@ -35,7 +35,7 @@ const (
 	vpQueueUsed      = 0x30
 	vpCommonBytes    = 0x38
 
-	blkConfigBytes = 16 // capacity, size_max, seg_max
+	blkConfigBytes = 24 // capacity, size_max, seg_max, geometry, blk_size
 )
 
 // pciDevice is a transport: where the parts of its registers are.
@@ -83,7 +83,7 @@ func openPCI(f pciFunction) (*pciDevice, error) {
 	if d.common == 0 || d.notifyBase == 0 || d.device == 0 {
 		return nil, fmt.Errorf("pci %v: no modern virtio interface", f)
 	}
-	f.write32(pciCommand, f.read32(pciCommand)&0xffff|commandMemory|commandMaster)
+	f.write32(pciCommand, f.read32(pciCommand)&0xffff|commandMemory)
 	return d, nil
 }
 
@@ -143,9 +143,15 @@ func (d *pciDevice) setDriverFeatures(f uint64) {
 func (d *pciDevice) status() uint8 { return mmioRead8(d.common + vpStatus) }
 
 func (d *pciDevice) setStatus(s uint8) {
+	if s == statusAcknowledge {
+		d.function.write32(pciCommand, d.function.read32(pciCommand)&0xffff|commandMaster)
+	}
 	mmioWrite8(d.common+vpStatus, s)
 	if s == 0 { // reset takes its time. Source: virtio 1.2, 4.1.4.3.1
 		for start := nanotime(); d.status() != 0 && nanotime()-start < 1e9; {
+		}
+		if d.status() != 0 { // it does not hear: keep it from memory
+			d.function.write32(pciCommand, d.function.read32(pciCommand)&0xffff&^commandMaster)
 		}
 	}
 }
