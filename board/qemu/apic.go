@@ -21,6 +21,7 @@ const (
 	lapicTPR     = 0x080
 	lapicEOI     = 0x0b0
 	lapicSVR     = 0x0f0
+	lapicISR     = 0x100 // 256 bits, 32 in every 16 bytes
 	lapicLVTTmr  = 0x320
 	lapicLVT0    = 0x350
 	lapicLVT1    = 0x360
@@ -67,6 +68,11 @@ func lapicWrite(reg uint64, v uint32) {
 		return
 	}
 	mmioWrite32(lapic.base+reg, v)
+}
+
+// inService says whether the local APIC waits for the end of vector v's interrupt.
+func inService(v cpu.Vector) bool {
+	return lapicRead(lapicISR+uint64(v)/32*16)>>(v%32)&1 != 0
 }
 
 func findLAPIC() {

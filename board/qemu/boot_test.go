@@ -185,6 +185,11 @@ func TestBootDisk(t *testing.T) {
 			}
 		}
 	}
+	// A device that asks to be told of the platform's way to memory.
+	status, out, words := boot(t, []string{"MACHINE=q35", "DISK=" + path, "QEMUFLAGS=-global virtio-blk-pci.iommu_platform=on -global virtio-blk-pci.disable-legacy=on"}, "", "disk")
+	if status != 0 || !strings.Contains(out, `2048 "sector 5"`) {
+		t.Errorf("iommu_platform=on: status %d: %q %q", status, out, words)
+	}
 	if status, out, _ := boot(t, nil, "", "disk"); status != 3 {
 		t.Errorf("without a disk: status %d: %q", status, out)
 	}

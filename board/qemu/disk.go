@@ -41,7 +41,7 @@ const (
 	blkPending     = 0xff // ours: the device has not written it
 )
 
-// Features. Source: virtio 1.2, 5.2.3 and 6.
+// Features. Source: virtio 1.2, 5.2.3.
 const (
 	blkSizeMax = 1 << 1
 	blkSegMax  = 1 << 2

@@ -4,9 +4,10 @@ package qemu
 
 import "faultline/cpu"
 
-// HandleInterrupt acknowledges an interrupt of this board and does what must be
-// done at once. The kernel calls it when Exec returns with an interrupt's vector;
-// Idle does by itself. It says false, and does nothing, for any other vector.
+// HandleInterrupt acknowledges an interrupt and does what must be done at once.
+// The kernel calls it when Exec returns with an interrupt's vector; Idle does by
+// itself. It says false for a vector that nothing on this board was told to raise:
+// that one is acknowledged too, or the local APIC would hold back all below it.
 //
 // Context: IF=0; no allocation, never blocks.
 func HandleInterrupt(v cpu.Vector) bool {
@@ -24,6 +25,9 @@ func HandleInterrupt(v cpu.Vector) bool {
 		}
 	case cpu.VectorSpurious:
 	default:
+		if inService(v) {
+			lapicWrite(lapicEOI, 0)
+		}
 		return false
 	}
 	return true

@@ -50,7 +50,7 @@ func peer(o options) error {
 			return err
 		}
 		cmd := exec.Command(qemu,
-			"-M", "microvm,x-option-roms=off,isa-serial=on,rtc=on", "-display", "none", "-nodefaults", "-no-user-config",
+			"-M", "microvm,isa-serial=on,rtc=on", "-display", "none", "-nodefaults", "-no-user-config",
 			"-serial", "stdio", "-no-reboot", "-accel", "tcg", "-icount", "shift=0,sleep=off", "-seed", "1",
 			"-rtc", "base=2024-01-01,clock=vm", "-cpu", cpu, "-m", "1G", "-smp", "1",
 			"-kernel", kernel, "-initrd", initramfs, "-append", line)

@@ -25,7 +25,7 @@ var machines = map[string]struct {
 	options string
 	disk    string // device model
 }{
-	"microvm": {"microvm,x-option-roms=off,isa-serial=on,rtc=on", "virtio-blk-device"},
+	"microvm": {"microvm,isa-serial=on,rtc=on", "virtio-blk-device"},
 	"q35":     {"q35", "virtio-blk-pci"},
 	"pc":      {"pc", "virtio-blk-pci"},
 }
