@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"faultline/board/x86"
 )
 
 // These tests boot testdata/boot in QEMU. They need the emulator, and TAMAGO to name
@@ -162,7 +164,7 @@ func TestBootInstructions(t *testing.T) {
 func TestBootDisk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "disk,with comma.img")
 	content := make([]byte, 1<<20)
-	copy(content[5*SectorBytes:], "sector 5")
+	copy(content[5*x86.SectorBytes:], "sector 5")
 	for _, machine := range []string{"microvm", "q35", "pc"} {
 		for _, c := range []struct {
 			env     string
@@ -180,7 +182,7 @@ func TestBootDisk(t *testing.T) {
 			if status != c.status || !strings.Contains(out, `2048 "sector 5"`) {
 				t.Errorf("%s, %s: status %d: %q %q", machine, c.env, status, out, words)
 			}
-			if got := string(after[6*SectorBytes:][:7]) == "written"; got != c.written {
+			if got := string(after[6*x86.SectorBytes:][:7]) == "written"; got != c.written {
 				t.Errorf("%s, %s: written is %v", machine, c.env, got)
 			}
 		}

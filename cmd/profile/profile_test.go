@@ -24,7 +24,7 @@ func TestParseTrace(t *testing.T) {
 
 func TestRoom(t *testing.T) {
 	for name, want := range map[string]string{
-		"faultline/vmo.(*VMO).find": "vmo", "faultline/board/qemu.Nanotime": "board/qemu", "runtime.mcall": "go runtime",
+		"faultline/vmo.(*VMO).find": "vmo", "faultline/board/x86.Nanotime": "board/x86", "runtime.mcall": "go runtime",
 		"user:main": "ring 3", "faultline/cpu.Exec.abi0": "cpu", "sync.(*Mutex).Lock": "go runtime",
 	} {
 		if got := room(name); got != want {

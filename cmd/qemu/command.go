@@ -8,8 +8,8 @@ import (
 )
 
 // What the runner and the image agree on: the exit device and the names of
-// files in QEMU's firmware configuration. Package board/qemu has the other
-// copy; a test compares them.
+// files in QEMU's firmware configuration. Packages board/x86 and board/qemu have
+// the other copy; a test compares them.
 const (
 	exitPort = 0xf4
 

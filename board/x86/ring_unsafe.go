@@ -1,4 +1,4 @@
-package qemu
+package x86
 
 import (
 	"sync/atomic"
@@ -23,7 +23,7 @@ func newRingMemory(n int) ringMemory {
 func (m ringMemory) parts(n int) (desc []descriptor, avail *atomic.Uint32, slots []uint16, used *atomic.Uint32, elems []usedElem) {
 	a, u, bytes := ringLayout(n)
 	if len(m) < bytes {
-		panic("qemu.ringMemory.parts: memory is too small")
+		panic("x86.ringMemory.parts: memory is too small")
 	}
 	p := unsafe.Pointer(unsafe.SliceData(m))
 	return unsafe.Slice((*descriptor)(p), n),
@@ -31,5 +31,5 @@ func (m ringMemory) parts(n int) (desc []descriptor, avail *atomic.Uint32, slots
 		(*atomic.Uint32)(unsafe.Add(p, u)), unsafe.Slice((*usedElem)(unsafe.Add(p, u+4)), n)
 }
 
-// addressOf is where p lies in memory.
-func addressOf(p []byte) uint64 { return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(p)))) }
+// AddressOf is where p lies in memory.
+func AddressOf(p []byte) uint64 { return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(p)))) }

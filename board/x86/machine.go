@@ -1,12 +1,10 @@
 //go:build tamago
 
-package qemu
+package x86
 
 import (
 	"fmt"
-	"os"
 	"runtime/debug"
-	"strings"
 	"sync"
 
 	"faultline/cpu"
@@ -44,24 +42,8 @@ func ClockHz() (hz uint64, source string) { return clock.hz, clock.source }
 //go:nosplit
 func Nanotime() int64 { return nanotime() }
 
-// init makes arguments and environment available where the toolchain does not,
-// and has the collector work harder before the window is full.
-func init() {
-	debug.SetMemoryLimit(int64(ramSize) / 8 * 7)
-	if b, ok := FWConfig(FileArgs); ok && len(b) > 0 {
-		os.Args = SplitNUL(b)
-	}
-	if len(os.Args) == 0 {
-		os.Args = []string{"faultline"}
-	}
-	if b, ok := FWConfig(FileEnv); ok {
-		for _, kv := range SplitNUL(b) {
-			if k, v, ok := strings.Cut(kv, "="); ok {
-				os.Setenv(k, v)
-			}
-		}
-	}
-}
+// init has the collector work harder before the window is full.
+func init() { debug.SetMemoryLimit(int64(ramSize) / 8 * 7) }
 
 var open = sync.OnceValues(func() (*Machine, error) {
 	m := &Machine{
@@ -77,13 +59,13 @@ var open = sync.OnceValues(func() (*Machine, error) {
 	m.Boot, m.Memory = *boot, boot.Map
 	for _, module := range boot.Modules {
 		if r := module.Range; r.Start < m.Window.End && m.Window.Start < r.End {
-			return nil, fmt.Errorf("qemu: the loader put module %q at %v, into the kernel's window %v", module.CommandLine, r, m.Window)
+			return nil, fmt.Errorf("loader: the loader put module %q at %v, into the kernel's window %v", module.CommandLine, r, m.Window)
 		}
 	}
 
 	page := func(addr zx.PhysAddr) { m.Devices = append(m.Devices, pages(Range{addr, addr + 1})) }
 	page(zx.PhysAddr(lapic.base))
-	page(ioapicBase)
+	page(zx.PhysAddr(ioAPIC.Base))
 	if clock.source == hpetReference.name {
 		page(hpetBase)
 	}
@@ -107,8 +89,8 @@ var open = sync.OnceValues(func() (*Machine, error) {
 		}
 	}
 	if dev != nil {
-		if m.Disk, m.DiskErr = newDisk(dev, addressOf); m.DiskErr != nil {
-			m.DiskErr = fmt.Errorf("qemu: disk: %w", m.DiskErr)
+		if m.Disk, m.DiskErr = newDisk(dev, AddressOf); m.DiskErr != nil {
+			m.DiskErr = fmt.Errorf("disk: %w", m.DiskErr)
 		} else {
 			m.Disk.busy = countsInstructions()
 		}
@@ -131,9 +113,6 @@ func (m *Machine) UsableRAM() []Range {
 	reserved := append([]Range{{0, lowMemory}, m.Window}, m.Boot.Reserved...)
 	return m.Memory.Usable(append(reserved, m.Devices...))
 }
-
-// File is FWConfig.
-func (m *Machine) File(name string) ([]byte, bool) { return FWConfig(name) }
 
 // Exit is the function of the same name.
 func (m *Machine) Exit(code int32) { Exit(code) }

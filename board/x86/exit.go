@@ -1,4 +1,4 @@
-package qemu
+package x86
 
 // What Exit writes to QEMU's isa-debug-exit device. QEMU's own status is then
 // twice that plus one, so that a pass is 33, a failure 35 or more, and neither can

@@ -1,4 +1,4 @@
-package qemu
+package x86
 
 import (
 	"encoding/binary"
@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 
 	"faultline/zx"
@@ -212,62 +211,10 @@ func TestMMIOSlots(t *testing.T) {
 	}
 }
 
-func TestFWDirectory(t *testing.T) {
-	b := make([]byte, 2*fwFileBytes)
-	binary.BigEndian.PutUint32(b, 1234)
-	binary.BigEndian.PutUint16(b[4:], 0x29)
-	copy(b[8:], "opt/faultline/args\x00junk")
-	long := strings.Repeat("n", fwNameBytes)
-	binary.BigEndian.PutUint16(b[fwFileBytes+4:], 0x2a)
-	copy(b[fwFileBytes+8:], long)
-	got, err := parseFWDirectory(b)
-	want := []fwFile{{"opt/faultline/args", 1234, 0x29}, {long, 0, 0x2a}}
-	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("got %v, %v; want %v", got, err, want)
-	}
-	if _, err := parseFWDirectory(b[:65]); err == nil {
-		t.Error("ragged directory accepted")
-	}
-}
-
-func TestSplitNUL(t *testing.T) {
-	for _, list := range [][]string{nil, {""}, {"a"}, {"a", ""}, {"", "b c", "-test.v=true"}} {
-		if got := SplitNUL(JoinNUL(list)); !slices.Equal(got, list) {
-			t.Errorf("%q came back as %q", list, got)
-		}
-	}
-	if got := SplitNUL([]byte("a\x00b")); !slices.Equal(got, []string{"a", "b"}) {
-		t.Errorf("without the last NUL: %q", got)
-	}
-}
-
 func TestExitValue(t *testing.T) {
 	for code, want := range map[int32]uint8{0: 0x10, 1: 0x12, 2: 0x13, 0x6e: 0x7f, 0x6f: 0x7f, 256: 0x7f, -1: 0x7f, -1 << 31: 0x7f} {
 		if got := ExitValue(code); got != want {
 			t.Errorf("code %d: %#x, want %#x", code, got, want)
-		}
-	}
-}
-
-func TestRTC(t *testing.T) {
-	for _, c := range []struct {
-		regs [7]uint8
-		unix int64
-		ok   bool
-	}{
-		{[7]uint8{0x59, 0x58, 0x23, 0x31, 0x12, 0x24, 2}, 1735689539, true},
-		{[7]uint8{59, 58, 23, 31, 12, 24, 6}, 1735689539, true},
-		{[7]uint8{0x59, 0x58, 0x91, 0x31, 0x12, 0x24, 0}, 1735689539, true}, // 11 pm
-		{[7]uint8{0x00, 0x00, 0x12, 0x01, 0x01, 0x70, 0}, 3155760000, true}, // 12 am
-		{[7]uint8{0x60, 0, 0, 1, 1, 0, 2}, 0, false},
-		{[7]uint8{0x0a, 0, 0, 1, 1, 0, 2}, 0, false},
-		{[7]uint8{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, 0, false},
-		{[7]uint8{0, 0, 0, 0, 0, 0, 0}, 0, false},
-	} {
-		r := c.regs
-		unix, ok := rtcTime(r[0], r[1], r[2], r[3], r[4], r[5], r[6])
-		if unix != c.unix || ok != c.ok {
-			t.Errorf("%v: %d, %v; want %d, %v", c.regs, unix, ok, c.unix, c.ok)
 		}
 	}
 }

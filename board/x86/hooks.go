@@ -1,10 +1,9 @@
 //go:build tamago
 
-package qemu
+package x86
 
 import (
 	"runtime/goos"
-	"time"
 	_ "unsafe" // for go:linkname
 
 	"faultline/cpu"
@@ -23,17 +22,17 @@ var ramSize uint64 = 80 << 20 // cpuinit puts the real one
 //go:linkname ramStackOffset runtime/goos.RamStackOffset
 var ramStackOffset uint64 = 256 << 10
 
-// Hooks that only this project's toolchain has; with the official one they are
-// variables that nobody reads.
-
-//go:linkname bootArgs runtime.bootArgs
-var bootArgs []string
-
-//go:linkname bootEnv runtime.bootEnv
-var bootEnv []string
+// A hook that only this project's toolchain has; with the official one it is a
+// variable that nobody reads.
 
 //go:linkname wallOffset runtime.wallOffset
 var wallOffset int64
+
+// early is a board's own hook, called at the end of hwinit1, under the same conditions.
+// A board that has one gives the variable a value, as with package goos.
+//
+//go:linkname early faultline/board.Early
+var early func()
 
 // timer is the boot CPU's. One CPU.
 var timer Timer
@@ -75,14 +74,10 @@ func hwinit1() {
 	timer.init(features)
 	goos.Idle = Idle
 	initInput()
-	if sec, ok := readRTC(); ok {
-		wallOffset = sec*int64(time.Second) - nanotime()
+	if since, ok := wallClock(); ok {
+		wallOffset = int64(since) - nanotime()
 	}
-	initFirmware()
-	if b, ok := FWConfig(FileArgs); ok {
-		bootArgs = SplitNUL(b)
-	}
-	if b, ok := FWConfig(FileEnv); ok {
-		bootEnv = SplitNUL(b)
+	if early != nil {
+		early()
 	}
 }

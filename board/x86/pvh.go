@@ -1,4 +1,4 @@
-package qemu
+package x86
 
 import (
 	"encoding/binary"
@@ -40,7 +40,7 @@ type BootInfo struct {
 	Reserved    []Range     // memory that holds the above
 }
 
-var errNoStartInfo = errors.New("qemu: no PVH start info: was the image loaded by PVH?")
+var errNoStartInfo = errors.New("loader: no PVH start info: was the image loaded by PVH?")
 
 // ParsePVH reads the PVH start info at addr and all that it points to.
 //
@@ -53,10 +53,10 @@ func ParsePVH(addr zx.PhysAddr, read PhysReader) (*BootInfo, error) {
 	}
 	b, err := read(addr, pvhInfoBytes0)
 	if err != nil {
-		return nil, fmt.Errorf("qemu: PVH start info at %#x: %w", addr, err)
+		return nil, fmt.Errorf("loader: PVH start info at %#x: %w", addr, err)
 	}
 	if m := le.Uint32(b); m != pvhMagic {
-		return nil, fmt.Errorf("qemu: PVH start info at %#x has magic %#x, want %#x", addr, m, pvhMagic)
+		return nil, fmt.Errorf("loader: PVH start info at %#x has magic %#x, want %#x", addr, m, pvhMagic)
 	}
 	version := le.Uint32(b[4:])
 	nmods := le.Uint32(b[12:])
@@ -67,25 +67,25 @@ func ParsePVH(addr zx.PhysAddr, read PhysReader) (*BootInfo, error) {
 
 	if cmdline != 0 {
 		if info.CommandLine, err = info.text(cmdline, read); err != nil {
-			return nil, fmt.Errorf("qemu: PVH command line at %#x: %w", cmdline, err)
+			return nil, fmt.Errorf("loader: PVH command line at %#x: %w", cmdline, err)
 		}
 	}
 	if nmods > pvhMaxModules {
-		return nil, fmt.Errorf("qemu: PVH start info lists %d modules", nmods)
+		return nil, fmt.Errorf("loader: PVH start info lists %d modules", nmods)
 	}
 	for i := range zx.PhysAddr(nmods) {
 		b, err := read(mods+i*pvhModBytes, pvhModBytes)
 		if err != nil {
-			return nil, fmt.Errorf("qemu: PVH module %d: %w", i, err)
+			return nil, fmt.Errorf("loader: PVH module %d: %w", i, err)
 		}
 		start, size, text := le.Uint64(b), le.Uint64(b[8:]), zx.PhysAddr(le.Uint64(b[16:]))
 		if start+size < start {
-			return nil, fmt.Errorf("qemu: PVH module %d at %#x has %#x bytes", i, start, size)
+			return nil, fmt.Errorf("loader: PVH module %d at %#x has %#x bytes", i, start, size)
 		}
 		m := Module{Range: Range{zx.PhysAddr(start), zx.PhysAddr(start + size)}}
 		if text != 0 {
 			if m.CommandLine, err = info.text(text, read); err != nil {
-				return nil, fmt.Errorf("qemu: PVH module %d: %w", i, err)
+				return nil, fmt.Errorf("loader: PVH module %d: %w", i, err)
 			}
 		}
 		info.Modules = append(info.Modules, m)
@@ -99,11 +99,11 @@ func ParsePVH(addr zx.PhysAddr, read PhysReader) (*BootInfo, error) {
 	}
 
 	if b, err = read(addr, pvhInfoBytes); err != nil {
-		return nil, fmt.Errorf("qemu: PVH start info at %#x: %w", addr, err)
+		return nil, fmt.Errorf("loader: PVH start info at %#x: %w", addr, err)
 	}
 	table, n := zx.PhysAddr(le.Uint64(b[40:])), le.Uint32(b[48:])
 	if n > pvhMaxEntries {
-		return nil, fmt.Errorf("qemu: PVH memory map has %d entries", n)
+		return nil, fmt.Errorf("loader: PVH memory map has %d entries", n)
 	}
 	if n == 0 {
 		return info, nil
@@ -113,7 +113,7 @@ func ParsePVH(addr zx.PhysAddr, read PhysReader) (*BootInfo, error) {
 	for i := range zx.PhysAddr(n) {
 		b, err := read(table+i*pvhEntryBytes, pvhEntryBytes)
 		if err != nil {
-			return nil, fmt.Errorf("qemu: PVH memory map: %w", err)
+			return nil, fmt.Errorf("loader: PVH memory map: %w", err)
 		}
 		start, size := le.Uint64(b), le.Uint64(b[8:])
 		if start+size < start { // up to the end of the address space

@@ -1,4 +1,4 @@
-package qemu
+package x86
 
 import (
 	"errors"

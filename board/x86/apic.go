@@ -1,9 +1,11 @@
 //go:build tamago
 
-package qemu
+package x86
 
 import (
 	"math/bits"
+
+	"github.com/usbarmory/tamago/soc/intel/ioapic"
 
 	"faultline/cpu"
 )
@@ -17,7 +19,6 @@ const (
 // Registers of the local APIC, offsets into its page. With x2APIC they are
 // MSRs 0x800 + offset/16. Source: Intel SDM 3A 12.4.1 and 12.12.1.
 const (
-	lapicID      = 0x020
 	lapicTPR     = 0x080
 	lapicEOI     = 0x0b0
 	lapicSVR     = 0x0f0
@@ -196,42 +197,19 @@ func measureLAPIC() uint64 {
 	return max(hz, 1)
 }
 
-// The first I/O APIC. Source: Intel 82093AA data sheet.
-const (
-	ioapicBase    = 0xfec00000
-	ioapicSelect  = ioapicBase
-	ioapicWindow  = ioapicBase + 0x10
-	ioapicVersion = 1
-	ioapicTable   = 0x10 // two registers an entry
-	ioapicMasked  = 1 << 16
+// ioAPIC is where interrupts of ISA devices arrive; firmware says where it is, and
+// this is where it is without a word.
+var ioAPIC = ioapic.IOAPIC{Base: 0xfec00000}
 
-	serialGSI = 4 // ISA: edge, active high
-)
+// serialGSI is the input of the first serial port's interrupt: edge, active high.
+const serialGSI = 4
 
-func ioapicRead(reg uint32) uint32 {
-	mmioWrite32(ioapicSelect, reg)
-	return mmioRead32(ioapicWindow)
-}
-
-func ioapicWrite(reg, v uint32) {
-	mmioWrite32(ioapicSelect, reg)
-	mmioWrite32(ioapicWindow, v)
-}
-
-// routeSerial makes the first serial port's interrupt arrive as VectorSerial
-// on this CPU. It says false where there is no I/O APIC.
+// routeSerial makes the serial port's interrupt arrive as VectorSerial on the boot
+// CPU. It says false where there is no I/O APIC.
 func routeSerial() bool {
-	version := ioapicRead(ioapicVersion)
-	if entries := version>>16&0xff + 1; version == 0 || version == 1<<32-1 || entries <= serialGSI {
+	if v := ioAPIC.Version(); v == 0 || v == 1<<32-1 || ioAPIC.Entries() <= serialGSI {
 		return false
 	}
-	id := lapicRead(lapicID)
-	if !lapic.x2 {
-		id >>= 24
-	}
-	entry := uint32(ioapicTable + 2*serialGSI)
-	ioapicWrite(entry, ioapicMasked)
-	ioapicWrite(entry+1, id<<24)
-	ioapicWrite(entry, uint32(VectorSerial))
+	ioAPIC.EnableInterrupt(serialGSI, int(VectorSerial))
 	return true
 }

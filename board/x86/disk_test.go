@@ -1,4 +1,4 @@
-package qemu
+package x86
 
 import (
 	"bytes"
@@ -551,8 +551,8 @@ func TestRingLayout(t *testing.T) {
 		if avail != 16*n || used < avail+4+2*n || used%4 != 0 || size < used+4+8*n {
 			t.Errorf("%d: %d, %d, %d", n, avail, used, size)
 		}
-		if m := newRingMemory(n); addressOf(m)%16 != 0 || len(m) != size {
-			t.Errorf("memory for %d: %d bytes at %#x", n, len(m), addressOf(m))
+		if m := newRingMemory(n); AddressOf(m)%16 != 0 || len(m) != size {
+			t.Errorf("memory for %d: %d bytes at %#x", n, len(m), AddressOf(m))
 		}
 	}
 }

@@ -1,6 +1,6 @@
 //go:build tamago
 
-package qemu
+package x86
 
 // cpuinit is the image's entry, reached in 32-bit protected mode with EBX
 // naming the PVH start info: it builds the boot page tables, switches to

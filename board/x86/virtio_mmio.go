@@ -1,6 +1,6 @@
 //go:build tamago
 
-package qemu
+package x86
 
 import (
 	"fmt"
