@@ -13,6 +13,7 @@ ARGS    ?=         ## its arguments
 TIMEOUT ?=         ## seconds a run with CMDS or PROGRAM may take (default 60)
 FUZZTIME ?= 20s    ## time for each fuzz target
 RUNG    ?=         ## what make profile looks into [missing_page]
+HISTORY ?=         ## bench-report: a folder with bench.json files of earlier commits
 ONLY    ?=         ## conform: the tests whose "ID VARIANT" matches, P0.. or W1
 SOAK    ?= 300s    ## how long make soak lasts
 PACKAGES ?=        ## stdtest: only packages that match this
@@ -73,8 +74,8 @@ bench-peer: $(B)/bin/bench ## the same of Linux's userfaultfd, on Debian's kerne
 	@$(B)/bin/bench peer
 	@$(B)/bin/bench report
 
-bench-report: $(B)/bin/bench ## both side by side: build/bench.json, build/bench.html
-	@$(B)/bin/bench report
+bench-report: $(B)/bin/bench ## both side by side: build/bench.json, build/bench.html; HISTORY=folder of earlier ones
+	@$(B)/bin/bench report -history '$(HISTORY)'
 
 bench-docs: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/bench $(B)/bin/profile ## the figures of docs/performance.md, from what was measured
 	@$(B)/bin/bench docs

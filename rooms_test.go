@@ -50,7 +50,8 @@ var edges = []struct {
 	{"toolchain", nil},
 	{"cmd/faultline", []string{"board/*", "kernel", "console", "files", "user", "zx", tamago}},
 	{"cmd/bench", []string{"gonum.org/v1/plot"}},
-	{"cmd/*", []string{"zx", "user", "syscall"}},
+	{"cmd/verdicts", nil},
+	{"cmd/*", []string{"zx", "user", "syscall", "cmd/verdicts"}},
 	{"", nil}, // the root package
 }
 
