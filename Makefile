@@ -80,9 +80,11 @@ bench-report: $(B)/bin/bench ## both side by side: build/bench.json, build/bench
 bench-docs: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/bench $(B)/bin/profile ## the figures of docs/performance.md, from what was measured
 	@$(B)/bin/bench docs
 
-profile: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/profile ## where the instructions of a rung go, by symbol: RUNG=write_trap
+profile: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/profile ## where the instructions of a rung go, by symbol, as flame graph and for pprof: RUNG=write_trap
 	@$(NEED) qemu-system-x86_64
-	@$(B)/bin/profile -rung '$(or $(strip $(RUNG)),missing_page)' $(PROFILEFLAGS)
+	@$(B)/bin/profile -rung '$(or $(strip $(RUNG)),missing_page)' \
+	  -folded $(B)/profile.folded -pprof $(B)/profile.pb.gz -flame $(B)/profile.html $(PROFILEFLAGS)
+	@echo 'flame graph: $(B)/profile.html; stacks: $(B)/profile.folded, $(B)/profile.pb.gz (go tool pprof)' >&2
 
 ##@ Work on it
 

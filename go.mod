@@ -6,6 +6,7 @@ toolchain go1.26.8
 
 require (
 	github.com/diskfs/go-diskfs v1.9.4
+	github.com/google/pprof v0.0.0-20261105003125-4bf881d7fb0b
 	github.com/usbarmory/tamago v1.26.5
 	golang.org/x/arch v0.32.0
 	golang.org/x/term v0.47.0

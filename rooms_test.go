@@ -50,6 +50,7 @@ var edges = []struct {
 	{"toolchain", nil},
 	{"cmd/faultline", []string{"board/*", "kernel", "console", "files", "user", "zx", tamago}},
 	{"cmd/bench", []string{"gonum.org/v1/plot"}},
+	{"cmd/profile", []string{"github.com/google/pprof"}},
 	{"cmd/verdicts", nil},
 	{"cmd/*", []string{"zx", "user", "syscall", "cmd/verdicts"}},
 	{"", nil}, // the root package
