@@ -32,6 +32,7 @@ var edges = []struct {
 	may  []string
 }{
 	{"zx", nil},
+	{"trace", []string{"zx"}},
 	{"avl", nil},
 	{"cpu", []string{"zx"}},
 	{"mmu", []string{"zx"}},
