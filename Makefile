@@ -43,7 +43,7 @@ override TAMAGO = $(eval override TAMAGO := $$(shell go run ./toolchain))$(or $(
 endif
 
 IMAGE_ENV   := GOOS=tamago GOARCH=amd64 GOOSPKG=github.com/usbarmory/tamago
-IMAGE_FLAGS := -ldflags "-T 0x201000 -R 0x1000"
+IMAGE_FLAGS := -ldflags "-T 0x1001000 -R 0x1000"
 
 NEED = go run ./cmd/need
 

@@ -181,7 +181,7 @@ func TestException(t *testing.T) {
 	if code != zx.TaskRetcodeExceptionKill || e == nil {
 		t.Fatalf("code %d, exception %v", code, e)
 	}
-	if e.Type != zx.ExcpFatalPageFault || e.CR2 != 0x201000 || e.Status() != zx.ErrNotFound || e.Vector != 14 {
+	if e.Type != zx.ExcpFatalPageFault || e.CR2 != 0x1001000 || e.Status() != zx.ErrNotFound || e.Vector != 14 {
 		t.Errorf("report %+v", e.ExceptionReport)
 	}
 	if !strings.Contains(e.Instruction, "mov") || len(e.Registers) != 5 {

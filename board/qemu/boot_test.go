@@ -21,7 +21,7 @@ import (
 // a go command that knows GOOS=tamago.
 
 // Link flags of a bootable image: text one page above RamStart.
-const linkFlags = "-T 0x201000 -R 0x1000"
+const linkFlags = "-T 0x1001000 -R 0x1000"
 
 var images = sync.OnceValues(func() (dir string, err error) {
 	tamago := strings.Fields(os.Getenv("TAMAGO"))

@@ -20,7 +20,7 @@
 // Machine.UsableRAM and is not touched here:
 //
 //	0x00000000  low 1 MiB: reserved (firmware, PVH start info, page 0 absent)
-//	0x00200000  RamStart: ELF headers, text at 0x201000, data, bss, heap
+//	0x01000000  RamStart: ELF headers, text at 0x1001000, data, bss, heap
 //	            ... heap ends where the boot stack (g0) begins
 //	RamStart+RamSize-RamStackOffset   top of g0's stack
 //	            cpu's fault stacks

@@ -14,7 +14,7 @@ import (
 // needs a value here to count as the definition.
 
 //go:linkname ramStart runtime/goos.RamStart
-var ramStart uint64 = 0x200000
+var ramStart uint64 = 16 << 20
 
 //go:linkname ramSize runtime/goos.RamSize
 var ramSize uint64 = 80 << 20 // cpuinit puts the real one
