@@ -38,12 +38,13 @@ B := build
 
 # The toolchain builds itself the first time it is asked for, which takes a
 # minute or two; a target that does not need it never asks. Once per make.
-ifeq ($(strip $(TAMAGO)),)
-override TAMAGO = $(eval override TAMAGO := $$(shell go run ./toolchain))$(or $(TAMAGO),$(error the toolchain could not be built, see above))
-endif
+given := $(strip $(TAMAGO))
+override TAMAGO = $(eval override TAMAGO := $$(shell go run ./toolchain $(if $(given),-use '$(given)')))$(or $(TAMAGO),$(error no toolchain, see above))
 
 IMAGE_ENV   := GOOS=tamago GOARCH=amd64 GOOSPKG=github.com/usbarmory/tamago
 IMAGE_FLAGS := -ldflags "-T 0x1001000 -R 0x1000"
+# What is built must not depend on where.
+IMAGE_BUILD := build -trimpath -buildvcs=false $(IMAGE_FLAGS)
 
 NEED = go run ./cmd/need
 
@@ -104,7 +105,7 @@ stdtest: $(B)/bin/qemu ## the standard library's own tests on our toolchain, in 
 
 soak: $(B)/bin/qemu ## keep a Go runtime busy in QEMU for SOAK
 	@$(NEED) qemu-system-x86_64
-	@$(IMAGE_ENV) $(TAMAGO) build $(IMAGE_FLAGS) -tags board -o $(B)/soak.elf ./toolchain/soak
+	@$(IMAGE_ENV) $(TAMAGO) $(IMAGE_BUILD) -tags board -o $(B)/soak.elf ./toolchain/soak
 	@$(B)/bin/qemu -timeout 1h $(B)/soak.elf -for '$(SOAK)'
 
 debug: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## QEMU stopped at reset, and a GDB that knows threads, pt VA, vmo, regs
@@ -129,12 +130,12 @@ help: ## this text
 
 # --- What is built
 
-.PHONY: run bench bench-peer bench-report bench-docs profile conform debug program test lint fuzz clean help programs host-tools demo-disk FORCE
+.PHONY: run bench bench-peer bench-report bench-docs profile conform debug program test lint fuzz stdtest soak clean help programs host-tools demo-disk FORCE
 
 # go build knows itself what changed; a target of FORCE asks it each time.
 $(B)/faultline.elf: programs FORCE
 	@mkdir -p $(B)
-	@$(IMAGE_ENV) $(TAMAGO) build $(IMAGE_FLAGS) -o $@ ./cmd/faultline
+	@$(IMAGE_ENV) $(TAMAGO) $(IMAGE_BUILD) -o $@ ./cmd/faultline
 
 $(B)/bin/%: FORCE
 	@mkdir -p $(B)/bin

@@ -2,8 +2,6 @@ module faultline
 
 go 1.26.4
 
-toolchain go1.26.8
-
 require (
 	github.com/diskfs/go-diskfs v1.9.4
 	github.com/google/pprof v0.0.0-20261105003125-4bf881d7fb0b
