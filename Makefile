@@ -113,7 +113,8 @@ debug: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## QEMU stopped at reset, and 
 	@echo 'serial output goes to $(B)/debug.log'
 	@GDB=$(or $(GDB),1234) DISK='$(or $(strip $(DISK)),$(B)/demo.img)' $(B)/bin/qemu $(B)/faultline.elf </dev/null >$(B)/debug.log 2>&1 & \
 	  runner=$$!; sleep 1; \
-	  gdb -q -iex "add-auto-load-safe-path $$($(TAMAGO) env GOROOT)" -ex 'source tools/faultline_gdb.py' \
+	  goroot=$$($(TAMAGO) env GOROOT); \
+	  gdb -q -ex "directory $$goroot/src" -ex 'set substitute-path faultline $(CURDIR)' -ex "source $$goroot/src/runtime/runtime-gdb.py" -ex 'source tools/faultline_gdb.py' \
 	    -ex 'target remote 127.0.0.1:$(or $(GDB),1234)' -ex 'hbreak main.main' -ex continue $(GDBFLAGS) $(B)/faultline.elf; \
 	  kill $$runner 2>/dev/null; true
 

@@ -70,14 +70,20 @@ func TestClock(t *testing.T) {
 		}
 		last = now
 	}
-	if y := time.Now().Year(); y < 2024 || y > 2099 {
-		t.Errorf("wall clock %v", time.Now())
-	}
 	if n := testing.AllocsPerRun(100, func() { Nanotime() }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 	if got := ticksOf(1e9); got != clock.hz {
 		t.Errorf("a second is %d ticks of %d Hz", got, clock.hz)
+	}
+}
+
+func TestWallClock(t *testing.T) {
+	if !strings.Contains(runtime.Version(), "faultline") {
+		t.Skip("the official toolchain's wall clock is the time since boot")
+	}
+	if y := time.Now().Year(); y < 2024 || y > 2099 {
+		t.Errorf("wall clock %v", time.Now())
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 const boardModule = "github.com/usbarmory/tamago"
 
 // imageFlags are the flags of every image, whatever the toolchain.
-var imageFlags = []string{"-ldflags", "-T 0x1001000 -R 0x1000"}
+var imageFlags = []string{"-trimpath", "-ldflags", "-T 0x1001000 -R 0x1000"}
 
 // imageEnv makes a go command build for the bare machine.
 var imageEnv = []string{"GOOS=tamago", "GOARCH=amd64", "GOOSPKG=" + boardModule}
