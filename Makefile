@@ -13,7 +13,6 @@ ARGS    ?=         ## its arguments
 TIMEOUT ?=         ## seconds a run with CMDS or PROGRAM may take (default 60)
 FUZZTIME ?= 20s    ## time for each fuzz target
 RUNG    ?=         ## what make profile looks into [missing_page]
-HISTORY ?=         ## bench-report: a folder with bench.json files of earlier commits
 ONLY    ?=         ## conform: the tests whose "ID VARIANT" matches, P0.. or W1
 SOAK    ?= 300s    ## how long make soak lasts
 PACKAGES ?=        ## stdtest: only packages that match this
@@ -38,13 +37,12 @@ B := build
 
 # The toolchain builds itself the first time it is asked for, which takes a
 # minute or two; a target that does not need it never asks. Once per make.
-given := $(strip $(TAMAGO))
-override TAMAGO = $(eval override TAMAGO := $$(shell go run ./toolchain $(if $(given),-use '$(given)')))$(or $(TAMAGO),$(error no toolchain, see above))
+ifeq ($(strip $(TAMAGO)),)
+override TAMAGO = $(eval override TAMAGO := $$(shell go run ./toolchain))$(or $(TAMAGO),$(error the toolchain could not be built, see above))
+endif
 
 IMAGE_ENV   := GOOS=tamago GOARCH=amd64 GOOSPKG=github.com/usbarmory/tamago
-IMAGE_FLAGS := -ldflags "-T 0x1001000 -R 0x1000"
-# What is built must not depend on where.
-IMAGE_BUILD := build -trimpath -buildvcs=false $(IMAGE_FLAGS)
+IMAGE_FLAGS := -ldflags "-T 0x201000 -R 0x1000"
 
 NEED = go run ./cmd/need
 
@@ -55,9 +53,9 @@ run: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## boot; CMDS, PROGRAM, DISK say
 	@DISK='$(or $(strip $(DISK)),$(B)/demo.img)' TIMEOUT='$(or $(strip $(TIMEOUT)),$(if $(strip $(CMDS)$(PROGRAM)),60))' \
 	  $(B)/bin/qemu $(B)/faultline.elf $$(test -t 0 && echo -console)
 
-program: $(B)/user/libzx.a ## compile a ring-3 C program: SRC=prog.c OUT=prog.elf
-	@test -n '$(SRC)' -a -n '$(OUT)' || { echo 'usage: make program SRC=prog.c OUT=prog.elf' >&2; exit 2; }
-	$(CC_PROGRAM) -o '$(OUT)' '$(SRC)' $(LINK_PROGRAM)
+program: $(B)/user/libzx.a ## compile a ring-3 program: SRC='a.c b.cc' OUT=prog.elf; CC, CFLAGS, LIBS
+	@test -n '$(SRC)' -a -n '$(OUT)' || { echo "usage: make program SRC='a.c b.cc' OUT=prog.elf [CC=clang] [CFLAGS=...] [LIBS=...]" >&2; exit 2; }
+	@CC='$(if $(filter default,$(origin CC)),gcc,$(CC))' user/cc -g $(CFLAGS) -o '$(OUT)' $(SRC) $(LIBS)
 
 conform: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/conform ## ring-3 conformance tests; ONLY=P0.. picks some
 	@$(NEED) qemu-system-x86_64
@@ -75,17 +73,15 @@ bench-peer: $(B)/bin/bench ## the same of Linux's userfaultfd, on Debian's kerne
 	@$(B)/bin/bench peer
 	@$(B)/bin/bench report
 
-bench-report: $(B)/bin/bench ## both side by side: build/bench.json, build/bench.html; HISTORY=folder of earlier ones
-	@$(B)/bin/bench report -history '$(HISTORY)'
+bench-report: $(B)/bin/bench ## both side by side: build/bench.json, build/bench.html
+	@$(B)/bin/bench report
 
 bench-docs: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/bench $(B)/bin/profile ## the figures of docs/performance.md, from what was measured
 	@$(B)/bin/bench docs
 
-profile: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/profile ## where the instructions of a rung go, by symbol, as flame graph and for pprof: RUNG=write_trap
+profile: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/profile ## where the instructions of a rung go, by symbol: RUNG=write_trap
 	@$(NEED) qemu-system-x86_64
-	@$(B)/bin/profile -rung '$(or $(strip $(RUNG)),missing_page)' \
-	  -folded $(B)/profile.folded -pprof $(B)/profile.pb.gz -flame $(B)/profile.html $(PROFILEFLAGS)
-	@echo 'flame graph: $(B)/profile.html; stacks: $(B)/profile.folded, $(B)/profile.pb.gz (go tool pprof)' >&2
+	@$(B)/bin/profile -rung '$(or $(strip $(RUNG)),missing_page)' $(PROFILEFLAGS)
 
 ##@ Work on it
 
@@ -105,7 +101,7 @@ stdtest: $(B)/bin/qemu ## the standard library's own tests on our toolchain, in 
 
 soak: $(B)/bin/qemu ## keep a Go runtime busy in QEMU for SOAK
 	@$(NEED) qemu-system-x86_64
-	@$(IMAGE_ENV) $(TAMAGO) $(IMAGE_BUILD) -tags board -o $(B)/soak.elf ./toolchain/soak
+	@$(IMAGE_ENV) $(TAMAGO) build $(IMAGE_FLAGS) -tags board -o $(B)/soak.elf ./toolchain/soak
 	@$(B)/bin/qemu -timeout 1h $(B)/soak.elf -for '$(SOAK)'
 
 debug: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## QEMU stopped at reset, and a GDB that knows threads, pt VA, vmo, regs
@@ -113,8 +109,7 @@ debug: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## QEMU stopped at reset, and 
 	@echo 'serial output goes to $(B)/debug.log'
 	@GDB=$(or $(GDB),1234) DISK='$(or $(strip $(DISK)),$(B)/demo.img)' $(B)/bin/qemu $(B)/faultline.elf </dev/null >$(B)/debug.log 2>&1 & \
 	  runner=$$!; sleep 1; \
-	  goroot=$$($(TAMAGO) env GOROOT); \
-	  gdb -q -ex "directory $$goroot/src" -ex 'set substitute-path faultline $(CURDIR)' -ex "source $$goroot/src/runtime/runtime-gdb.py" -ex 'source tools/faultline_gdb.py' \
+	  gdb -q -iex "add-auto-load-safe-path $$($(TAMAGO) env GOROOT)" -ex 'source tools/faultline_gdb.py' \
 	    -ex 'target remote 127.0.0.1:$(or $(GDB),1234)' -ex 'hbreak main.main' -ex continue $(GDBFLAGS) $(B)/faultline.elf; \
 	  kill $$runner 2>/dev/null; true
 
@@ -131,12 +126,12 @@ help: ## this text
 
 # --- What is built
 
-.PHONY: run bench bench-peer bench-report bench-docs profile conform debug program test lint fuzz stdtest soak clean help programs host-tools demo-disk FORCE
+.PHONY: run bench bench-peer bench-report bench-docs profile conform debug program test lint fuzz clean help programs host-tools demo-disk FORCE
 
 # go build knows itself what changed; a target of FORCE asks it each time.
 $(B)/faultline.elf: programs FORCE
 	@mkdir -p $(B)
-	@$(IMAGE_ENV) $(TAMAGO) $(IMAGE_BUILD) -o $@ ./cmd/faultline
+	@$(IMAGE_ENV) $(TAMAGO) build $(IMAGE_FLAGS) -o $@ ./cmd/faultline
 
 $(B)/bin/%: FORCE
 	@mkdir -p $(B)/bin
@@ -155,9 +150,7 @@ $(B)/demo.img: | $(B)/bin/mkdisk
 
 # Programs of strangers get -Wall; ours may not warn at all.
 STRICT := -Wextra -Werror
-CC_PROGRAM = gcc @user/c/cflags -isystem $$(gcc -print-file-name=include) -Iuser/c/include
-LINK_PROGRAM = $(B)/user/libzx.a @user/c/ldflags -Wl,-T,user/c/link.ld
-SDK_HEADERS := $(shell find user/c/include -name '*.h') user/c/cflags user/c/ldflags user/c/link.ld
+SDK := user/cc $(shell find user/c/include -type f) $(wildcard user/c/*flags user/c/*.h)
 SDK_OBJECTS := $(patsubst user/c/%,$(B)/user/%.o,$(wildcard user/c/*.c user/c/*.S))
 PROGRAMS := $(patsubst user/programs/%.c,user/bin/%,$(wildcard user/programs/*.c)) user/bin/conform
 
@@ -165,20 +158,21 @@ programs: $(PROGRAMS)
 
 user/bin/%: user/programs/%.c $(wildcard user/programs/*.h) $(B)/user/libzx.a
 	@echo 'CC $@'
-	@$(CC_PROGRAM) $(STRICT) -o $@ $< $(LINK_PROGRAM)
+	@user/cc $(STRICT) -o $@ $<
 
 user/bin/conform: $(wildcard user/conform/*.c user/conform/*.h) $(B)/user/libzx.a
 	@echo 'CC $@'
-	@$(CC_PROGRAM) $(STRICT) -o $@ $(filter %.c,$^) $(LINK_PROGRAM)
+	@user/cc $(STRICT) -o $@ $(filter %.c,$^)
 
 $(B)/user/libzx.a: $(SDK_OBJECTS)
 	@rm -f $@
 	@ar rcs $@ $^
 
-$(B)/user/%.o: user/c/% $(SDK_HEADERS) | $(B)/user/cc
-	@$(CC_PROGRAM) $(STRICT) -c -o $@ $<
+# The library must not turn its own loops into calls of itself.
+$(B)/user/%.o: user/c/% $(SDK) | $(B)/user/found
+	@user/cc $(STRICT) -fno-tree-loop-distribute-patterns -c -o $@ $<
 
-$(B)/user/cc:
+$(B)/user/found:
 	@$(NEED) gcc ld
 	@mkdir -p $(B)/user
 	@touch $@

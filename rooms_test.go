@@ -32,7 +32,6 @@ var edges = []struct {
 	may  []string
 }{
 	{"zx", nil},
-	{"trace", []string{"zx"}},
 	{"avl", nil},
 	{"cpu", []string{"zx"}},
 	{"mmu", []string{"zx"}},
@@ -51,9 +50,7 @@ var edges = []struct {
 	{"toolchain", nil},
 	{"cmd/faultline", []string{"board/*", "kernel", "console", "files", "user", "zx", tamago}},
 	{"cmd/bench", []string{"gonum.org/v1/plot"}},
-	{"cmd/profile", []string{"github.com/google/pprof"}},
-	{"cmd/verdicts", nil},
-	{"cmd/*", []string{"zx", "user", "syscall", "cmd/verdicts"}},
+	{"cmd/*", []string{"zx", "user", "syscall"}},
 	{"", nil}, // the root package
 }
 

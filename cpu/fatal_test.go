@@ -8,8 +8,7 @@ import (
 	"runtime"
 	"testing"
 
-	_ "faultline/board/qemu"
-	"faultline/board/x86"
+	"faultline/board/qemu"
 	"faultline/cpu"
 )
 
@@ -132,7 +131,7 @@ func report(t *cpu.KernelTrap) {
 		var p *page
 		p[9] = 1
 	}
-	x86.Exit(reported)
+	qemu.Exit(reported)
 }
 
 func name(pc uintptr) string {

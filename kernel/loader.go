@@ -187,7 +187,7 @@ func (p *Process) grant(t *Thread, grants []Grant) ([]handleID, error) {
 func startBlock(argv []string, bias uint64, ids []handleID, top uint64) ([]byte, error) {
 	const header, idBytes, pointerBytes = 32, 8, 8
 	vectorAt := header + idBytes*len(ids)
-	textAt := vectorAt + pointerBytes*(len(argv)+1)
+	textAt := vectorAt + pointerBytes*(len(argv)+2) // the null pointers behind arguments and environment
 	size := textAt
 	for _, a := range argv {
 		size += len(a) + 1

@@ -53,9 +53,9 @@ func TestCompiledPrograms(t *testing.T) {
 	}
 }
 
-// checkImage checks what the loader relies on: a static PIE, page-aligned
-// segments that do not overlap, none writable and executable, no relocation
-// but the relative ones start.c applies.
+// checkImage checks what the loader relies on: a static PIE, segments on
+// pages of their own, none writable and executable, no relocation
+// but those start.c applies.
 func checkImage(t *testing.T, name string, image []byte) {
 	t.Helper()
 	f, err := elf.NewFile(bytes.NewReader(image))
@@ -79,10 +79,10 @@ func checkImage(t *testing.T, name string, image []byte) {
 			if p.Flags&(elf.PF_W|elf.PF_X) == elf.PF_W|elf.PF_X {
 				t.Errorf("%s: segment at %#x is writable and executable", name, p.Vaddr)
 			}
-			if p.Vaddr%4096 != 0 || p.Off%4096 != 0 || p.Vaddr < end || p.Filesz > p.Memsz {
+			if p.Vaddr%4096 != p.Off%4096 || p.Vaddr&^4095 < end || p.Filesz > p.Memsz {
 				t.Errorf("%s: segment %+v: not on pages of its own", name, p.ProgHeader)
 			}
-			end = p.Vaddr + p.Memsz
+			end = (p.Vaddr + p.Memsz + 4095) &^ 4095
 			entry = entry || p.Flags&elf.PF_X != 0 && f.Entry >= p.Vaddr && f.Entry < p.Vaddr+p.Filesz
 		}
 	}
@@ -98,11 +98,38 @@ func checkImage(t *testing.T, name string, image []byte) {
 			t.Errorf("%s: %v", name, err)
 		}
 		for ; len(data) >= 24; data = data[24:] {
-			if kind := elf.R_X86_64(f.ByteOrder.Uint32(data[8:])); kind != elf.R_X86_64_RELATIVE {
-				t.Errorf("%s: relocation %v, start.c knows only the relative one", name, kind)
+			switch kind := elf.R_X86_64(f.ByteOrder.Uint32(data[8:])); kind {
+			case elf.R_X86_64_RELATIVE, elf.R_X86_64_IRELATIVE, elf.R_X86_64_64, elf.R_X86_64_GLOB_DAT, elf.R_X86_64_JMP_SLOT,
+				elf.R_X86_64_DTPMOD64, elf.R_X86_64_DTPOFF64, elf.R_X86_64_TPOFF64:
+			default:
+				t.Errorf("%s: relocation %v, which start.c does not know", name, kind)
 			}
 		}
 	}
+}
+
+// cc runs the SDK's compiler driver.
+func cc(t *testing.T, libzx string, args ...string) {
+	t.Helper()
+	cmd := exec.Command("sh", append([]string{"./cc"}, args...)...)
+	cmd.Env = append(os.Environ(), "LIBZX="+libzx)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("cc %s: %v\n%s", strings.Join(args, " "), err, text)
+	}
+}
+
+// library is the SDK's library without the system calls, compiled once.
+var library string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "libzx")
+	if err != nil {
+		panic(err)
+	}
+	library = filepath.Join(dir, "libzx.a")
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 // compile builds a program with the SDK; onLinux puts testdata/linux.c in the
@@ -112,25 +139,29 @@ func compile(t *testing.T, source string, onLinux bool) string {
 	if _, err := exec.LookPath("gcc"); err != nil {
 		t.Skip("no gcc")
 	}
-	include, err := exec.Command("gcc", "-print-file-name=include").Output()
-	if err != nil {
-		t.Fatal(err)
+	if _, err := os.Stat(library); err != nil {
+		sources, err := filepath.Glob("c/*.[cS]")
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects := []string{"rcs", library}
+		for _, s := range sources {
+			if s == "c/syscalls.S" {
+				continue
+			}
+			object := filepath.Join(filepath.Dir(library), filepath.Base(s)+".o")
+			cc(t, "", "-Wextra", "-Werror", "-fno-tree-loop-distribute-patterns", "-c", "-o", object, s)
+			objects = append(objects, object)
+		}
+		if text, err := exec.Command("ar", objects...).CombinedOutput(); err != nil {
+			t.Fatalf("ar: %v\n%s", err, text)
+		}
 	}
 	out := filepath.Join(t.TempDir(), "program")
-	args := []string{"@c/cflags", "-Wextra", "-Werror", "-isystem", strings.TrimSpace(string(include)), "-Ic/include",
-		"@c/ldflags", "-Wl,-T,c/link.ld", "-o", out, source}
-	library, err := filepath.Glob("c/*.c")
-	if err != nil {
-		t.Fatal(err)
-	}
-	args = append(args, library...)
 	if onLinux {
-		args = append(args, "testdata/linux.c", "-Wl,-e,linux_start")
+		cc(t, library, "-Wextra", "-Werror", "-o", out, source, "testdata/linux.c", "-Wl,-e,linux_start")
 	} else {
-		args = append(args, "c/syscalls.S")
-	}
-	if text, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
-		t.Fatalf("gcc %s: %v\n%s", source, err, text)
+		cc(t, library, "-Wextra", "-Werror", "-o", out, source, "c/syscalls.S")
 	}
 	return out
 }
@@ -159,6 +190,26 @@ func run(t *testing.T, program string, file []byte, args ...string) (out string,
 		t.Fatal(err)
 	}
 	return string(text), cmd.ProcessState.ExitCode(), after
+}
+
+// TestPrintf compares formatted output with the host's C library.
+func TestPrintf(t *testing.T) {
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("no gcc")
+	}
+	dir := t.TempDir()
+	args := []string{"-O1", "-w", "-o", filepath.Join(dir, "printf"), "testdata/printf.c"}
+	for _, name := range []string{"format", "float"} {
+		object := filepath.Join(dir, name+".o")
+		cc(t, "", "-Dsnprintf=sdk_snprintf", "-Dvsnprintf=sdk_vsnprintf", "-c", "-o", object, "c/"+name+".c")
+		args = append(args, object)
+	}
+	if text, err := exec.Command("gcc", append(args, "-lm")...).CombinedOutput(); err != nil {
+		t.Fatalf("gcc: %v\n%s", err, text)
+	}
+	if text, err := exec.Command(filepath.Join(dir, "printf"), "100000").CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, text)
+	}
 }
 
 // TestLibrary runs the checks of testdata/library.c.

@@ -1,7 +1,6 @@
 package vmar
 
 import (
-	"sync"
 	"testing"
 
 	"faultline/mmu"
@@ -78,12 +77,6 @@ func TestFaultStatuses(t *testing.T) {
 
 // TestBlockedFault is spec scenario 13 and its relatives: what happened while
 // the thread slept decides, not what was true before.
-// mustBeFree hangs if l is held.
-func mustBeFree(l sync.Locker) {
-	l.Lock()
-	defer l.Unlock()
-}
-
 func TestBlockedFault(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -152,8 +145,10 @@ func TestBlockedFault(t *testing.T) {
 			w.ok(other.WriteBytes([]byte{77}, 0, &w.req))
 			va := w.mapAt(5, prw, v, 1, 3)
 			src.wait = func(r *vmo.PageRequest) zx.Status {
-				mustBeFree(&w.as.mu) // no lock is held while asleep, or this hangs
-				mustBeFree(v)
+				w.as.mu.Lock() // no lock is held while asleep, or this hangs
+				w.as.mu.Unlock()
+				v.Lock()
+				v.Unlock()
 				return c.while(w, v, other, va)
 			}
 			access := w.load
@@ -358,7 +353,8 @@ func TestFaultAllocatesNothing(t *testing.T) {
 		w.as.CopyOut(va+page-50, buf[:], &w.req)
 		v.WritebackBegin(0, 64*page, false)
 		v.WritebackEnd(0, 64*page)
-		mustBeFree(v)
+		v.Lock()
+		v.Unlock()
 	}); n != 0 {
 		t.Fatalf("%v allocations", n)
 	}

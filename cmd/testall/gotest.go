@@ -11,15 +11,13 @@ import (
 	"sort"
 	"strings"
 	"time"
-
-	"faultline/cmd/verdicts"
 )
 
 // The module of the board support; GOOSPKG names it to the toolchain.
 const boardModule = "github.com/usbarmory/tamago"
 
 // imageFlags are the flags of every image, whatever the toolchain.
-var imageFlags = []string{"-trimpath", "-ldflags", "-T 0x1001000 -R 0x1000"}
+var imageFlags = []string{"-ldflags", "-T 0x201000 -R 0x1000"}
 
 // imageEnv makes a go command build for the bare machine.
 var imageEnv = []string{"GOOS=tamago", "GOARCH=amd64", "GOOSPKG=" + boardModule}
@@ -185,8 +183,7 @@ type event struct {
 // each subtest: a package that breaks outside a test counts as one failure.
 func goTest(r *report, prefix string, c command) {
 	type test struct{ pkg, name string }
-	actions := map[test]string{} // how each test ended
-	took := map[test]time.Duration{}
+	verdicts := map[test]string{}
 	failedIn := map[string]int{} // package -> failures reported
 	output := map[test]*strings.Builder{}
 	built := map[string]*strings.Builder{}
@@ -215,7 +212,7 @@ func goTest(r *report, prefix string, c command) {
 		var names []string
 		parents := map[string]bool{}
 		failedChild := map[string]bool{}
-		for t := range actions {
+		for t := range verdicts {
 			if t.pkg != e.Package {
 				continue
 			}
@@ -223,14 +220,14 @@ func goTest(r *report, prefix string, c command) {
 			for at, c := range t.name {
 				if c == '/' {
 					parents[t.name[:at]] = true
-					failedChild[t.name[:at]] = failedChild[t.name[:at]] || actions[t] == "fail"
+					failedChild[t.name[:at]] = failedChild[t.name[:at]] || verdicts[t] == "fail"
 				}
 			}
 		}
 		sort.Strings(names)
 		for _, name := range names {
 			t := test{e.Package, name}
-			if parents[name] && (actions[t] != "fail" || failedChild[name]) {
+			if parents[name] && (verdicts[t] != "fail" || failedChild[name]) {
 				continue // its subtests are counted
 			}
 			ran++
@@ -240,15 +237,15 @@ func goTest(r *report, prefix string, c command) {
 				text = output[t].String()
 			}
 			r.mu.Lock()
-			switch actions[t] {
+			switch verdicts[t] {
 			case "pass":
-				r.add(full, verdicts.Passed, "", took[t])
+				r.passed++
 			case "skip":
-				r.add(full, verdicts.Skipped, reason(text), took[t])
+				r.skipped++
 				fmt.Fprintf(r.out, "skip  %s: %s\n", full, reason(text))
 			}
 			r.mu.Unlock()
-			if actions[t] == "fail" {
+			if verdicts[t] == "fail" {
 				failedIn[e.Package]++
 				r.fail(full, text)
 			}
@@ -263,7 +260,7 @@ func goTest(r *report, prefix string, c command) {
 			}
 			// A test that was still running has no verdict: its output tells.
 			for t, b := range output {
-				if t.pkg == e.Package && t.name != "" && actions[t] == "" {
+				if t.pkg == e.Package && t.name != "" && verdicts[t] == "" {
 					text += b.String()
 				}
 			}
@@ -286,8 +283,7 @@ func goTest(r *report, prefix string, c command) {
 		switch e.Action {
 		case "pass", "fail", "skip":
 			if e.Test != "" {
-				key := test{e.Package, e.Test}
-				actions[key], took[key] = e.Action, time.Duration(e.Elapsed*float64(time.Second))
+				verdicts[test{e.Package, e.Test}] = e.Action
 			} else {
 				finish(e)
 			}

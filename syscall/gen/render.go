@@ -205,6 +205,8 @@ func header(table []Call) ([]byte, error) {
 #ifndef ZX_SYSCALLS_H_
 #define ZX_SYSCALLS_H_
 
+%s
+#ifndef __ASSEMBLER__
 #include <stddef.h>
 #include <stdint.h>
 #include <zx/types.h>
@@ -217,7 +219,7 @@ func header(table []Call) ([]byte, error) {
 extern "C" {
 #endif
 
-`, notice)
+`, notice, callNumbers(table))
 	for i := range table {
 		c := &table[i]
 		mark := ""
@@ -230,11 +232,18 @@ extern "C" {
 zx_instant_mono_t zx_deadline_after(zx_duration_mono_t nanoseconds);
 
 `)
+	b.WriteString("#ifdef __cplusplus\n}\n#endif\n#endif // __ASSEMBLER__\n\n#endif // ZX_SYSCALLS_H_\n")
+	return b.Bytes(), nil
+}
+
+// callNumbers defines the numbers for C and assembly.
+func callNumbers(table []Call) string {
+	var b strings.Builder
 	for i := range table {
 		fmt.Fprintf(&b, "#define ZX_SYS_%s %d\n", table[i].Name, table[i].Number)
 	}
-	fmt.Fprintf(&b, "#define ZX_SYS_COUNT %d\n\n#ifdef __cplusplus\n}\n#endif\n\n#endif // ZX_SYSCALLS_H_\n", len(table))
-	return b.Bytes(), nil
+	fmt.Fprintf(&b, "#define ZX_SYS_COUNT %d\n", len(table))
+	return b.String()
 }
 
 func stubs(table []Call) ([]byte, error) {

@@ -1,6 +1,7 @@
 // Memory and strings. Built with -fno-tree-loop-distribute-patterns, so that the
 // compiler does not turn a loop here into a call of itself.
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 // A word that may lie anywhere and alias anything.
@@ -105,4 +106,77 @@ char* strchr(const char* text, int c) {
       return NULL;
     }
   }
+}
+
+char* strrchr(const char* text, int c) {
+  const char* last = NULL;
+  for (;; text++) {
+    if (*text == (char)c) last = text;
+    if (*text == 0) return (char*)last;
+  }
+}
+
+char* strstr(const char* text, const char* part) {
+  size_t n = strlen(part);
+  for (; strncmp(text, part, n) != 0; text++) {
+    if (*text == 0) return NULL;
+  }
+  return (char*)text;
+}
+
+size_t strspn(const char* text, const char* accept) {
+  size_t n = 0;
+  while (text[n] != 0 && strchr(accept, text[n]) != NULL) n++;
+  return n;
+}
+
+size_t strcspn(const char* text, const char* reject) {
+  size_t n = 0;
+  while (text[n] != 0 && strchr(reject, text[n]) == NULL) n++;
+  return n;
+}
+
+char* strpbrk(const char* text, const char* accept) {
+  text += strcspn(text, accept);
+  return *text != 0 ? (char*)text : NULL;
+}
+
+char* strcpy(char* restrict to, const char* restrict from) { return memcpy(to, from, strlen(from) + 1); }
+
+char* strncpy(char* restrict to, const char* restrict from, size_t max) {
+  size_t n = strnlen(from, max);
+  memcpy(to, from, n);
+  memset(to + n, 0, max - n);
+  return to;
+}
+
+char* strcat(char* restrict to, const char* restrict from) {
+  strcpy(to + strlen(to), from);
+  return to;
+}
+
+char* strncat(char* restrict to, const char* restrict from, size_t max) {
+  size_t at = strlen(to), n = strnlen(from, max);
+  memcpy(to + at, from, n);
+  to[at + n] = 0;
+  return to;
+}
+
+char* strtok_r(char* restrict text, const char* restrict separators, char** restrict rest) {
+  if (text == NULL) text = *rest;
+  text += strspn(text, separators);
+  if (*text == 0) {
+    *rest = text;
+    return NULL;
+  }
+  char* end = text + strcspn(text, separators);
+  *rest = *end != 0 ? end + 1 : end;
+  *end = 0;
+  return text;
+}
+
+char* strdup(const char* text) {
+  size_t n = strlen(text) + 1;
+  char* copy = malloc(n);
+  return copy != NULL ? memcpy(copy, text, n) : NULL;
 }

@@ -9,6 +9,11 @@
 
 #ifndef ZX_ASSERT_H_
 #define ZX_ASSERT_H_
+#ifdef __cplusplus
+extern "C"
+#else
 #define static_assert _Static_assert
-_Noreturn void zx_assert_failed(const char* condition, const char* file, int line);
+#endif
+    void zx_assert_failed(const char* condition, const char* file, int line)
+    __attribute__((__noreturn__));
 #endif

@@ -4,7 +4,11 @@
 
 #include <stddef.h>
 
-void* memcpy(void* restrict to, const void* restrict from, size_t count);
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+void* memcpy(void* __restrict to, const void* __restrict from, size_t count);
 void* memmove(void* to, const void* from, size_t count);
 void* memset(void* to, int byte, size_t count);
 int memcmp(const void* a, const void* b, size_t count);
@@ -14,5 +18,20 @@ size_t strnlen(const char* text, size_t max);
 int strcmp(const char* a, const char* b);
 int strncmp(const char* a, const char* b, size_t max);
 char* strchr(const char* text, int c);
+char* strrchr(const char* text, int c);
+char* strstr(const char* text, const char* part);
+size_t strspn(const char* text, const char* accept);
+size_t strcspn(const char* text, const char* reject);
+char* strpbrk(const char* text, const char* accept);
+char* strcpy(char* __restrict to, const char* __restrict from);
+char* strncpy(char* __restrict to, const char* __restrict from, size_t max);
+char* strcat(char* __restrict to, const char* __restrict from);
+char* strncat(char* __restrict to, const char* __restrict from, size_t max);
+char* strtok_r(char* __restrict text, const char* __restrict separators, char** __restrict rest);
+char* strdup(const char* text);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif  // ZX_STRING_H_

@@ -27,14 +27,20 @@ typedef struct zx_start_handle {
   zx_handle_t handle;
 } zx_start_handle_t;
 
+#ifdef __cplusplus  // which has no arrays without a length
+#define ZX_FLEXIBLE 1
+#else
+#define ZX_FLEXIBLE
+#endif
+
 typedef struct zx_start_block {
   uint32_t version;  // ZX_START_VERSION
   uint32_t argc;
-  char** argv;          // argc strings and a null pointer
+  char** argv;          // argc strings, a null pointer, envc strings and another
   uint64_t image_base;  // where the program was loaded
   uint32_t handle_count;
-  uint32_t reserved;
-  zx_start_handle_t handles[];
+  uint32_t envc;
+  zx_start_handle_t handles[ZX_FLEXIBLE];
 } zx_start_block_t;
 
 #define ZX_START_VERSION 1u
@@ -46,6 +52,10 @@ ZX_ASSERT_AT(zx_start_block_t, argv, 8);
 ZX_ASSERT_AT(zx_start_block_t, image_base, 16);
 ZX_ASSERT_AT(zx_start_block_t, handle_count, 24);
 ZX_ASSERT_AT(zx_start_block_t, handles, 32);
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 // zx_start_handle gives the start handle of that id, ZX_HANDLE_INVALID when
 // the program was started without it. The handle stays the program's own.
@@ -64,5 +74,30 @@ zx_handle_t zx_job_default(void);
 // zx_status_get_string names a status, "ZX_ERR_..."; an unknown one is
 // "(UNKNOWN)".
 const char* zx_status_get_string(zx_status_t status);
+
+// Calls of Zircon's that the library performs, without the kernel or by another
+// call. zx_handle_check_valid answers ZX_ERR_BAD_HANDLE; zx_thread_legacy_yield
+// wants options 0. Clocks and ticks are all nanoseconds since boot.
+zx_status_t zx_handle_check_valid(zx_handle_t handle);
+zx_status_t zx_thread_legacy_yield(uint32_t options);
+zx_instant_boot_t zx_clock_get_boot(void);
+zx_ticks_t zx_ticks_get(void);
+zx_ticks_t zx_ticks_get_boot(void);
+zx_ticks_t zx_ticks_per_second(void);
+zx_status_t zx_cache_flush(const void* addr, size_t size, uint32_t options);
+uint32_t zx_system_get_dcache_line_size(void);
+zx_status_t zx_system_get_features(uint32_t kind, uint32_t* features);
+
+// zx_vmar_unmap_handle_close_thread_exit unmaps, closes a handle and ends the
+// calling thread; it returns only if the first fails. The stack may be what is
+// unmapped. zx_futex_wake_handle_close_thread_exit sets *value_ptr, wakes, closes
+// and ends, and touches no memory after the first of these.
+zx_status_t zx_vmar_unmap_handle_close_thread_exit(zx_handle_t vmar, zx_vaddr_t addr, size_t size, zx_handle_t close_handle);
+void zx_futex_wake_handle_close_thread_exit(const zx_futex_t* value_ptr, uint32_t wake_count, int32_t new_value, zx_handle_t close_handle)
+    __attribute__((__noreturn__));
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif  // ZX_H_

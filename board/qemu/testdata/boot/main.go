@@ -8,8 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	_ "faultline/board/qemu"
-	"faultline/board/x86"
+	"faultline/board/qemu"
 	"faultline/cpu"
 )
 
@@ -50,7 +49,7 @@ func main() {
 			fmt.Printf("%q\n", in.Text())
 		}
 	case "map":
-		m, err := x86.Open()
+		m, err := qemu.Open()
 		if err != nil {
 			panic(err)
 		}
@@ -60,9 +59,9 @@ func main() {
 		}
 		fmt.Println(m.Name, m.Memory.RAM()>>20, m.Window.Bytes()>>20, usable>>20)
 	case "start":
-		fmt.Println(x86.Nanotime())
+		fmt.Println(qemu.Nanotime())
 	case "disk":
-		m, err := x86.Open()
+		m, err := qemu.Open()
 		if err != nil {
 			panic(err)
 		}
@@ -70,7 +69,7 @@ func main() {
 			fmt.Println("no disk:", m.DiskErr)
 			os.Exit(3)
 		}
-		p := make([]byte, x86.SectorBytes)
+		p := make([]byte, qemu.SectorBytes)
 		if err := m.Disk.Read(5, p); err != nil {
 			panic(err)
 		}

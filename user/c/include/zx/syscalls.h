@@ -6,6 +6,75 @@
 #ifndef ZX_SYSCALLS_H_
 #define ZX_SYSCALLS_H_
 
+#define ZX_SYS_handle_close 0
+#define ZX_SYS_handle_close_many 1
+#define ZX_SYS_handle_duplicate 2
+#define ZX_SYS_handle_replace 3
+#define ZX_SYS_object_get_info 4
+#define ZX_SYS_object_get_property 5
+#define ZX_SYS_object_set_property 6
+#define ZX_SYS_object_signal 7
+#define ZX_SYS_object_wait_one 8
+#define ZX_SYS_object_wait_many 9
+#define ZX_SYS_object_wait_async 10
+#define ZX_SYS_event_create 11
+#define ZX_SYS_channel_create 12
+#define ZX_SYS_channel_read 13
+#define ZX_SYS_channel_write 14
+#define ZX_SYS_channel_call 15
+#define ZX_SYS_port_create 16
+#define ZX_SYS_port_wait 17
+#define ZX_SYS_port_queue 18
+#define ZX_SYS_port_cancel 19
+#define ZX_SYS_port_cancel_key 20
+#define ZX_SYS_pager_create 21
+#define ZX_SYS_pager_create_vmo 22
+#define ZX_SYS_pager_detach_vmo 23
+#define ZX_SYS_pager_supply_pages 24
+#define ZX_SYS_pager_op_range 25
+#define ZX_SYS_pager_query_dirty_ranges 26
+#define ZX_SYS_pager_query_vmo_stats 27
+#define ZX_SYS_vmo_create 28
+#define ZX_SYS_vmo_read 29
+#define ZX_SYS_vmo_write 30
+#define ZX_SYS_vmo_get_size 31
+#define ZX_SYS_vmo_set_size 32
+#define ZX_SYS_vmo_get_stream_size 33
+#define ZX_SYS_vmo_set_stream_size 34
+#define ZX_SYS_vmo_op_range 35
+#define ZX_SYS_vmo_create_child 36
+#define ZX_SYS_vmar_allocate 37
+#define ZX_SYS_vmar_destroy 38
+#define ZX_SYS_vmar_map 39
+#define ZX_SYS_vmar_unmap 40
+#define ZX_SYS_vmar_protect 41
+#define ZX_SYS_vmar_op_range 42
+#define ZX_SYS_process_create 43
+#define ZX_SYS_process_start 44
+#define ZX_SYS_process_exit 45
+#define ZX_SYS_thread_create 46
+#define ZX_SYS_thread_start 47
+#define ZX_SYS_thread_exit 48
+#define ZX_SYS_thread_read_state 49
+#define ZX_SYS_thread_write_state 50
+#define ZX_SYS_task_kill 51
+#define ZX_SYS_task_suspend 52
+#define ZX_SYS_task_suspend_token 53
+#define ZX_SYS_task_create_exception_channel 54
+#define ZX_SYS_exception_get_thread 55
+#define ZX_SYS_exception_get_process 56
+#define ZX_SYS_futex_wait 57
+#define ZX_SYS_futex_wake 58
+#define ZX_SYS_debug_write 59
+#define ZX_SYS_clock_get_monotonic 60
+#define ZX_SYS_nanosleep 61
+#define ZX_SYS_system_get_page_size 62
+#define ZX_SYS_cprng_draw 63
+#define ZX_SYS_futex_requeue 64
+#define ZX_SYS_vmo_replace_as_executable 65
+#define ZX_SYS_COUNT 66
+
+#ifndef __ASSEMBLER__
 #include <stddef.h>
 #include <stdint.h>
 #include <zx/types.h>
@@ -219,76 +288,9 @@ zx_status_t zx_vmo_replace_as_executable(zx_handle_t handle, zx_handle_t vmex, z
 // The deadline nanoseconds from now; saturates at both ends. A library function.
 zx_instant_mono_t zx_deadline_after(zx_duration_mono_t nanoseconds);
 
-#define ZX_SYS_handle_close 0
-#define ZX_SYS_handle_close_many 1
-#define ZX_SYS_handle_duplicate 2
-#define ZX_SYS_handle_replace 3
-#define ZX_SYS_object_get_info 4
-#define ZX_SYS_object_get_property 5
-#define ZX_SYS_object_set_property 6
-#define ZX_SYS_object_signal 7
-#define ZX_SYS_object_wait_one 8
-#define ZX_SYS_object_wait_many 9
-#define ZX_SYS_object_wait_async 10
-#define ZX_SYS_event_create 11
-#define ZX_SYS_channel_create 12
-#define ZX_SYS_channel_read 13
-#define ZX_SYS_channel_write 14
-#define ZX_SYS_channel_call 15
-#define ZX_SYS_port_create 16
-#define ZX_SYS_port_wait 17
-#define ZX_SYS_port_queue 18
-#define ZX_SYS_port_cancel 19
-#define ZX_SYS_port_cancel_key 20
-#define ZX_SYS_pager_create 21
-#define ZX_SYS_pager_create_vmo 22
-#define ZX_SYS_pager_detach_vmo 23
-#define ZX_SYS_pager_supply_pages 24
-#define ZX_SYS_pager_op_range 25
-#define ZX_SYS_pager_query_dirty_ranges 26
-#define ZX_SYS_pager_query_vmo_stats 27
-#define ZX_SYS_vmo_create 28
-#define ZX_SYS_vmo_read 29
-#define ZX_SYS_vmo_write 30
-#define ZX_SYS_vmo_get_size 31
-#define ZX_SYS_vmo_set_size 32
-#define ZX_SYS_vmo_get_stream_size 33
-#define ZX_SYS_vmo_set_stream_size 34
-#define ZX_SYS_vmo_op_range 35
-#define ZX_SYS_vmo_create_child 36
-#define ZX_SYS_vmar_allocate 37
-#define ZX_SYS_vmar_destroy 38
-#define ZX_SYS_vmar_map 39
-#define ZX_SYS_vmar_unmap 40
-#define ZX_SYS_vmar_protect 41
-#define ZX_SYS_vmar_op_range 42
-#define ZX_SYS_process_create 43
-#define ZX_SYS_process_start 44
-#define ZX_SYS_process_exit 45
-#define ZX_SYS_thread_create 46
-#define ZX_SYS_thread_start 47
-#define ZX_SYS_thread_exit 48
-#define ZX_SYS_thread_read_state 49
-#define ZX_SYS_thread_write_state 50
-#define ZX_SYS_task_kill 51
-#define ZX_SYS_task_suspend 52
-#define ZX_SYS_task_suspend_token 53
-#define ZX_SYS_task_create_exception_channel 54
-#define ZX_SYS_exception_get_thread 55
-#define ZX_SYS_exception_get_process 56
-#define ZX_SYS_futex_wait 57
-#define ZX_SYS_futex_wake 58
-#define ZX_SYS_debug_write 59
-#define ZX_SYS_clock_get_monotonic 60
-#define ZX_SYS_nanosleep 61
-#define ZX_SYS_system_get_page_size 62
-#define ZX_SYS_cprng_draw 63
-#define ZX_SYS_futex_requeue 64
-#define ZX_SYS_vmo_replace_as_executable 65
-#define ZX_SYS_COUNT 66
-
 #ifdef __cplusplus
 }
 #endif
+#endif // __ASSEMBLER__
 
 #endif // ZX_SYSCALLS_H_

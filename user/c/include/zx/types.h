@@ -20,7 +20,18 @@ typedef int64_t zx_time_t;
 typedef int64_t zx_duration_t;
 typedef int64_t zx_instant_mono_t;
 typedef int64_t zx_duration_mono_t;
-typedef uint64_t zx_ticks_t;
+typedef int64_t zx_instant_boot_t;
+typedef int64_t zx_duration_boot_t;
+typedef int64_t zx_ticks_t;
+typedef uint32_t zx_clock_t;
+typedef uint32_t zx_txid_t;
+typedef uint32_t zx_object_info_topic_t;
+typedef uint32_t zx_thread_state_t;
+typedef uint32_t zx_exception_channel_type_t;
+typedef uint32_t zx_handle_op_t;
+typedef uint32_t zx_stream_seek_origin_t;
+typedef uint32_t zx_info_maps_type_t;
+typedef uint32_t zx_info_process_flags_t;
 typedef uint32_t zx_vm_option_t;
 typedef uint32_t zx_packet_type_t;
 typedef uint32_t zx_excp_type_t;
@@ -90,13 +101,31 @@ typedef int32_t zx_futex_t;
 #define ZX_OBJ_TYPE_CHANNEL ((zx_obj_type_t)4)
 #define ZX_OBJ_TYPE_EVENT ((zx_obj_type_t)5)
 #define ZX_OBJ_TYPE_PORT ((zx_obj_type_t)6)
+#define ZX_OBJ_TYPE_INTERRUPT ((zx_obj_type_t)9)
+#define ZX_OBJ_TYPE_PCI_DEVICE ((zx_obj_type_t)11)
+#define ZX_OBJ_TYPE_DEBUGLOG ((zx_obj_type_t)12)
 #define ZX_OBJ_TYPE_SOCKET ((zx_obj_type_t)14)
+#define ZX_OBJ_TYPE_RESOURCE ((zx_obj_type_t)15)
 #define ZX_OBJ_TYPE_EVENTPAIR ((zx_obj_type_t)16)
 #define ZX_OBJ_TYPE_JOB ((zx_obj_type_t)17)
 #define ZX_OBJ_TYPE_VMAR ((zx_obj_type_t)18)
+#define ZX_OBJ_TYPE_FIFO ((zx_obj_type_t)19)
+#define ZX_OBJ_TYPE_GUEST ((zx_obj_type_t)20)
+#define ZX_OBJ_TYPE_VCPU ((zx_obj_type_t)21)
+#define ZX_OBJ_TYPE_TIMER ((zx_obj_type_t)22)
+#define ZX_OBJ_TYPE_IOMMU ((zx_obj_type_t)23)
+#define ZX_OBJ_TYPE_BTI ((zx_obj_type_t)24)
+#define ZX_OBJ_TYPE_PROFILE ((zx_obj_type_t)25)
+#define ZX_OBJ_TYPE_PMT ((zx_obj_type_t)26)
 #define ZX_OBJ_TYPE_SUSPEND_TOKEN ((zx_obj_type_t)27)
 #define ZX_OBJ_TYPE_PAGER ((zx_obj_type_t)28)
 #define ZX_OBJ_TYPE_EXCEPTION ((zx_obj_type_t)29)
+#define ZX_OBJ_TYPE_CLOCK ((zx_obj_type_t)30)
+#define ZX_OBJ_TYPE_STREAM ((zx_obj_type_t)31)
+#define ZX_OBJ_TYPE_MSI ((zx_obj_type_t)32)
+#define ZX_OBJ_TYPE_IOB ((zx_obj_type_t)33)
+#define ZX_OBJ_TYPE_COUNTER ((zx_obj_type_t)34)
+#define ZX_OBJ_TYPE_UPPER_BOUND ((zx_obj_type_t)64)
 
 // Rights.
 #define ZX_RIGHT_NONE ((zx_rights_t)0u)
@@ -129,6 +158,31 @@ typedef int32_t zx_futex_t;
 #define ZX_RIGHTS_BASIC (ZX_RIGHT_TRANSFER | ZX_RIGHT_DUPLICATE | ZX_RIGHT_WAIT | ZX_RIGHT_INSPECT)
 #define ZX_RIGHTS_IO (ZX_RIGHT_READ | ZX_RIGHT_WRITE)
 #define ZX_RIGHTS_PROPERTY (ZX_RIGHT_GET_PROPERTY | ZX_RIGHT_SET_PROPERTY)
+#define ZX_RIGHTS_POLICY (ZX_RIGHT_GET_POLICY | ZX_RIGHT_SET_POLICY)
+
+// What a fresh handle carries.
+#define ZX_DEFAULT_CHANNEL_RIGHTS \
+  ((ZX_RIGHTS_BASIC & ~ZX_RIGHT_DUPLICATE) | ZX_RIGHTS_IO | ZX_RIGHT_SIGNAL | ZX_RIGHT_SIGNAL_PEER)
+#define ZX_DEFAULT_EVENT_RIGHTS (ZX_RIGHTS_BASIC | ZX_RIGHT_SIGNAL)
+#define ZX_DEFAULT_EVENTPAIR_RIGHTS (ZX_DEFAULT_EVENT_RIGHTS | ZX_RIGHT_SIGNAL_PEER)
+#define ZX_DEFAULT_EXCEPTION_RIGHTS (ZX_RIGHT_TRANSFER | ZX_RIGHTS_PROPERTY | ZX_RIGHT_INSPECT)
+#define ZX_DEFAULT_FIFO_RIGHTS (ZX_DEFAULT_EVENTPAIR_RIGHTS | ZX_RIGHTS_IO)
+#define ZX_DEFAULT_JOB_RIGHTS                                                                      \
+  (ZX_RIGHTS_BASIC | ZX_RIGHTS_IO | ZX_RIGHTS_PROPERTY | ZX_RIGHTS_POLICY | ZX_RIGHT_ENUMERATE |   \
+   ZX_RIGHT_DESTROY | ZX_RIGHT_SIGNAL | ZX_RIGHT_MANAGE_JOB | ZX_RIGHT_MANAGE_PROCESS |            \
+   ZX_RIGHT_MANAGE_THREAD)
+#define ZX_DEFAULT_PAGER_RIGHTS \
+  (ZX_RIGHT_INSPECT | ZX_RIGHT_TRANSFER | ZX_RIGHT_ATTACH_VMO | ZX_RIGHT_MANAGE_VMO)
+#define ZX_DEFAULT_PORT_RIGHTS ((ZX_RIGHTS_BASIC & ~ZX_RIGHT_WAIT) | ZX_RIGHTS_IO)
+#define ZX_DEFAULT_PROCESS_RIGHTS \
+  (ZX_DEFAULT_THREAD_RIGHTS | ZX_RIGHT_ENUMERATE | ZX_RIGHT_MANAGE_PROCESS)
+#define ZX_DEFAULT_STREAM_RIGHTS (ZX_RIGHTS_BASIC | ZX_RIGHTS_PROPERTY | ZX_RIGHT_SIGNAL)
+#define ZX_DEFAULT_SUSPEND_TOKEN_RIGHTS (ZX_RIGHT_TRANSFER | ZX_RIGHT_INSPECT)
+#define ZX_DEFAULT_THREAD_RIGHTS                                                                   \
+  (ZX_RIGHTS_BASIC | ZX_RIGHTS_IO | ZX_RIGHTS_PROPERTY | ZX_RIGHT_DESTROY | ZX_RIGHT_SIGNAL |      \
+   ZX_RIGHT_MANAGE_THREAD)
+#define ZX_DEFAULT_TIMER_RIGHTS (ZX_RIGHTS_BASIC | ZX_RIGHT_WRITE | ZX_RIGHT_SIGNAL)
+#define ZX_DEFAULT_VMAR_RIGHTS ((ZX_RIGHTS_BASIC & ~ZX_RIGHT_WAIT) | ZX_RIGHT_OP_CHILDREN)
 #define ZX_DEFAULT_VMO_RIGHTS \
   (ZX_RIGHTS_BASIC | ZX_RIGHTS_IO | ZX_RIGHTS_PROPERTY | ZX_RIGHT_MAP | ZX_RIGHT_SIGNAL)
 
@@ -140,6 +194,13 @@ typedef int32_t zx_futex_t;
 #define ZX_EVENT_SIGNALED ((zx_signals_t)1u << 3)
 #define ZX_EVENTPAIR_SIGNALED ((zx_signals_t)1u << 3)
 #define ZX_EVENTPAIR_PEER_CLOSED ((zx_signals_t)1u << 2)
+#define ZX_FIFO_READABLE ((zx_signals_t)1u << 0)
+#define ZX_FIFO_WRITABLE ((zx_signals_t)1u << 1)
+#define ZX_FIFO_PEER_CLOSED ((zx_signals_t)1u << 2)
+#define ZX_TIMER_SIGNALED ((zx_signals_t)1u << 3)
+#define ZX_JOB_TERMINATED ((zx_signals_t)1u << 3)
+#define ZX_JOB_NO_JOBS ((zx_signals_t)1u << 4)
+#define ZX_JOB_NO_PROCESSES ((zx_signals_t)1u << 5)
 #define ZX_VMO_ZERO_CHILDREN ((zx_signals_t)1u << 3)
 #define ZX_TASK_TERMINATED ((zx_signals_t)1u << 3)
 #define ZX_PROCESS_TERMINATED ZX_TASK_TERMINATED
@@ -222,9 +283,71 @@ typedef int32_t zx_futex_t;
 #define ZX_VM_OFFSET_IS_UPPER_LIMIT ((zx_vm_option_t)1u << 13)
 #define ZX_VM_PERM_READ_IF_XOM_UNSUPPORTED ((zx_vm_option_t)1u << 14)
 #define ZX_VM_ALIGN_BASE 24
+#define ZX_VM_ALIGN_1KB ((zx_vm_option_t)10u << ZX_VM_ALIGN_BASE)
+#define ZX_VM_ALIGN_2KB ((zx_vm_option_t)11u << ZX_VM_ALIGN_BASE)
 #define ZX_VM_ALIGN_4KB ((zx_vm_option_t)12u << ZX_VM_ALIGN_BASE)
+#define ZX_VM_ALIGN_8KB ((zx_vm_option_t)13u << ZX_VM_ALIGN_BASE)
+#define ZX_VM_ALIGN_16KB ((zx_vm_option_t)14u << ZX_VM_ALIGN_BASE)
+#define ZX_VM_ALIGN_32KB ((zx_vm_option_t)15u << ZX_VM_ALIGN_BASE)
+#define ZX_VM_ALIGN_64KB ((zx_vm_option_t)16u << ZX_VM_ALIGN_BASE)
+#define ZX_VM_ALIGN_128KB ((zx_vm_option_t)17u << ZX_VM_ALIGN_BASE)
+#define ZX_VM_ALIGN_256KB ((zx_vm_option_t)18u << ZX_VM_ALIGN_BASE)
+#define ZX_VM_ALIGN_512KB ((zx_vm_option_t)19u << ZX_VM_ALIGN_BASE)
+#define ZX_VM_ALIGN_1MB ((zx_vm_option_t)20u << ZX_VM_ALIGN_BASE)
 #define ZX_VM_ALIGN_2MB ((zx_vm_option_t)21u << ZX_VM_ALIGN_BASE)
+#define ZX_VM_ALIGN_4MB ((zx_vm_option_t)22u << ZX_VM_ALIGN_BASE)
+#define ZX_VM_ALIGN_8MB ((zx_vm_option_t)23u << ZX_VM_ALIGN_BASE)
+#define ZX_VM_ALIGN_16MB ((zx_vm_option_t)24u << ZX_VM_ALIGN_BASE)
+#define ZX_VM_ALIGN_32MB ((zx_vm_option_t)25u << ZX_VM_ALIGN_BASE)
+#define ZX_VM_ALIGN_64MB ((zx_vm_option_t)26u << ZX_VM_ALIGN_BASE)
+#define ZX_VM_ALIGN_128MB ((zx_vm_option_t)27u << ZX_VM_ALIGN_BASE)
+#define ZX_VM_ALIGN_256MB ((zx_vm_option_t)28u << ZX_VM_ALIGN_BASE)
+#define ZX_VM_ALIGN_512MB ((zx_vm_option_t)29u << ZX_VM_ALIGN_BASE)
 #define ZX_VM_ALIGN_1GB ((zx_vm_option_t)30u << ZX_VM_ALIGN_BASE)
+#define ZX_VM_ALIGN_2GB ((zx_vm_option_t)31u << ZX_VM_ALIGN_BASE)
+#define ZX_VM_ALIGN_4GB ((zx_vm_option_t)32u << ZX_VM_ALIGN_BASE)
+#define ZX_VM_FAULT_BEYOND_STREAM_SIZE ((zx_vm_option_t)1u << 15)
+
+// Caches: how a VMO is mapped, and what zx_cache_flush does.
+#define ZX_CACHE_POLICY_CACHED 0u
+#define ZX_CACHE_POLICY_UNCACHED 1u
+#define ZX_CACHE_POLICY_UNCACHED_DEVICE 2u
+#define ZX_CACHE_POLICY_WRITE_COMBINING 3u
+#define ZX_CACHE_POLICY_MASK 3u
+#define ZX_CACHE_FLUSH_INSN (1u << 0)
+#define ZX_CACHE_FLUSH_DATA (1u << 1)
+#define ZX_CACHE_FLUSH_INVALIDATE (1u << 2)
+
+// What the machine has: zx_system_get_features.
+#define ZX_FEATURE_KIND_CPU 0u
+#define ZX_FEATURE_KIND_HW_BREAKPOINT_COUNT 1u
+#define ZX_FEATURE_KIND_HW_WATCHPOINT_COUNT 2u
+#define ZX_FEATURE_KIND_ADDRESS_TAGGING 3u
+#define ZX_FEATURE_KIND_VM 4u
+#define ZX_HAS_CPU_FEATURES (1u << 0)
+#define ZX_VM_FEATURE_CAN_MAP_XOM (1u << 0)
+
+// Clocks and timers.
+#define ZX_CLOCK_MONOTONIC ((zx_clock_t)0)
+#define ZX_CLOCK_BOOT ((zx_clock_t)1)
+#define ZX_TIMER_SLACK_CENTER 0u
+#define ZX_TIMER_SLACK_EARLY 1u
+#define ZX_TIMER_SLACK_LATE 2u
+
+// Fifos and streams.
+#define ZX_FIFO_MAX_SIZE_BYTES 4096u
+#define ZX_STREAM_MODE_READ (1u << 0)
+#define ZX_STREAM_MODE_WRITE (1u << 1)
+#define ZX_STREAM_MODE_APPEND (1u << 2)
+#define ZX_STREAM_APPEND (1u << 0)
+#define ZX_STREAM_SEEK_ORIGIN_START ((zx_stream_seek_origin_t)0)
+#define ZX_STREAM_SEEK_ORIGIN_CURRENT ((zx_stream_seek_origin_t)1)
+#define ZX_STREAM_SEEK_ORIGIN_END ((zx_stream_seek_origin_t)2)
+
+typedef struct zx_iovec {
+  void* buffer;
+  size_t capacity;
+} zx_iovec_t;
 
 // Ports.
 #define ZX_PKT_TYPE_USER ((zx_packet_type_t)0u)
@@ -477,6 +600,10 @@ typedef struct zx_info_vmo {
 
 // Registers of a stopped thread.
 #define ZX_THREAD_STATE_GENERAL_REGS 0u
+#define ZX_THREAD_STATE_FP_REGS 1u
+#define ZX_THREAD_STATE_VECTOR_REGS 2u
+#define ZX_THREAD_STATE_DEBUG_REGS 4u
+#define ZX_THREAD_STATE_SINGLE_STEP 5u
 
 typedef struct zx_thread_state_general_regs {
   uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
@@ -484,10 +611,39 @@ typedef struct zx_thread_state_general_regs {
   uint64_t rip, rflags, fs_base, gs_base;
 } zx_thread_state_general_regs_t;
 
+// x87 and MMX.
+typedef struct zx_thread_state_fp_regs {
+  uint16_t fcw, fsw;
+  uint8_t ftw, reserved;
+  uint16_t fop;
+  uint64_t fip, fdp;
+  struct {
+    uint64_t low, high;
+  } st[8] __attribute__((__aligned__(16)));
+} zx_thread_state_fp_regs_t;
+
+// SSE and AVX: YMM in the low four words, XMM in the low two; zmm[16] and above,
+// and opmask, are of AVX-512.
+typedef struct zx_thread_state_vector_regs {
+  struct {
+    uint64_t v[8];
+  } zmm[32];
+  uint64_t opmask[8];
+  uint32_t mxcsr;
+} zx_thread_state_vector_regs_t;
+
+typedef struct zx_thread_state_debug_regs {
+  uint64_t dr[4], dr6, dr7;
+} zx_thread_state_debug_regs_t;
+
+typedef uint32_t zx_thread_state_single_step_t;
+
 // Channels.
 #define ZX_CHANNEL_MAX_MSG_BYTES ((uint32_t)65536u)
 #define ZX_CHANNEL_MAX_MSG_HANDLES ((uint32_t)64u)
+#define ZX_CHANNEL_MAX_MSG_IOVECS ((uint32_t)8192u)
 #define ZX_CHANNEL_READ_MAY_DISCARD ((uint32_t)1u)
+#define ZX_CHANNEL_WRITE_USE_IOVEC ((uint32_t)2u)
 
 typedef struct zx_channel_call_args {
   const void* wr_bytes;
@@ -500,10 +656,52 @@ typedef struct zx_channel_call_args {
   uint32_t rd_num_handles;
 } zx_channel_call_args_t;
 
+// What zx_channel_read_etc tells of a handle, and zx_channel_write_etc does with
+// one.
+#define ZX_HANDLE_OP_MOVE ((zx_handle_op_t)0)
+#define ZX_HANDLE_OP_DUPLICATE ((zx_handle_op_t)1)
+
+typedef struct zx_handle_info {
+  zx_handle_t handle;
+  zx_obj_type_t type;
+  zx_rights_t rights;
+  uint32_t unused;
+} zx_handle_info_t;
+
+typedef struct zx_handle_disposition {
+  zx_handle_op_t operation;
+  zx_handle_t handle;
+  zx_obj_type_t type;
+  zx_rights_t rights;
+  zx_status_t result;
+} zx_handle_disposition_t;
+
+typedef struct zx_channel_call_etc_args {
+  const void* wr_bytes;
+  zx_handle_disposition_t* wr_handles;
+  void* rd_bytes;
+  zx_handle_info_t* rd_handles;
+  uint32_t wr_num_bytes;
+  uint32_t wr_num_handles;
+  uint32_t rd_num_bytes;
+  uint32_t rd_num_handles;
+} zx_channel_call_etc_args_t;
+
+typedef struct zx_channel_iovec {
+  const void* buffer;
+  uint32_t capacity;
+  uint32_t reserved;
+} zx_channel_iovec_t;
+
 // The layouts, as the kernel has them.
-#define ZX_ASSERT_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), "size of " #type)
+#ifdef __cplusplus
+#define ZX_STATIC_ASSERT static_assert
+#else
+#define ZX_STATIC_ASSERT _Static_assert
+#endif
+#define ZX_ASSERT_SIZE(type, bytes) ZX_STATIC_ASSERT(sizeof(type) == (bytes), "size of " #type)
 #define ZX_ASSERT_AT(type, field, at) \
-  _Static_assert(offsetof(type, field) == (at), "offset of " #type "." #field)
+  ZX_STATIC_ASSERT(offsetof(type, field) == (at), "offset of " #type "." #field)
 
 ZX_ASSERT_SIZE(zx_packet_user_t, 32);
 ZX_ASSERT_SIZE(zx_packet_signal_t, 32);
@@ -570,5 +768,13 @@ ZX_ASSERT_AT(zx_info_vmo_t, committed_change_events, 112);
 ZX_ASSERT_AT(zx_info_vmo_t, populated_bytes, 120);
 ZX_ASSERT_SIZE(zx_thread_state_general_regs_t, 160);
 ZX_ASSERT_SIZE(zx_channel_call_args_t, 48);
+ZX_ASSERT_SIZE(zx_channel_call_etc_args_t, 48);
+ZX_ASSERT_SIZE(zx_handle_info_t, 16);
+ZX_ASSERT_SIZE(zx_handle_disposition_t, 20);
+ZX_ASSERT_SIZE(zx_channel_iovec_t, 16);
+ZX_ASSERT_SIZE(zx_iovec_t, 16);
+ZX_ASSERT_SIZE(zx_thread_state_fp_regs_t, 160);
+ZX_ASSERT_SIZE(zx_thread_state_vector_regs_t, 2120);
+ZX_ASSERT_SIZE(zx_thread_state_debug_regs_t, 48);
 
 #endif  // ZX_TYPES_H_
