@@ -13,6 +13,7 @@ ARGS    ?=         ## its arguments
 TIMEOUT ?=         ## seconds a run with CMDS or PROGRAM may take (default 60)
 FUZZTIME ?= 20s    ## time for each fuzz target
 RUNG    ?=         ## what make profile looks into [missing_page]
+HISTORY ?=         ## bench-report: a folder with bench.json files of earlier commits
 ONLY    ?=         ## conform: the tests whose "ID VARIANT" matches, P0.. or W1
 SOAK    ?= 300s    ## how long make soak lasts
 PACKAGES ?=        ## stdtest: only packages that match this
@@ -37,12 +38,13 @@ B := build
 
 # The toolchain builds itself the first time it is asked for, which takes a
 # minute or two; a target that does not need it never asks. Once per make.
-ifeq ($(strip $(TAMAGO)),)
-override TAMAGO = $(eval override TAMAGO := $$(shell go run ./toolchain))$(or $(TAMAGO),$(error the toolchain could not be built, see above))
-endif
+given := $(strip $(TAMAGO))
+override TAMAGO = $(eval override TAMAGO := $$(shell go run ./toolchain $(if $(given),-use '$(given)')))$(or $(TAMAGO),$(error no toolchain, see above))
 
 IMAGE_ENV   := GOOS=tamago GOARCH=amd64 GOOSPKG=github.com/usbarmory/tamago
-IMAGE_FLAGS := -ldflags "-T 0x201000 -R 0x1000"
+IMAGE_FLAGS := -ldflags "-T 0x1001000 -R 0x1000"
+# What is built must not depend on where.
+IMAGE_BUILD := build -trimpath -buildvcs=false $(IMAGE_FLAGS)
 
 NEED = go run ./cmd/need
 
@@ -73,15 +75,17 @@ bench-peer: $(B)/bin/bench ## the same of Linux's userfaultfd, on Debian's kerne
 	@$(B)/bin/bench peer
 	@$(B)/bin/bench report
 
-bench-report: $(B)/bin/bench ## both side by side: build/bench.json, build/bench.html
-	@$(B)/bin/bench report
+bench-report: $(B)/bin/bench ## both side by side: build/bench.json, build/bench.html; HISTORY=folder of earlier ones
+	@$(B)/bin/bench report -history '$(HISTORY)'
 
 bench-docs: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/bench $(B)/bin/profile ## the figures of docs/performance.md, from what was measured
 	@$(B)/bin/bench docs
 
-profile: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/profile ## where the instructions of a rung go, by symbol: RUNG=write_trap
+profile: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/profile ## where the instructions of a rung go, by symbol, as flame graph and for pprof: RUNG=write_trap
 	@$(NEED) qemu-system-x86_64
-	@$(B)/bin/profile -rung '$(or $(strip $(RUNG)),missing_page)' $(PROFILEFLAGS)
+	@$(B)/bin/profile -rung '$(or $(strip $(RUNG)),missing_page)' \
+	  -folded $(B)/profile.folded -pprof $(B)/profile.pb.gz -flame $(B)/profile.html $(PROFILEFLAGS)
+	@echo 'flame graph: $(B)/profile.html; stacks: $(B)/profile.folded, $(B)/profile.pb.gz (go tool pprof)' >&2
 
 ##@ Work on it
 
@@ -101,7 +105,7 @@ stdtest: $(B)/bin/qemu ## the standard library's own tests on our toolchain, in 
 
 soak: $(B)/bin/qemu ## keep a Go runtime busy in QEMU for SOAK
 	@$(NEED) qemu-system-x86_64
-	@$(IMAGE_ENV) $(TAMAGO) build $(IMAGE_FLAGS) -tags board -o $(B)/soak.elf ./toolchain/soak
+	@$(IMAGE_ENV) $(TAMAGO) $(IMAGE_BUILD) -tags board -o $(B)/soak.elf ./toolchain/soak
 	@$(B)/bin/qemu -timeout 1h $(B)/soak.elf -for '$(SOAK)'
 
 debug: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## QEMU stopped at reset, and a GDB that knows threads, pt VA, vmo, regs
@@ -109,7 +113,8 @@ debug: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## QEMU stopped at reset, and 
 	@echo 'serial output goes to $(B)/debug.log'
 	@GDB=$(or $(GDB),1234) DISK='$(or $(strip $(DISK)),$(B)/demo.img)' $(B)/bin/qemu $(B)/faultline.elf </dev/null >$(B)/debug.log 2>&1 & \
 	  runner=$$!; sleep 1; \
-	  gdb -q -iex "add-auto-load-safe-path $$($(TAMAGO) env GOROOT)" -ex 'source tools/faultline_gdb.py' \
+	  goroot=$$($(TAMAGO) env GOROOT); \
+	  gdb -q -ex "directory $$goroot/src" -ex 'set substitute-path faultline $(CURDIR)' -ex "source $$goroot/src/runtime/runtime-gdb.py" -ex 'source tools/faultline_gdb.py' \
 	    -ex 'target remote 127.0.0.1:$(or $(GDB),1234)' -ex 'hbreak main.main' -ex continue $(GDBFLAGS) $(B)/faultline.elf; \
 	  kill $$runner 2>/dev/null; true
 
@@ -126,12 +131,12 @@ help: ## this text
 
 # --- What is built
 
-.PHONY: run bench bench-peer bench-report bench-docs profile conform debug program test lint fuzz clean help programs host-tools demo-disk FORCE
+.PHONY: run bench bench-peer bench-report bench-docs profile conform debug program test lint fuzz stdtest soak clean help programs host-tools demo-disk FORCE
 
 # go build knows itself what changed; a target of FORCE asks it each time.
 $(B)/faultline.elf: programs FORCE
 	@mkdir -p $(B)
-	@$(IMAGE_ENV) $(TAMAGO) build $(IMAGE_FLAGS) -o $@ ./cmd/faultline
+	@$(IMAGE_ENV) $(TAMAGO) $(IMAGE_BUILD) -o $@ ./cmd/faultline
 
 $(B)/bin/%: FORCE
 	@mkdir -p $(B)/bin

@@ -32,6 +32,7 @@ var edges = []struct {
 	may  []string
 }{
 	{"zx", nil},
+	{"trace", []string{"zx"}},
 	{"avl", nil},
 	{"cpu", []string{"zx"}},
 	{"mmu", []string{"zx"}},
@@ -50,7 +51,9 @@ var edges = []struct {
 	{"toolchain", nil},
 	{"cmd/faultline", []string{"board/*", "kernel", "console", "files", "user", "zx", tamago}},
 	{"cmd/bench", []string{"gonum.org/v1/plot"}},
-	{"cmd/*", []string{"zx", "user", "syscall"}},
+	{"cmd/profile", []string{"github.com/google/pprof"}},
+	{"cmd/verdicts", nil},
+	{"cmd/*", []string{"zx", "user", "syscall", "cmd/verdicts"}},
 	{"", nil}, // the root package
 }
 

@@ -31,7 +31,7 @@ func (c *Console) faultTrace(args []string) error {
 		if len(args) > 1 {
 			var err error
 			if n, err = strconv.ParseUint(args[1], 10, 31); err != nil {
-				return fmt.Errorf("N %q is not a number of records", args[1])
+				return fmt.Errorf("%q is not a number of records", args[1])
 			}
 		}
 		c.showFaults(int(n))

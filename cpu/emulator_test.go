@@ -28,7 +28,7 @@ func TestFatal(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	build = exec.Command(tamago[0], append(tamago[1:], "test", "-c", "-o", image, "-ldflags", "-T 0x201000 -R 0x1000", "faultline/cpu")...)
+	build = exec.Command(tamago[0], append(tamago[1:], "test", "-c", "-trimpath", "-o", image, "-ldflags", "-T 0x1001000 -R 0x1000", "faultline/cpu")...)
 	build.Env = append(os.Environ(), "GOOS=tamago", "GOARCH=amd64", "GOOSPKG=github.com/usbarmory/tamago")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

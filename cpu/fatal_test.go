@@ -8,7 +8,8 @@ import (
 	"runtime"
 	"testing"
 
-	"faultline/board/qemu"
+	_ "faultline/board/qemu"
+	"faultline/board/x86"
 	"faultline/cpu"
 )
 
@@ -131,7 +132,7 @@ func report(t *cpu.KernelTrap) {
 		var p *page
 		p[9] = 1
 	}
-	qemu.Exit(reported)
+	x86.Exit(reported)
 }
 
 func name(pc uintptr) string {

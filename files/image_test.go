@@ -30,7 +30,6 @@ type testImage struct {
 
 type dir struct {
 	cluster int
-	parent  int // first cluster of the parent, 0 for the root's children
 	slots   []byte
 	names   int
 }

@@ -10,7 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"faultline/board/qemu"
+	_ "faultline/board/qemu"
+	"faultline/board/x86"
 	"faultline/cpu"
 	"faultline/kernel"
 	"faultline/mmu"
@@ -20,30 +21,30 @@ import (
 
 // These tests run in the emulator, as an image of their own.
 
-type board struct{ *qemu.Machine }
+type board struct{ *x86.Machine }
 
 func (b board) ArmTick(ns int64)                  { b.Timer.Arm(ns) }
 func (b board) TickArmed() *bool                  { return b.Timer.ArmedFlag() }
-func (b board) HandleInterrupt(v cpu.Vector) bool { return qemu.HandleInterrupt(v) }
-func (b board) Idle(until int64)                  { qemu.Idle(until) }
+func (b board) HandleInterrupt(v cpu.Vector) bool { return x86.HandleInterrupt(v) }
+func (b board) Idle(until int64)                  { x86.Idle(until) }
 
 var (
-	machine *qemu.Machine
+	machine *x86.Machine
 	k       *kernel.Kernel
 )
 
 func TestMain(m *testing.M) {
 	var err error
-	if machine, err = qemu.Open(); err == nil {
-		ranges := func(from []qemu.Range) (list []mmu.Range) {
+	if machine, err = x86.Open(); err == nil {
+		ranges := func(from []x86.Range) (list []mmu.Range) {
 			for _, r := range from {
 				list = append(list, mmu.Range(r))
 			}
 			return list
 		}
 		k, err = kernel.Boot(kernel.Config{
-			Board: board{machine}, CPU: machine.CPU, Now: qemu.Nanotime, Console: machine.Console,
-			Window: mmu.Range(machine.Window), TrapStacks: qemu.TrapStacks(),
+			Board: board{machine}, CPU: machine.CPU, Now: x86.Nanotime, Console: machine.Console,
+			Window: mmu.Range(machine.Window), TrapStacks: x86.TrapStacks(),
 			Usable: ranges(machine.UsableRAM()), Devices: ranges(machine.Devices),
 		})
 	}
@@ -64,7 +65,8 @@ func TestKernelMap(t *testing.T) {
 	}
 	executable := uint64(0)
 	for at := zx.PhysAddr(0); at < end; {
-		e, level := k.Table().Lookup(zx.VirtAddr(at))
+		chain, level := k.Table().Chain(zx.VirtAddr(at))
+		e := chain[mmu.LevelPML4-level].PTE
 		size := zx.PhysAddr(zx.PageSize) << (9 * (level - 1))
 		switch {
 		case !e.Present():
@@ -81,12 +83,12 @@ func TestKernelMap(t *testing.T) {
 		t.Errorf("%#x bytes are executable", executable)
 	}
 	absent := []zx.VirtAddr{0, 0xfff}
-	for _, g := range cpu.TrapStackGuards(uintptr(qemu.TrapStacks())) {
+	for _, g := range cpu.TrapStackGuards(uintptr(x86.TrapStacks())) {
 		absent = append(absent, zx.VirtAddr(g))
 	}
 	for _, va := range absent {
-		if e, _ := k.Table().Lookup(va); e.Present() {
-			t.Errorf("%#x is mapped: %v", va, e)
+		if chain, level := k.Table().Chain(va); chain[mmu.LevelPML4-level].PTE.Present() {
+			t.Errorf("%#x is mapped: %v", va, chain)
 		}
 	}
 }
@@ -179,7 +181,7 @@ func TestException(t *testing.T) {
 	if code != zx.TaskRetcodeExceptionKill || e == nil {
 		t.Fatalf("code %d, exception %v", code, e)
 	}
-	if e.Type != zx.ExcpFatalPageFault || e.CR2 != 0x201000 || e.Status() != zx.ErrNotFound || e.Vector != 14 {
+	if e.Type != zx.ExcpFatalPageFault || e.CR2 != 0x1001000 || e.Status() != zx.ErrNotFound || e.Vector != 14 {
 		t.Errorf("report %+v", e.ExceptionReport)
 	}
 	if !strings.Contains(e.Instruction, "mov") || len(e.Registers) != 5 {

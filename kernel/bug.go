@@ -17,7 +17,7 @@ var bugs = map[string]func(){
 
 // Addresses for Bug: one in the kernel's own text, one that nothing maps.
 const (
-	imageText       = 0x201000
+	imageText       = 0x1001000
 	unmappedAddress = 0x7f_0000_0000
 )
 

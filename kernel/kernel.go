@@ -64,8 +64,8 @@ type Board interface {
 	// come. The run loop reads it before each entry into ring 3, so it is not
 	// worth a call.
 	TickArmed() *bool
-	// HandleInterrupt acknowledges the interrupt with vector v; false if it
-	// is not one of the board's.
+	// HandleInterrupt acknowledges the interrupt with vector v; false if
+	// nobody asked for it.
 	HandleInterrupt(v cpu.Vector) bool
 	// Idle takes the interrupts that wait, halting for them until the time
 	// until if there are none.
@@ -184,7 +184,7 @@ func (k *Kernel) leave(root zx.PhysAddr) {
 }
 
 // strayInterrupt counts an interrupt that is not one of the board's, and says so
-// when it is the first. It gets no EOI: who sent it is not known to wait for one.
+// when it is the first. The board has acknowledged it.
 func (k *Kernel) strayInterrupt(v cpu.Vector) {
 	if k.strays.Add(1) == 1 {
 		fmt.Fprintf(k.console, "kernel: an interrupt nobody asked for: vector %#x\n", uint64(v))

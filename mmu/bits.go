@@ -141,9 +141,12 @@ func (p Prot) Leaf() PTE {
 	return e
 }
 
-// userTable makes the entry that links a table of user pages. Rights are
-// decided by leaves alone, so it allows everything.
-func userTable(f Frame) PTE { return PTE(f)<<zx.PageShift | PTE_P | PTE_RW | PTE_US }
+// Rights of an entry that links a table. Of a user page leaves alone decide, so
+// the tables above allow everything.
+const (
+	userTable   = PTE_P | PTE_RW | PTE_US
+	kernelTable = PTE_P | PTE_RW | PTE_A
+)
 
 // table is one paging structure: 512 entries.
 type table [tableEntries]uint64

@@ -63,9 +63,6 @@ func (g *Gather) addTable(f Frame) {
 	g.tables = f
 }
 
-// Empty says that nothing was gathered, so Flush would do nothing.
-func (g *Gather) Empty() bool { return g.mem == nil }
-
 // Flush invalidates what was gathered, then frees the unlinked tables, and
 // leaves g empty. Locks: none needed; PageTable.mu must not be held.
 // Source: Intel SDM 3A 4.10.4 (INVLPG also drops the paging-structure caches,

@@ -48,7 +48,7 @@ func (m *Memory) NewKernelTable(ranges []KernelRange, have KernelFeatures) (*Pag
 		// The table that all processes share must exist from the start.
 		var pdpt Frame
 		if pdpt, st = m.allocTable(); st == zx.OK {
-			m.table(t.root).store(0, kernelTable(pdpt))
+			m.table(t.root).store(0, PTE(pdpt)<<zx.PageShift|kernelTable)
 		}
 		for i := 0; st == zx.OK && i < len(ranges); i++ {
 			st = t.mapKernel(ranges[i], have)
@@ -71,9 +71,6 @@ func (t *PageTable) DestroyKernel() {
 	}
 	t.Destroy()
 }
-
-// kernelTable makes the entry that links a table of kernel pages.
-func kernelTable(f Frame) PTE { return PTE(f)<<zx.PageShift | PTE_P | PTE_RW | PTE_A }
 
 // kernelLeaf makes the entry of a kernel page of level at pa.
 func kernelLeaf(pa zx.PhysAddr, level int, r KernelRange, have KernelFeatures) PTE {
@@ -109,21 +106,13 @@ func (t *PageTable) mapKernel(r KernelRange, have KernelFeatures) zx.Status {
 			}
 			level++
 		}
-		f := t.root
-		for l := LevelPML4; l > level; l-- {
-			tab := t.mem.table(f)
-			e := tab.load(uint64(pa) >> shift(l))
-			if !e.Present() {
-				n, st := t.mem.allocTable()
-				if st != zx.OK {
-					return st
-				}
-				e = kernelTable(n)
-				tab.store(uint64(pa)>>shift(l), e)
+		w := t.walk(uint64(pa), level)
+		if w.level != level {
+			if st := t.grow(&w, uint64(pa), level, kernelTable); st != zx.OK {
+				return st
 			}
-			f = e.Frame()
 		}
-		t.mem.table(f).store(uint64(pa)>>shift(level), kernelLeaf(pa, level, r, have))
+		t.mem.table(w.table[level]).store(uint64(pa)>>shift(level), kernelLeaf(pa, level, r, have))
 		pa += zx.PhysAddr(1) << shift(level)
 	}
 	return zx.OK

@@ -71,7 +71,7 @@ func TestKernelTable(t *testing.T) {
 		if st != zx.OK {
 			t.Fatal(st)
 		}
-		if e, level := user.Lookup(2*mib + 5); level == LevelPML4 || e.Prot() != Read|Exec || e&PTE_US != 0 {
+		if e, level := user.lookup(2*mib + 5); level == LevelPML4 || e.Prot() != Read|Exec || e&PTE_US != 0 {
 			t.Fatalf("a process sees kernel text as %v at level %d", e, level)
 		}
 		f, _ := m.Alloc()

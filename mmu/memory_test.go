@@ -184,7 +184,7 @@ func TestNewMemory(t *testing.T) {
 func TestMeta(t *testing.T) {
 	var m Meta
 	for i := 0; i < 52; i++ {
-		m.SetIndex(1 << i)
+		m.Set(2, 1<<i, 0)
 		m.SetTag(0xabc)
 		if m.Index() != 1<<i || m.Tag() != 0xabc {
 			t.Fatalf("bit %d: %#x %#x", i, m.Index(), m.Tag())

@@ -38,24 +38,31 @@ const (
 
 // Meta is the record of one frame: flat, free of pointers, reached by frame
 // number. While a frame is allocated every field belongs to its owner and is
-// guarded by the owner's lock; Alloc hands it out all zero. Page tables use
-// Index as their count of live entries and Next to queue on a Gather; a free
-// frame uses Next for the free list.
+// guarded by the owner's lock; Alloc hands it out all zero. Tables and other
+// nodes of a tree count their entries in use with Live and AddLive, where a page
+// has its index; an unlinked table uses Next to queue on a Gather, a free frame
+// for the free list.
 type Meta struct {
 	Owner      uint32 // whose page this is; see the Owner constants
 	Next, Prev Frame  // one doubly linked list of the owner's choice
-	low        uint32 // Index, bits 31:0
+	live       uint32 // Index, bits 31:0; of a node, its entries in use
 	high       uint32 // Index, bits 51:32, then the tag
 }
 
-// Index is the page index the owner keeps here, 52 bits.
-func (m *Meta) Index() uint64 { return uint64(m.low) | uint64(m.high&indexHighMask)<<32 }
+// Live is the number of entries in use of the node kept in the frame.
+func (m *Meta) Live() uint32 { return m.live }
 
-// SetIndex stores a page index. Pre: below 1<<52. The tag is kept.
-func (m *Meta) SetIndex(i uint64) {
-	m.low = uint32(i)
-	m.high = m.high&^indexHighMask | uint32(i>>32)&indexHighMask
+// AddLive changes that number by n.
+func (m *Meta) AddLive(n int) { m.live += uint32(n) }
+
+// addLive is AddLive that gives the result; n wraps.
+func (m *Meta) addLive(n uint32) uint32 {
+	m.live += n
+	return m.live
 }
+
+// Index is the page index the owner keeps here, 52 bits.
+func (m *Meta) Index() uint64 { return uint64(m.live) | uint64(m.high&indexHighMask)<<32 }
 
 // Tag is MetaTagBits bits whose meaning is the owner's.
 func (m *Meta) Tag() uint16 { return uint16(m.high >> indexHighBits) }
@@ -69,6 +76,6 @@ func (m *Meta) SetTag(t uint16) {
 // Pre: index below 1<<52, tag below 1<<MetaTagBits.
 func (m *Meta) Set(owner uint32, index uint64, tag uint16) {
 	m.Owner = owner
-	m.low = uint32(index)
+	m.live = uint32(index)
 	m.high = uint32(index>>32)&indexHighMask | uint32(tag)<<indexHighBits
 }

@@ -29,7 +29,7 @@ const recentTables = 16
 type recentTable struct {
 	key  uint64 // address >> 21 it translates; noKey: none
 	leaf *table
-	meta *Meta // its Index is the number of entries in use
+	meta *Meta // counts the entries in use
 }
 
 // noKey is the key of no page table.
@@ -96,7 +96,7 @@ func (t *PageTable) Map(va zx.VirtAddr, f Frame, leaf PTE) (stale bool, st zx.St
 		if c := t.recently(uint64(va)); c.key == uint64(va)>>shift(LevelPD) {
 			if e := c.leaf.at(uint64(va)); atomic.LoadUint64(e) == 0 {
 				atomic.StoreUint64(e, uint64(leaf|PTE(f)<<zx.PageShift))
-				c.meta.low++
+				c.meta.live++
 				t.mu.Unlock()
 				return false, zx.OK
 			}
@@ -119,7 +119,7 @@ func (t *PageTable) mapAny(va zx.VirtAddr, f Frame, leaf PTE) (stale bool, st zx
 	switch {
 	case old == 0:
 		atomic.StoreUint64(e, uint64(want))
-		c.meta.low++
+		c.meta.live++
 	case old.Frame() != f:
 		atomic.StoreUint64(e, uint64(want))
 		stale = true
@@ -164,25 +164,32 @@ func (t *PageTable) MapMissing(va zx.VirtAddr, frames []Frame, leaf PTE) zx.Stat
 				used++
 			}
 		}
-		c.meta.low += used
+		c.meta.live += used
 		frames, va = frames[n:], va+zx.VirtAddr(n)<<zx.PageShift
 	}
 	t.mu.Unlock()
 	return zx.OK
 }
 
-// Unmap removes npages entries from va on. Tables left empty are unlinked.
-// Ranges never mapped cost next to nothing. Flush: the caller, before it frees
-// any of the frames.
-func (t *PageTable) Unmap(va zx.VirtAddr, npages uint64, g *Gather) {
+// tableCost is what a page table looked at spends of a budget: its 512 entries
+// take about 4,000 instructions, the walk and its end not counted.
+const tableCost = 8
+
+// Unmap removes npages entries from va on and gives how many pages it got
+// through: all, unless the budget b (nil: none) was spent on the way. Tables
+// left empty are unlinked. Ranges never mapped cost next to nothing. Flush: the
+// caller, before it frees any of the frames.
+func (t *PageTable) Unmap(va zx.VirtAddr, npages uint64, g *Gather, b *zx.Budget) uint64 {
 	t.mu.Lock()
-	end := uint64(va) + npages<<zx.PageShift
-	for c, at, to := t.seek(uint64(va), end); c != nil; c, at, to = t.seek(to, end) {
+	start, end := uint64(va), uint64(va)+npages<<zx.PageShift
+	c, at, to := t.seek(start, end)
+	for c != nil {
 		entries, first, last := c.leaf.span(at, to), -1, 0
+		used := uint32(0)
 		for i := range entries {
 			if atomic.LoadUint64(&entries[i]) != 0 {
 				atomic.StoreUint64(&entries[i], 0)
-				c.meta.low--
+				used++
 				if last = i; first < 0 {
 					first = i
 				}
@@ -190,64 +197,84 @@ func (t *PageTable) Unmap(va zx.VirtAddr, npages uint64, g *Gather) {
 		}
 		if first >= 0 {
 			g.addPages(t, at, first, last)
-			if c.meta.low == 0 {
+			if c.meta.addLive(-used) == 0 {
 				t.prune(at, g)
 			}
 		}
+		if b != nil && b.Spend(tableCost) {
+			t.mu.Unlock()
+			return (to - start) >> zx.PageShift
+		}
+		c, at, to = t.seek(to, end)
 	}
 	t.mu.Unlock()
+	return npages
 }
 
 // RemoveWrite takes write permission from npages pages from va on. Flush: the
-// caller; until then a store may still get through.
-func (t *PageTable) RemoveWrite(va zx.VirtAddr, npages uint64, g *Gather) {
-	t.mu.Lock()
-	end := uint64(va) + npages<<zx.PageShift
-	for c, at, to := t.seek(uint64(va), end); c != nil; c, at, to = t.seek(to, end) {
-		entries, first, last := c.leaf.span(at, to), -1, 0
-		for i := range entries {
-			if e := &entries[i]; PTE(atomic.LoadUint64(e))&PTE_RW != 0 {
-				// One locked step, so that a dirty flag the CPU sets
-				// meanwhile is not lost.
-				atomic.AndUint64(e, ^uint64(PTE_RW))
-				if last = i; first < 0 {
-					first = i
-				}
-			}
-		}
-		if first >= 0 {
-			g.addPages(t, at, first, last)
-		}
-	}
-	t.mu.Unlock()
+// caller; until then a store may still get through. Otherwise as Unmap.
+func (t *PageTable) RemoveWrite(va zx.VirtAddr, npages uint64, g *Gather, b *zx.Budget) uint64 {
+	return t.weaken(va, npages, PTE_RW, 0, g, b)
 }
 
 // Protect takes from npages pages from va on every permission that prot does
 // not have; without Read they are unmapped. It never grants one: a page gains
 // permissions only by Map, after a fault, which is how dirty tracking
-// survives. Flush: the caller.
-func (t *PageTable) Protect(va zx.VirtAddr, npages uint64, prot Prot, g *Gather) {
+// survives. Flush: the caller. Otherwise as Unmap.
+func (t *PageTable) Protect(va zx.VirtAddr, npages uint64, prot Prot, g *Gather, b *zx.Budget) uint64 {
 	if prot&Read == 0 {
-		t.Unmap(va, npages, g)
-		return
+		return t.Unmap(va, npages, g, b)
 	}
+	var off, on PTE
 	if prot&Write == 0 {
-		t.RemoveWrite(va, npages, g)
+		off = PTE_RW
 	}
-	if prot&Exec != 0 {
-		return
+	if prot&Exec == 0 {
+		on = PTE_XD
+	}
+	return t.weaken(va, npages, off, on, g, b)
+}
+
+// weaken clears the bits off and sets the bits on in the entries in use of
+// npages pages from va on. Otherwise as Unmap.
+func (t *PageTable) weaken(va zx.VirtAddr, npages uint64, off, on PTE, g *Gather, b *zx.Budget) uint64 {
+	if off|on == 0 {
+		return npages
 	}
 	t.mu.Lock()
-	end := uint64(va) + npages<<zx.PageShift
-	for c, at, to := t.seek(uint64(va), end); c != nil; c, at, to = t.seek(to, end) {
-		for ; at < to; at += zx.PageSize {
-			if i := at >> zx.PageShift; c.leaf.load(i)&(PTE_P|PTE_XD) == PTE_P {
-				c.leaf.add(i, PTE_XD)
-				g.add(t, zx.VirtAddr(at))
+	start, end := uint64(va), uint64(va)+npages<<zx.PageShift
+	c, at, to := t.seek(start, end)
+	for c != nil {
+		entries, first, last := c.leaf.span(at, to), -1, 0
+		for i := range entries {
+			e := &entries[i]
+			old := PTE(atomic.LoadUint64(e))
+			if old == 0 || old&off|on&^old == 0 {
+				continue
+			}
+			// Locked steps, so that a dirty flag the CPU sets meanwhile is
+			// not lost.
+			if old&off != 0 {
+				atomic.AndUint64(e, ^uint64(off))
+			}
+			if on&^old != 0 {
+				atomic.OrUint64(e, uint64(on))
+			}
+			if last = i; first < 0 {
+				first = i
 			}
 		}
+		if first >= 0 {
+			g.addPages(t, at, first, last)
+		}
+		if b != nil && b.Spend(tableCost) {
+			t.mu.Unlock()
+			return (to - start) >> zx.PageShift
+		}
+		c, at, to = t.seek(to, end)
 	}
 	t.mu.Unlock()
+	return npages
 }
 
 // Harvest gives the entry of the page at va and clears its accessed and dirty
@@ -270,14 +297,6 @@ func (t *PageTable) Harvest(va zx.VirtAddr, g *Gather) PTE {
 		g.add(t, va)
 	}
 	return e
-}
-
-// Lookup gives the leaf that translates va, any address, and its level
-// (LevelPT, LevelPD for 2 MiB, LevelPDPT for 1 GiB). Where there is none: 0
-// and the level of the entry that is missing.
-func (t *PageTable) Lookup(va zx.VirtAddr) (PTE, int) {
-	chain, level := t.Chain(va)
-	return chain[LevelPML4-level].PTE, level
 }
 
 // Entry is one step of a walk.
@@ -304,20 +323,15 @@ func (e Entry) String() string {
 func (t *PageTable) Chain(va zx.VirtAddr) (chain [4]Entry, level int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	f := t.root
-	if f == 0 { // destroyed
+	if t.root == 0 { // destroyed
 		return chain, LevelPML4
 	}
-	for level = LevelPML4; ; level-- {
-		i := uint64(va) >> shift(level) & indexMask
-		e := t.mem.table(f).load(i)
-		if !e.Present() || e&PTE_PS != 0 || level == LevelPT {
-			chain[LevelPML4-level] = Entry{level, f, i, e}
-			return chain, level
-		}
-		chain[LevelPML4-level] = Entry{level, f, i, e}
-		f = e.Frame()
+	w := t.walk(uint64(va), LevelPT)
+	for l := LevelPML4; l >= w.level; l-- {
+		i := uint64(va) >> shift(l) & indexMask
+		chain[LevelPML4-l] = Entry{l, w.table[l], i, t.mem.table(w.table[l]).load(i)}
 	}
+	return chain, w.level
 }
 
 // Destroy frees every table of user space and the root. Leaves are dropped;
@@ -371,63 +385,89 @@ func (t *PageTable) foreign(va uint64) {
 	panic(fmt.Sprintf("mmu.PageTable: address %#x is outside user space, or root %#x is destroyed", va, t.root))
 }
 
-// reach makes the page table of va a recent one and gives it; where there is
-// none, nil and the level of the entry that is missing.
-// Pre: isUser(va). Locks: t.mu held.
-func (t *PageTable) reach(va uint64) (c *recentTable, missing int) {
-	c = t.recently(va)
-	if c.key == va>>shift(LevelPD) {
-		return c, 0
-	}
-	m, tab := t.mem, t.mem.table(t.root)
-	var f Frame
-	for bit := shift(LevelPML4); bit > shift(LevelPT); bit -= indexBits {
-		e := tab.load(va >> (bit & 63))
-		if e&PTE_P == 0 {
-			return nil, int(bit-zx.PageShift)/indexBits + 1
-		}
-		f = e.Frame()
-		tab = m.table(f)
-	}
-	c.key, c.leaf, c.meta = va>>shift(LevelPD), tab, m.Meta(f)
-	return c, 0
+// walked is a walk down the tables to an address: the one step of everything
+// that finds, adds, passes over or unlinks tables.
+type walked struct {
+	table [LevelPML4 + 1]Frame // the table at each level from LevelPML4 down to level
+	level int                  // of the last one: where the walk was to end, or where an entry leads to no table
 }
 
-// reachAlloc is reach that adds what tables are missing: all are allocated
-// first, filled bottom up, and linked by one store last, so that neither a CPU
-// nor a failure ever sees half a chain. Panics where the tables are not ours.
+// walk goes from the root to the table of level to that translates va, or as
+// far as there are tables. Locks: t.mu held.
+func (t *PageTable) walk(va uint64, to int) (w walked) {
+	f := t.root
+	for w.level = LevelPML4; ; w.level-- {
+		w.table[w.level] = f
+		if w.level == to {
+			return w
+		}
+		e := t.mem.table(f).load(va >> (shift(w.level) & 63))
+		if e&(PTE_P|PTE_PS) != PTE_P {
+			return w
+		}
+		f = e.Frame()
+	}
+}
+
+// grow adds the tables that a walk to level to found missing and takes w there:
+// all are allocated first, filled bottom up, and linked by one store last, so
+// that neither a CPU nor a failure ever sees half a chain. rights are those of
+// the entries that link them. Pre: the entry w ended at is not present.
 // Locks: t.mu held. Errors: NO_MEMORY, nothing changed.
+func (t *PageTable) grow(w *walked, va uint64, to int, rights PTE) zx.Status {
+	for l := to; l < w.level; l++ {
+		f, st := t.mem.allocTable()
+		if st != zx.OK {
+			for l--; l >= to; l-- {
+				t.mem.freeTable(w.table[l])
+			}
+			return st
+		}
+		w.table[l] = f
+	}
+	for l := to + 1; l <= w.level; l++ {
+		t.mem.table(w.table[l]).store(va>>shift(l), PTE(w.table[l-1])<<zx.PageShift|rights)
+		t.mem.Meta(w.table[l]).addLive(1)
+	}
+	w.level = to
+	return zx.OK
+}
+
+// reach makes the page table of va a recent one and gives it; where there is
+// none, nil and where the walk ended.
+// Pre: isUser(va). Locks: t.mu held.
+func (t *PageTable) reach(va uint64) (c *recentTable, w walked) {
+	c = t.recently(va)
+	if c.key == va>>shift(LevelPD) {
+		return c, w
+	}
+	if w = t.walk(va, LevelPT); w.level != LevelPT {
+		return nil, w
+	}
+	return t.remember(va, w.table[LevelPT]), w
+}
+
+// remember makes f, the page table of va, a recent one. Locks: t.mu held.
+func (t *PageTable) remember(va uint64, f Frame) *recentTable {
+	c := t.recently(va)
+	c.key, c.leaf, c.meta = va>>shift(LevelPD), t.mem.table(f), t.mem.Meta(f)
+	return c
+}
+
+// reachAlloc is reach that adds what tables are missing. Panics where the tables
+// are not ours. Locks: t.mu held. Errors: NO_MEMORY, nothing changed.
 func (t *PageTable) reachAlloc(va uint64) (*recentTable, zx.Status) {
 	if !t.isUser(va) {
 		t.foreign(va)
 	}
-	c, level := t.reach(va)
+	c, w := t.reach(va)
 	if c != nil {
 		return c, zx.OK
 	}
-	f := t.root // the table the missing entry is in
-	for l := LevelPML4; l > level; l-- {
-		f = t.mem.table(f).load(va >> shift(l)).Frame()
+	if st := t.grow(&w, va, LevelPT, userTable); st != zx.OK {
+		return nil, st
 	}
-	var fresh [LevelPML4]Frame // by level
-	for l := LevelPT; l < level; l++ {
-		n, st := t.mem.allocTable()
-		if st != zx.OK {
-			for l--; l >= LevelPT; l-- {
-				t.mem.freeTable(fresh[l])
-			}
-			return nil, st
-		}
-		fresh[l] = n
-	}
-	for l := LevelPD; l < level; l++ {
-		t.mem.table(fresh[l]).store(va>>shift(l), userTable(fresh[l-1]))
-		t.mem.Meta(fresh[l]).low = 1
-	}
-	t.mem.table(f).store(va>>shift(level), userTable(fresh[level-1]))
-	t.mem.Meta(f).low++
-	c, _ = t.reach(va)
-	return c, zx.OK
+	return t.remember(va, w.table[LevelPT]), zx.OK
 }
 
 // seek gives the first page table that overlaps [va, end), a recent one now,
@@ -438,47 +478,32 @@ func (t *PageTable) seek(va, end uint64) (c *recentTable, from, to uint64) {
 		if !t.isUser(va) {
 			t.foreign(va)
 		}
-		c, level := t.reach(va)
+		c, w := t.reach(va)
 		if c != nil {
 			return c, va, min(end, (va>>shift(LevelPD)+1)<<shift(LevelPD))
 		}
-		va = t.skip(va, end, level)
+		// The next entry in use of the table the walk ended in, or the end of
+		// what that table translates.
+		tab, bit := t.mem.table(w.table[w.level]), shift(w.level)
+		base := va >> (bit + indexBits) << (bit + indexBits)
+		i, limit := va>>bit&indexMask+1, min(tableEntries, (end-1-base)>>bit+1)
+		for i < limit && tab.load(i)&PTE_P == 0 {
+			i++
+		}
+		va = base + i<<bit
 	}
 	return nil, end, end
-}
-
-// skip gives where, after va, the next subtree of the table of level that va
-// is in begins, or where that table or the range ends: a few instructions for
-// each entry passed over. Pre: the entry of va is not present. Locks: t.mu held.
-func (t *PageTable) skip(va, end uint64, level int) uint64 {
-	f := t.root
-	for l := LevelPML4; l > level; l-- {
-		f = t.mem.table(f).load(va >> shift(l)).Frame()
-	}
-	tab, bit := t.mem.table(f), shift(level)
-	base := va >> (bit + indexBits) << (bit + indexBits)
-	i, limit := va>>bit&indexMask+1, min(tableEntries, (end-1-base)>>bit+1)
-	for i < limit && tab.load(i)&PTE_P == 0 {
-		i++
-	}
-	return base + i<<bit
 }
 
 // prune unlinks the page table that translates va and has become empty, and
 // every table above that it leaves empty but the root.
 // Locks: t.mu held. Pre: g is bound to t.
 func (t *PageTable) prune(va uint64, g *Gather) {
-	var path [LevelPML4 + 1]Frame // by level
-	path[LevelPML4] = t.root
-	for l := LevelPML4; l > LevelPT; l-- {
-		path[l-1] = t.mem.table(path[l]).load(va >> shift(l)).Frame()
-	}
+	w := t.walk(va, LevelPT)
 	for l := LevelPD; l <= LevelPML4; l++ {
-		t.mem.table(path[l]).store(va>>shift(l), 0)
-		g.addTable(path[l-1])
-		meta := t.mem.Meta(path[l])
-		meta.low--
-		if meta.low != 0 {
+		t.mem.table(w.table[l]).store(va>>shift(l), 0)
+		g.addTable(w.table[l-1])
+		if t.mem.Meta(w.table[l]).addLive(^uint32(0)) != 0 {
 			break
 		}
 	}

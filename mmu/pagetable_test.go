@@ -58,9 +58,9 @@ func (w *world) verify() {
 		if ok != mapped {
 			w.t.Fatalf("%#x: mapped %v, want %v", p, ok, mapped)
 		}
-		e, level := w.pt.Lookup(zx.VirtAddr(p))
+		e, level := w.pt.lookup(zx.VirtAddr(p))
 		if e.Present() != mapped || mapped && level != LevelPT {
-			w.t.Fatalf("%#x: Lookup gives %v level %d, want mapped %v", p, e, level, mapped)
+			w.t.Fatalf("%#x: lookup gives %v level %d, want mapped %v", p, e, level, mapped)
 		}
 		if !mapped {
 			continue
@@ -69,7 +69,7 @@ func (w *world) verify() {
 			w.t.Fatalf("%#x: walked %+v, want %+v", p, tr, want)
 		}
 		if e.Frame() != want.frame || e.Prot() != want.prot|Read {
-			w.t.Fatalf("%#x: Lookup gives %#x %v, want %+v", p, e.Frame(), e.Prot(), want)
+			w.t.Fatalf("%#x: lookup gives %#x %v, want %+v", p, e.Frame(), e.Prot(), want)
 		}
 	}
 	tables := map[[2]uint64]bool{}
@@ -107,21 +107,21 @@ func (w *world) step(op, where, arg byte) {
 		}
 		w.model[page] = leafModel{f, prot}
 	case 2:
-		w.pt.Unmap(va, n, &g)
+		w.pt.Unmap(va, n, &g, nil)
 		for p := range w.model {
 			if within(p) {
 				delete(w.model, p)
 			}
 		}
 	case 3:
-		w.pt.RemoveWrite(va, n, &g)
+		w.pt.RemoveWrite(va, n, &g, nil)
 		for p, l := range w.model {
 			if within(p) {
 				w.model[p] = leafModel{l.frame, l.prot &^ Write}
 			}
 		}
 	case 4:
-		w.pt.Protect(va, n, prot, &g)
+		w.pt.Protect(va, n, prot, &g, nil)
 		for p, l := range w.model {
 			if within(p) {
 				w.model[p] = leafModel{l.frame, l.prot & prot}
@@ -144,7 +144,7 @@ func (w *world) step(op, where, arg byte) {
 			} else if !used && frames[i] != 0 {
 				var h Gather // outside what verify looks at: take it away again
 				w.tlb.tables = w.mem.Stats().Tables
-				w.pt.Unmap(zx.VirtAddr(p), 1, &h)
+				w.pt.Unmap(zx.VirtAddr(p), 1, &h, nil)
 				h.Flush(w.tlb)
 			}
 		}
@@ -170,11 +170,21 @@ func (w *world) step(op, where, arg byte) {
 		}
 	}
 	g.Flush(w.tlb)
-	if !g.Empty() {
+	if !g.empty() {
 		w.t.Fatal("Flush left the Gather in use")
 	}
 	w.verify()
 }
+
+// lookup gives the leaf that translates va and its level; where there is none, 0
+// and the level of the entry that is missing.
+func (t *PageTable) lookup(va zx.VirtAddr) (PTE, int) {
+	chain, level := t.Chain(va)
+	return chain[LevelPML4-level].PTE, level
+}
+
+// empty says that nothing was gathered.
+func (g *Gather) empty() bool { return g.mem == nil }
 
 // enter is Map with the permissions and the Gather of the other methods.
 func (w *world) enter(va zx.VirtAddr, f Frame, p Prot, g *Gather) zx.Status {
@@ -198,7 +208,7 @@ func contains(s []uint64, p uint64) bool {
 func (w *world) finish() {
 	var g Gather
 	w.tlb.tables = w.mem.Stats().Tables
-	w.pt.Unmap(0x80_0000_0000, (0x7fff_ffff_f000-0x80_0000_0000)/zx.PageSize, &g)
+	w.pt.Unmap(0x80_0000_0000, (0x7fff_ffff_f000-0x80_0000_0000)/zx.PageSize, &g, nil)
 	g.Flush(w.tlb)
 	clear(w.model)
 	w.verify()
@@ -248,7 +258,7 @@ func TestMapFailureChangesNothing(t *testing.T) {
 			t.Fatalf("with %d frames left: %v", n, st)
 		}
 		w.mem.FailAfter(-1)
-		if after := len(w.mem.Outstanding()); after != before || !g.Empty() {
+		if after := len(w.mem.Outstanding()); after != before || !g.empty() {
 			t.Fatalf("with %d frames left: %d frames in use, were %d", n, after, before)
 		}
 		w.verify()
@@ -261,19 +271,19 @@ func TestAccessedAndDirtyAreNotPreset(t *testing.T) {
 	const va = 0x80_0000_0000
 	var g Gather
 	w.enter(va, w.data[0], Read, &g)
-	if e, _ := w.pt.Lookup(va); e&(PTE_A|PTE_D) != 0 {
+	if e, _ := w.pt.lookup(va); e&(PTE_A|PTE_D) != 0 {
 		t.Fatalf("fresh entry %v", e)
 	}
 	w.pt.table().add(va>>zx.PageShift, PTE_A|PTE_D) // as the CPU would
 	w.enter(va, w.data[0], Read|Write, &g)
-	if e, _ := w.pt.Lookup(va); e&(PTE_A|PTE_D|PTE_RW) != PTE_A|PTE_D|PTE_RW || !g.Empty() {
-		t.Fatalf("upgraded entry %v, gather empty %v", e, g.Empty())
+	if e, _ := w.pt.lookup(va); e&(PTE_A|PTE_D|PTE_RW) != PTE_A|PTE_D|PTE_RW || !g.empty() {
+		t.Fatalf("upgraded entry %v, gather empty %v", e, g.empty())
 	}
-	if e := w.pt.Harvest(va, &g); e&(PTE_A|PTE_D) != PTE_A|PTE_D || g.Empty() {
-		t.Fatalf("harvested %v, gather empty %v", e, g.Empty())
+	if e := w.pt.Harvest(va, &g); e&(PTE_A|PTE_D) != PTE_A|PTE_D || g.empty() {
+		t.Fatalf("harvested %v, gather empty %v", e, g.empty())
 	}
 	g.Flush(w.tlb)
-	if e := w.pt.Harvest(va, &g); e&(PTE_A|PTE_D) != 0 || !g.Empty() {
+	if e := w.pt.Harvest(va, &g); e&(PTE_A|PTE_D) != 0 || !g.empty() {
 		t.Fatalf("harvested again %v", e)
 	}
 	if e := w.pt.Harvest(va+0x40000000, &g); e != 0 {
@@ -292,13 +302,13 @@ func TestFlushPicksPagesOrAll(t *testing.T) {
 			w.enter(zx.VirtAddr(0x90_0000_0000+i*zx.PageSize), w.data[0], Read|Write, &g)
 		}
 		w.tlb.pages, w.tlb.all = 0, 0
-		w.pt.RemoveWrite(0x90_0000_0000, uint64(c.pages), &g)
+		w.pt.RemoveWrite(0x90_0000_0000, uint64(c.pages), &g, nil)
 		g.Flush(w.tlb)
 		if w.tlb.pages != c.one || w.tlb.all != c.all {
 			t.Fatalf("%d pages: %d single, %d whole flushes", c.pages, w.tlb.pages, w.tlb.all)
 		}
-		w.pt.RemoveWrite(0x90_0000_0000, uint64(c.pages), &g)
-		if !g.Empty() {
+		w.pt.RemoveWrite(0x90_0000_0000, uint64(c.pages), &g, nil)
+		if !g.empty() {
 			t.Fatal("nothing was writable, yet there is something to flush")
 		}
 	}
@@ -327,18 +337,18 @@ func TestCopyUser(t *testing.T) {
 	if n := w.pt.CopyIn(dst[:9], va+5); n != 9 || string(dst[:9]) != string(src[:9]) {
 		t.Fatalf("CopyIn within a page: %d bytes", n)
 	}
-	if e, _ := w.pt.Lookup(va); e&(PTE_A|PTE_D) != PTE_A {
+	if e, _ := w.pt.lookup(va); e&(PTE_A|PTE_D) != PTE_A {
 		t.Fatalf("page read within: %v", e)
 	}
 	for i := range 2 { // the second time no flag either
 		if n := w.pt.CopyOut(va, src[i:i+9]); n != 9 || string(w.mem.Bytes(w.data[0])[:9]) != string(src[i:i+9]) {
 			t.Fatalf("CopyOut within a page: %d bytes", n)
 		}
-		if e, _ := w.pt.Lookup(va); e&(PTE_A|PTE_D) != PTE_A|PTE_D {
+		if e, _ := w.pt.lookup(va); e&(PTE_A|PTE_D) != PTE_A|PTE_D {
 			t.Fatalf("page written within: %v", e)
 		}
 	}
-	if e, _ := w.pt.Lookup(va + 2*zx.PageSize); e&(PTE_A|PTE_D) != PTE_A {
+	if e, _ := w.pt.lookup(va + 2*zx.PageSize); e&(PTE_A|PTE_D) != PTE_A {
 		t.Fatalf("read page: %v", e)
 	}
 	for _, bad := range []zx.VirtAddr{0, 0x1000, 0x7f_ffff_ffff, 0x8000_0000_0000, ^zx.VirtAddr(0), 0x7fff_ffff_f000, va + 3*zx.PageSize} {
@@ -364,8 +374,8 @@ func TestDestroyedTableIsEmpty(t *testing.T) {
 	if n := w.pt.CopyIn(b[:], 0x80_0000_0000) + w.pt.CopyOut(0x80_0000_0000, b[:]); n != 0 {
 		t.Fatalf("copied %d bytes", n)
 	}
-	if e, level := w.pt.Lookup(0x80_0000_0000); e != 0 || level != LevelPML4 {
-		t.Fatalf("Lookup gives %v at level %d", e, level)
+	if e, level := w.pt.lookup(0x80_0000_0000); e != 0 || level != LevelPML4 {
+		t.Fatalf("lookup gives %v at level %d", e, level)
 	}
 }
 
@@ -374,7 +384,7 @@ func TestForeignAddressesPanic(t *testing.T) {
 		w := newWorld(t) // a panic leaves its lock held
 		mustPanic(t, func() { var g Gather; w.enter(va, w.data[0], Read, &g) })
 		w = newWorld(t)
-		mustPanic(t, func() { var g Gather; w.pt.Unmap(va, 1, &g) })
+		mustPanic(t, func() { var g Gather; w.pt.Unmap(va, 1, &g, nil) })
 	}
 }
 
@@ -447,10 +457,54 @@ func TestRemoveWriteAllocatesNothing(t *testing.T) {
 	var g Gather
 	if n := testing.AllocsPerRun(100, func() {
 		w.enter(0x80_0000_0000, w.data[0], Read|Write, &g)
-		w.pt.RemoveWrite(0x80_0000_0000, 4, &g)
-		w.pt.Unmap(0x80_0000_0000, 4, &g)
+		w.pt.RemoveWrite(0x80_0000_0000, 4, &g, nil)
+		w.pt.Unmap(0x80_0000_0000, 4, &g, nil)
 		g.Flush(w.tlb)
 	}); n != 0 {
 		t.Fatalf("%v allocations", n)
+	}
+}
+
+// TestBudget: a long change to the tables stops where the budget is spent, at
+// the end of a page table, and goes on where it stopped; what is absent costs
+// nothing.
+func TestBudget(t *testing.T) {
+	const base, tables = 0x80_0000_0000, 3 * zx.BudgetUnits / tableCost
+	mem := NewSimulated(tables + 10)
+	pt, _ := mem.NewPageTable(nil)
+	f, _ := mem.Alloc()
+	tlb := &fakeTLB{t: t, mem: mem, root: pt.Root(), cached: map[uint64]translation{}}
+	for i := range uint64(tables) {
+		if _, st := pt.Map(zx.VirtAddr(base+i<<21), f, (Read | Write).Leaf()); st != zx.OK {
+			t.Fatal(st)
+		}
+	}
+	checkSlices(t, "RemoveWrite", tlb, pt.RemoveWrite)
+	checkSlices(t, "Protect", tlb, func(at zx.VirtAddr, n uint64, g *Gather, b *zx.Budget) uint64 { return pt.Protect(at, n, Read, g, b) })
+	checkSlices(t, "Unmap", tlb, pt.Unmap)
+	if n := mem.Stats().Tables; n != 1 {
+		t.Fatalf("%d tables left", n)
+	}
+	mem.Free(f)
+	pt.Destroy()
+}
+
+// checkSlices runs a change over all of user space in slices and checks that
+// there are as many as the tables make.
+func checkSlices(t *testing.T, name string, tlb *fakeTLB, change func(zx.VirtAddr, uint64, *Gather, *zx.Budget) uint64) {
+	t.Helper()
+	at, left, slices := zx.VirtAddr(0x80_0000_0000), uint64(0x7fff_ffff_f000-0x80_0000_0000)>>zx.PageShift, 0
+	for left > 0 {
+		var g Gather
+		var b zx.Budget
+		n := change(at, left, &g, &b)
+		g.Flush(tlb)
+		if n == 0 {
+			t.Fatalf("%s got nowhere", name)
+		}
+		at, left, slices = at+zx.VirtAddr(n<<zx.PageShift), left-n, slices+1
+	}
+	if slices != 4 { // three full ones, and what is behind the last table
+		t.Fatalf("%s: %d slices", name, slices)
 	}
 }

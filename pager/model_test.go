@@ -28,14 +28,14 @@ type modelPage struct {
 
 // model is what the spec says of one VMO. Page numbers are relative to base.
 type model struct {
-	base              uint64 // pages
-	trap, detached    bool
-	unbounded         bool
-	size              int    // pages
-	stream            uint64 // bytes, relative to base
-	p                 [modelMax]modelPage
-	acl               [modelMax]int // by first page of a run of Z: pages awaiting clean
-	modified, resized bool
+	base           uint64 // pages
+	trap, detached bool
+	unbounded      bool
+	size           int    // pages
+	stream         uint64 // bytes, relative to base
+	p              [modelMax]modelPage
+	acl            [modelMax]int // by first page of a run of Z: pages awaiting clean
+	modified       bool
 }
 
 func (m *model) zero(i int) bool { return m.p[i].st == 'Z' || m.p[i].st == 'U' }

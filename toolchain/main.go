@@ -16,13 +16,26 @@ const goVersion = "go1.26.8"
 func main() {
 	check := flag.Bool("check", false, "say what is cached, build nothing")
 	force := flag.Bool("force", false, "build again even if cached")
+	other := flag.String("use", "", "print how to call this other go command that knows tamago, build nothing")
 	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "usage: go run ./toolchain [-check | -force]\n\nBuilds Go for GOOS=tamago and prints the path of its go command.\n\n")
+		fmt.Fprintf(flag.CommandLine.Output(), "usage: go run ./toolchain [-check | -force | -use COMMAND]\n\nBuilds Go for GOOS=tamago and prints the path of its go command.\n\n")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fatal(fmt.Errorf("unexpected argument %q", flag.Arg(0)))
+	}
+	if *other != "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			fatal(err)
+		}
+		words, err := use(*other, cache)
+		if err != nil {
+			fatal(err)
+		}
+		fmt.Println(words)
+		return
 	}
 	if err := run(*check, *force); err != nil {
 		fatal(err)

@@ -1,6 +1,7 @@
 package vmar
 
 import (
+	"sync"
 	"testing"
 
 	"faultline/mmu"
@@ -77,6 +78,12 @@ func TestFaultStatuses(t *testing.T) {
 
 // TestBlockedFault is spec scenario 13 and its relatives: what happened while
 // the thread slept decides, not what was true before.
+// mustBeFree hangs if l is held.
+func mustBeFree(l sync.Locker) {
+	l.Lock()
+	defer l.Unlock()
+}
+
 func TestBlockedFault(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -145,10 +152,8 @@ func TestBlockedFault(t *testing.T) {
 			w.ok(other.WriteBytes([]byte{77}, 0, &w.req))
 			va := w.mapAt(5, prw, v, 1, 3)
 			src.wait = func(r *vmo.PageRequest) zx.Status {
-				w.as.mu.Lock() // no lock is held while asleep, or this hangs
-				w.as.mu.Unlock()
-				v.Lock()
-				v.Unlock()
+				mustBeFree(&w.as.mu) // no lock is held while asleep, or this hangs
+				mustBeFree(v)
 				return c.while(w, v, other, va)
 			}
 			access := w.load
@@ -353,8 +358,7 @@ func TestFaultAllocatesNothing(t *testing.T) {
 		w.as.CopyOut(va+page-50, buf[:], &w.req)
 		v.WritebackBegin(0, 64*page, false)
 		v.WritebackEnd(0, 64*page)
-		v.Lock()
-		v.Unlock()
+		mustBeFree(v)
 	}); n != 0 {
 		t.Fatalf("%v allocations", n)
 	}

@@ -211,7 +211,7 @@ func (r *VMAR) Protect(options uint32, addr zx.VirtAddr, length uint64, rights z
 		at = m.end()
 	}
 	var g mmu.Gather
-	as.table.Protect(addr, size>>zx.PageShift, want, &g)
+	as.table.Protect(addr, size>>zx.PageShift, want, &g, nil)
 	g.Flush(as.tlb)
 	return zx.OK
 }

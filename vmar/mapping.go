@@ -54,7 +54,7 @@ func (m *Mapping) show(off, length uint64) {
 func (m *Mapping) UnmapRange(off, length uint64) {
 	if va, pages := m.clip(off, length); pages != 0 {
 		var g mmu.Gather
-		m.space.table.Unmap(va, pages, &g)
+		m.space.table.Unmap(va, pages, &g, nil)
 		g.Flush(m.space.tlb)
 		if pages<<zx.PageShift == m.shownEnd-m.shown {
 			m.shown, m.shownEnd = 0, 0
@@ -69,7 +69,7 @@ func (m *Mapping) UnmapRange(off, length uint64) {
 func (m *Mapping) RemoveWriteRange(off, length uint64) {
 	if va, pages := m.clip(off, length); pages != 0 {
 		var g mmu.Gather
-		m.space.table.RemoveWrite(va, pages, &g)
+		m.space.table.RemoveWrite(va, pages, &g, nil)
 		g.Flush(m.space.tlb)
 	}
 }

@@ -145,7 +145,7 @@ func (r *VMAR) clear(lo, hi uint64) {
 // unmapPages removes the translations of [lo, hi). Flush: done here.
 func (r *VMAR) unmapPages(lo, hi uint64) {
 	var g mmu.Gather
-	r.space.table.Unmap(zx.VirtAddr(lo), (hi-lo)>>zx.PageShift, &g)
+	r.space.table.Unmap(zx.VirtAddr(lo), (hi-lo)>>zx.PageShift, &g, nil)
 	g.Flush(r.space.tlb)
 }
 

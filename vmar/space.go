@@ -90,9 +90,6 @@ func (as *AddressSpace) Destroy() {
 	as.table.Destroy()
 }
 
-// isUser says whether va is a user address.
-func isUser(va uint64) bool { return va-uint64(UserBase) < userSize }
-
 // isUserRange says whether [va, va+n) is user space, without wrapping.
 func isUserRange(va, n uint64) bool {
 	return va >= uint64(UserBase) && zx.InRange(va-uint64(UserBase), n, userSize)

@@ -88,6 +88,7 @@ func TestEvictRaces(t *testing.T) {
 			b.v.DropClean()
 		}
 		var r PageRequest
+		r.Init(awake{})
 		b.v.AlwaysNeed(uint64(i*5%64)*pg, pg, &r)
 	})
 	wg.Wait()

@@ -111,7 +111,7 @@ func (v *VMO) takeLocked(off, length uint64, run *PageRun) zx.Status {
 		}
 		// The leaf stays, empty or not: an aux VMO is filled again.
 		if leaf != 0 && taken > 0 {
-			v.mem.Meta(leaf).Next -= mmu.Frame(taken)
+			v.mem.Meta(leaf).AddLive(-taken)
 		}
 		v.pages -= uint64(taken)
 		idx += n

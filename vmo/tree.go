@@ -23,7 +23,7 @@ const (
 // is the one slot of page 0, kept in root itself, so that a VMO of one page
 // needs no node.
 //
-// The Meta of a node's frame counts its used entries in Next. A node may stay
+// The Meta of a node's frame counts its used entries (Live). A node may stay
 // though it is empty (TakePages leaves them for the next filling); prune gives
 // such nodes back.
 //
@@ -95,7 +95,7 @@ func (t *tree) warm(m *mmu.Memory, idx uint64, leaf mmu.Frame, n *node) {
 // has leaves. Pre: the slot of idx was just looked up.
 func (t *tree) count(idx uint64, n int) {
 	if leafKey(idx) == t.hotKey {
-		t.hotMeta.Next += mmu.Frame(n)
+		t.hotMeta.AddLive(n)
 	}
 }
 
@@ -139,7 +139,7 @@ func (t *tree) leaf(m *mmu.Memory, idx uint64) (mmu.Frame, zx.Status) {
 			return 0, st
 		}
 		nodeAt(m, f)[0] = t.root
-		m.Meta(f).Next = 1
+		m.Meta(f).AddLive(1)
 		t.root = slot(f)
 		t.height++
 	}
@@ -156,7 +156,7 @@ func (t *tree) leaf(m *mmu.Memory, idx uint64) (mmu.Frame, zx.Status) {
 			}
 			*p = slot(f)
 			if up != 0 {
-				m.Meta(up).Next++
+				m.Meta(up).AddLive(1)
 			}
 		}
 		up = mmu.Frame(*p)
@@ -181,7 +181,7 @@ func (t *tree) insert(m *mmu.Memory, idx uint64) (*slot, zx.Status) {
 	}
 	s := &t.hot[idx&nodeMask] // leaf left it hot
 	if *s == 0 {
-		m.Meta(f).Next++
+		m.Meta(f).AddLive(1)
 	}
 	return s, zx.OK
 }
@@ -258,7 +258,7 @@ func (t *tree) reserve(m *mmu.Memory, first, limit uint64) zx.Status {
 // added counts n slots filled in leaf.
 func (t *tree) added(m *mmu.Memory, leaf mmu.Frame, n int) {
 	if leaf != 0 {
-		m.Meta(leaf).Next += mmu.Frame(n)
+		m.Meta(leaf).AddLive(n)
 	}
 }
 
@@ -288,8 +288,8 @@ func (t *tree) gone(m *mmu.Memory, idx uint64, leaf mmu.Frame, n int) {
 		return
 	}
 	meta := m.Meta(leaf)
-	meta.Next -= mmu.Frame(n)
-	if meta.Next == 0 {
+	meta.AddLive(-n)
+	if meta.Live() == 0 {
 		t.prune(m, idx)
 	}
 }
@@ -310,14 +310,14 @@ func (t *tree) prune(m *mmu.Memory, idx uint64) {
 	}
 	for depth--; depth >= 0; depth-- {
 		f := mmu.Frame(*path[depth])
-		if m.Meta(f).Next != 0 {
+		if m.Meta(f).Live() != 0 {
 			return
 		}
 		t.hotKey = 0
 		m.Free(f)
 		*path[depth] = 0
 		if depth > 0 {
-			m.Meta(mmu.Frame(*path[depth-1])).Next--
+			m.Meta(mmu.Frame(*path[depth-1])).AddLive(-1)
 		}
 	}
 	t.height = 0 // the root node went
@@ -329,7 +329,7 @@ func (t *tree) trim(m *mmu.Memory) {
 	for t.height > 0 {
 		f := mmu.Frame(t.root)
 		below := nodeAt(m, f)[0]
-		if m.Meta(f).Next != 1 || below == 0 {
+		if m.Meta(f).Live() != 1 || below == 0 {
 			return
 		}
 		t.hotKey = 0

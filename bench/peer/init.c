@@ -57,6 +57,25 @@ static void open_uffd(uint64_t mode, uint64_t features) {
   CHECK(ioctl(uffd, UFFDIO_REGISTER, &reg));
 }
 
+// UFFDIO_MOVE came with Linux 6.8; older headers lack it.
+// Source: Linux, Documentation/admin-guide/mm/userfaultfd.rst.
+#ifndef UFFDIO_MOVE
+struct uffdio_move {
+  __u64 dst, src, len, mode;
+  __s64 move;
+};
+#define UFFDIO_MOVE _IOWR(UFFDIO, 0x05, struct uffdio_move)
+#define UFFD_FEATURE_MOVE (1 << 16)
+#endif
+
+// The pages that move hands out, one for each of area's; NULL: pages are copied.
+static uint8_t* stock;
+
+static void move(uint64_t at, uint64_t bytes) {
+  struct uffdio_move m = {.dst = at, .src = (uintptr_t)stock + at - (uintptr_t)area, .len = bytes};
+  CHECK(ioctl(uffd, UFFDIO_MOVE, &m));
+}
+
 static void copy(uint64_t at, uint64_t bytes) {
   struct uffdio_copy c = {.dst = at, .src = (uintptr_t)source, .len = bytes};
   CHECK(ioctl(uffd, UFFDIO_COPY, &c));
@@ -99,6 +118,8 @@ static void* serve(void* unused) {
       protect(at, PAGE, false);
     } else if (m.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_MINOR) {
       proceed(at, PAGE);
+    } else if (stock) {
+      move(at, PAGE);
     } else {
       copy(at, PAGE);
     }
@@ -180,6 +201,34 @@ static void missing(void) {
   open_uffd(UFFDIO_REGISTER_MODE_MISSING, 0);
   start(serve, NULL, 65536);
   stores("missing_write");
+  end();
+}
+
+// moving is missing with pages that are moved from elsewhere, as Faultline's
+// supply moves them.
+static void moving(void) {
+  int probe = (int)CHECK(syscall(SYS_userfaultfd, O_CLOEXEC));
+  struct uffdio_api api = {.api = UFFD_API, .features = UFFD_FEATURE_MOVE};
+  int refused = ioctl(probe, UFFDIO_API, &api);
+  close(probe);
+  if (refused) {
+    printf("skip missing_page_move no UFFDIO_MOVE\n");
+    printf("skip move_page no UFFDIO_MOVE\n");
+    return;
+  }
+  begin(BYTES, -1);
+  open_uffd(UFFDIO_REGISTER_MODE_MISSING, UFFD_FEATURE_MOVE);
+  stock = reserve(BYTES, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+  memset(stock, 1, BYTES);
+  start(serve, NULL, 65536);
+  loads("missing_page_move");
+  CHECK(madvise(area, BYTES, MADV_DONTNEED));
+  memset(stock, 1, BYTES);
+  uint64_t started = now();
+  move((uintptr_t)area, BYTES);
+  each("move_page", started, COUNT);
+  CHECK(munmap(stock, BYTES));
+  stock = NULL;
   end();
 }
 
@@ -284,6 +333,22 @@ static void anonymous(void) {
   uint64_t started = now();
   CHECK(madvise(area, BYTES, MADV_POPULATE_WRITE));
   each("populate_anonymous_page", started, COUNT);
+  end();
+}
+
+// copy_on_write measures the first store to a page that was shared by fork.
+static void copy_on_write(void) {
+  begin(BYTES, -1);
+  CHECK(madvise(area, BYTES, MADV_DOFORK));
+  memset(area, 1, BYTES);
+  fflush(stdout);
+  pid_t p = (pid_t)CHECK(fork());
+  if (p == 0) {
+    stores("fork_write_fault");
+    fflush(stdout);
+    _exit(0);
+  }
+  CHECK(waitpid(p, NULL, 0));
   end();
 }
 
@@ -454,10 +519,12 @@ static void ladder(void) {
   calibrate();
   system_calls();
   missing();
+  moving();
   write_protect();
   resident();
   bulk();
   anonymous();
+  copy_on_write();
   signals();
   sparse(1);
   sparse(1 << 10);

@@ -13,13 +13,15 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"faultline/board/x86"
 )
 
 // These tests boot testdata/boot in QEMU. They need the emulator, and TAMAGO to name
 // a go command that knows GOOS=tamago.
 
 // Link flags of a bootable image: text one page above RamStart.
-const linkFlags = "-T 0x201000 -R 0x1000"
+const linkFlags = "-T 0x1001000 -R 0x1000"
 
 var images = sync.OnceValues(func() (dir string, err error) {
 	tamago := strings.Fields(os.Getenv("TAMAGO"))
@@ -32,7 +34,7 @@ var images = sync.OnceValues(func() (dir string, err error) {
 	if dir, err = os.MkdirTemp("", "faultline-boot-"); err != nil {
 		return "", err
 	}
-	build := append(tamago, "build", "-ldflags", linkFlags, "-o", filepath.Join(dir, "boot.elf"), "./testdata/boot")
+	build := append(tamago, "build", "-trimpath", "-ldflags", linkFlags, "-o", filepath.Join(dir, "boot.elf"), "./testdata/boot")
 	for _, argv := range [][]string{build, {"go", "build", "-o", filepath.Join(dir, "qemu"), "../../cmd/qemu"}} {
 		cmd := exec.Command(argv[0], argv[1:]...)
 		if argv[0] == tamago[0] && argv[0] != "go" {
@@ -134,7 +136,24 @@ func TestBootStatus(t *testing.T) {
 	}
 }
 
+// oursOnly skips a test that asks for a hook that only our toolchain has.
+func oursOnly(t *testing.T, hook string) {
+	t.Helper()
+	tamago := strings.Fields(os.Getenv("TAMAGO"))
+	if len(tamago) == 0 {
+		t.Skip(errNoTamago)
+	}
+	version, err := exec.Command(tamago[0], append(tamago[1:], "env", "GOVERSION")...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(version), "faultline") {
+		t.Skipf("%s is not our toolchain: %s", strings.TrimSpace(string(version)), hook)
+	}
+}
+
 func TestBootInput(t *testing.T) {
+	oursOnly(t, "it has no hook for standard input")
 	for _, machine := range []string{"microvm", "q35"} {
 		long := strings.Repeat("0123456789", 100)
 		status, out, words := boot(t, []string{"MACHINE=" + machine}, "hello\n"+long+"\nend\n", "echo")
@@ -146,6 +165,7 @@ func TestBootInput(t *testing.T) {
 
 // TestBootInstructions guards the length of the way from the loader to main.
 func TestBootInstructions(t *testing.T) {
+	oursOnly(t, "its runtime takes longer to start")
 	env := []string{"ICOUNT=1"}
 	status, first, words := boot(t, env, "", "start")
 	_, second, _ := boot(t, env, "", "start")
@@ -162,7 +182,7 @@ func TestBootInstructions(t *testing.T) {
 func TestBootDisk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "disk,with comma.img")
 	content := make([]byte, 1<<20)
-	copy(content[5*SectorBytes:], "sector 5")
+	copy(content[5*x86.SectorBytes:], "sector 5")
 	for _, machine := range []string{"microvm", "q35", "pc"} {
 		for _, c := range []struct {
 			env     string
@@ -180,10 +200,15 @@ func TestBootDisk(t *testing.T) {
 			if status != c.status || !strings.Contains(out, `2048 "sector 5"`) {
 				t.Errorf("%s, %s: status %d: %q %q", machine, c.env, status, out, words)
 			}
-			if got := string(after[6*SectorBytes:][:7]) == "written"; got != c.written {
+			if got := string(after[6*x86.SectorBytes:][:7]) == "written"; got != c.written {
 				t.Errorf("%s, %s: written is %v", machine, c.env, got)
 			}
 		}
+	}
+	// A device that asks to be told of the platform's way to memory.
+	status, out, words := boot(t, []string{"MACHINE=q35", "DISK=" + path, "QEMUFLAGS=-global virtio-blk-pci.iommu_platform=on -global virtio-blk-pci.disable-legacy=on"}, "", "disk")
+	if status != 0 || !strings.Contains(out, `2048 "sector 5"`) {
+		t.Errorf("iommu_platform=on: status %d: %q %q", status, out, words)
 	}
 	if status, out, _ := boot(t, nil, "", "disk"); status != 3 {
 		t.Errorf("without a disk: status %d: %q", status, out)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/bits"
 
+	"faultline/board/x86"
 	"faultline/cpu"
 )
 
@@ -87,18 +88,18 @@ func fwReadDMA(key uint16, p []byte) error {
 	control := fwControl[:]
 	binary.BigEndian.PutUint32(control, uint32(key)<<16|fwDMASelect|fwDMARead)
 	binary.BigEndian.PutUint32(control[4:], uint32(len(p)))
-	binary.BigEndian.PutUint64(control[8:], addressOf(p))
-	at := addressOf(control)
+	binary.BigEndian.PutUint64(control[8:], x86.AddressOf(p))
+	at := x86.AddressOf(control)
 	cpu.Out32(fwDMAHigh, bits.ReverseBytes32(uint32(at>>32)))
 	cpu.Out32(fwDMALow, bits.ReverseBytes32(uint32(at))) // starts it
-	start := nanotime()
+	start := x86.Nanotime()
 	for {
 		// The device writes behind the compiler's back.
-		state := bits.ReverseBytes32(mmioRead32(addressOf(control)))
+		state := bits.ReverseBytes32(x86.Load32(x86.AddressOf(control)))
 		if state == 0 {
 			return nil
 		}
-		if state&fwDMAError != 0 || nanotime()-start > 5e9 {
+		if state&fwDMAError != 0 || x86.Nanotime()-start > 5e9 {
 			return fmt.Errorf("qemu: fw_cfg DMA of item %#x: state %#x", key, state)
 		}
 	}

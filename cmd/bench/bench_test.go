@@ -90,7 +90,7 @@ func TestRows(t *testing.T) {
 				t.Errorf("two rows %s", r.name)
 			}
 			seen[r.name] = true
-			for _, rung := range []string{r.rung(), r.linux} {
+			for _, rung := range append(strings.Fields(r.linux), r.rung()) {
 				family, _, _ := strings.Cut(rung, "/")
 				family = strings.TrimSuffix(strings.TrimSuffix(family, "_near"), "_spread")
 				if !strings.Contains(source, family) {
@@ -126,8 +126,12 @@ func TestReport(t *testing.T) {
 		spread("missing_page", 3000), spread("write_trap", 4000), fixed("writeback_begin_page", 58.8),
 		spread("fault_vmo_near/1024", 3000), spread("fault_vmo_near/4096", 3000),
 	}, Skipped: map[string]string{"futex_wake": "not yet"}}
-	best := &results{Setup: "<them>", Figures: []figure{spread("missing_page", 12000), fixed("protect_page", 131)}}
-	if err := errors.Join(ours.save(o, "faultline"), best.save(o, "linux-best")); err != nil {
+	best := &results{System: "Linux 6.1", Setup: "<them>", Figures: []figure{spread("missing_page", 12000), fixed("protect_page", 131), fixed("copy_page", 2000)}}
+	newest := &results{System: "Linux 6.12", Figures: []figure{spread("missing_page", 15000), spread("missing_page_move", 12500), fixed("copy_page", 1000)}}
+	o.history = filepath.Join(o.build, "history")
+	earlier := `[{"name":"missing_page","faultline":6000},{"name":"gone","faultline":1},{"name":"write_trap","faultline":null}]`
+	if err := errors.Join(ours.save(o, "faultline"), best.save(o, "linux-best"), newest.save(o, "linux-new"), os.Mkdir(o.history, 0o755),
+		os.WriteFile(filepath.Join(o.history, "0001-abc.json"), []byte(earlier), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	if err := report(o, io.Discard); err != nil {
@@ -152,7 +156,8 @@ func TestReport(t *testing.T) {
 		{"missing_page", "faultline", 3000.0}, {"missing_page", "linux", 12000.0}, {"missing_page", "ratio", 4.0}, {"missing_page", "met", true},
 		{"missing_page", "unit", "instructions"}, {"missing_page", "linux_default", nil}, {"write_trap", "met", false}, {"write_trap", "linux", nil},
 		{"write_trap", "ratio", nil}, {"writeback_begin_page", "ratio", 2.23}, {"futex_wake", "faultline", nil}, {"futex_wake", "missing", "not yet"},
-		{"go_pager", "missing", "not measured"},
+		{"go_pager", "missing", "not measured"}, {"missing_page", "linux_kernel", "6.1 missing_page"}, {"populate_page_copy", "linux_kernel", "6.12 copy_page"},
+		{"missing_page_move", "linux_kernel", "6.12 missing_page_move"},
 	} {
 		if got := by[c.name][c.key]; got != c.want {
 			t.Errorf("%s: %s = %v, want %v", c.name, c.key, got, c.want)
@@ -168,8 +173,11 @@ func TestReport(t *testing.T) {
 	if strings.Contains(string(html), "src=") || strings.Contains(string(html), "<link") || strings.Contains(string(html), "@import") {
 		t.Error("the page refers to something outside")
 	}
+	if !strings.Contains(string(html), "-50.0 %") || !strings.Contains(string(html), "<h2>History</h2>") {
+		t.Error("the page does not tell what changed since an earlier report")
+	}
 	plots := regexp.MustCompile(`(?s)<svg.*?</svg>`).FindAll(html, -1)
-	if len(plots) != 7 { // missing_page in four rows, write_trap in two, one growth
+	if len(plots) != 9 { // missing_page in five rows, their history besides, write_trap in two, one growth
 		t.Errorf("%d plots", len(plots))
 	}
 	for _, p := range plots {

@@ -10,6 +10,7 @@ import (
 type page struct {
 	Setups []setupText
 	Groups []groupText
+	Since  bool // there are earlier reports
 	Plots  []plotGroup
 	Notes  []string
 }
@@ -54,7 +55,7 @@ func writeHTML(path string, s sides, lines []line) error {
 	for _, side := range []struct {
 		name string
 		r    *results
-	}{{"Faultline", s.ours}, {"Linux at its best", s.best}, {"Linux as shipped", s.standard}} {
+	}{{"Faultline", s.ours}, {"Linux at its best", s.best}, {"or, where it is better", s.newest}, {"Linux as shipped", s.standard}} {
 		p.Setups = append(p.Setups, setupText{side.name, side.r.setup()})
 	}
 	for _, g := range groups {
@@ -62,6 +63,7 @@ func writeHTML(path string, s sides, lines []line) error {
 		for _, l := range lines {
 			if l.Group == g.title {
 				t.Lines = append(t.Lines, l)
+				p.Since = p.Since || len(l.History) > 0
 			}
 		}
 		p.Groups = append(p.Groups, t)
@@ -76,7 +78,17 @@ func writeHTML(path string, s sides, lines []line) error {
 			growth.Plots = append(growth.Plots, plotText{f.text, svg})
 		}
 	}
-	spread := plotGroup{Title: "Distribution of each rung", About: "How many of 4,096 operations take at most so many instructions."}
+	past := plotGroup{Title: "History", About: "Medians of earlier reports, oldest first; the last is this one. Rows that never changed by a hundredth are left out."}
+	for i := range lines {
+		svg, ok, err := historyPlot(&lines[i])
+		if err != nil {
+			return err
+		}
+		if ok {
+			past.Plots = append(past.Plots, plotText{lines[i].Name + ": " + lines[i].What, svg})
+		}
+	}
+	spread := plotGroup{Title: "Distribution of each rung", About: "How many of 4,096 operations take at most so many instructions, up to the slowest of all."}
 	for i := range lines {
 		l := &lines[i]
 		if l.ours == nil || len(l.ours.Quantiles) < 2 || l.Group == "What must not grow" {
@@ -88,7 +100,11 @@ func writeHTML(path string, s sides, lines []line) error {
 		}
 		spread.Plots = append(spread.Plots, plotText{l.Name + ": " + l.What, svg})
 	}
-	p.Plots = []plotGroup{growth, spread}
+	for _, g := range []plotGroup{growth, past, spread} {
+		if len(g.Plots) > 0 {
+			p.Plots = append(p.Plots, g)
+		}
+	}
 	f, err := os.Create(path)
 	if err != nil {
 		return err
@@ -104,11 +120,13 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Faultline in guest instructions</title>
 <style>
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1c2330; background: #fff; }
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 84rem; margin: 2rem auto; padding: 0 1rem; color: #1c2330; background: #fff; }
 h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin-top: 2.2rem }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid #e3e6eb; text-align: right; vertical-align: top; }
 th:first-child, td:first-child { text-align: left } th { color: #556; font-weight: 600; }
+td:not(:first-child), th:not(:first-child) { white-space: nowrap }
+.wide { overflow-x: auto } .key span { margin-right: 1rem } .key i { display: inline-block; width: 1.4rem; height: .2rem; vertical-align: middle; margin-right: .3rem }
 td small { color: #667; display: block } code { color: #556; font-size: .85em }
 .met { color: #17803d } .missed { color: #b3261e; font-weight: 600 }
 .plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(21rem, 1fr)); gap: 1rem }
@@ -128,13 +146,15 @@ ERMS; the column "as shipped" has it.
 The floor is what a kernel of assembly alone takes that decides nothing. CR3 loads and TLB flushes count as one instruction each.</p>
 <dl>{{range .Setups}}<dt>{{.Side}}</dt><dd>{{.Text}}</dd>{{end}}</dl>
 {{range .Groups}}<h2>{{.Title}}</h2>{{with .About}}<p>{{.}}</p>{{end}}
-<table><tr><th></th><th>Faultline</th><th>min / p99 / max</th><th>Linux best</th><th>Linux as shipped</th><th>ratio</th><th>target</th><th>floor</th></tr>
-{{range .Lines}}<tr><td>{{.What}} <code>{{.Name}}</code>{{with .How}}<small>{{.}}</small>{{end}}{{with .Missing}}<small>{{.}}</small>{{end}}</td>
-<td>{{.Ours}}{{if ne .Unit "instructions"}} {{.Unit}}{{end}}</td><td>{{.Range}}</td><td>{{.Best}}</td><td>{{.Standard}}</td><td>{{.Times}}</td>
+<div class="wide"><table><tr><th></th><th>Faultline</th>{{if $.Since}}<th>change</th>{{end}}<th>min / p99 / max</th><th>Linux best</th><th>Linux as shipped</th><th>ratio</th><th>target</th><th>floor</th></tr>
+{{range .Lines}}<tr><td>{{.What}} <code>{{.Name}}</code>{{with .How}}<small>{{.}}</small>{{end}}{{with .Kernel}}<small>Linux {{.}}</small>{{end}}{{with .Missing}}<small>{{.}}</small>{{end}}</td>
+<td>{{.Ours}}{{if ne .Unit "instructions"}} {{.Unit}}{{end}}</td>{{if $.Since}}<td>{{.Since}}</td>{{end}}<td>{{.Range}}</td><td>{{.Best}}</td><td>{{.Standard}}</td><td>{{.Times}}</td>
 <td class="{{if .Missed}}missed{{else}}met{{end}}">{{if .Target}}{{.Goal}} {{.Verdict}}{{end}}</td><td>{{if .Floor}}{{.Bottom}}{{end}}</td></tr>
-{{end}}</table>
+{{end}}</table></div>
 {{end}}
-{{range .Plots}}<h2>{{.Title}}</h2><p>{{.About}}</p><div class="plots">{{range .Plots}}<figure>{{.SVG}}<figcaption>{{.Caption}}</figcaption></figure>
+{{range .Plots}}<h2>{{.Title}}</h2><p>{{.About}}</p>
+<p class="key"><span><i style="background:#0b62c4"></i>Faultline</span><span><i style="background:#c2600a"></i>Linux</span></p>
+<div class="plots">{{range .Plots}}<figure>{{.SVG}}<figcaption>{{.Caption}}</figcaption></figure>
 {{end}}</div>
 {{end}}
 {{with .Notes}}<h2>Notes of the run</h2><ul>{{range .}}<li>{{.}}</li>{{end}}</ul>{{end}}

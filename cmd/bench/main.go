@@ -28,6 +28,7 @@ type options struct {
 	runner  string        // cmd/qemu, built
 	cpu     string        // QEMU's CPU model
 	timeout time.Duration // of one boot
+	history string        // folder with bench.json files of earlier commits
 }
 
 func main() {
@@ -40,6 +41,7 @@ func main() {
 	// instruction, on both sides. Without, it is 512 to a page.
 	flags.StringVar(&o.cpu, "cpu", "max,-erms", "CPU model both sides are measured on")
 	flags.DurationVar(&o.timeout, "timeout", 8*time.Minute, "time limit of one boot")
+	flags.StringVar(&o.history, "history", "", "folder with the bench.json files of earlier commits, to compare with; their names' order is time's")
 	flags.Usage = func() {
 		fmt.Fprintln(flags.Output(), "usage: bench run|peer|report|docs|check [flags]")
 		flags.PrintDefaults()

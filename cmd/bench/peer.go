@@ -15,10 +15,20 @@ import (
 // the package of that name only names the real one.
 const kernelPackage = "linux-image-cloud-amd64"
 
-// setups are the ways Linux is measured: at its best, and as shipped.
-var setups = []struct{ name, cpu, append string }{
-	{"linux-best", "", "mitigations=off init_on_alloc=0"}, // "": the CPU Faultline is measured on
-	{"linux-default", "max", ""},
+// best is the command line with which Linux is at its best.
+const best = "mitigations=off init_on_alloc=0"
+
+// setups are the ways Linux is measured: the release's kernel at its best and
+// as shipped, and the newest of the backports at its best.
+var setups = []struct {
+	name      string // of the results
+	backports bool
+	cpu       string // "" is the CPU Faultline is measured on
+	append    string
+}{
+	{"linux-best", false, "", best},
+	{"linux-default", false, "max", ""},
+	{"linux-new", true, "", best},
 }
 
 // peer measures userfaultfd on Linux in the same QEMU with the same -icount.
@@ -27,15 +37,18 @@ func peer(o options) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	kernel, release, err := fetchKernel(dir)
-	if err != nil {
-		return err
-	}
 	initramfs, err := buildInitramfs(dir)
 	if err != nil {
 		return err
 	}
 	for _, s := range setups {
+		kernel, release, err := fetchKernel(dir, s.backports)
+		if err != nil && s.backports {
+			fmt.Fprintf(os.Stderr, "%s is not measured: %v\n", s.name, err)
+			continue
+		} else if err != nil {
+			return err
+		}
 		cpu := s.cpu
 		if cpu == "" {
 			cpu = o.cpu
@@ -50,7 +63,7 @@ func peer(o options) error {
 			return err
 		}
 		cmd := exec.Command(qemu,
-			"-M", "microvm,x-option-roms=off,isa-serial=on,rtc=on", "-display", "none", "-nodefaults", "-no-user-config",
+			"-M", "microvm,isa-serial=on,rtc=on", "-display", "none", "-nodefaults", "-no-user-config",
 			"-serial", "stdio", "-no-reboot", "-accel", "tcg", "-icount", "shift=0,sleep=off", "-seed", "1",
 			"-rtc", "base=2024-01-01,clock=vm", "-cpu", cpu, "-m", "1G", "-smp", "1",
 			"-kernel", kernel, "-initrd", initramfs, "-append", line)
@@ -68,18 +81,29 @@ func peer(o options) error {
 	return nil
 }
 
-// fetchKernel downloads Debian's kernel package, once, and extracts the kernel
-// from it: an ELF file that QEMU boots through PVH. Nothing is installed.
-func fetchKernel(dir string) (elf, release string, err error) {
+// fetchKernel downloads a kernel package of Debian's, once, and extracts the
+// kernel from it: an ELF file that QEMU boots through PVH. Nothing is installed.
+// Backports are looked up in a package list of dir's own.
+func fetchKernel(dir string, backports bool) (elf, release string, err error) {
+	apt := aptOptions(nil)
+	if backports {
+		dir = filepath.Join(dir, "backports")
+		if err := os.MkdirAll(filepath.Join(dir, "lists", "partial"), 0o755); err != nil {
+			return "", "", err
+		}
+		if apt, err = backportsOptions(dir); err != nil {
+			return "", "", err
+		}
+	}
 	if elf, release = cachedKernel(dir); elf != "" {
 		return elf, release, nil
 	}
-	name, err := realPackage()
+	name, err := apt.realPackage()
 	if err != nil {
 		return "", "", err
 	}
 	fmt.Fprintf(os.Stderr, "downloading %s (not installing it)\n", name)
-	if out, err := command(dir, "apt-get", "download", name); err != nil {
+	if out, err := command(dir, "apt-get", append(apt, "download", name)...); err != nil {
 		return "", "", fmt.Errorf("apt-get download %s: %w\n%s", name, err, out)
 	}
 	debs, _ := filepath.Glob(filepath.Join(dir, name+"_*.deb"))
@@ -117,10 +141,36 @@ func cachedKernel(dir string) (elf, release string) {
 	return list[len(list)-1], strings.TrimPrefix(filepath.Base(list[len(list)-1]), "vmlinux-")
 }
 
+// aptOptions are what apt-get and apt-cache are told.
+type aptOptions []string
+
+// backportsOptions have apt use a package list below dir, of the backports of
+// the release whose packages this machine installs.
+func backportsOptions(dir string) (aptOptions, error) {
+	out, err := command("", "apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Identifier: Packages")
+	if err != nil {
+		return nil, fmt.Errorf("apt-get indextargets: %w\n%s", err, out)
+	}
+	words := strings.Fields(out)
+	if len(words) < 2 {
+		return nil, errors.New("apt names no source of packages")
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	list := filepath.Join(abs, "sources.list")
+	text := fmt.Sprintf("deb %s %s-backports main\n", words[0], words[1])
+	return aptOptions{
+		"-o", "Dir::Etc::sourcelist=" + list, "-o", "Dir::Etc::sourceparts=-",
+		"-o", "Dir::State::lists=" + filepath.Join(abs, "lists"), "-o", "Dir::Cache=" + abs,
+	}, os.WriteFile(list, []byte(text), 0o644)
+}
+
 // realPackage gives the package that kernelPackage stands for.
-func realPackage() (string, error) {
+func (apt aptOptions) realPackage() (string, error) {
 	for try := range 2 {
-		out, err := command("", "apt-cache", "depends", "--important", kernelPackage)
+		out, err := command("", "apt-cache", append(apt, "depends", "--important", kernelPackage)...)
 		if err == nil {
 			for line := range strings.Lines(out) {
 				if name, ok := strings.CutPrefix(strings.TrimSpace(line), "Depends: linux-image-"); ok {
@@ -130,7 +180,7 @@ func realPackage() (string, error) {
 		}
 		if try == 0 {
 			fmt.Fprintln(os.Stderr, "running: apt-get update")
-			if out, err := command("", "apt-get", "update"); err != nil {
+			if out, err := command("", "apt-get", append(apt, "update")...); err != nil {
 				return "", fmt.Errorf("apt-get update: %w\n%s", err, out)
 			}
 		}

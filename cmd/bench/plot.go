@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"image/color"
+	"math"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -25,30 +26,24 @@ var (
 	linuxColor = color.RGBA{0xc2, 0x60, 0x0a, 0xff}
 )
 
-// curve is one line of a plot.
+// curve is one line of a plot; the page has the key to the colours.
 type curve struct {
-	name   string
 	color  color.Color
 	points plotter.XYs
 	dots   bool
 }
 
-// drawPlot draws curves as an SVG element.
-func drawPlot(x, y string, logarithmic bool, ticks plot.Ticker, curves ...curve) (template.HTML, error) {
+// drawPlot draws curves as an SVG element. scale is that of the x axis. Where
+// the largest value would flatten all others, the y axis is logarithmic.
+func drawPlot(x, y string, scale plot.Normalizer, ticks plot.Ticker, curves ...curve) (template.HTML, error) {
 	p := plot.New()
 	p.X.Label.Text, p.Y.Label.Text = x, y
-	p.Y.Min = 0
 	p.Y.Tick.Marker = thousandTicks{}
-	p.X.Tick.Marker = ticks
-	if logarithmic {
-		p.X.Scale = plot.LogScale{}
-	}
+	p.X.Tick.Marker, p.X.Scale = ticks, scale
 	const small = vg.Length(8)
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
 		axis.Label.TextStyle.Font.Size, axis.Tick.Label.Font.Size = small, small
 	}
-	p.Legend.TextStyle.Font.Size = small
-	p.Legend.Top, p.Legend.Left = true, true
 	p.Add(plotter.NewGrid())
 	for _, c := range curves {
 		if len(c.points) == 0 {
@@ -68,10 +63,12 @@ func drawPlot(x, y string, logarithmic bool, ticks plot.Ticker, curves ...curve)
 			dots.Color, dots.Shape, dots.Radius = c.color, draw.CircleGlyph{}, vg.Points(2.2)
 			p.Add(dots)
 		}
-		p.Legend.Add(c.name, line)
 	}
-	p.Y.Min = 0
-	p.Y.Max *= 1.25 // room for the legend
+	if lo, hi := p.Y.Min, p.Y.Max; lo > 0 && hi > 8*lo {
+		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, decades{}
+	} else {
+		p.Y.Min, p.Y.Max = 0, hi*1.05
+	}
 	canvas := vgsvg.New(plotWidth, plotHeight)
 	p.Draw(draw.Crop(draw.New(canvas), 4, -14, 4, -6)) // room for the outermost labels
 	var b bytes.Buffer
@@ -125,9 +122,56 @@ func growthPlot(rung, linux, axis string, sizes []int, s sides) (svg template.HT
 	if linux != "" {
 		theirs = points(s.best, linux)
 	}
-	svg, err = drawPlot(axis, "instructions", true, ticks,
-		curve{"Faultline", oursColor, ours, true}, curve{"Linux", linuxColor, theirs, true})
+	svg, err = drawPlot(axis, "instructions", plot.LogScale{}, ticks, curve{oursColor, ours, true}, curve{linuxColor, theirs, true})
 	return svg, true, err
+}
+
+// historyPlot draws what a row was in earlier reports and is now. ok is false
+// if there is nothing to see.
+func historyPlot(l *line) (svg template.HTML, ok bool, err error) {
+	if l.Faultline == nil || len(l.History) == 0 {
+		return "", false, nil
+	}
+	past := append(l.History[:len(l.History):len(l.History)], point{"now", *l.Faultline})
+	var points plotter.XYs
+	ticks := make(plot.ConstantTicks, len(past))
+	lo, hi := past[0].value, past[0].value
+	for i, p := range past {
+		points = append(points, plotter.XY{X: float64(i), Y: p.value})
+		ticks[i].Value = float64(i)
+		if i == 0 || i == len(past)-1 {
+			ticks[i].Label = p.label
+		}
+		lo, hi = min(lo, p.value), max(hi, p.value)
+	}
+	if hi-lo < hi/100 {
+		return "", false, nil
+	}
+	svg, err = drawPlot("", l.Unit, plot.LinearScale{}, ticks, curve{oursColor, points, true})
+	return svg, true, err
+}
+
+// tails is the scale of quantiles: each nine more takes the same room, so that
+// the slowest operations are as wide as the many usual ones. Values are 1/1000.
+type tails struct{}
+
+func (tails) Normalize(_, _, q float64) float64 {
+	const operations = 4096
+	return -math.Log10(math.Max(1-q/1000, 1.0/operations)) / math.Log10(operations)
+}
+
+// decades labels a logarithmic axis of counts.
+type decades struct{}
+
+func (decades) Ticks(lo, hi float64) (ticks []plot.Tick) {
+	for d := math.Pow(10, math.Floor(math.Log10(lo))); d <= hi; d *= 10 {
+		for _, m := range []float64{1, 2, 5} {
+			if v := d * m; v >= lo && v <= hi {
+				ticks = append(ticks, plot.Tick{Value: v, Label: thousands(v)})
+			}
+		}
+	}
+	return ticks
 }
 
 // distributionPlot draws the quantiles of a rung, ours beside Linux's.
@@ -137,16 +181,14 @@ func distributionPlot(l *line) (template.HTML, error) {
 			return nil
 		}
 		for i, q := range quantilePoints {
-			if q <= 999 { // the largest of all would hide the rest
-				list = append(list, plotter.XY{X: float64(q) / 10, Y: f.Quantiles[i]})
-			}
+			list = append(list, plotter.XY{X: float64(q), Y: f.Quantiles[i]})
 		}
 		return list
 	}
 	ticks := plot.ConstantTicks{}
-	for _, q := range []float64{0, 25, 50, 75, 90, 99} {
-		ticks = append(ticks, plot.Tick{Value: q, Label: fmt.Sprint(q)})
+	for _, q := range []float64{0, 500, 900, 990, 999} {
+		ticks = append(ticks, plot.Tick{Value: q, Label: fmt.Sprint(q / 10)})
 	}
-	return drawPlot("% of operations", "instructions", false, ticks,
-		curve{"Faultline", oursColor, points(l.ours), false}, curve{"Linux", linuxColor, points(l.best), false})
+	ticks = append(ticks, plot.Tick{Value: 1000, Label: "max"})
+	return drawPlot("% of operations", "instructions", tails{}, ticks, curve{oursColor, points(l.ours), false}, curve{linuxColor, points(l.best), false})
 }

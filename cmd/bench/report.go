@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -16,7 +17,8 @@ import (
 type line struct {
 	Name         string   `json:"name"`
 	Faultline    *float64 `json:"faultline"`
-	Linux        *float64 `json:"linux"` // at its best
+	Linux        *float64 `json:"linux"`                  // at its best
+	Kernel       string   `json:"linux_kernel,omitempty"` // which of the kernels that was, and which rung
 	Unit         string   `json:"unit"`
 	Ratio        *float64 `json:"ratio"` // linux / faultline: how many times as much Linux takes
 	LinuxDefault *float64 `json:"linux_default"`
@@ -30,6 +32,8 @@ type line struct {
 	Operations int     `json:"operations,omitempty"`
 	Detail     *detail `json:"detail,omitempty"` // where each operation was measured
 	Group      string  `json:"group"`
+
+	History []point `json:"-"` // what earlier reports had, oldest first
 
 	ours, best *figure
 }
@@ -51,8 +55,22 @@ func distributionOf(f *figure) distribution {
 	return distribution{f.at(0), f.at(500), f.at(990), f.at(1000)}
 }
 
-// sides are the three runs; each may be missing.
-type sides struct{ ours, best, standard *results }
+// sides are the runs; each may be missing. Linux's best is that of two kernels,
+// row by row.
+type sides struct{ ours, best, newest, standard *results }
+
+// linux gives the smallest figure that Linux has for a row, whose rungs may be
+// several, and says where it comes from.
+func (s sides) linux(rungs string) (f *figure, from string) {
+	for _, r := range []*results{s.best, s.newest} {
+		for _, rung := range strings.Fields(rungs) {
+			if c := r.find(rung); c != nil && (f == nil || c.median() < f.median()) {
+				f, from = c, strings.TrimPrefix(r.System, "Linux ")+" "+rung
+			}
+		}
+	}
+	return f, from
+}
 
 // setup tells what it ran on.
 func (r *results) setup() string {
@@ -67,7 +85,7 @@ func readSides(o options) (s sides, err error) {
 	for _, f := range []struct {
 		to   **results
 		name string
-	}{{&s.ours, "faultline"}, {&s.best, "linux-best"}, {&s.standard, "linux-default"}} {
+	}{{&s.ours, "faultline"}, {&s.best, "linux-best"}, {&s.newest, "linux-new"}, {&s.standard, "linux-default"}} {
 		if *f.to, err = read(filepath.Join(o.build, "bench", f.name+".json")); err != nil {
 			return s, err
 		}
@@ -85,6 +103,9 @@ func report(o options, w io.Writer) error {
 		return errors.New("nothing measured yet: run make bench")
 	}
 	lines := compare(s)
+	if err := addHistory(lines, o.history); err != nil {
+		return err
+	}
 	text, err := json.MarshalIndent(lines, "", " ")
 	if err != nil {
 		return err
@@ -105,9 +126,8 @@ func report(o options, w io.Writer) error {
 
 // compare makes the rows.
 func compare(s sides) (lines []line) {
-	value := func(r *results, name string) *float64 {
-		f := r.find(name)
-		if name == "" || f == nil {
+	value := func(f *figure) *float64 {
+		if f == nil {
 			return nil
 		}
 		m := f.median()
@@ -116,11 +136,10 @@ func compare(s sides) (lines []line) {
 	for _, g := range groups {
 		for i := range g.rows {
 			r := &g.rows[i]
-			l := line{
-				Name: r.name, Unit: r.unitName(), What: r.text, How: r.how, Group: g.title,
-				Faultline: value(s.ours, r.rung()), Linux: value(s.best, r.linux), LinuxDefault: value(s.standard, r.linux),
-				ours: s.ours.find(r.rung()), best: s.best.find(r.linux),
-			}
+			l := line{Name: r.name, Unit: r.unitName(), What: r.text, How: r.how, Group: g.title, ours: s.ours.find(r.rung())}
+			l.best, l.Kernel = s.linux(r.linux)
+			standard, _ := sides{best: s.standard}.linux(r.linux)
+			l.Faultline, l.Linux, l.LinuxDefault = value(l.ours), value(l.best), value(standard)
 			if l.Faultline != nil && l.Linux != nil && *l.Faultline > 0 {
 				ratio := math.Round(*l.Linux / *l.Faultline * 100) / 100
 				l.Ratio = &ratio

@@ -12,7 +12,8 @@
 // of its variants: pass, fail with what differed, or not-yet with what is
 // lacking. The scenarios of the acceptance checklist (C) follow, and the rows of the
 // checks of each pager and VMO call (E), as many as the program has. The JSON file is a list of {"id","variant","verdict","reason"}. The
-// whole console output is kept beside it, in FILE.log.
+// whole console output is kept beside it, in FILE.log, and the verdicts as JUnit's
+// XML and as TAP under the same name.
 //
 // Exit status: 0 when nothing failed, 1 when something did, 2 when it could not be
 // tried. MACHINE, CPU, MEM and the rest reach the QEMU runner by the environment.
@@ -26,7 +27,10 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"strings"
 	"time"
+
+	"faultline/cmd/verdicts"
 )
 
 func main() {
@@ -116,6 +120,9 @@ func run(args []string, out io.Writer) (int, error) {
 		if err == nil {
 			err = os.WriteFile(*file, append(text, '\n'), 0o666)
 		}
+		if err == nil {
+			err = verdicts.WriteFiles(strings.TrimSuffix(*file, ".json"), restate(results))
+		}
 		if err != nil {
 			return 2, err
 		}
@@ -124,6 +131,15 @@ func run(args []string, out io.Writer) (int, error) {
 		return 1, nil
 	}
 	return 0, nil
+}
+
+// restate gives the results in the words of other tools.
+func restate(results []result) (list []verdicts.Verdict) {
+	words := map[string]verdicts.Result{pass: verdicts.Passed, fail: verdicts.Failed, notYet: verdicts.Skipped}
+	for _, r := range results {
+		list = append(list, verdicts.Verdict{Suite: "conform", Name: r.ID + " " + r.Variant, Result: words[r.Verdict], Text: r.Reason})
+	}
+	return list
 }
 
 // booter runs tests on a machine.

@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"faultline/board/qemu"
+	"faultline/board/x86"
 	"faultline/cpu"
 	"faultline/kernel"
 	"faultline/mmu"
@@ -360,7 +360,7 @@ func (b *bencher) trapLoop(regs *cpu.Regs, process *kernel.Process, request *vmo
 				return fmt.Errorf("bench: fault at %#x: %w", regs.CR2(), st)
 			}
 		case v >= cpu.VectorFirstInterrupt:
-			qemu.HandleInterrupt(v)
+			x86.HandleInterrupt(v)
 		case v == cpu.VectorInvalidOpcode:
 			return nil
 		default:

@@ -16,6 +16,7 @@ import (
 	"slices"
 
 	"faultline/board/qemu"
+	"faultline/board/x86"
 	"faultline/console"
 	"faultline/cpu"
 	"faultline/files"
@@ -28,7 +29,7 @@ func main() {
 
 // run boots, does what the firmware files say, and gives the exit code.
 func run() int {
-	m, err := qemu.Open()
+	m, err := x86.Open()
 	if err != nil {
 		return fail(err)
 	}
@@ -39,15 +40,15 @@ func run() int {
 	if i := slices.Index(os.Args, "-bug"); i > 0 && i+1 < len(os.Args) {
 		return fail(kernel.Bug(os.Args[i+1]))
 	}
-	if image, ok := m.File(qemu.FileProgram); ok {
-		args, _ := m.File(qemu.FileProgArgs)
+	if image, ok := qemu.FWConfig(qemu.FileProgram); ok {
+		args, _ := qemu.FWConfig(qemu.FileProgArgs)
 		return runProgram(k, image, qemu.SplitNUL(args))
 	}
 	c := newConsole(m, k)
 	if slices.Contains(os.Args[1:], "-bench") {
 		return bench(k, cpu.ReadTSC())
 	}
-	if script, ok := m.File(qemu.FileCommands); ok {
+	if script, ok := qemu.FWConfig(qemu.FileCommands); ok {
 		if err := c.Script(string(script)); err != nil {
 			return fail(err)
 		}
@@ -76,7 +77,7 @@ func fail(err error) int {
 }
 
 // terminal reads the serial port, waiting for at least one byte.
-type terminal struct{ qemu.Console }
+type terminal struct{ x86.Console }
 
 func (t terminal) Read(p []byte) (int, error) {
 	for {
@@ -89,7 +90,7 @@ func (t terminal) Read(p []byte) (int, error) {
 }
 
 // newConsole mounts the disk, if there is one, and makes the console.
-func newConsole(m *qemu.Machine, k *kernel.Kernel) *console.Console {
+func newConsole(m *x86.Machine, k *kernel.Kernel) *console.Console {
 	c := console.Config{
 		Kernel: consoleKernel{k, m},
 		Waiter: k.NewWaiter("console"),

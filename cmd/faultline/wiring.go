@@ -5,7 +5,7 @@ package main
 import (
 	"runtime"
 
-	"faultline/board/qemu"
+	"faultline/board/x86"
 	"faultline/console"
 	"faultline/cpu"
 	"faultline/kernel"
@@ -20,16 +20,16 @@ import (
 )
 
 // board gives the kernel its view of the machine.
-type board struct{ *qemu.Machine }
+type board struct{ *x86.Machine }
 
 func (b board) ArmTick(ns int64)                  { b.Timer.Arm(ns) }
 func (b board) TickArmed() *bool                  { return b.Timer.ArmedFlag() }
-func (b board) HandleInterrupt(v cpu.Vector) bool { return qemu.HandleInterrupt(v) }
-func (b board) Idle(until int64)                  { qemu.Idle(until) }
+func (b board) HandleInterrupt(v cpu.Vector) bool { return x86.HandleInterrupt(v) }
+func (b board) Idle(until int64)                  { x86.Idle(until) }
 
 // kernelConfig restates what the board knows in the kernel's words.
-func kernelConfig(m *qemu.Machine) kernel.Config {
-	ranges := func(from []qemu.Range) (list []mmu.Range) {
+func kernelConfig(m *x86.Machine) kernel.Config {
+	ranges := func(from []x86.Range) (list []mmu.Range) {
 		for _, r := range from {
 			list = append(list, mmu.Range(r))
 		}
@@ -38,11 +38,11 @@ func kernelConfig(m *qemu.Machine) kernel.Config {
 	return kernel.Config{
 		Board:      board{m},
 		CPU:        m.CPU,
-		Now:        qemu.Nanotime,
+		Now:        x86.Nanotime,
 		Console:    m.Console,
 		Options:    m.Boot.CommandLine,
 		Window:     mmu.Range(m.Window),
-		TrapStacks: qemu.TrapStacks(),
+		TrapStacks: x86.TrapStacks(),
 		Usable:     ranges(m.UsableRAM()),
 		Devices:    ranges(m.Devices),
 	}
@@ -51,7 +51,7 @@ func kernelConfig(m *qemu.Machine) kernel.Config {
 // consoleKernel is the kernel as the console sees it.
 type consoleKernel struct {
 	*kernel.Kernel
-	machine *qemu.Machine
+	machine *x86.Machine
 }
 
 // Programs lists the programs of this image.

@@ -27,6 +27,7 @@ type options struct {
 	top                    int
 	order                  bool
 	markdown               bool
+	folded, pprof, flame   string // files for the stacks
 	timeout                time.Duration
 }
 
@@ -41,6 +42,9 @@ func main() {
 	flag.IntVar(&o.top, "top", 60, "symbols to list")
 	flag.BoolVar(&o.order, "order", false, "list the calls of one operation in their order")
 	flag.BoolVar(&o.markdown, "markdown", false, "write the tables as docs/performance.md has them")
+	flag.StringVar(&o.folded, "folded", "", "write folded stacks to this file, for flame graph tools")
+	flag.StringVar(&o.pprof, "pprof", "", "write the stacks to this file, for go tool pprof")
+	flag.StringVar(&o.flame, "flame", "", "write a page with a flame graph to this file")
 	flag.DurationVar(&o.timeout, "timeout", 5*time.Minute, "time limit")
 	flag.Parse()
 	if err := profile(o); err != nil {

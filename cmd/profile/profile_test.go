@@ -2,12 +2,15 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strings"
 	"testing"
 	"time"
+
+	pprof "github.com/google/pprof/profile"
 )
 
 func TestParseTrace(t *testing.T) {
@@ -24,7 +27,7 @@ func TestParseTrace(t *testing.T) {
 
 func TestRoom(t *testing.T) {
 	for name, want := range map[string]string{
-		"faultline/vmo.(*VMO).find": "vmo", "faultline/board/qemu.Nanotime": "board/qemu", "runtime.mcall": "go runtime",
+		"faultline/vmo.(*VMO).find": "vmo", "faultline/board/x86.Nanotime": "board/x86", "runtime.mcall": "go runtime",
 		"user:main": "ring 3", "faultline/cpu.Exec.abi0": "cpu", "sync.(*Mutex).Lock": "go runtime",
 	} {
 		if got := room(name); got != want {
@@ -86,6 +89,21 @@ func TestCounts(t *testing.T) {
 	}
 	if c.room["ring 3"] != 4 || c.room["vmo"] != 6 {
 		t.Errorf("rooms %v", c.room)
+	}
+	var folded, page, packed strings.Builder
+	if err := errors.Join(c.stacks.writeFolded(&folded), c.stacks.writeFlame(&page, "a<b", c.ops), c.stacks.writePprof(&packed, c.ops)); err != nil {
+		t.Fatal(err)
+	}
+	if got := folded.String(); got != "user:touch 4\nuser:touch;vmar.(*AddressSpace).Fault 6\n"+
+		"user:touch;vmar.(*AddressSpace).Fault;cpu.Exec.abi0 2\nuser:touch;vmar.(*AddressSpace).Fault;vmo.(*VMO).RequirePage 6\n" {
+		t.Errorf("folded stacks:\n%s", got)
+	}
+	if s := page.String(); strings.Contains(s, "a<b") || strings.Count(s, "<rect") != 5 || !strings.Contains(s, "vmo.(*VMO).RequirePage: 3.0 instructions") {
+		t.Errorf("flame graph:\n%s", s)
+	}
+	p, err := pprof.ParseData([]byte(packed.String()))
+	if err != nil || p.CheckValid() != nil || len(p.Sample) != 4 {
+		t.Errorf("pprof: %v, %+v", err, p)
 	}
 	var stages []string
 	for _, s := range c.stage {

@@ -16,6 +16,7 @@ type counts struct {
 	room   map[string]int
 	stage  []stageCount // in the order in which they first come
 	stages []stage
+	stacks stacks
 }
 
 // tally is one symbol's.
@@ -41,6 +42,7 @@ func (c *counts) read(r io.Reader, s symbols) error {
 		switch {
 		case name == markBegin:
 			inside, stage = true, firstStage
+			c.stacks.restart()
 			if entry {
 				c.ops++
 			}
@@ -52,6 +54,7 @@ func (c *counts) read(r io.Reader, s symbols) error {
 			return
 		}
 		c.total++
+		c.stacks.step(name, entry)
 		t := c.symbol[name]
 		if t == nil {
 			t = new(tally)

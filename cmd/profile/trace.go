@@ -70,6 +70,9 @@ func profile(o options) error {
 	if c.ops == 1 && bulk > 0 {
 		c.ops = bulk
 	}
+	if err := c.writeStacks(o); err != nil {
+		return err
+	}
 	if o.markdown {
 		return c.printMarkdown(os.Stdout)
 	}

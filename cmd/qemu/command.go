@@ -8,8 +8,8 @@ import (
 )
 
 // What the runner and the image agree on: the exit device and the names of
-// files in QEMU's firmware configuration. Package board/qemu has the other
-// copy; a test compares them.
+// files in QEMU's firmware configuration. Packages board/x86 and board/qemu have
+// the other copy; a test compares them.
 const (
 	exitPort = 0xf4
 
@@ -25,7 +25,7 @@ var machines = map[string]struct {
 	options string
 	disk    string // device model
 }{
-	"microvm": {"microvm,x-option-roms=off,isa-serial=on,rtc=on", "virtio-blk-device"},
+	"microvm": {"microvm,isa-serial=on,rtc=on", "virtio-blk-device"},
 	"q35":     {"q35", "virtio-blk-pci"},
 	"pc":      {"pc", "virtio-blk-pci"},
 }

@@ -14,12 +14,13 @@ import (
 	"time"
 
 	board "faultline/board/qemu"
+	"faultline/board/x86"
 )
 
 // TestAgreement compares the two copies of what runner and image agree on.
 func TestAgreement(t *testing.T) {
-	if exitPort != board.ExitPort || exitPass != board.ExitPass || exitFail != board.ExitFail || exitMax != board.ExitMax {
-		t.Error("the exit device's constants differ from board/qemu's")
+	if exitPort != x86.ExitPort || exitPass != x86.ExitPass || exitFail != x86.ExitFail || exitMax != x86.ExitMax {
+		t.Error("the exit device's constants differ from board/x86's")
 	}
 	if fileArgs != board.FileArgs || fileEnv != board.FileEnv || fileCommands != board.FileCommands ||
 		fileProgram != board.FileProgram || fileProgArgs != board.FileProgArgs {
@@ -32,9 +33,9 @@ func TestAgreement(t *testing.T) {
 	}
 	// A program's exit code, through the image and QEMU to our own status.
 	for code := range int32(300) {
-		status := int(board.ExitValue(code))<<1 | 1
+		status := int(x86.ExitValue(code))<<1 | 1
 		got, _ := outcome{status: status, spoke: true}.verdict()
-		if want := min(int(code), board.ExitMax-board.ExitFail); got != want {
+		if want := min(int(code), x86.ExitMax-x86.ExitFail); got != want {
 			t.Errorf("exit code %d arrives as %d, want %d", code, got, want)
 		}
 	}

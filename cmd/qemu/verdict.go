@@ -17,7 +17,7 @@ const (
 )
 
 // The values that the image writes to the exit device; QEMU's status is then twice the
-// value plus one. Package board/qemu has the other copy; a test compares them.
+// value plus one. Package board/x86 has the other copy; a test compares them.
 const (
 	exitPass = 0x10
 	exitFail = 0x11

@@ -71,6 +71,7 @@ func bootTests(r *report) {
 	slots := make(chan struct{}, max(1, runtime.NumCPU()))
 	table := boots(disks)
 	table = append(table, boot{name: "pt agrees with QEMU's info tlb", special: func() (string, error) { return monitorBoot(disks.test) }})
+	table = append(table, boot{name: "built elsewhere, the same image", special: reproducible})
 	if _, err := exec.LookPath("gdb"); err == nil {
 		table = append(table, boot{name: "make debug", special: debugBoot})
 	} else {

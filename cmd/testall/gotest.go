@@ -11,13 +11,15 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"faultline/cmd/verdicts"
 )
 
 // The module of the board support; GOOSPKG names it to the toolchain.
 const boardModule = "github.com/usbarmory/tamago"
 
 // imageFlags are the flags of every image, whatever the toolchain.
-var imageFlags = []string{"-ldflags", "-T 0x201000 -R 0x1000"}
+var imageFlags = []string{"-trimpath", "-ldflags", "-T 0x1001000 -R 0x1000"}
 
 // imageEnv makes a go command build for the bare machine.
 var imageEnv = []string{"GOOS=tamago", "GOARCH=amd64", "GOOSPKG=" + boardModule}
@@ -183,7 +185,8 @@ type event struct {
 // each subtest: a package that breaks outside a test counts as one failure.
 func goTest(r *report, prefix string, c command) {
 	type test struct{ pkg, name string }
-	verdicts := map[test]string{}
+	actions := map[test]string{} // how each test ended
+	took := map[test]time.Duration{}
 	failedIn := map[string]int{} // package -> failures reported
 	output := map[test]*strings.Builder{}
 	built := map[string]*strings.Builder{}
@@ -212,7 +215,7 @@ func goTest(r *report, prefix string, c command) {
 		var names []string
 		parents := map[string]bool{}
 		failedChild := map[string]bool{}
-		for t := range verdicts {
+		for t := range actions {
 			if t.pkg != e.Package {
 				continue
 			}
@@ -220,14 +223,14 @@ func goTest(r *report, prefix string, c command) {
 			for at, c := range t.name {
 				if c == '/' {
 					parents[t.name[:at]] = true
-					failedChild[t.name[:at]] = failedChild[t.name[:at]] || verdicts[t] == "fail"
+					failedChild[t.name[:at]] = failedChild[t.name[:at]] || actions[t] == "fail"
 				}
 			}
 		}
 		sort.Strings(names)
 		for _, name := range names {
 			t := test{e.Package, name}
-			if parents[name] && (verdicts[t] != "fail" || failedChild[name]) {
+			if parents[name] && (actions[t] != "fail" || failedChild[name]) {
 				continue // its subtests are counted
 			}
 			ran++
@@ -237,15 +240,15 @@ func goTest(r *report, prefix string, c command) {
 				text = output[t].String()
 			}
 			r.mu.Lock()
-			switch verdicts[t] {
+			switch actions[t] {
 			case "pass":
-				r.passed++
+				r.add(full, verdicts.Passed, "", took[t])
 			case "skip":
-				r.skipped++
+				r.add(full, verdicts.Skipped, reason(text), took[t])
 				fmt.Fprintf(r.out, "skip  %s: %s\n", full, reason(text))
 			}
 			r.mu.Unlock()
-			if verdicts[t] == "fail" {
+			if actions[t] == "fail" {
 				failedIn[e.Package]++
 				r.fail(full, text)
 			}
@@ -260,7 +263,7 @@ func goTest(r *report, prefix string, c command) {
 			}
 			// A test that was still running has no verdict: its output tells.
 			for t, b := range output {
-				if t.pkg == e.Package && t.name != "" && verdicts[t] == "" {
+				if t.pkg == e.Package && t.name != "" && actions[t] == "" {
 					text += b.String()
 				}
 			}
@@ -283,7 +286,8 @@ func goTest(r *report, prefix string, c command) {
 		switch e.Action {
 		case "pass", "fail", "skip":
 			if e.Test != "" {
-				verdicts[test{e.Package, e.Test}] = e.Action
+				key := test{e.Package, e.Test}
+				actions[key], took[key] = e.Action, time.Duration(e.Elapsed*float64(time.Second))
 			} else {
 				finish(e)
 			}

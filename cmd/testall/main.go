@@ -13,7 +13,8 @@
 //	conform   ring-3 programs that compare the kernel with Zircon's behaviour
 //
 // make calls it with TAMAGO set to the go command that knows GOOS=tamago; the
-// emulator and boot tiers need it. A tier that cannot run is a failure, not a
+// emulator and boot tiers need it. The verdicts are in build/test.xml (JUnit) and
+// build/test.tap besides. A tier that cannot run is a failure, not a
 // silent omission. -fuzz runs every fuzz target for the duration, instead.
 package main
 
@@ -25,41 +26,50 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"faultline/cmd/verdicts"
 )
 
-// report counts verdicts and prints them as they come.
+// report keeps verdicts and prints them as they come.
 type report struct {
-	mu                      sync.Mutex
-	out                     io.Writer
-	passed, failed, skipped int
-	failures                []string // names, for the end
+	mu    sync.Mutex
+	out   io.Writer
+	tier  string // that runs
+	list  []verdicts.Verdict
+	count [verdicts.Skipped + 1]int
+}
+
+// add keeps a verdict. Locks: r.mu held.
+func (r *report) add(name string, result verdicts.Result, text string, took time.Duration) {
+	r.list = append(r.list, verdicts.Verdict{Suite: r.tier, Name: name, Result: result, Text: text, Took: took})
+	r.count[result]++
 }
 
 func (r *report) pass(name string, took time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.passed++
+	r.add(name, verdicts.Passed, "", took)
 	fmt.Fprintf(r.out, "ok    %s (%.1fs)\n", name, took.Seconds())
 }
 
 func (r *report) skip(name, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.skipped++
+	r.add(name, verdicts.Skipped, why, 0)
 	fmt.Fprintf(r.out, "skip  %s: %s\n", name, why)
 }
 
-// fail counts a failure and prints everything known about it.
+// fail keeps a failure and prints everything known about it.
 func (r *report) fail(name, output string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.failed++
-	r.failures = append(r.failures, name)
+	r.add(name, verdicts.Failed, output, 0)
 	fmt.Fprintf(r.out, "FAIL  %s\n", name)
 	if output = strings.TrimRight(output, "\n"); output != "" {
 		fmt.Fprintf(r.out, "      | %s\n", strings.ReplaceAll(output, "\n", "\n      | "))
@@ -68,14 +78,29 @@ func (r *report) fail(name, output string) {
 
 // summary prints the last lines and gives the exit status.
 func (r *report) summary(took time.Duration) int {
-	if r.failed > 0 {
-		fmt.Fprintf(r.out, "\nfailed:\n  %s\n", strings.Join(r.failures, "\n  "))
+	passed, failed, skipped := r.count[verdicts.Passed], r.count[verdicts.Failed], r.count[verdicts.Skipped]
+	if failed > 0 {
+		fmt.Fprintf(r.out, "\nfailed:\n")
+		for _, v := range r.list {
+			if v.Result == verdicts.Failed {
+				fmt.Fprintf(r.out, "  %s\n", v.Name)
+			}
+		}
 	}
-	fmt.Fprintf(r.out, "\nin %v\n%d passed, %d failed, %d skipped\n", took.Round(time.Second), r.passed, r.failed, r.skipped)
-	if r.failed > 0 || r.passed == 0 {
+	fmt.Fprintf(r.out, "\nin %v\n%d passed, %d failed, %d skipped\n", took.Round(time.Second), passed, failed, skipped)
+	if failed > 0 || passed == 0 {
 		return 1
 	}
 	return 0
+}
+
+// save writes the verdicts for other tools.
+func (r *report) save() {
+	if err := os.MkdirAll(buildDir, 0o755); err != nil {
+		r.fail("verdicts", err.Error())
+	} else if err := verdicts.WriteFiles(filepath.Join(buildDir, "test"), r.list); err != nil {
+		r.fail("verdicts", err.Error())
+	}
 }
 
 // tiers in the order they run. The cheap ones come first.
@@ -125,6 +150,7 @@ func main() {
 	for _, t := range tiers {
 		if len(wanted) == 0 || wanted[t.name] {
 			fmt.Printf("== %s\n", t.name)
+			r.tier = t.name
 			t.run(r)
 		}
 		delete(wanted, t.name)
@@ -135,6 +161,7 @@ func main() {
 	for name := range wanted {
 		r.fail("tier "+name, "there is no such tier")
 	}
+	r.save()
 	os.Exit(r.summary(time.Since(started)))
 }
 

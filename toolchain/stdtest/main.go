@@ -53,7 +53,7 @@ func main() {
 	flag.StringVar(&o.exec, "exec", "env", "`command` that runs a test binary, as for go test -exec")
 	flag.StringVar(&o.board, "board", "", "import `path` of the board to boot on (default: a Linux process)")
 	flag.StringVar(&o.goospkg, "goospkg", "github.com/usbarmory/tamago", "`module` with package goos, when there is a board")
-	flag.StringVar(&o.ldflags, "ldflags", "-T 0x201000 -R 0x1000", "linker flags, when there is a board")
+	flag.StringVar(&o.ldflags, "ldflags", "-T 0x1001000 -R 0x1000", "linker flags, when there is a board")
 	flag.StringVar(&packages, "packages", "", "only packages whose path matches this `regexp`")
 	flag.StringVar(&o.run, "run", "", "only tests that match this `regexp`")
 	flag.BoolVar(&o.full, "full", false, "run the long tests too")

@@ -40,7 +40,7 @@ static zx_handle_t paged(void) {
 }
 
 static void read_null(void) { load(0); }
-static void read_kernel(void) { load(0x201000); }
+static void read_kernel(void) { load(0x1001000); }
 static void read_nowhere(void) { load(NOWHERE); }
 static void write_nowhere(void) { store(NOWHERE); }
 static void write_code(void) { store((uint64_t)&load); }

@@ -7,7 +7,7 @@
 #include "rawsyscall.h"
 
 // KERNEL is an address of the kernel's own code.
-#define KERNEL 0x201000ul
+#define KERNEL 0x1001000ul
 
 // NON_CANONICAL is no address: its bits 63 to 47 differ.
 #define NON_CANONICAL 0x8000000000000000ul

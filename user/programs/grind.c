@@ -170,7 +170,7 @@ static void keep(grinder_t* g, char kind, zx_handle_t h) {
 
 static uint64_t wild(grinder_t* g) {
   static const uint64_t edges[] = {
-      0, 1, 3, 4095, 4096, 0x7fffffff, 0x80000000, 0xffffffff, 0x201000, 0x7ffffffff000,
+      0, 1, 3, 4095, 4096, 0x7fffffff, 0x80000000, 0xffffffff, 0x1001000, 0x7ffffffff000,
       0x7fffffffffff, 0x800000000000, 0x8000000000000000, 0xfffffffffffff000, 0xffffffffffffffff,
   };
   switch (next(g) % 5) {

@@ -8,7 +8,8 @@ import (
 	"strconv"
 	"time"
 
-	"faultline/board/qemu"
+	_ "faultline/board/qemu"
+	"faultline/board/x86"
 	"faultline/cpu"
 )
 
@@ -49,7 +50,7 @@ func main() {
 			fmt.Printf("%q\n", in.Text())
 		}
 	case "map":
-		m, err := qemu.Open()
+		m, err := x86.Open()
 		if err != nil {
 			panic(err)
 		}
@@ -59,9 +60,9 @@ func main() {
 		}
 		fmt.Println(m.Name, m.Memory.RAM()>>20, m.Window.Bytes()>>20, usable>>20)
 	case "start":
-		fmt.Println(qemu.Nanotime())
+		fmt.Println(x86.Nanotime())
 	case "disk":
-		m, err := qemu.Open()
+		m, err := x86.Open()
 		if err != nil {
 			panic(err)
 		}
@@ -69,7 +70,7 @@ func main() {
 			fmt.Println("no disk:", m.DiskErr)
 			os.Exit(3)
 		}
-		p := make([]byte, qemu.SectorBytes)
+		p := make([]byte, x86.SectorBytes)
 		if err := m.Disk.Read(5, p); err != nil {
 			panic(err)
 		}

@@ -1,0 +1,215 @@
+//go:build tamago
+
+package x86
+
+import (
+	"math/bits"
+
+	"github.com/usbarmory/tamago/soc/intel/ioapic"
+
+	"faultline/cpu"
+)
+
+// Vectors of this board's interrupts. A higher vector has priority.
+const (
+	VectorSerial cpu.Vector = 0x30
+	VectorTimer  cpu.Vector = 0xe0
+)
+
+// Registers of the local APIC, offsets into its page. With x2APIC they are
+// MSRs 0x800 + offset/16. Source: Intel SDM 3A 12.4.1 and 12.12.1.
+const (
+	lapicTPR     = 0x080
+	lapicEOI     = 0x0b0
+	lapicSVR     = 0x0f0
+	lapicISR     = 0x100 // 256 bits, 32 in every 16 bytes
+	lapicLVTTmr  = 0x320
+	lapicLVT0    = 0x350
+	lapicLVT1    = 0x360
+	lapicInitial = 0x380
+	lapicCurrent = 0x390
+	lapicDivide  = 0x3e0
+
+	svrEnable   = 1 << 8
+	lvtMasked   = 1 << 16
+	lvtDeadline = 2 << 17
+	divideBy1   = 0b1011
+
+	apicBaseEnable = 1 << 11
+	apicBaseX2     = 1 << 10
+	apicBaseMask   = 0x000ffffffffff000
+	msrX2APIC      = cpu.MSR(0x800)
+	msrDeadline    = cpu.MSR(0x6e0) // IA32_TSC_DEADLINE
+	msrAPICBase    = cpu.MSR(0x01b) // IA32_APIC_BASE
+)
+
+// Hypervisors whose local APIC counts nanoseconds.
+const (
+	vendorTCG = "TCGTCGTCGTCG"
+	vendorKVM = "KVMKVMKVM"
+)
+
+// lapic is the boot CPU's local APIC. One CPU; others will have their own,
+// at the same address.
+var lapic struct {
+	x2   bool
+	base uint64
+}
+
+func lapicRead(reg uint64) uint32 {
+	if lapic.x2 {
+		return uint32(cpu.ReadMSR(msrX2APIC + cpu.MSR(reg/16)))
+	}
+	return mmioRead32(lapic.base + reg)
+}
+
+func lapicWrite(reg uint64, v uint32) {
+	if lapic.x2 {
+		cpu.WriteMSR(msrX2APIC+cpu.MSR(reg/16), uint64(v))
+		return
+	}
+	mmioWrite32(lapic.base+reg, v)
+}
+
+// inService says whether the local APIC waits for the end of vector v's interrupt.
+func inService(v cpu.Vector) bool {
+	return lapicRead(lapicISR+uint64(v)/32*16)>>(v%32)&1 != 0
+}
+
+func findLAPIC() {
+	v := cpu.ReadMSR(msrAPICBase)
+	if v&apicBaseEnable == 0 {
+		v |= apicBaseEnable
+		cpu.WriteMSR(msrAPICBase, v)
+	}
+	lapic.x2 = v&apicBaseX2 != 0
+	lapic.base = v & apicBaseMask
+}
+
+// startLAPICCounter lets the timer count with its interrupt masked, for
+// calibrateClock.
+func startLAPICCounter() {
+	findLAPIC()
+	lapicWrite(lapicSVR, svrEnable|uint32(cpu.VectorSpurious))
+	lapicWrite(lapicLVTTmr, lvtMasked)
+	lapicWrite(lapicDivide, divideBy1)
+	lapicWrite(lapicInitial, 1<<32-1)
+}
+
+func readLAPIC() uint64 { return uint64(^lapicRead(lapicCurrent)) }
+
+// Timer is the local APIC's timer of one CPU, used as an alarm clock: it
+// raises VectorTimer once.
+//
+// Two users share it without knowing of each other: the kernel's run loop, which
+// arms it before it enters ring 3, and Idle, which arms it while nothing runs. Each
+// arms anew when its turn comes; Armed lets the run loop skip that.
+//
+// Context: IF=0, as all of ring 0; no allocation.
+type Timer struct {
+	armed    bool
+	deadline bool   // TSC-deadline mode
+	mult     uint64 // timer ticks a nanosecond, times 2^32
+	hz       uint64
+	fired    uint64
+}
+
+// MaxArm is the longest time that Arm takes at once; a longer one is cut to it.
+const MaxArm = 4e9 // ns
+
+// Vector is the interrupt that the timer raises.
+func (t *Timer) Vector() cpu.Vector { return VectorTimer }
+
+// Armed says whether the timer will fire: Arm was called, and HandleInterrupt
+// has not seen the interrupt yet.
+func (t *Timer) Armed() bool { return t.armed }
+
+// Fired counts the timer's interrupts since boot.
+func (t *Timer) Fired() uint64 { return t.fired }
+
+// Arm makes the timer fire once, ns nanoseconds from now, at least as soon as
+// the hardware can. It replaces what was armed before.
+func (t *Timer) Arm(ns int64) {
+	ns = max(0, min(ns, MaxArm))
+	t.armed = true
+	if t.deadline {
+		cpu.WriteMSR(msrDeadline, cpu.ReadTSC()+ticksOf(ns)+1)
+		return
+	}
+	hi, lo := bits.Mul64(uint64(ns), t.mult)
+	n := hi<<32 | lo>>32
+	lapicWrite(lapicInitial, uint32(max(1, min(n, 1<<32-1))))
+}
+
+// ArmedFlag is where Armed is kept, for a run loop that looks before it enters
+// ring 3 each time.
+func (t *Timer) ArmedFlag() *bool { return &t.armed }
+
+// Disarm stops the timer. An interrupt that is already pending still comes.
+func (t *Timer) Disarm() {
+	t.armed = false
+	if t.deadline {
+		cpu.WriteMSR(msrDeadline, 0)
+		return
+	}
+	lapicWrite(lapicInitial, 0)
+}
+
+// init brings up the local APIC with all interrupts but the timer's masked.
+func (t *Timer) init(f *cpu.Features) {
+	findLAPIC()
+	lapicWrite(lapicTPR, 0)
+	lapicWrite(lapicLVT0, lvtMasked)
+	lapicWrite(lapicLVT1, lvtMasked)
+	lapicWrite(lapicSVR, svrEnable|uint32(cpu.VectorSpurious))
+	if f.TSCDeadline {
+		t.deadline = true
+		lapicWrite(lapicLVTTmr, lvtDeadline|uint32(VectorTimer))
+		return
+	}
+	t.hz = f.APICHz
+	if v := f.HypervisorVendor; v == vendorTCG || v == vendorKVM {
+		t.hz = lapicReference.hz
+	}
+	lapicWrite(lapicDivide, divideBy1)
+	if t.hz == 0 {
+		t.hz = measureLAPIC()
+	}
+	lapicWrite(lapicInitial, 0)
+	lapicWrite(lapicLVTTmr, uint32(VectorTimer))
+	t.mult, _ = bits.Div64(t.hz>>32, t.hz<<32, 1e9)
+}
+
+// measureLAPIC is the timer's frequency by the TSC's.
+func measureLAPIC() uint64 {
+	const ns = 100_000
+	lapicWrite(lapicLVTTmr, lvtMasked|uint32(VectorTimer))
+	lapicWrite(lapicInitial, 1<<32-1)
+	c0, t0 := lapicRead(lapicCurrent), cpu.ReadTSC()
+	for end := t0 + ticksOf(ns); cpu.ReadTSC() < end; cpu.Pause() {
+	}
+	c1, t1 := lapicRead(lapicCurrent), cpu.ReadTSC()
+	hi, lo := bits.Mul64(uint64(c0-c1), clock.hz)
+	if hi >= t1-t0 {
+		return 1e9
+	}
+	hz, _ := bits.Div64(hi, lo, t1-t0)
+	return max(hz, 1)
+}
+
+// ioAPIC is where interrupts of ISA devices arrive; firmware says where it is, and
+// this is where it is without a word.
+var ioAPIC = ioapic.IOAPIC{Base: 0xfec00000}
+
+// serialGSI is the input of the first serial port's interrupt: edge, active high.
+const serialGSI = 4
+
+// routeSerial makes the serial port's interrupt arrive as VectorSerial on the boot
+// CPU. It says false where there is no I/O APIC.
+func routeSerial() bool {
+	if v := ioAPIC.Version(); v == 0 || v == 1<<32-1 || ioAPIC.Entries() <= serialGSI {
+		return false
+	}
+	ioAPIC.EnableInterrupt(serialGSI, int(VectorSerial))
+	return true
+}

@@ -1,0 +1,59 @@
+//go:build tamago
+
+package x86
+
+import "faultline/cpu"
+
+// HandleInterrupt acknowledges an interrupt and does what must be done at once.
+// The kernel calls it when Exec returns with an interrupt's vector; Idle does by
+// itself. It says false for a vector that nothing on this board was told to raise:
+// that one is acknowledged too, or the local APIC would hold back all below it.
+//
+// Context: IF=0; no allocation, never blocks.
+func HandleInterrupt(v cpu.Vector) bool {
+	switch v {
+	case VectorTimer:
+		timer.armed = false
+		timer.fired++
+		lapicWrite(lapicEOI, 0)
+	case VectorSerial:
+		// Acknowledge first: the port asserts its line again while it is
+		// being emptied, and an edge must not be missed.
+		lapicWrite(lapicEOI, 0)
+		if receive() {
+			wakeReader()
+		}
+	case cpu.VectorSpurious:
+	default:
+		if inService(v) {
+			lapicWrite(lapicEOI, 0)
+		}
+		return false
+	}
+	return true
+}
+
+// Idle halts the CPU until an interrupt arrives, at most until the time until (ns,
+// as Nanotime counts), and handles the interrupts that arrived. It may return early.
+// The runtime calls it when no goroutine can run.
+func Idle(until int64) {
+	if !cpu.PendingInterrupts() {
+		now := nanotime()
+		if until <= now {
+			return
+		}
+		timer.Arm(until - now)
+		cpu.WaitForInterrupt()
+	}
+	for {
+		v, ok := cpu.TakeInterrupt()
+		if !ok {
+			break
+		}
+		HandleInterrupt(v)
+	}
+	// The run loop must find the timer as if nobody had slept.
+	if timer.armed {
+		timer.Disarm()
+	}
+}

@@ -1,0 +1,118 @@
+//go:build tamago
+
+package x86
+
+import (
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"faultline/cpu"
+	"faultline/zx"
+)
+
+// Machine is the machine that the kernel runs on.
+type Machine struct {
+	Name    string        // "microvm", "q35", "pc", or "unknown"
+	CPU     *cpu.Features // of the boot CPU, the only one in use
+	Boot    BootInfo      // what the loader said
+	Memory  MemoryMap
+	Window  Range   // memory of the kernel's image, Go heap and boot stacks
+	Devices []Range // device registers that the kernel's page tables must map, uncached
+	Console Console
+	Timer   *Timer
+	Disk    *Disk // nil if there is none, or DiskErr
+	DiskErr error // why a disk that is there cannot be used
+}
+
+// TrapStacks is the memory of cpu's trap stacks: the end of the kernel window,
+// above the boot stack.
+func TrapStacks() zx.PhysAddr {
+	return zx.PhysAddr(ramStart + ramSize - cpu.TrapStackBytes)
+}
+
+// ClockHz is the frequency of the time stamp counter, and how it was found.
+func ClockHz() (hz uint64, source string) { return clock.hz, clock.source }
+
+// Nanotime is the time since boot in nanoseconds: what the runtime's monotonic
+// clock counts, and zx.Time.
+//
+// Context: any; nosplit, no allocation.
+//
+//go:nosplit
+func Nanotime() int64 { return nanotime() }
+
+// init has the collector work harder before the window is full.
+func init() { debug.SetMemoryLimit(int64(ramSize) / 8 * 7) }
+
+var open = sync.OnceValues(func() (*Machine, error) {
+	m := &Machine{
+		Name:   machineName(),
+		CPU:    features,
+		Window: Range{zx.PhysAddr(ramStart), zx.PhysAddr(ramStart + ramSize)},
+		Timer:  &timer,
+	}
+	boot, err := ParsePVH(zx.PhysAddr(startInfo), readPhysical)
+	if err != nil {
+		return nil, err
+	}
+	m.Boot, m.Memory = *boot, boot.Map
+	for _, module := range boot.Modules {
+		if r := module.Range; r.Start < m.Window.End && m.Window.Start < r.End {
+			return nil, fmt.Errorf("loader: the loader put module %q at %v, into the kernel's window %v", module.CommandLine, r, m.Window)
+		}
+	}
+
+	page := func(addr zx.PhysAddr) { m.Devices = append(m.Devices, pages(Range{addr, addr + 1})) }
+	page(zx.PhysAddr(lapic.base))
+	page(zx.PhysAddr(ioAPIC.Base))
+	if clock.source == hpetReference.name {
+		page(hpetBase)
+	}
+	var dev transport
+	if hasPCI {
+		var d *pciDevice
+		if d, m.DiskErr = findPCIBlock(); d != nil {
+			dev = d
+			for _, w := range d.windows {
+				m.Devices = append(m.Devices, pages(w))
+			}
+		}
+	} else {
+		slots := mmioSlots(boot.CommandLine)
+		if len(slots) == 0 {
+			slots = microvmSlots()
+		}
+		dev, m.DiskErr = findMMIO(slots, virtioBlock)
+		if d, ok := dev.(mmioDevice); ok {
+			page(zx.PhysAddr(d))
+		}
+	}
+	if dev != nil {
+		if m.Disk, m.DiskErr = newDisk(dev, AddressOf); m.DiskErr != nil {
+			m.DiskErr = fmt.Errorf("disk: %w", m.DiskErr)
+		} else {
+			m.Disk.busy = countsInstructions()
+		}
+	}
+	m.Devices = joinRanges(m.Devices)
+	return m, nil
+})
+
+// Open describes the machine and brings its disk into operation, the first
+// time; later calls return the same value. It works while the boot page tables are
+// in place; afterwards the kernel's must map Devices.
+//
+// Errors: the loader's information makes no sense.
+func Open() (*Machine, error) { return open() }
+
+// UsableRAM is the memory for user frames: RAM outside the kernel window, the
+// low 1 MiB and what the loader left for us, in whole pages, by address.
+func (m *Machine) UsableRAM() []Range {
+	const lowMemory = 1 << 20
+	reserved := append([]Range{{0, lowMemory}, m.Window}, m.Boot.Reserved...)
+	return m.Memory.Usable(append(reserved, m.Devices...))
+}
+
+// Exit is the function of the same name.
+func (m *Machine) Exit(code int32) { Exit(code) }

@@ -1,0 +1,166 @@
+package x86
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"faultline/zx"
+)
+
+// Range is the physical memory [Start, End).
+type Range struct{ Start, End zx.PhysAddr }
+
+// Bytes is the length of r.
+func (r Range) Bytes() uint64 { return uint64(r.End - r.Start) }
+
+func (r Range) String() string { return fmt.Sprintf("[%#x, %#x)", r.Start, r.End) }
+
+// MemoryKind says what a region of the memory map is for; the values are those
+// of the BIOS call E820. Source: ACPI 6.5, 15.3 and 15.4.
+type MemoryKind uint32
+
+const (
+	MemoryRAM      MemoryKind = 1 // free for all
+	MemoryReserved MemoryKind = 2 // devices, firmware
+	MemoryACPI     MemoryKind = 3 // tables; could be reclaimed
+	MemoryNVS      MemoryKind = 4 // firmware's, kept over sleep
+	MemoryBad      MemoryKind = 5 // faulty RAM
+)
+
+func (k MemoryKind) String() string {
+	switch k {
+	case MemoryRAM:
+		return "RAM"
+	case MemoryReserved:
+		return "reserved"
+	case MemoryACPI:
+		return "ACPI tables"
+	case MemoryNVS:
+		return "ACPI NVS"
+	case MemoryBad:
+		return "bad"
+	}
+	return fmt.Sprintf("kind %d", uint32(k))
+}
+
+// MemoryRegion is a range and what it is for.
+type MemoryRegion struct {
+	Range
+	Kind MemoryKind
+}
+
+// MemoryMap is a list of regions that do not overlap, by address, neighbours of
+// one kind joined.
+type MemoryMap []MemoryRegion
+
+// NewMemoryMap makes a map of regions in any order. Where they overlap, the
+// memory is what the less useful of them says: anything wins over RAM, and
+// among the others the larger kind.
+func NewMemoryMap(regions []MemoryRegion) MemoryMap {
+	var cuts []zx.PhysAddr
+	for _, r := range regions {
+		if r.Start < r.End {
+			cuts = append(cuts, r.Start, r.End)
+		}
+	}
+	slices.Sort(cuts)
+	cuts = slices.Compact(cuts)
+	var m MemoryMap
+	for i := 0; i+1 < len(cuts); i++ {
+		piece := Range{cuts[i], cuts[i+1]}
+		var kind MemoryKind
+		for _, r := range regions {
+			if r.Start <= piece.Start && piece.End <= r.End {
+				kind = max(kind, r.Kind)
+			}
+		}
+		if kind == 0 { // a hole, or a kind that E820 does not know
+			continue
+		}
+		if n := len(m); n > 0 && m[n-1].End == piece.Start && m[n-1].Kind == kind {
+			m[n-1].End = piece.End
+			continue
+		}
+		m = append(m, MemoryRegion{piece, kind})
+	}
+	return m
+}
+
+// RAM is the number of bytes of RAM in m.
+func (m MemoryMap) RAM() (bytes uint64) {
+	for _, r := range m {
+		if r.Kind == MemoryRAM {
+			bytes += r.Bytes()
+		}
+	}
+	return bytes
+}
+
+// Usable is the RAM of m outside of every reserved range, in whole pages, by
+// address.
+func (m MemoryMap) Usable(reserved []Range) []Range {
+	reserved = slices.Clone(reserved)
+	slices.SortFunc(reserved, func(a, b Range) int { return cmp.Compare(a.Start, b.Start) })
+	var usable []Range
+	add := func(start, end zx.PhysAddr) {
+		up, ok := zx.RoundUp(uint64(start))
+		down := zx.RoundDown(uint64(end))
+		if ok && up < down {
+			usable = append(usable, Range{zx.PhysAddr(up), zx.PhysAddr(down)})
+		}
+	}
+	for _, r := range m {
+		if r.Kind != MemoryRAM {
+			continue
+		}
+		at := r.Start
+		for _, x := range reserved {
+			if x.End <= at || x.Start >= x.End {
+				continue
+			}
+			if x.Start >= r.End {
+				break
+			}
+			if x.Start > at {
+				add(at, x.Start)
+			}
+			at = x.End
+		}
+		if at < r.End {
+			add(at, r.End)
+		}
+	}
+	return usable
+}
+
+func (m MemoryMap) String() string {
+	var b strings.Builder
+	for _, r := range m {
+		fmt.Fprintf(&b, "%016x-%016x %s\n", uint64(r.Start), uint64(r.End), r.Kind)
+	}
+	return b.String()
+}
+
+// pages widens r to whole pages.
+func pages(r Range) Range {
+	return Range{
+		zx.PhysAddr(zx.RoundDown(uint64(r.Start))),
+		zx.PhysAddr(zx.RoundDown(uint64(r.End-1))) + zx.PageSize,
+	}
+}
+
+// joinRanges sorts ranges and joins those that touch.
+func joinRanges(ranges []Range) []Range {
+	slices.SortFunc(ranges, func(a, b Range) int { return cmp.Compare(a.Start, b.Start) })
+	var joined []Range
+	for _, r := range ranges {
+		if n := len(joined); n > 0 && r.Start <= joined[n-1].End {
+			joined[n-1].End = max(joined[n-1].End, r.End)
+			continue
+		}
+		joined = append(joined, r)
+	}
+	return joined
+}

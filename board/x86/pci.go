@@ -1,0 +1,120 @@
+//go:build tamago
+
+package x86
+
+import (
+	"fmt"
+
+	"faultline/cpu"
+	"faultline/zx"
+)
+
+// PCI configuration by ports, mechanism #1. Source: PCI Local Bus 3.0, 3.2.2.3.2.
+const (
+	pciAddress cpu.Port = 0xcf8
+	pciData    cpu.Port = 0xcfc
+
+	pciVendor     = 0x00
+	pciCommand    = 0x04
+	pciClass      = 0x08
+	pciHeaderType = 0x0c
+	pciBAR0       = 0x10
+	pciBusNumbers = 0x18
+	pciCapPointer = 0x34
+
+	commandMemory = 1 << 1
+	commandMaster = 1 << 2
+	statusCapList = 1 << 20
+)
+
+// pciFunction is bus<<16 | device<<11 | function<<8.
+type pciFunction uint32
+
+func (f pciFunction) String() string {
+	return fmt.Sprintf("%02x:%02x.%x", uint32(f)>>16, uint32(f)>>11&31, uint32(f)>>8&7)
+}
+
+func (f pciFunction) read32(reg uint8) uint32 {
+	cpu.Out32(pciAddress, 1<<31|uint32(f)|uint32(reg&^3))
+	return cpu.In32(pciData)
+}
+
+func (f pciFunction) write32(reg uint8, v uint32) {
+	cpu.Out32(pciAddress, 1<<31|uint32(f)|uint32(reg&^3))
+	cpu.Out32(pciData, v)
+}
+
+func (f pciFunction) read8(reg uint8) uint8 { return uint8(f.read32(reg) >> (8 * (reg & 3))) }
+
+// hasPCI is whether the machine has a PCI host bridge; microvm has none.
+var hasPCI bool
+
+// machineName tells QEMU's machines apart by their host bridge.
+func machineName() string {
+	switch pciFunction(0).read32(pciVendor) {
+	case 1<<32 - 1:
+		return "microvm"
+	case 0x29c08086:
+		hasPCI = true
+		return "q35"
+	case 0x12378086:
+		hasPCI = true
+		return "pc"
+	}
+	hasPCI = true
+	return "unknown"
+}
+
+// scanPCI calls visit for each function on bus and behind its bridges until
+// visit returns true.
+func scanPCI(bus, depth uint32, visit func(f pciFunction, vendor uint32) bool) bool {
+	const maxDepth = 8
+	for device := range uint32(32) {
+		for function := range uint32(8) {
+			f := pciFunction(bus<<16 | device<<11 | function<<8)
+			id := f.read32(pciVendor)
+			if id&0xffff == 0xffff {
+				if function == 0 {
+					break
+				}
+				continue
+			}
+			if visit(f, id) {
+				return true
+			}
+			header := f.read32(pciHeaderType) >> 16
+			if header&0x7f == 1 && depth < maxDepth {
+				// A bridge leads to a higher bus, or firmware has not set it up.
+				if next := f.read32(pciBusNumbers) >> 8 & 0xff; next > bus && scanPCI(next, depth+1, visit) {
+					return true
+				}
+			}
+			if function == 0 && header&0x80 == 0 {
+				break
+			}
+		}
+	}
+	return false
+}
+
+// bar is the physical address that a memory BAR decodes.
+func (f pciFunction) bar(n uint8) (zx.PhysAddr, error) {
+	if n > 5 {
+		return 0, fmt.Errorf("pci %v: BAR %d", f, n)
+	}
+	v := f.read32(pciBAR0 + 4*n)
+	if v&1 != 0 {
+		return 0, fmt.Errorf("pci %v: BAR %d is not memory", f, n)
+	}
+	addr := uint64(v &^ 15)
+	if v>>1&3 == 2 {
+		if n == 5 {
+			return 0, fmt.Errorf("pci %v: BAR 5 has 64 bits", f)
+		}
+		addr |= uint64(f.read32(pciBAR0+4*n+4)) << 32
+	}
+	if addr == 0 || addr >= bootMapped {
+		return 0, fmt.Errorf("pci %v: BAR %d at %#x is not mapped", f, n, addr)
+	}
+	return zx.PhysAddr(addr), nil
+}

@@ -1,0 +1,35 @@
+package x86
+
+import (
+	"sync/atomic"
+	"unsafe"
+)
+
+// ringMemory is the part of a ring that the device sees: 16-byte aligned, and
+// in the Go heap, whose objects do not move and whose virtual addresses are
+// physical ones.
+type ringMemory []byte
+
+func newRingMemory(n int) ringMemory {
+	_, _, bytes := ringLayout(n)
+	b := make([]byte, bytes+16)
+	skip := -int(uintptr(unsafe.Pointer(&b[0]))) & 15
+	return b[skip : skip+bytes : skip+bytes]
+}
+
+// parts views the memory as descriptor table, available ring and used ring of n
+// elements. The two index words are 32 bits wide so that sync/atomic can order
+// them against the elements; flags stay 0.
+func (m ringMemory) parts(n int) (desc []descriptor, avail *atomic.Uint32, slots []uint16, used *atomic.Uint32, elems []usedElem) {
+	a, u, bytes := ringLayout(n)
+	if len(m) < bytes {
+		panic("x86.ringMemory.parts: memory is too small")
+	}
+	p := unsafe.Pointer(unsafe.SliceData(m))
+	return unsafe.Slice((*descriptor)(p), n),
+		(*atomic.Uint32)(unsafe.Add(p, a)), unsafe.Slice((*uint16)(unsafe.Add(p, a+4)), n),
+		(*atomic.Uint32)(unsafe.Add(p, u)), unsafe.Slice((*usedElem)(unsafe.Add(p, u+4)), n)
+}
+
+// AddressOf is where p lies in memory.
+func AddressOf(p []byte) uint64 { return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(p)))) }
