@@ -263,30 +263,23 @@ func (k *Call) Begin(c *Channel, w Waiter, bytes []byte, handles []Moving) zx.St
 	return zx.OK
 }
 
-// Wait sleeps until the reply, the end of either channel end, or the deadline.
+// Answer goes on with the wait for the reply after a sleep, of which woken is
+// the outcome.
 //
 // Locks: none held.
 // Errors: OK the reply is there | ErrPeerClosed | ErrCanceled this end was
-// closed | ErrTimedOut | ErrInternalIntrKilled | ErrInternalIntrRetry: may be
-// called again.
-func (k *Call) Wait(deadline zx.Time) zx.Status {
-	for {
-		k.channel.pair.mu.Lock()
-		waiting, st := k.waiting, k.status
-		k.channel.pair.mu.Unlock()
-		if !waiting {
-			return st
-		}
-		if st := k.waiter.Wait(zx.ThreadBlockedChannel, deadline); st != zx.OK {
-			k.channel.pair.mu.Lock()
-			waiting, done := k.waiting, k.status
-			k.channel.pair.mu.Unlock()
-			if !waiting && st != zx.ErrInternalIntrKilled {
-				return done
-			}
-			return st
-		}
+// closed | ErrShouldWait sleep again | woken itself: the caller may sleep again,
+// or End.
+func (k *Call) Answer(woken zx.Status) zx.Status {
+	k.channel.pair.mu.Lock()
+	defer k.channel.pair.mu.Unlock()
+	switch {
+	case !k.waiting && woken != zx.ErrInternalIntrKilled:
+		return k.status
+	case woken == zx.OK:
+		return zx.ErrShouldWait
 	}
+	return woken
 }
 
 // End forgets the call and gives the reply, if it came: then bytes is not nil

@@ -160,17 +160,17 @@ func TestChannelCall(t *testing.T) {
 	if string(first[4:]) != "one" || string(second[4:]) != "two" || string(first[:4]) == string(second[:4]) || first[3]&0x80 == 0 {
 		t.Errorf("messages of two calls: %q, %q", first, second)
 	}
-	if st := one.Wait(0); st != zx.ErrTimedOut {
+	if st := w.call(&one, 0); st != zx.ErrTimedOut {
 		t.Errorf("wait without a reply: %v", st)
 	}
 	port := NewPort()
 	// Another message is no reply; the second call's reply is not the first's.
 	b.Write([]byte("plain"), nil)
 	b.Write(append(second[:4:4], "reply"...), []Moving{NewMoving(port, zx.RightsPort)})
-	if st := one.Wait(0); st != zx.ErrTimedOut {
+	if st := w.call(&one, 0); st != zx.ErrTimedOut {
 		t.Errorf("the first call took the second's reply: %v", st)
 	}
-	if st := two.Wait(0); st != zx.OK {
+	if st := w.call(&two, 0); st != zx.OK {
 		t.Errorf("wait for a reply that is there: %v", st)
 	}
 	got, handles := two.End()
@@ -191,7 +191,7 @@ func TestChannelCall(t *testing.T) {
 	var three Call
 	three.Begin(a, w, []byte("...."), nil)
 	b.Close()
-	if st := three.Wait(zx.TimeInfinite); st != zx.ErrPeerClosed {
+	if st := w.call(&three, zx.TimeInfinite); st != zx.ErrPeerClosed {
 		t.Errorf("wait for a closed peer: %v", st)
 	}
 	if bytes, _ := three.End(); bytes != nil {
@@ -203,7 +203,7 @@ func TestChannelCall(t *testing.T) {
 	a, b = NewChannel()
 	three.Begin(a, w, []byte("...."), nil)
 	a.Close()
-	if st := three.Wait(zx.TimeInfinite); st != zx.ErrCanceled {
+	if st := w.call(&three, zx.TimeInfinite); st != zx.ErrCanceled {
 		t.Errorf("wait at a closed end: %v", st)
 	}
 	three.End()

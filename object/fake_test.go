@@ -59,6 +59,42 @@ func (f *fakeWaiter) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {
 	}
 }
 
+// await sleeps until answer has one, as the kernel's threads do.
+func (f *fakeWaiter) await(state zx.ThreadState, deadline zx.Time, answer func(woken zx.Status) zx.Status) zx.Status {
+	for {
+		if st := answer(f.Wait(state, deadline)); st != zx.ErrShouldWait {
+			return st
+		}
+	}
+}
+
+// waitOne is zx_object_wait_one of f.
+func (f *fakeWaiter) waitOne(b *Base, source Source, signals zx.Signals, deadline zx.Time) (zx.Signals, zx.Status) {
+	o := new(Observer)
+	now, st := b.Watch(o, f, source, signals)
+	if st == zx.ErrShouldWait {
+		st = f.await(zx.ThreadBlockedWaitOne, deadline, func(woken zx.Status) (st zx.Status) {
+			now, st = o.Answer(woken)
+			return st
+		})
+	}
+	return now, st
+}
+
+// waitMany is zx_object_wait_many of f.
+func (f *fakeWaiter) waitMany(items []WaitItem, deadline zx.Time) zx.Status {
+	st := WatchMany(f, items)
+	if st == zx.ErrShouldWait {
+		st = f.await(zx.ThreadBlockedWaitMany, deadline, func(woken zx.Status) zx.Status { return AnswerMany(items, woken) })
+	}
+	return st
+}
+
+// call waits for the reply to k.
+func (f *fakeWaiter) call(k *Call, deadline zx.Time) zx.Status {
+	return f.await(zx.ThreadBlockedChannel, deadline, k.Answer)
+}
+
 // untilAsleep returns once f has gone to sleep n times.
 func (f *fakeWaiter) untilAsleep(n int) {
 	for {

@@ -28,7 +28,7 @@ type futexQueue struct{ head, tail *FutexWaiter }
 //	        Enqueue            Wake
 //	(idle) --------> (waiting) ----> (idle, woken)
 //	   ^                 | Requeue: elsewhere
-//	   +-----------------+ Leave
+//	   +-----------------+ Answer: given up
 type FutexWaiter struct {
 	w          Waiter
 	address    zx.VirtAddr // guarded by the table's mu, as the rest
@@ -59,27 +59,24 @@ func (t *FutexTable) Enqueue(n *FutexWaiter, address zx.VirtAddr) {
 	t.bucket(address).add(n)
 }
 
-// Wait sleeps until n is woken or the deadline, whatever wakes the thread
-// otherwise; n is idle afterwards.
+// Answer goes on with the wait of n after a sleep, of which woken is the outcome:
+// whatever else woke the thread, only Wake ends the wait well.
 //
 // Locks: none held.
-// Errors: OK woken | ErrTimedOut | ErrInternalIntrKilled | ErrInternalIntrRetry.
-func (t *FutexTable) Wait(n *FutexWaiter, deadline zx.Time) zx.Status {
-	for {
-		st := n.w.Wait(zx.ThreadBlockedFutex, deadline)
-		t.mu.Lock()
-		if !n.waiting {
-			t.mu.Unlock()
-			return zx.OK // also if it was interrupted: the wake is not lost
-		}
-		if st != zx.OK {
-			t.bucket(n.address).remove(n)
-			n.waiting = false
-			t.mu.Unlock()
-			return st
-		}
-		t.mu.Unlock()
+// Errors: OK woken | ErrShouldWait sleep again | woken itself. n is idle after
+// all but ErrShouldWait.
+func (t *FutexTable) Answer(n *FutexWaiter, woken zx.Status) zx.Status {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case !n.waiting:
+		return zx.OK // also if it was interrupted: the wake is not lost
+	case woken == zx.OK:
+		return zx.ErrShouldWait
 	}
+	t.bucket(n.address).remove(n)
+	n.waiting = false
+	return woken
 }
 
 // Wake wakes up to count threads that wait at address, those that wait longest

@@ -25,6 +25,8 @@ type Observer struct {
 	trigger    zx.Signals
 	source     Source
 
+	of *Base // the object, also after base is nil; constant
+
 	// zx_object_wait_one.
 	waiter   Waiter
 	observed zx.Signals // at the time it fired
@@ -34,7 +36,6 @@ type Observer struct {
 	port               *Port
 	packet             PortPacket
 	portNext, portPrev *Observer // guarded by port.mu
-	of                 *Base     // the object, also after base is nil; constant
 	now                func() zx.Time
 	edge               bool
 }
@@ -67,43 +68,46 @@ func (b *Base) UpdateSignals(clear, set zx.Signals) {
 	b.mu.Unlock()
 }
 
-// WaitOne sleeps until one of signals is asserted, the deadline, or the close
-// of the handle source, and gives the signals seen last.
+// Watch begins the wait of w for one of signals, through the handle source, and
+// gives the signals asserted now. If none of them is asserted o waits: the
+// caller sleeps, then asks o.Answer.
 //
 // Locks: none held; takes Base.mu.
-// Errors: OK asserted | ErrTimedOut | ErrCanceled the handle was closed
-// (observed then includes HANDLE_CLOSED) | ErrInternalIntrKilled |
-// ErrInternalIntrRetry.
+// Errors: OK asserted | ErrShouldWait.
 // Source: spec section 3.17, Zircon object_wait_one.
-func (b *Base) WaitOne(w Waiter, source Source, signals zx.Signals, deadline zx.Time) (observed zx.Signals, st zx.Status) {
-	if now := b.Signals(); now&signals != 0 {
-		return now, zx.OK
-	}
-	o := &Observer{trigger: signals, source: source, waiter: w}
+func (b *Base) Watch(o *Observer, w Waiter, source Source, signals zx.Signals) (zx.Signals, zx.Status) {
+	*o = Observer{trigger: signals, source: source, waiter: w, of: b}
 	b.mu.Lock()
-	if now := b.Signals(); now&signals != 0 {
-		b.mu.Unlock()
+	defer b.mu.Unlock()
+	now := b.Signals()
+	if now&signals != 0 {
 		return now, zx.OK
 	}
 	b.add(o)
-	for {
-		b.mu.Unlock()
-		st = w.Wait(zx.ThreadBlockedWaitOne, deadline)
-		b.mu.Lock()
-		if o.base == nil {
-			b.mu.Unlock()
-			if o.canceled {
-				return o.observed | zx.SignalHandleClosed, zx.ErrCanceled
-			}
-			return o.observed, zx.OK
-		}
-		if st != zx.OK {
-			b.remove(o)
-			now := b.Signals()
-			b.mu.Unlock()
-			return now, st
-		}
+	return now, zx.ErrShouldWait
+}
+
+// Answer goes on with the wait o after a sleep, of which woken is the outcome,
+// and gives the signals seen last.
+//
+// Locks: none held; takes Base.mu.
+// Errors: OK asserted | ErrCanceled the handle was closed (the signals then
+// include HANDLE_CLOSED) | ErrShouldWait sleep again | woken itself. o waits no
+// more after all but ErrShouldWait.
+func (o *Observer) Answer(woken zx.Status) (zx.Signals, zx.Status) {
+	b := o.of
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case o.base != nil && woken == zx.OK:
+		return 0, zx.ErrShouldWait
+	case o.base != nil:
+		b.remove(o)
+		return b.Signals(), woken
+	case o.canceled:
+		return o.observed | zx.SignalHandleClosed, zx.ErrCanceled
 	}
+	return o.observed, zx.OK
 }
 
 // AsyncWait says how zx_object_wait_async reports.

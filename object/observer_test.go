@@ -19,14 +19,14 @@ func TestWaitOne(t *testing.T) {
 	h, _ := tab.Add(e, RightsEvent)
 	src := Source{&tab, h}
 	w := newWaiter()
-	if obs, st := e.WaitOne(w, src, sigA, 0); st != zx.ErrTimedOut || obs != 0 {
+	if obs, st := w.waitOne(&e.Base, src, sigA, 0); st != zx.ErrTimedOut || obs != 0 {
 		t.Fatalf("%#x %v", obs, st)
 	}
 	e.UpdateSignals(0, sigB)
-	if obs, st := e.WaitOne(w, src, sigA, 0); st != zx.ErrTimedOut || obs != sigB {
+	if obs, st := w.waitOne(&e.Base, src, sigA, 0); st != zx.ErrTimedOut || obs != sigB {
 		t.Fatalf("timed out with %#x %v", obs, st)
 	}
-	if obs, st := e.WaitOne(w, src, sigA|sigB, 0); st != zx.OK || obs != sigB {
+	if obs, st := w.waitOne(&e.Base, src, sigA|sigB, 0); st != zx.OK || obs != sigB {
 		t.Fatalf("asserted already: %#x %v", obs, st)
 	}
 	type result struct {
@@ -34,7 +34,7 @@ func TestWaitOne(t *testing.T) {
 		st  zx.Status
 	}
 	res := make(chan result)
-	wait := func() { obs, st := e.WaitOne(w, src, sigA, zx.TimeInfinite); res <- result{obs, st} }
+	wait := func() { obs, st := w.waitOne(&e.Base, src, sigA, zx.TimeInfinite); res <- result{obs, st} }
 	sleeps := w.waits
 	go wait()
 	w.untilAsleep(sleeps + 1)

@@ -66,10 +66,10 @@ type Port struct {
 
 	mu         sync.Mutex
 	head, tail *PortPacket // tail only while head is not nil
-	waitHead   *portWaiter
-	waitTail   *portWaiter // only while waitHead is not nil
+	waitHead   *PortWaiter
+	waitTail   *PortWaiter // only while waitHead is not nil
 	spare      *PortPacket // idle user packets, by next
-	spareNodes *portWaiter // idle waiter nodes, by next
+	spareNodes *PortWaiter // idle waiter nodes, by next
 	spares     int
 	users      int       // user packets queued
 	closed     bool      // no handle left
@@ -77,12 +77,12 @@ type Port struct {
 	watchers   int       // observers registered or queued
 }
 
-// portWaiter is a place in the line of waiting threads. Nodes belong to the
-// port and are reused; a node is in the line or was taken out by the Queue
-// that woke its thread.
-type portWaiter struct {
+// PortWaiter is a place in the line of waiting threads. Places belong to the
+// port and are reused; one is in the line or was taken out by the Queue that
+// woke its thread.
+type PortWaiter struct {
 	w      Waiter
-	next   *portWaiter
+	next   *PortWaiter
 	inLine bool
 }
 
@@ -156,45 +156,66 @@ func (p *Port) Cancel(k *PortPacket) bool {
 	return queued
 }
 
-// Wait takes the oldest packet into out, sleeping while there is none. A
-// queued packet is returned even when the deadline is past. Closing the port
-// does not end the wait.
+// Take takes the oldest packet into out. If there is none it puts w in line and
+// gives its place: the caller sleeps, then asks Answer.
 //
 // Locks: none held; takes Port.mu. PacketDequeued of the packet's owner runs
-// on this thread before Wait returns.
-// Errors: what w.Wait answers: ErrTimedOut, ErrInternalIntrKilled,
-// ErrInternalIntrRetry; out is then untouched.
+// on this thread before Take returns, as before Answer does.
+// Errors: OK taken | ErrShouldWait in line.
 // Source: spec section 3.17.
-func (p *Port) Wait(w Waiter, deadline zx.Time, out *zx.Packet) zx.Status {
+func (p *Port) Take(w Waiter, out *zx.Packet) (*PortWaiter, zx.Status) {
 	p.mu.Lock()
 	if p.head != nil {
 		p.take(out) // and unlocks
-		return zx.OK
+		return nil, zx.OK
 	}
 	n := p.joinLine(w)
-	for {
-		p.mu.Unlock()
-		st := w.Wait(zx.ThreadBlockedPort, deadline)
-		p.mu.Lock()
-		switch {
-		case st != zx.OK && (st != zx.ErrTimedOut || p.head == nil):
-			// A thread that was killed or suspended takes nothing: its packet
-			// would be lost with it.
-			p.leave(n)
-			if p.waitHead != nil && p.head != nil {
-				p.wakeFirst() // the wake that this thread consumed
-			}
-			p.mu.Unlock()
-			return st
-		case p.head != nil:
-			p.leave(n)
-			p.take(out) // and unlocks
-			return zx.OK
-		case !n.inLine:
-			// Woken, but another thread took the packet: keep the turn.
-			p.rejoinFront(n)
+	p.mu.Unlock()
+	return n, zx.ErrShouldWait
+}
+
+// Answer goes on with a wait after a sleep, of which woken is the outcome. A
+// queued packet is taken even when the deadline is past. Closing the port does
+// not end the wait.
+//
+// Locks: none held; takes Port.mu.
+// Errors: OK taken | ErrShouldWait still in line: sleep again | woken itself:
+// out is untouched. n is no place any more after all but ErrShouldWait.
+// Source: spec section 3.17.
+func (p *Port) Answer(n *PortWaiter, woken zx.Status, out *zx.Packet) zx.Status {
+	p.mu.Lock()
+	switch {
+	case woken != zx.OK && (woken != zx.ErrTimedOut || p.head == nil):
+		// A thread that was killed or suspended takes nothing: its packet
+		// would be lost with it.
+		p.leave(n)
+		if p.waitHead != nil && p.head != nil {
+			p.wakeFirst() // the wake that this thread consumed
 		}
+		p.mu.Unlock()
+		return woken
+	case p.head != nil:
+		p.leave(n)
+		p.take(out) // and unlocks
+		return zx.OK
+	case !n.inLine:
+		// Woken, but another thread took the packet: keep the turn.
+		p.rejoinFront(n)
 	}
+	p.mu.Unlock()
+	return zx.ErrShouldWait
+}
+
+// Wait is Take, a sleep of w, and Answer until there is one.
+//
+// Errors: OK | what w.Wait answers: ErrTimedOut, ErrInternalIntrKilled,
+// ErrInternalIntrRetry.
+func (p *Port) Wait(w Waiter, deadline zx.Time, out *zx.Packet) zx.Status {
+	n, st := p.Take(w, out)
+	for st == zx.ErrShouldWait {
+		st = p.Answer(n, w.Wait(zx.ThreadBlockedPort, deadline), out)
+	}
+	return st
 }
 
 // take moves the oldest packet into out, wakes the next waiter if there are
@@ -363,10 +384,10 @@ func (p *Port) wakeFirst() {
 }
 
 // joinLine gives a waiter node for w, at the end of the line. Locks: mu held.
-func (p *Port) joinLine(w Waiter) *portWaiter {
+func (p *Port) joinLine(w Waiter) *PortWaiter {
 	n := p.spareNodes
 	if n == nil {
-		n = new(portWaiter)
+		n = new(PortWaiter)
 	} else {
 		p.spareNodes = n.next
 	}
@@ -381,7 +402,7 @@ func (p *Port) joinLine(w Waiter) *portWaiter {
 }
 
 // rejoinFront puts n back at the head of the line. Locks: mu held.
-func (p *Port) rejoinFront(n *portWaiter) {
+func (p *Port) rejoinFront(n *PortWaiter) {
 	n.next, n.inLine = p.waitHead, true
 	if p.waitHead == nil {
 		p.waitTail = n
@@ -390,7 +411,7 @@ func (p *Port) rejoinFront(n *portWaiter) {
 }
 
 // leave keeps n for reuse, out of the line. Locks: mu held.
-func (p *Port) leave(n *portWaiter) {
+func (p *Port) leave(n *PortWaiter) {
 	if n.inLine {
 		p.leaveLine(n)
 	}
@@ -400,8 +421,8 @@ func (p *Port) leave(n *portWaiter) {
 
 // leaveLine takes n out of the line, which is rare and looks through it. Locks:
 // mu held.
-func (p *Port) leaveLine(n *portWaiter) {
-	var before *portWaiter
+func (p *Port) leaveLine(n *PortWaiter) {
+	var before *PortWaiter
 	for at := p.waitHead; at != n; at = at.next {
 		before = at
 	}

@@ -2,11 +2,11 @@ package object
 
 import "faultline/zx"
 
-// WaitManyMax is how many objects one WaitMany takes. Source: Zircon
+// WaitManyMax is how many objects one wait takes. Source: Zircon
 // object_wait_many (ZX_WAIT_MANY_MAX_ITEMS).
 const WaitManyMax = 64
 
-// WaitItem is one object of a WaitMany.
+// WaitItem is one object of a wait for many.
 type WaitItem struct {
 	Object  Object
 	Source  Source
@@ -18,43 +18,42 @@ type WaitItem struct {
 	observer Observer
 }
 
-// WaitMany sleeps until one of the items has one of its signals asserted, the
-// deadline, or the close of the handle of an item. With no items it sleeps.
+// WatchMany begins the wait of w for one of the signals of one of the items. If
+// none is asserted the caller sleeps, then asks AnswerMany.
 //
 // Locks: none held; takes each Base.mu.
-// Errors: OK | ErrTimedOut | ErrCanceled a handle was closed |
-// ErrInternalIntrKilled | ErrInternalIntrRetry.
+// Errors: OK | ErrCanceled a handle was closed meanwhile | ErrShouldWait.
 // Source: Zircon object_wait_many.
-func WaitMany(w Waiter, items []WaitItem, deadline zx.Time) zx.Status {
+func WatchMany(w Waiter, items []WaitItem) zx.Status {
 	for i := range items {
 		it := &items[i]
-		it.observer = Observer{trigger: it.Signals, source: it.Source, waiter: w}
-		b := it.Object.ObjectBase()
-		b.mu.Lock()
-		now := b.Signals()
-		if now&it.Signals == 0 {
-			b.add(&it.observer)
-			b.mu.Unlock()
+		if _, st := it.Object.ObjectBase().Watch(&it.observer, w, it.Source, it.Signals); st == zx.ErrShouldWait {
 			continue
 		}
-		b.mu.Unlock()
 		st, _ := finishMany(items[:i])
 		for j := i; j < len(items); j++ {
 			items[j].Pending = items[j].Object.ObjectBase().Signals()
 		}
 		return st
 	}
-	for {
-		st := w.Wait(zx.ThreadBlockedWaitMany, deadline)
-		if st == zx.OK && !fired(items) {
-			continue
-		}
-		ended, any := finishMany(items)
-		if any && st != zx.ErrInternalIntrKilled {
-			return ended
-		}
-		return st
+	return zx.ErrShouldWait
+}
+
+// AnswerMany goes on with the wait after a sleep, of which woken is the outcome.
+// With no items it waits for nothing but the end of the sleep.
+//
+// Locks: none held; takes each Base.mu.
+// Errors: OK | ErrCanceled a handle was closed | ErrShouldWait sleep again |
+// woken itself. Pending is filled in after all but ErrShouldWait.
+func AnswerMany(items []WaitItem, woken zx.Status) zx.Status {
+	if woken == zx.OK && !fired(items) {
+		return zx.ErrShouldWait
 	}
+	ended, any := finishMany(items)
+	if any && woken != zx.ErrInternalIntrKilled {
+		return ended
+	}
+	return woken
 }
 
 // fired says whether a wait of items has ended.

@@ -22,13 +22,13 @@ func TestWaitMany(t *testing.T) {
 	}
 	l := items()
 	b.UpdateSignals(0, 1<<24)
-	if st := WaitMany(w, l, 0); st != zx.ErrTimedOut || l[0].Pending != 0 || l[1].Pending != 1<<24 {
+	if st := w.waitMany(l, 0); st != zx.ErrTimedOut || l[0].Pending != 0 || l[1].Pending != 1<<24 {
 		t.Errorf("nothing asserted: %v, %#x %#x", st, l[0].Pending, l[1].Pending)
 	}
 	for _, e := range []*Event{a, b} {
 		e.UpdateSignals(0, zx.SignalSignaled)
 		l = items()
-		if st := WaitMany(w, l, 0); st != zx.OK || l[0].Pending != a.Signals() || l[1].Pending != b.Signals() {
+		if st := w.waitMany(l, 0); st != zx.OK || l[0].Pending != a.Signals() || l[1].Pending != b.Signals() {
 			t.Errorf("one asserted: %v, %#x %#x", st, l[0].Pending, l[1].Pending)
 		}
 		e.UpdateSignals(zx.SignalSignaled, 0)
@@ -42,12 +42,12 @@ func TestWaitMany(t *testing.T) {
 		b.UpdateSignals(zx.SignalSignaled, 0)
 	}()
 	l = items()
-	if st := WaitMany(w, l, zx.TimeInfinite); st != zx.OK || l[0].Pending != 0 || l[1].Pending != 1<<24|zx.SignalSignaled {
+	if st := w.waitMany(l, zx.TimeInfinite); st != zx.OK || l[0].Pending != 0 || l[1].Pending != 1<<24|zx.SignalSignaled {
 		t.Errorf("asserted for a moment: %v, %#x %#x", st, l[0].Pending, l[1].Pending)
 	}
 	for _, interrupt := range []zx.Status{zx.ErrInternalIntrKilled, zx.ErrInternalIntrRetry} {
 		w.stop <- interrupt
-		if st := WaitMany(w, items(), zx.TimeInfinite); st != interrupt {
+		if st := w.waitMany(items(), zx.TimeInfinite); st != interrupt {
 			t.Errorf("interrupted: %v, want %v", st, interrupt)
 		}
 	}
@@ -57,7 +57,7 @@ func TestWaitMany(t *testing.T) {
 		table.Close(ha)
 	}()
 	l = items()
-	if st := WaitMany(w, l, zx.TimeInfinite); st != zx.ErrCanceled || l[0].Pending != zx.SignalHandleClosed || l[1].Pending != 1<<24 {
+	if st := w.waitMany(l, zx.TimeInfinite); st != zx.ErrCanceled || l[0].Pending != zx.SignalHandleClosed || l[1].Pending != 1<<24 {
 		t.Errorf("handle closed: %v, %#x %#x", st, l[0].Pending, l[1].Pending)
 	}
 	if n := a.watched.Load() + b.watched.Load(); n != 0 {
@@ -80,7 +80,8 @@ func TestFutex(t *testing.T) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			if st := table.Wait(n, zx.TimeInfinite); st == zx.OK {
+			answer := func(woken zx.Status) zx.Status { return table.Answer(n, woken) }
+			if st := w.await(zx.ThreadBlockedFutex, zx.TimeInfinite, answer); st == zx.OK {
 				woken <- id
 			} else {
 				woken <- -id

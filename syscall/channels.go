@@ -217,6 +217,14 @@ func (c *Context) dropHandles(handles userIn, count uint32) {
 // rd_num_handles.
 const channelCallArgsBytes = 48
 
+// channelWait is a channelCall in progress.
+type channelWait struct {
+	object.Call
+	bytes, handles             userOut // where the reply goes
+	maxBytes, maxHandles       uint32
+	actualBytes, actualHandles userOut
+}
+
 // channelCall is zx_channel_call. A suspend stops the thread in the middle and
 // does not end the wait: the message cannot be sent again.
 func channelCall(c *Context, h zx.Handle, options uint32, deadline zx.Time, args userIn, actualBytes, actualHandles userOut) zx.Status {
@@ -226,9 +234,12 @@ func channelCall(c *Context, h zx.Handle, options uint32, deadline zx.Time, args
 	}
 	le := binary.LittleEndian
 	wrBytes, wrHandles := userIn(le.Uint64(record[0:])), userIn(le.Uint64(record[8:]))
-	rdBytes, rdHandles := userOut(le.Uint64(record[16:])), userOut(le.Uint64(record[24:]))
 	wrNumBytes, wrNumHandles := le.Uint32(record[32:]), le.Uint32(record[36:])
-	rdNumBytes, rdNumHandles := le.Uint32(record[40:]), le.Uint32(record[44:])
+	w := &channelWait{
+		bytes: userOut(le.Uint64(record[16:])), handles: userOut(le.Uint64(record[24:])),
+		maxBytes: le.Uint32(record[40:]), maxHandles: le.Uint32(record[44:]),
+		actualBytes: actualBytes, actualHandles: actualHandles,
+	}
 	if options != 0 {
 		c.dropHandles(wrHandles, wrNumHandles)
 		return zx.ErrInvalidArgs
@@ -238,41 +249,42 @@ func channelCall(c *Context, h zx.Handle, options uint32, deadline zx.Time, args
 		c.dropHandles(wrHandles, wrNumHandles)
 		return st
 	}
-	defer object.Unref(o)
 	b, m, st := c.message(o, wrBytes, wrNumBytes, wrHandles, wrNumHandles, txidBytes)
-	if st != zx.OK {
-		return st
-	}
-	c.call = object.Call{}
-	if st := c.call.Begin(o.(*object.Channel), c.Waiter, b, m); st != zx.OK {
+	if st == zx.OK {
+		if st = w.Begin(o.(*object.Channel), c.Waiter, b, m); st == zx.OK {
+			c.wait.object, c.wait.call = o, w
+			return c.sleep(zx.ThreadBlockedChannel, deadline, channelWoken)
+		}
 		discard(m)
-		return c.channelFull(st)
+		st = c.channelFull(st)
 	}
-	for {
-		if st = c.call.Wait(deadline); st != zx.ErrInternalIntrRetry {
-			break
-		}
-		if !c.Thread.Pause() {
-			st = zx.ErrInternalIntrKilled
-			break
-		}
+	object.Unref(o)
+	return st
+}
+
+// channelWoken goes on with a channelCall.
+func channelWoken(c *Context, woken zx.Status) zx.Status {
+	w := c.wait.call
+	st := w.Answer(woken)
+	if st == zx.ErrShouldWait || st == zx.ErrInternalIntrRetry {
+		return c.sleep(zx.ThreadBlockedChannel, c.wait.deadline, channelWoken)
 	}
-	reply, moved := c.call.End()
+	reply, moved := w.End()
+	o := c.wait.object
+	c.wait.object, c.wait.call = nil, nil
+	defer object.Unref(o)
 	if st != zx.OK {
 		discard(moved)
 		return st
 	}
-	switch {
-	case uint64(len(reply)) > uint64(rdNumBytes) || uint64(len(moved)) > uint64(rdNumHandles):
+	if uint64(len(reply)) > uint64(w.maxBytes) || uint64(len(moved)) > uint64(w.maxHandles) {
 		st = zx.ErrBufferTooSmall
-	default:
-		if st = c.write32(actualBytes, uint32(len(reply))); st == zx.OK {
-			st = c.write32(actualHandles, uint32(len(moved)))
-		}
+	} else if st = c.write32(w.actualBytes, uint32(len(reply))); st == zx.OK {
+		st = c.write32(w.actualHandles, uint32(len(moved)))
 	}
 	if st != zx.OK {
 		discard(moved)
 		return st
 	}
-	return c.deliver(reply, rdBytes, moved, rdHandles)
+	return c.deliver(reply, w.bytes, moved, w.handles)
 }

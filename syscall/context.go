@@ -126,10 +126,6 @@ type Thread interface {
 	GSBase() uint64
 	SetFSBase(base uint64) zx.Status
 	SetGSBase(base uint64) zx.Status
-	// Pause stops the calling thread while it is suspended, in the midst of a
-	// call, and says whether the call goes on. If not, RAX is not its business
-	// any more: it ends with ErrInternalIntrKilled.
-	Pause() bool
 	// RaisePolicy makes the calling thread take a policy exception with that
 	// synth code when Dispatch returns.
 	RaisePolicy(code uint32)
@@ -196,12 +192,12 @@ type Context struct {
 	// section 5.7).
 	Request, CopyRequest *vmo.PageRequest
 
+	wait wait // of the call in progress
+
 	// Scratch of the call in progress: buffers that would otherwise be
 	// allocated for each call.
 	packet  zx.Packet
 	scratch [scratchBytes]byte
 	buffer  vmar.Copier
 	dirty   dirtySink
-	futex   object.FutexWaiter
-	call    object.Call
 }

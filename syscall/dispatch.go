@@ -6,7 +6,8 @@ import "faultline/zx"
 
 // Dispatch performs system call number with arguments a (RDI RSI RDX R10 R8 R9
 // R12 R13) for the thread of c and gives what RAX receives: a status extended
-// to 64 bits, or the value of a call that returns one.
+// to 64 bits, or the value of a call that returns one. When c.Sleeps, the result
+// means nothing: the thread sleeps, then c.Resume goes on.
 //
 // ErrInternalIntrRetry asks the caller to suspend the thread and issue the call
 // again with the same arguments; ErrInternalIntrKilled to end it. Neither may

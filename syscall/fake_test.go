@@ -235,7 +235,6 @@ type thread struct {
 	token chan struct{}
 	stop  chan zx.Status
 
-	pauses  int
 	policy  []uint32
 	regs    []byte // nil while the thread runs
 	report  *zx.ExceptionReport
@@ -308,8 +307,6 @@ func setBase(to *uint64, base uint64) zx.Status {
 	*to = base
 	return zx.OK
 }
-
-func (t *thread) Pause() bool { t.mu.Lock(); t.pauses++; t.mu.Unlock(); return true }
 
 func (t *thread) RaisePolicy(code uint32) {
 	t.mu.Lock()
@@ -464,7 +461,20 @@ func (w *world) call(number uint64, args ...uint64) int64 {
 		a[i] = 0xdeadbeefcafef00d // registers that a call does not use are wild
 	}
 	copy(a[:], args)
-	return Dispatch(w.ctx, number, &a)
+	return dispatch(w.ctx, number, &a)
+}
+
+// dispatch makes a system call and sleeps when it does, as the kernel's threads
+// do.
+func dispatch(c *Context, number uint64, a *[8]uint64) int64 {
+	result := Dispatch(c, number, a)
+	for {
+		state, deadline, sleeps := c.Sleeps()
+		if !sleeps {
+			return result
+		}
+		result = c.Resume(c.Waiter.Wait(state, deadline))
+	}
 }
 
 // status is call for a call that answers a status.

@@ -285,7 +285,7 @@ func (g *grinder) step() {
 			panic(fmt.Sprintf("zx_%s %#x: %v", zx.SysNames[number], a, p))
 		}
 	}()
-	result := Dispatch(g.ctx, number, &a)
+	result := dispatch(g.ctx, number, &a)
 	if number == zx.SysClockGetMonotonic || number == zx.SysSystemGetPageSize {
 		return
 	}

@@ -112,15 +112,35 @@ func objectWaitOne(c *Context, h zx.Handle, signals zx.Signals, deadline zx.Time
 		object.Unref(o)
 		return zx.ErrNotSupported
 	}
-	observed, st := b.WaitOne(c.Waiter, object.Source{Table: c.Handles, Handle: h}, signals, deadline)
-	object.Unref(o)
-	if st == zx.ErrInternalIntrKilled || st == zx.ErrInternalIntrRetry {
+	one := new(object.Observer)
+	observed, st := b.Watch(one, c.Waiter, object.Source{Table: c.Handles, Handle: h}, signals)
+	c.wait.object, c.wait.out = o, out
+	if st == zx.ErrShouldWait {
+		c.wait.one = one
+		return c.sleep(zx.ThreadBlockedWaitOne, deadline, waitOneWoken)
+	}
+	return c.observed(observed, st)
+}
+
+// waitOneWoken goes on with an objectWaitOne that slept.
+func waitOneWoken(c *Context, woken zx.Status) zx.Status {
+	observed, st := c.wait.one.Answer(woken)
+	if st == zx.ErrShouldWait {
+		return c.sleep(zx.ThreadBlockedWaitOne, c.wait.deadline, waitOneWoken)
+	}
+	c.wait.one = nil
+	return c.observed(observed, st)
+}
+
+// observed ends an objectWaitOne that saw these signals, with st.
+func (c *Context) observed(signals zx.Signals, st zx.Status) zx.Status {
+	object.Unref(c.wait.object)
+	c.wait.object = nil
+	if st == zx.ErrInternalIntrKilled || st == zx.ErrInternalIntrRetry || c.wait.out == 0 {
 		return st
 	}
-	if out != 0 {
-		if st := c.write32(out, uint32(observed)); st != zx.OK {
-			return st
-		}
+	if st := c.write32(c.wait.out, uint32(signals)); st != zx.OK {
+		return st
 	}
 	return st
 }
@@ -156,46 +176,77 @@ func objectWaitAsync(c *Context, h, port zx.Handle, key uint64, signals zx.Signa
 // waitItemBytes is the size of zx_wait_item_t: handle, waitfor, pending.
 const waitItemBytes = 12
 
+// manyWait is an objectWaitMany in progress.
+type manyWait struct {
+	items   userOut
+	records []byte // as they came from ring 3, and go back with pending filled in
+	waits   []object.WaitItem
+}
+
 // objectWaitMany is zx_object_wait_many.
 func objectWaitMany(c *Context, items userOut, count uint64, deadline zx.Time) zx.Status {
 	if count > object.WaitManyMax {
 		return zx.ErrOutOfRange
 	}
-	records := make([]byte, count*waitItemBytes)
+	m := &manyWait{items: items, records: make([]byte, count*waitItemBytes)}
 	if count > 0 {
-		if st := c.read(records, userIn(items)); st != zx.OK {
+		if st := c.read(m.records, userIn(items)); st != zx.OK {
 			return st
 		}
 	}
 	le := binary.LittleEndian
-	waits := make([]object.WaitItem, 0, count)
-	st := zx.OK
-	for at := 0; at < len(records) && st == zx.OK; at += waitItemBytes {
-		h := zx.Handle(le.Uint32(records[at:]))
-		var o object.Object
-		if o, st = c.Handles.Get(h, zx.ObjNone, zx.RightWait); st != zx.OK {
-			break
+	m.waits = make([]object.WaitItem, 0, count)
+	for at := 0; at < len(m.records); at += waitItemBytes {
+		h := zx.Handle(le.Uint32(m.records[at:]))
+		o, st := c.Handles.Get(h, zx.ObjNone, zx.RightWait)
+		if st == zx.OK {
+			m.waits = append(m.waits, object.WaitItem{
+				Object: o, Source: object.Source{Table: c.Handles, Handle: h}, Signals: zx.Signals(le.Uint32(m.records[at+4:])),
+			})
+			if !waitable(o.ObjectBase().Type()) {
+				st = zx.ErrNotSupported
+			}
 		}
-		waits = append(waits, object.WaitItem{
-			Object: o, Source: object.Source{Table: c.Handles, Handle: h}, Signals: zx.Signals(le.Uint32(records[at+4:])),
-		})
-		if !waitable(o.ObjectBase().Type()) {
-			st = zx.ErrNotSupported
+		if st != zx.OK {
+			m.letGo()
+			return st
 		}
 	}
-	done := st == zx.OK
-	if done {
-		st = object.WaitMany(c.Waiter, waits, deadline)
+	st := object.WatchMany(c.Waiter, m.waits)
+	if st == zx.ErrShouldWait {
+		c.wait.many = m
+		return c.sleep(zx.ThreadBlockedWaitMany, deadline, waitManyWoken)
 	}
-	for i := range waits {
-		le.PutUint32(records[i*waitItemBytes+8:], uint32(waits[i].Pending))
-		object.Unref(waits[i].Object)
+	return c.observedMany(m, st)
+}
+
+// waitManyWoken goes on with an objectWaitMany that slept.
+func waitManyWoken(c *Context, woken zx.Status) zx.Status {
+	m := c.wait.many
+	st := object.AnswerMany(m.waits, woken)
+	if st == zx.ErrShouldWait {
+		return c.sleep(zx.ThreadBlockedWaitMany, c.wait.deadline, waitManyWoken)
 	}
-	if !done || st == zx.ErrInternalIntrKilled || st == zx.ErrInternalIntrRetry || count == 0 {
+	c.wait.many = nil
+	return c.observedMany(m, st)
+}
+
+// observedMany ends an objectWaitMany with st.
+func (c *Context) observedMany(m *manyWait, st zx.Status) zx.Status {
+	m.letGo()
+	if st == zx.ErrInternalIntrKilled || st == zx.ErrInternalIntrRetry || len(m.records) == 0 {
 		return st
 	}
-	if st := c.write(items, records); st != zx.OK {
+	if st := c.write(m.items, m.records); st != zx.OK {
 		return st
 	}
 	return st
+}
+
+// letGo notes what is pending and gives the references back.
+func (m *manyWait) letGo() {
+	for i := range m.waits {
+		binary.LittleEndian.PutUint32(m.records[i*waitItemBytes+8:], uint32(m.waits[i].Pending))
+		object.Unref(m.waits[i].Object)
+	}
 }

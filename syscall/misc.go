@@ -25,19 +25,21 @@ func debugWrite(c *Context, buffer userIn, size uint64) zx.Status {
 // clockGetMonotonic is zx_clock_get_monotonic.
 func clockGetMonotonic(c *Context) zx.Time { return c.System.Now() }
 
-// nanosleep is zx_nanosleep. A deadline in the past still waits, which yields.
+// nanosleep is zx_nanosleep. A deadline in the past still sleeps, which lets
+// other threads run.
 func nanosleep(c *Context, deadline zx.Time) zx.Status {
-	for {
-		st := c.Waiter.Wait(zx.ThreadBlockedSleeping, deadline)
-		switch {
-		case st == zx.ErrTimedOut:
-			return zx.OK
-		case st != zx.OK:
-			return st
-		case deadline != zx.TimeInfinite && c.System.Now() >= deadline:
-			return zx.OK
-		}
+	return c.sleep(zx.ThreadBlockedSleeping, deadline, nanosleepWoken)
+}
+
+// nanosleepWoken goes on with a nanosleep.
+func nanosleepWoken(c *Context, woken zx.Status) zx.Status {
+	switch woken {
+	case zx.OK: // for nothing
+		return c.sleep(zx.ThreadBlockedSleeping, c.wait.deadline, nanosleepWoken)
+	case zx.ErrTimedOut:
+		return zx.OK
 	}
+	return woken
 }
 
 // systemGetPageSize is zx_system_get_page_size.

@@ -61,7 +61,7 @@ func (s *served) async(number uint64, args ...uint64) (thr *thread, done chan in
 	done = make(chan int64, 1)
 	var a [8]uint64
 	copy(a[:], args)
-	go func() { done <- Dispatch(c, number, &a) }()
+	go func() { done <- dispatch(c, number, &a) }()
 	return thr, done
 }
 

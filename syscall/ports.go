@@ -24,12 +24,27 @@ func portWait(c *Context, h zx.Handle, deadline zx.Time, out userOut) zx.Status 
 		return st
 	}
 	p := o.(*object.Port)
-	st = p.Wait(c.Waiter, deadline, &c.packet)
+	if c.wait.place, st = p.Take(c.Waiter, &c.packet); st == zx.ErrShouldWait {
+		c.wait.object, c.wait.out = o, out
+		return c.sleep(zx.ThreadBlockedPort, deadline, portWoken)
+	}
+	p.Unref(p)
+	return c.write(out, c.packet.Bytes()[:])
+}
+
+// portWoken goes on with a portWait that slept.
+func portWoken(c *Context, woken zx.Status) zx.Status {
+	p := c.wait.object.(*object.Port)
+	st := p.Answer(c.wait.place, woken, &c.packet)
+	if st == zx.ErrShouldWait {
+		return c.sleep(zx.ThreadBlockedPort, c.wait.deadline, portWoken)
+	}
+	c.wait.object = nil
 	p.Unref(p)
 	if st != zx.OK {
 		return st
 	}
-	return c.write(out, c.packet.Bytes()[:])
+	return c.write(c.wait.out, c.packet.Bytes()[:])
 }
 
 // portQueue is zx_port_queue.

@@ -110,7 +110,7 @@ func TestPortBlocks(t *testing.T) {
 	done := make(chan int64)
 	go func() {
 		w.thr.untilBlocked(zx.ThreadBlockedPort)
-		done <- Dispatch(other, zx.SysPortQueue, &[8]uint64{port, in})
+		done <- dispatch(other, zx.SysPortQueue, &[8]uint64{port, in})
 	}()
 	w.want("wait", zx.OK, zx.SysPortWait, port, uint64(zx.TimeInfinite), got)
 	if st := <-done; st != 0 {

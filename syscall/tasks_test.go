@@ -233,7 +233,7 @@ func TestFutexes(t *testing.T) {
 		w.thr.untilBlocked(zx.ThreadBlockedFutex)
 		var a [8]uint64
 		copy(a[:], args)
-		if st := Dispatch(other, number, &a); st != 0 {
+		if st := dispatch(other, number, &a); st != 0 {
 			t.Errorf("zx_%s = %d", zx.SysNames[number], st)
 		}
 	}

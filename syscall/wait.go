@@ -1,0 +1,53 @@
+package syscall
+
+import (
+	"faultline/object"
+	"faultline/zx"
+)
+
+// wait is a call that sleeps with nothing left on a stack: what it shows, until
+// when, how it goes on, and what it needs for that.
+//
+//	                 sleep                    Resume
+//	(call, a stack) -------> (wait, no stack) -------> (then, a stack)
+//	                              ^                        | sleep
+//	                              +------------------------+
+type wait struct {
+	then     func(c *Context, woken zx.Status) zx.Status // nil: the call does not sleep
+	state    zx.ThreadState
+	deadline zx.Time
+
+	// What then goes on with; those of one call share nothing.
+	out    userOut            // port_wait, object_wait_one: where the answer goes
+	object object.Object      // port_wait, object_wait_one, channel_call: a reference
+	place  *object.PortWaiter // port_wait
+	one    *object.Observer   // object_wait_one
+	many   *manyWait          // object_wait_many
+	futex  object.FutexWaiter // futex_wait
+	call   *channelWait       // channel_call
+}
+
+// sleep ends the call for now: its thread is to sleep, showing state, until it is
+// woken, interrupted, or the deadline has come; then goes on with what ended the
+// sleep, and may sleep again. The status means nothing.
+func (c *Context) sleep(state zx.ThreadState, deadline zx.Time, then func(*Context, zx.Status) zx.Status) zx.Status {
+	c.wait.then, c.wait.state, c.wait.deadline = then, state, deadline
+	return zx.ErrShouldWait
+}
+
+// Sleeps says whether the call last dispatched or resumed has gone to sleep
+// instead of being done, and until when, showing what.
+func (c *Context) Sleeps() (state zx.ThreadState, deadline zx.Time, yes bool) {
+	return c.wait.state, c.wait.deadline, c.wait.then != nil
+}
+
+// Resume goes on with a call that sleeps. woken is how the sleep ended: OK woken,
+// perhaps for nothing | ErrTimedOut | ErrInternalIntrKilled |
+// ErrInternalIntrRetry, the thread is to be suspended. The result is as
+// Dispatch's; a call may sleep again, even after ErrInternalIntrRetry: it cannot
+// be issued again, and goes on after the suspend.
+func (c *Context) Resume(woken zx.Status) int64 {
+	then := c.wait.then
+	c.wait.then = nil
+	return int64(then(c, woken))
+}
