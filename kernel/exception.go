@@ -206,17 +206,13 @@ func (x *exception) ExceptionProcess() (syscall.Process, zx.Rights) {
 	return x.thread.process, x.channel.process
 }
 
-// raise makes an exception of what the thread has just done.
-func (t *Thread) raise(typ zx.ExceptionType, st zx.Status) {
+// raise makes an exception of what the thread has just done. It says whether the
+// thread goes on, by its step.
+func (t *Thread) raise(typ zx.ExceptionType, st zx.Status) bool {
 	if typ == zx.ExcpHWBreakpoint {
 		cpu.WriteDR6(0) // its bits are sticky, and have been seen
 	}
-	t.deal(t.report(typ, st))
-	// A handler that lets a thread go on where there is no address asks for the
-	// same fault again: it is had here, for IRETQ would have it in ring 0.
-	for !t.killed() && !cpu.IsCanonical(t.regs.RIP()) {
-		t.deal(t.report(zx.ExcpGeneral, zx.OK))
-	}
+	return t.deal(t.report(typ, st))
 }
 
 // RaisePolicy makes the thread take a policy exception when its call returns:
@@ -227,62 +223,101 @@ func (t *Thread) RaisePolicy(code uint32) {
 }
 
 // raisePolicy is the exception RaisePolicy announced.
-func (t *Thread) raisePolicy() {
+func (t *Thread) raisePolicy() bool {
 	t.interrupted.And(^interruptPolicy)
 	e := t.report(zx.ExcpPolicyError, zx.OK)
 	// No trap of the CPU stands behind it.
 	e.ExceptionReport = zx.ExceptionReport{Type: zx.ExcpPolicyError, SynthCode: t.policy}
-	t.deal(e)
+	return t.deal(e)
+}
+
+// trouble is an exception on its way through those who may handle it.
+type trouble struct {
+	what  *Exception
+	turn  int        // who is asked next, see handle
+	again bool       // a debugger wants to be asked once more
+	asked *exception // what a handler has now, nil if none
 }
 
 // deal offers an exception to whoever handles it: the process's debugger, the
 // thread's channel, the process's, the debugger again if it wants, the job's. If
-// nobody does, the process is killed.
+// nobody does, the process is killed. It says whether the thread goes on, by its
+// step.
 // Source: spec sections 6.1 step 7 and 6.3.
-func (t *Thread) deal(e *Exception) {
-	p, j := t.process, &t.process.kernel.tasks.job
-	again := false
-	for i, h := range [...]struct {
-		kind    channelKind
-		mu      *sync.Mutex
-		channel *exceptionChannel
-	}{
-		{channelDebugger, &p.mu, &p.debugger},
-		{channelThread, &t.mu, &t.exceptions},
-		{channelProcess, &p.mu, &p.exceptions},
-		{channelDebugger, &p.mu, &p.debugger},
-		{channelJob, &j.mu, &j.exceptions},
-	} {
-		if i == 3 && !again {
-			continue
+func (t *Thread) deal(e *Exception) bool {
+	t.trouble = &trouble{what: e}
+	t.step = stepHandle
+	return t.handle()
+}
+
+// handle goes on with the exception in progress until it is settled, or a
+// handler has it. It says whether the thread goes on.
+func (t *Thread) handle() bool {
+	d, p, j := t.trouble, t.process, &t.process.kernel.tasks.job
+	for {
+		for d.asked != nil && !d.asked.closed.Load() && !t.killed() {
+			if t.block(zx.ThreadBlockedException, zx.TimeInfinite, interruptKill) {
+				return false
+			}
+			t.woke(interruptKill)
+		}
+		if d.asked != nil {
+			decision := d.asked.state.Load()
+			d.again = d.again || d.asked.second.Load()
+			t.takeBack()
+			if decision == exceptionThreadExit {
+				t.interrupted.Or(interruptKill)
+			}
+			if t.killed() {
+				break
+			}
+			if decision == exceptionHandled {
+				if cpu.IsCanonical(t.regs.RIP()) {
+					break
+				}
+				// To go on where there is no address is to ask for the same fault
+				// again: it is had here, for IRETQ would have it in ring 0.
+				*d = trouble{what: t.report(zx.ExcpGeneral, zx.OK)}
+			}
+		}
+		turns := [...]struct {
+			kind    channelKind
+			mu      *sync.Mutex
+			channel *exceptionChannel
+		}{
+			{channelDebugger, &p.mu, &p.debugger},
+			{channelThread, &t.mu, &t.exceptions},
+			{channelProcess, &p.mu, &p.exceptions},
+			{channelDebugger, &p.mu, &p.debugger}, // if it wants
+			{channelJob, &j.mu, &j.exceptions},
+		}
+		if d.turn == 3 && !d.again {
+			d.turn++
+		}
+		if d.turn == len(turns) {
+			t.interrupted.Or(interruptKill)
+			p.end(zx.TaskRetcodeExceptionKill, d.what)
+			break
 		}
 		// Looked up when its turn comes: the one before may have taken long, and
 		// this one been bound meanwhile.
+		h := turns[d.turn]
+		d.turn++
 		h.mu.Lock()
 		channel := *h.channel
 		h.mu.Unlock()
-		decision, second := t.offer(h.kind, channel, e)
-		switch decision {
-		case exceptionHandled:
-			return
-		case exceptionThreadExit:
-			t.interrupted.Or(interruptKill)
-		}
-		if t.killed() {
-			return
-		}
-		again = again || second
+		d.asked = t.offer(h.kind, channel, d.what)
 	}
-	t.interrupted.Or(interruptKill)
-	p.end(zx.TaskRetcodeExceptionKill, e)
+	t.trouble = nil
+	t.step = stepUser
+	return true
 }
 
-// offer hands the exception to one handler and waits for its decision. Nobody
-// there is exceptionTryNext. again says that a debugger wants to be asked once
-// more.
-func (t *Thread) offer(kind channelKind, c exceptionChannel, e *Exception) (decision uint32, again bool) {
+// offer hands the exception to one handler and gives what it has; nil if nobody
+// is there.
+func (t *Thread) offer(kind channelKind, c exceptionChannel, e *Exception) *exception {
 	if !c.open() {
-		return exceptionTryNext, false
+		return nil
 	}
 	x := &exception{thread: t, kind: kind, channel: c, what: e}
 	x.Init(zx.ObjException, 0)
@@ -291,24 +326,27 @@ func (t *Thread) offer(kind channelKind, c exceptionChannel, e *Exception) (deci
 	t.exception = x
 	t.mu.Unlock()
 	x.Ref() // ours, beside the handle's
-	defer object.Unref(x)
 
 	info := make([]byte, zx.ExceptionInfoBytes)
 	binary.LittleEndian.PutUint64(info[0:], uint64(t.process.Koid()))
 	binary.LittleEndian.PutUint64(info[8:], uint64(t.Koid()))
 	binary.LittleEndian.PutUint32(info[16:], uint32(e.Type))
 	handle := object.NewMoving(x, exceptionRights)
-	if c.end.Write(info, []object.Moving{handle}) == zx.OK {
-		for !x.closed.Load() && t.sleep(zx.ThreadBlockedException, zx.TimeInfinite, interruptKill) == zx.OK {
-		}
-		decision, again = x.state.Load(), x.second.Load()
-	} else {
+	if c.end.Write(info, []object.Moving{handle}) != zx.OK {
 		handle.Discard()
+		x.state.Store(exceptionTryNext)
 	}
+	return x
+}
+
+// takeBack ends what offer began.
+func (t *Thread) takeBack() {
 	t.mu.Lock() // and settle
+	x := t.exception
 	t.exception = nil
 	t.mu.Unlock()
-	return decision, again
+	t.trouble.asked = nil
+	object.Unref(x)
 }
 
 // ExceptionReport is the report of the exception the thread is in.

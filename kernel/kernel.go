@@ -1,6 +1,46 @@
 // Package kernel wires the rooms into a kernel: boot order, processes,
 // threads and their run loop, exceptions, and the report of a kernel bug.
 //
+// # Threads and executors
+//
+// A ring-3 thread is data: registers, and what it waits for. A CPU is a
+// goroutine, its executor, that takes the next ready thread, runs it with
+// cpu.Exec, decides what the trap asks for, and goes on with it or the next.
+//
+//	       Start          an executor takes it         Exit, kill, exception
+//	(NEW) ------> (ready) --------------------> (RUNNING) -----------------> (DEAD)
+//	               ^   ^                         |     |
+//	               |   +-------------------------+     | block
+//	               |      its slice is over            v
+//	               +---------------------- (BLOCKED_*, SUSPENDED)
+//	         Wake, deadline, kill, suspend
+//
+// A thread that is ready shows RUNNING, or what it waited for. Its state changes
+// in two functions: block puts a thread to sleep, and woke, when an executor has
+// it again, says what ended the sleep. Who may touch a thread is told by its
+// token, in wait.go: its executor while it runs, whoever wakes it while it sleeps.
+//
+// These are the places where a thread can wait. At the top nothing is left on a
+// stack; the thread has a step that goes on:
+//
+//	a page fault             Thread.resolve      ask again, then resolve
+//	a call that waits        Thread.called       syscall.Context.Resume: port_wait,
+//	                                             object_wait_one, object_wait_many,
+//	                                             futex_wait, channel_call, nanosleep
+//	an exception             Thread.handle       see what the handler decided
+//	a suspend                Thread.pause        as if it had not been
+//
+// In the midst of Go code the stack waits with it, and the executor whose stack it
+// is hands the CPU to a spare one:
+//
+//	memory a call copies     copyWaiter.Wait     user memory behind a pager
+//	a VMO operation          Thread.Wait         a page of the VMO that is missing
+//	a long call              Thread.Yield        others are ready
+//
+// Goroutines of the kernel (console, file pager, evictor, timers) run when no
+// thread is ready, when one of them was just woken through its Waiter, and at
+// every tick.
+//
 // # One fault, from instruction to supplied page
 //
 //	ring 3     mov (%rdi), %al              page absent
@@ -8,9 +48,10 @@
 //	kernel     Thread.pageFault
 //	vmar       AddressSpace.Fault           mapping found, rights checked
 //	vmo        RequirePage                  absent: should wait
-//	pager      Source.Request               a packet goes on the port
-//	kernel     Thread.Wait                  goroutine parked, no lock held
-//	           ... the pager supplies, Progress wakes the thread ...
+//	pager      Source.Request               a packet goes on the port: the pager is next
+//	kernel     Thread.block                 no lock held, no stack kept
+//	           ... the pager's thread supplies, Progress wakes ours, which is next ...
+//	kernel     Thread.faultWoken            the answer is there
 //	vmar       Fault, from the top          the page is there: PTE written
 //	cpu        Exec                         the same instruction again
 //
@@ -26,13 +67,15 @@
 //	          port                      object
 //	          page table                mmu
 //	            frame allocator         mmu
+//	              percpu.mu             kernel: Wake may be called under any lock
 //
-// No lock is held across Exec or across Wait.
+// No lock is held across Exec, or while a thread waits.
 //
 // # Processors
 //
-// One CPU runs threads. What assumes that: Kernel.root, the loaded page table;
-// the TLB methods, which need not reach other CPUs; Thread.Info's affinity.
+// What one CPU has of its own is in percpu; one CPU runs threads. What assumes
+// that: Kernel.cpu; the TLB methods, which need not reach other CPUs;
+// Thread.Info's affinity.
 //
 // # Sources
 //
@@ -52,9 +95,6 @@ import (
 	"faultline/vmo"
 	"faultline/zx"
 )
-
-// tickPeriod is the longest a thread keeps the CPU in ring 3, in nanoseconds.
-const tickPeriod = 2_000_000
 
 // Board is what the run loop needs of the machine.
 type Board interface {
@@ -95,11 +135,10 @@ type Kernel struct {
 	Pagers *pager.System
 
 	machine   Board
-	armed     *bool // machine.TickArmed()
 	now       func() int64
 	console   io.Writer
 	table     *mmu.PageTable // kernel mappings only: what idle CPUs use
-	root      zx.PhysAddr    // in CR3. One CPU
+	cpu       *percpu        // One CPU
 	processes processList
 	tasks     tasks
 	trace     faultTrace
@@ -115,7 +154,7 @@ type Kernel struct {
 //
 // Errors: a bad option on the command line | memory that makes no sense.
 func Boot(c Config) (*Kernel, error) {
-	k := &Kernel{machine: c.Board, armed: c.Board.TickArmed(), now: c.Now, console: c.Console}
+	k := &Kernel{machine: c.Board, now: c.Now, console: c.Console}
 	k.tasks.job.Init(zx.ObjJob, 0)
 	cpu.SetFatalHandler(k.fatal)
 	options, err := ParseOptions(c.Options)
@@ -135,7 +174,8 @@ func Boot(c Config) (*Kernel, error) {
 		return nil, fmt.Errorf("kernel: map: %w", err)
 	}
 	k.Memory, k.table = memory, table
-	k.load(table.Root())
+	cpu.WriteCR3(uint64(table.Root()))
+	k.cpu = newCPU(k, table.Root())
 	k.Store = vmo.NewStore(memory)
 	k.Pagers = pager.NewSystem(pager.Config{
 		Now:             k.Now,
@@ -161,25 +201,15 @@ func (k *Kernel) Exit(code int32) { k.machine.Exit(code) }
 func (k *Kernel) Table() *mmu.PageTable { return k.table }
 
 // load makes root the page table of this CPU.
-func (k *Kernel) load(root zx.PhysAddr) {
+func (c *percpu) load(root zx.PhysAddr) {
 	cpu.WriteCR3(uint64(root))
-	k.root = root
-}
-
-// enter makes the CPU ready for a thread whose page table is root.
-func (k *Kernel) enter(root zx.PhysAddr) {
-	if root != k.root {
-		k.load(root)
-	}
-	if !*k.armed {
-		k.machine.ArmTick(tickPeriod)
-	}
+	c.root = root
 }
 
 // leave makes sure that no CPU uses the page table at root any more.
 func (k *Kernel) leave(root zx.PhysAddr) {
-	if root == k.root {
-		k.load(k.table.Root())
+	if root == k.cpu.root {
+		k.cpu.load(k.table.Root())
 	}
 }
 
@@ -195,7 +225,7 @@ func (k *Kernel) strayInterrupt(v cpu.Vector) {
 // that is not loaded has nothing cached: loading CR3 dropped it. One CPU.
 // Source: Intel SDM 3A 4.10.4.1.
 func (k *Kernel) InvalidatePage(root zx.PhysAddr, va zx.VirtAddr) {
-	if root == k.root {
+	if root == k.cpu.root {
 		cpu.InvalidatePage(uint64(va))
 	}
 }
@@ -203,7 +233,7 @@ func (k *Kernel) InvalidatePage(root zx.PhysAddr, va zx.VirtAddr) {
 // InvalidateAll drops every translation of user space under root. Kernel pages
 // are global and stay. One CPU.
 func (k *Kernel) InvalidateAll(root zx.PhysAddr) {
-	if root == k.root {
+	if root == k.cpu.root {
 		cpu.WriteCR3(uint64(root))
 	}
 }

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -30,12 +31,15 @@ const (
 	parkToken uintptr = 1
 )
 
-// Wake leaves the token, if it is not there already. It never blocks and may
-// be called under any lock.
-func (p *parker) Wake() {
-	if g := p.state.Swap(parkToken); g > parkToken {
-		ready(g)
+// Wake leaves the token, if it is not there already, and says whether it woke the
+// goroutine. It never blocks and may be called under any lock.
+func (p *parker) Wake() bool {
+	g := p.state.Swap(parkToken)
+	if g <= parkToken {
+		return false
 	}
+	ready(g)
+	return true
 }
 
 // wait takes the token, sleeping for it until deadline.
@@ -61,7 +65,7 @@ func (p *parker) waitUntil(deadline zx.Time) zx.Status {
 	}
 	left := time.Duration(int64(deadline) - now)
 	if p.timer == nil {
-		p.timer = time.AfterFunc(left, p.Wake)
+		p.timer = time.AfterFunc(left, func() { p.Wake() })
 	} else {
 		p.timer.Reset(left)
 	}
@@ -100,6 +104,20 @@ func (k *Kernel) NewWaiter(name string) vmo.Waiter {
 	k.workers = append(k.workers, w)
 	k.workersMu.Unlock()
 	return w
+}
+
+// Wake is parker.Wake that has the goroutine run soon.
+func (w *worker) Wake() {
+	if w.parker.Wake() {
+		w.kernel.cpu.heed = true
+	}
+}
+
+// Yield lets others run. See zx.Yielder.
+func (w *worker) Yield() zx.Status {
+	w.kernel.machine.Idle(w.kernel.now() + moment)
+	runtime.Gosched()
+	return zx.OK
 }
 
 // Wait sleeps until Wake or the deadline. See vmo.Waiter.

@@ -174,7 +174,7 @@ func (p *Process) startThread(t *Thread, at entryPoint, first bool) zx.Status {
 	}
 	t.UpdateSignals(0, zx.SignalThreadRunning)
 	t.Ref()
-	go t.run()
+	t.cpu.ready(t)
 	return zx.OK
 }
 

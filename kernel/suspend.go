@@ -97,33 +97,44 @@ func (s *processToken) OnZeroHandles() {
 // OnLastRef lets go of the process.
 func (s *processToken) OnLastRef() { object.Unref(s.process) }
 
-// Pause stops the thread, while it is suspended, in the midst of a call. RAX
-// then shows ErrInternalIntrRetry. It says whether the call goes on: not if the
-// thread was killed, or a debugger gave RAX another value, which is what the call
-// returns then, or sent the thread elsewhere. Source: spec section 3.18.
-func (t *Thread) Pause() bool {
-	status := int64(zx.ErrInternalIntrRetry)
-	retry := uint64(status)
-	r, rip := t.regs, t.regs.RIP()
-	r.RAX = retry
-	t.pause()
-	return !t.killed() && r.RAX == retry && r.RIP() == rip
+// pauseCall is pause in the midst of a call. RAX shows ErrInternalIntrRetry
+// meanwhile.
+func (t *Thread) pauseCall() bool {
+	t.regs.RAX, t.rip = retryRAX, t.regs.RIP()
+	return t.pause()
+}
+
+// retryRAX is what a debugger sees in RAX of a call that waits.
+var retryRAX = func() uint64 { st := int64(zx.ErrInternalIntrRetry); return uint64(st) }()
+
+// callGoesOn says whether a call goes on after pauseCall: not if the thread was
+// killed, or a debugger gave RAX another value, which is what the call returns
+// then, or sent the thread elsewhere. Source: spec section 3.18.
+func (t *Thread) callGoesOn() bool {
+	rip := t.rip
+	t.rip = 0
+	return !t.killed() && t.regs.RAX == retryRAX && t.regs.RIP() == rip
 }
 
 // pause keeps a suspended thread still until its tokens are gone or it is
-// killed.
-func (t *Thread) pause() {
-	if t.interrupted.Load()&interruptSuspend == 0 {
-		return
-	}
-	t.UpdateSignals(zx.SignalThreadRunning, zx.SignalThreadSuspended)
-	for t.interrupted.Load()&interruptSuspend != 0 {
-		if t.sleep(zx.ThreadSuspended, zx.TimeInfinite, interruptKill) != zx.OK {
-			break
+// killed. It says whether that is so.
+func (t *Thread) pause() bool {
+	for t.interrupted.Load()&(interruptKill|interruptSuspend) == interruptSuspend {
+		if !t.paused {
+			t.paused = true
+			t.UpdateSignals(zx.SignalThreadRunning, zx.SignalThreadSuspended)
 		}
+		if t.block(zx.ThreadSuspended, zx.TimeInfinite, interruptKill) {
+			return false
+		}
+		t.woke(interruptKill)
 	}
-	t.UpdateSignals(zx.SignalThreadSuspended, zx.SignalThreadRunning)
-	t.settle()
+	if t.paused {
+		t.paused = false
+		t.UpdateSignals(zx.SignalThreadSuspended, zx.SignalThreadRunning)
+		t.settle()
+	}
+	return true
 }
 
 // settle waits until nobody is at the registers of the thread any more, which

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -21,37 +20,54 @@ const (
 	interruptPolicy                     // the thread must take a policy exception
 )
 
-// Thread is a ring-3 thread: a goroutine that runs cpu.Exec in a loop and
-// decides about what comes back.
-//
-//	       Start            Exit, kill, unhandled exception
-//	(NEW) ------> (RUNNING) --------------------------------> (DEAD)
-//	                |   ^
-//	          Wait  v   |  Wake, deadline, kill, suspend
-//	        (BLOCKED_*, SUSPENDED)
-//
-// Only the thread's own goroutine writes state once it runs; Start takes it
-// from NEW by compare and swap, so a thread starts once.
+// step is what a thread does next when it has a CPU.
+type step uint8
+
+const (
+	stepUser   step = iota // enter ring 3
+	stepFault              // look for the answer to its page request
+	stepCall               // go on with the call that slept
+	stepAgain              // issue the call again, after a suspend
+	stepHandle             // see what became of its exception
+)
+
+// Thread is a ring-3 thread. It is data: registers, and what it waits for. An
+// executor runs it; the package comment draws its states.
 type Thread struct {
 	object.Base
 	label
 	process *Process
 	regs    *cpu.Regs
-	args    [8]uint64 // of the call in progress
+	number  uint64    // of the call in progress
+	args    [8]uint64 // of it
 	context syscall.Context
 
 	request, copyRequest vmo.PageRequest
 
-	parker
+	token       atomic.Uint32 // who may touch what follows: see tokenRunning
 	state       atomic.Uint32 // zx.ThreadState
 	interrupted atomic.Uint32 // interrupt bits
+
+	cpu      *percpu   // where it is ready
+	executor *executor // that runs it, or waits with it in the midst of a call
+	step     step
+	deep     bool     // its executor waits with it
+	paused   bool     // shows that it is suspended
+	rip      uint64   // when it was suspended in a call
+	began    zx.Time  // the page fault in progress, while it is traced
+	trouble  *trouble // the exception in progress
+	policy   uint32   // of the policy exception to take
+
+	timed, late bool    // it sleeps until deadline | that has come; late: guarded by cpu.mu
+	deadline    zx.Time // as the rest
+	place       int     // in cpu.deadlines, from 1
+	next        *Thread // ready after it
 
 	mu         sync.Mutex
 	suspends   int              // suspend tokens alive, its own and the process's; guarded by mu
 	exceptions exceptionChannel // guarded by mu
-	exception  *exception       // the one in progress; guarded by mu
+	exception  *exception       // the one a handler has; guarded by mu
 
-	policy   uint32        // of the policy exception to take; the thread's own
 	faults   atomic.Uint64 // page faults taken
 	syscalls atomic.Uint64 // calls made
 }
@@ -63,7 +79,7 @@ var (
 
 // newThread makes a thread of p that has not started.
 func newThread(p *Process, name string) *Thread {
-	t := &Thread{process: p, parker: parker{now: p.kernel.now}}
+	t := &Thread{process: p, cpu: p.kernel.cpu}
 	t.SetName(name)
 	t.Base.Init(zx.ObjThread, 0)
 	t.regs = cpu.NewRegs()
@@ -128,142 +144,193 @@ func (t *Thread) interrupt(bit uint32) {
 // killed says whether the thread must die.
 func (t *Thread) killed() bool { return t.interrupted.Load()&interruptKill != 0 }
 
-// Wait sleeps until Wake, the deadline, a kill or a suspend, and shows state
-// meanwhile.
-//
-// Errors: ErrInternalIntrKilled | ErrInternalIntrRetry | ErrTimedOut. See
-// vmo.Waiter.
-func (t *Thread) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {
-	return t.sleep(state, deadline, interruptKill|interruptSuspend)
-}
-
-// sleep is Wait that only the interrupts in bits end.
-func (t *Thread) sleep(state zx.ThreadState, deadline zx.Time, bits uint32) zx.Status {
-	if t.interrupted.Load()&bits != 0 {
-		return t.interruption(bits)
-	}
-	t.state.Store(uint32(state))
-	st := t.wait(deadline)
-	t.state.Store(uint32(zx.ThreadRunning))
-	if t.interrupted.Load()&bits != 0 {
-		return t.interruption(bits)
-	}
-	return st
-}
-
-// interruption is the status of a wait that one of bits has ended.
-func (t *Thread) interruption(bits uint32) zx.Status {
-	if t.interrupted.Load()&bits&interruptKill != 0 {
-		return zx.ErrInternalIntrKilled
-	}
-	return zx.ErrInternalIntrRetry
-}
-
-// copyWaiter is the thread while the kernel copies its memory inside a call: a
-// suspend does not end such a wait. Source: spec section 5.7.
-type copyWaiter Thread
-
-// Wait is Thread.Wait but for suspends.
-func (w *copyWaiter) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {
-	return (*Thread)(w).sleep(state, deadline, interruptKill)
-}
-
-// run is the life of the thread's goroutine: enter ring 3, decide about what
-// made it come back, again.
-func (t *Thread) run() {
-	k := t.process.kernel
+// run has the CPU of e for t until it waits, ends, or its slice is over: it goes
+// on with what it waited for, then enters ring 3 and decides about what made it
+// come back, again.
+func (t *Thread) run(e *executor) {
+	t.executor = e
 	root := t.process.space.CR3()
-	for {
+	on := t.step == stepUser && !t.paused || t.goOn()
+	for on {
+		c := e.cpu
+		if c.heed || !*c.armed {
+			c.attend()
+		}
 		if t.interrupted.Load() != 0 {
-			if t.killed() {
-				break
-			}
-			if t.interrupted.Load()&interruptPolicy != 0 {
-				t.raisePolicy()
-			}
-			t.pause()
+			on = t.heed()
 			continue
 		}
-		k.enter(root)
+		// Nothing from here on may let a goroutine run: it could load another
+		// root.
+		if root != c.root {
+			c.load(root)
+		}
 		cpu.Exec(t.regs)
 		switch v := t.regs.Vector(); {
 		case v == cpu.VectorSyscall:
-			t.syscall()
+			on = t.syscall() && (t.step == stepUser || t.goOn())
 		case v == cpu.VectorPageFault:
-			t.pageFault()
+			on = t.pageFault() && (t.step == stepUser || t.goOn())
 		case v >= cpu.VectorFirstInterrupt:
-			if !k.machine.HandleInterrupt(v) {
-				k.strayInterrupt(v)
-			}
-			runtime.Gosched()
+			on = c.tick(t, v)
 		default:
-			t.raise(exceptionOf(v), zx.OK)
+			on = t.raise(exceptionOf(v), zx.OK) && (t.step == stepUser || t.goOn())
 		}
 	}
+}
+
+// goOn goes on with what the thread waited for until it may enter ring 3, and
+// says so, or waits again.
+func (t *Thread) goOn() bool {
+	if t.paused {
+		t.woke(interruptKill)
+		if !t.pause() {
+			return false
+		}
+	}
+	for t.step != stepUser {
+		on := false
+		switch t.step {
+		case stepFault:
+			on = t.faultWoken()
+		case stepCall:
+			on = t.callWoken()
+		case stepAgain:
+			on = t.callAgain()
+		case stepHandle:
+			t.woke(interruptKill)
+			on = t.handle()
+		}
+		if !on {
+			return false
+		}
+	}
+	return true
+}
+
+// heed does what an interrupt asks of a thread that is about to enter ring 3. It
+// says whether the thread goes on.
+func (t *Thread) heed() bool {
+	switch bits := t.interrupted.Load(); {
+	case bits&interruptKill != 0:
+		t.end()
+		return false
+	case bits&interruptPolicy != 0:
+		return t.raisePolicy() && t.goOn()
+	}
+	return t.pause()
+}
+
+// end is the thread's last act.
+func (t *Thread) end() {
 	t.state.Store(uint32(zx.ThreadDead))
 	t.closeExceptions()
 	t.process.threadEnded(t)
 }
 
-// syscall performs the call the thread has just made.
-func (t *Thread) syscall() {
+// syscall performs the call the thread has just made. It says whether the thread
+// goes on, by its step.
+func (t *Thread) syscall() bool {
 	t.syscalls.Add(1)
 	r := t.regs
-	number := r.RAX
+	t.number = r.RAX
 	t.args = [8]uint64{r.RDI, r.RSI, r.RDX, r.R10, r.R8, r.R9, r.R12, r.R13}
-	for {
-		result := syscall.Dispatch(&t.context, number, &t.args)
-		switch result { // all 64 bits: a clock value may end like a status
-		case int64(zx.ErrInternalIntrKilled):
-			return // the run loop sees the interrupt
-		case int64(zx.ErrInternalIntrRetry):
-			if !t.Pause() {
-				return
-			}
-			continue
-		}
-		r.RAX = uint64(result)
-		return
-	}
+	return t.called(syscall.Dispatch(&t.context, t.number, &t.args), zx.OK)
 }
 
-// pageFault resolves the fault the thread has just taken, or ends it.
-func (t *Thread) pageFault() {
+// called decides about a call that was dispatched or resumed, with this result;
+// woken is what it was resumed with.
+func (t *Thread) called(result int64, woken zx.Status) bool {
+	if state, deadline, sleeps := t.context.Sleeps(); sleeps {
+		t.step = stepCall
+		if woken == zx.ErrInternalIntrRetry {
+			return t.pauseCall() // it cannot be issued again
+		}
+		return !t.block(state, deadline, interruptKill|interruptSuspend)
+	}
+	t.step = stepUser
+	switch result { // all 64 bits: a clock value may end like a status
+	case int64(zx.ErrInternalIntrKilled):
+		return true // the run loop sees the interrupt
+	case int64(zx.ErrInternalIntrRetry):
+		t.step = stepAgain
+		return t.pauseCall()
+	}
+	t.regs.RAX = uint64(result)
+	return true
+}
+
+// callWoken goes on with a call that slept.
+func (t *Thread) callWoken() bool {
+	woken := t.woke(interruptKill | interruptSuspend)
+	if t.rip != 0 && !t.callGoesOn() {
+		woken = zx.ErrInternalIntrKilled
+	}
+	return t.called(t.context.Resume(woken), woken)
+}
+
+// callAgain issues a call again after a suspend.
+func (t *Thread) callAgain() bool {
+	if !t.callGoesOn() {
+		t.step = stepUser
+		return true
+	}
+	return t.called(syscall.Dispatch(&t.context, t.number, &t.args), zx.OK)
+}
+
+// pageFault resolves the fault the thread has just taken, or ends it. It says
+// whether the thread goes on, by its step.
+func (t *Thread) pageFault() bool {
 	t.faults.Add(1)
-	code := mmu.PageFaultError(t.regs.ErrorCode())
-	if code&mmu.PF_US == 0 {
+	if mmu.PageFaultError(t.regs.ErrorCode())&mmu.PF_US == 0 {
 		// Not an access of the thread's own: the CPU read a descriptor table
 		// or the like for an instruction of ring 3, and found nothing there.
 		// No page of user space could help. Source: Intel SDM 3A 4.6.1.
-		t.raise(zx.ExcpGeneral, zx.OK)
-		return
+		return t.raise(zx.ExcpGeneral, zx.OK)
 	}
-	var st zx.Status
-	if p := t.process; p.kernel.trace.on.Load() {
-		st = t.tracedFault(code)
-	} else {
-		st = t.resolve(zx.VirtAddr(t.regs.CR2()), code)
+	if k := t.process.kernel; k.trace.on.Load() {
+		t.began = k.Now()
+	}
+	return t.resolve(false)
+}
+
+// resolve has the page made good that the thread faulted at; waited says that it
+// waited for it already.
+func (t *Thread) resolve(waited bool) bool {
+	r := t.regs
+	st := t.process.space.Fault(zx.VirtAddr(r.CR2()), mmu.PageFaultError(r.ErrorCode()), waited, &t.request)
+	if st != zx.ErrShouldWait {
+		return t.resolved(st)
+	}
+	t.step = stepFault
+	return !t.block(zx.ThreadBlockedPager, zx.TimeInfinite, interruptKill|interruptSuspend)
+}
+
+// faultWoken goes on with a page fault that waited for a pager.
+func (t *Thread) faultWoken() bool {
+	const bits = interruptKill | interruptSuspend
+	switch st := t.request.Answer(t.woke(bits)); st {
+	case zx.OK:
+		return t.resolve(true)
+	case zx.ErrShouldWait:
+		return !t.block(zx.ThreadBlockedPager, zx.TimeInfinite, bits)
+	default:
+		return t.resolved(st)
+	}
+}
+
+// resolved ends a page fault with st. A thread that is to be suspended faults
+// again when it runs on.
+func (t *Thread) resolved(st zx.Status) bool {
+	t.step = stepUser
+	if t.began != 0 {
+		t.traceFault(st)
 	}
 	switch st {
 	case zx.OK, zx.ErrInternalIntrKilled, zx.ErrInternalIntrRetry:
-		return
+		return true
 	}
-	t.raise(zx.ExcpFatalPageFault, st)
-}
-
-// resolve has the page at va made good, waiting for it if it must.
-func (t *Thread) resolve(va zx.VirtAddr, code mmu.PageFaultError) zx.Status {
-	space := t.process.space
-	st := space.Fault(va, code, false, &t.request)
-	for st == zx.ErrShouldWait {
-		for st == zx.ErrShouldWait {
-			st = t.request.Answer(t.Wait(zx.ThreadBlockedPager, zx.TimeInfinite))
-		}
-		if st == zx.OK {
-			st = space.Fault(va, code, true, &t.request)
-		}
-	}
-	return st
+	return t.raise(zx.ExcpFatalPageFault, st)
 }
 
 // String names the thread for reports.

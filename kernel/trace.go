@@ -93,17 +93,16 @@ func (r *FaultRecord) show(memory *mmu.Memory, space *vmar.AddressSpace) {
 	}
 }
 
-// tracedFault is AddressSpace.Fault with a record of it.
-func (t *Thread) tracedFault(code mmu.PageFaultError) zx.Status {
+// traceFault records the page fault that ended with st.
+func (t *Thread) traceFault(st zx.Status) {
 	p := t.process
 	k := p.kernel
-	r := FaultRecord{At: k.Now(), Process: p.Koid(), Thread: t.Koid(), Code: code,
-		Address: zx.VirtAddr(t.regs.CR2()), RIP: zx.VirtAddr(t.regs.RIP())}
-	r.Status = t.resolve(r.Address, code)
-	r.Took = k.Now() - r.At
+	r := FaultRecord{At: t.began, Took: k.Now() - t.began, Process: p.Koid(), Thread: t.Koid(),
+		Address: zx.VirtAddr(t.regs.CR2()), RIP: zx.VirtAddr(t.regs.RIP()),
+		Code: mmu.PageFaultError(t.regs.ErrorCode()), Status: st}
+	t.began = 0
 	r.show(k.Memory, p.space)
 	k.trace.add(&r)
-	return r.Status
 }
 
 // add puts a record into the ring.

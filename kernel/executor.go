@@ -1,0 +1,336 @@
+package kernel
+
+import (
+	"container/heap"
+	"runtime"
+	"sync"
+	"time"
+
+	"faultline/cpu"
+	"faultline/zx"
+)
+
+// tickPeriod is the longest a thread keeps the CPU while another is ready, in
+// nanoseconds.
+const tickPeriod = 2_000_000
+
+// spareExecutors is how many idle executors a CPU keeps.
+const spareExecutors = 4
+
+// percpu is what one CPU has of its own: the threads that are ready there, and
+// what it must see to before it enters ring 3.
+//
+//	woken by the thread that runs --> direct --+  when that thread waits
+//	woken by anybody else ---------> ready ----+--> executor --> ring 3
+//	its time is over --------------> ready     |
+//	its deadline has come <--------- deadlines |
+//
+// A thread takes over at once when the one that woke it waits: that is how a
+// fault reaches its pager, and the page its thread. Both use up one slice of
+// time, so that whoever is ready besides comes next when the slice is over.
+type percpu struct {
+	kernel  *Kernel
+	machine Board
+	armed   *bool       // machine.TickArmed()
+	root    zx.PhysAddr // in CR3; the CPU's own
+	slice   int64       // when the time of the thread that runs is over; the CPU's own
+	heed    bool        // look at something before ring 3: see attend
+
+	mu         sync.Mutex
+	head, tail *Thread     // ready, in the order they became so, by Thread.next
+	direct     *Thread     // ready, and next
+	current    *Thread     // runs, or nil while goroutines of the kernel do
+	idler      *executor   // sleeps, for nothing is ready
+	spare      *executor   // have no CPU, by executor.next
+	spares     int         // how many
+	deadlines  deadlines   // of the threads that sleep until one
+	alarm      *time.Timer // rouses idler for the first of them
+}
+
+// newCPU makes the part of a CPU whose page table is root, and lets an executor
+// have it.
+func newCPU(k *Kernel, root zx.PhysAddr) *percpu {
+	c := &percpu{kernel: k, machine: k.machine, armed: k.machine.TickArmed(), root: root}
+	c.alarm = time.AfterFunc(time.Hour, c.rouse)
+	c.alarm.Stop()
+	go newExecutor(c).run()
+	return c
+}
+
+// ready makes t, which sleeps no more, ready to run.
+//
+// Locks: takes c.mu. It never blocks.
+func (c *percpu) ready(t *Thread) {
+	c.mu.Lock()
+	if c.direct == nil && c.current != nil {
+		c.direct = t
+	} else {
+		c.push(t)
+	}
+	idler := c.idler
+	c.idler = nil
+	c.mu.Unlock()
+	if idler != nil {
+		idler.Wake()
+	}
+}
+
+// push puts t behind all that are ready. Locks: mu held.
+func (c *percpu) push(t *Thread) {
+	t.next = nil
+	if c.head == nil {
+		c.head = t
+	} else {
+		c.tail.next = t
+	}
+	c.tail = t
+}
+
+// pop takes out who runs next, nil if nobody is ready. Locks: mu held.
+func (c *percpu) pop() *Thread {
+	t := c.direct
+	if t != nil {
+		c.direct = nil
+	} else if t = c.head; t != nil {
+		c.head = t.next
+	}
+	return t
+}
+
+// rouse wakes the executor if it sleeps.
+func (c *percpu) rouse() {
+	c.mu.Lock()
+	idler := c.idler
+	c.idler = nil
+	c.mu.Unlock()
+	if idler != nil {
+		idler.Wake()
+	}
+}
+
+// attend sees to what cannot wait until ring 3 is left again: goroutines of the
+// kernel that were made ready, and the timer, which must end the slice, and
+// before it any thread's wait.
+func (c *percpu) attend() {
+	if c.heed {
+		c.heed = false
+		c.yield()
+	}
+	if *c.armed {
+		return
+	}
+	now := c.kernel.now()
+	if now >= c.slice {
+		c.slice = now + tickPeriod
+	}
+	at := c.slice
+	c.mu.Lock()
+	if len(c.deadlines) > 0 {
+		at = min(at, int64(c.deadlines[0].deadline))
+	}
+	c.mu.Unlock()
+	c.machine.ArmTick(max(at-now, 0))
+}
+
+// yield lets the goroutines of the kernel run that are ready.
+func (c *percpu) yield() {
+	t := c.take(nil)
+	runtime.Gosched()
+	c.take(t)
+}
+
+// take makes t the thread that runs and gives the one before.
+func (c *percpu) take(t *Thread) *Thread {
+	c.mu.Lock()
+	was := c.current
+	c.current = t
+	c.mu.Unlock()
+	return was
+}
+
+// tick takes the interrupt that made t leave ring 3: goroutines of the kernel
+// run, waits end whose time has come. It says whether t goes on; if not, its
+// slice is over, and it is ready, behind the others.
+func (c *percpu) tick(t *Thread, v cpu.Vector) bool {
+	if !c.machine.HandleInterrupt(v) {
+		c.kernel.strayInterrupt(v)
+	}
+	c.heed = false
+	c.yield()
+	return !c.over(t)
+}
+
+// over ends the waits whose time has come, and the slice of t if its time has
+// come and another is ready: then t is ready, behind all others.
+func (c *percpu) over(t *Thread) bool {
+	now := c.kernel.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.expire(now)
+	if now < c.slice || c.direct == nil && c.head == nil {
+		return false
+	}
+	if c.direct != nil {
+		c.push(c.direct)
+		c.direct = nil
+	}
+	c.push(t)
+	return true
+}
+
+// expire ends the waits whose deadline is not past now. Locks: mu held.
+func (c *percpu) expire(now int64) {
+	for len(c.deadlines) > 0 && int64(c.deadlines[0].deadline) <= now {
+		t := c.deadlines[0]
+		heap.Pop(&c.deadlines)
+		t.late = true
+		if t.token.Swap(tokenWoken) == tokenAsleep {
+			c.push(t)
+		}
+	}
+}
+
+// await has t woken at its deadline.
+func (c *percpu) await(t *Thread) {
+	c.mu.Lock()
+	heap.Push(&c.deadlines, t)
+	first := c.deadlines[0] == t
+	c.mu.Unlock()
+	if first {
+		*c.armed = false // so that attend arms the timer for this one
+	}
+}
+
+// forget is the end of await; t.late says whether the deadline came.
+func (c *percpu) forget(t *Thread) {
+	c.mu.Lock()
+	if t.place > 0 {
+		heap.Remove(&c.deadlines, t.place-1)
+	}
+	c.mu.Unlock()
+}
+
+// deadlines is the threads that sleep until a time, as a heap: the first comes
+// first. Guarded by percpu.mu, as what it uses of a thread.
+type deadlines []*Thread
+
+func (d deadlines) Len() int           { return len(d) }
+func (d deadlines) Less(i, j int) bool { return d[i].deadline < d[j].deadline }
+
+func (d deadlines) Swap(i, j int) {
+	d[i], d[j] = d[j], d[i]
+	d[i].place, d[j].place = i+1, j+1
+}
+
+// Push implements heap.Interface.
+func (d *deadlines) Push(t any) {
+	*d = append(*d, t.(*Thread))
+	t.(*Thread).place = len(*d)
+}
+
+// Pop implements heap.Interface.
+func (d *deadlines) Pop() any {
+	last := len(*d) - 1
+	t := (*d)[last]
+	(*d)[last] = nil
+	*d = (*d)[:last]
+	t.place = 0
+	return t
+}
+
+// executor is a goroutine that runs the threads of a CPU. A CPU has one at a
+// time. A call that must wait in the midst of Go code keeps its executor, for
+// the stack is there; the CPU goes to another one meanwhile.
+//
+//	          takes a CPU             hands its CPU on
+//	(spare) --------------> (running) ----------------> (waiting in a call)
+//	   ^                     |  ^  ^                             |
+//	   +---------------------+  |  +-----------------------------+
+//	     hands its CPU to the   |          its thread is next
+//	     executor of a thread   +--> (idle): nothing is ready
+type executor struct {
+	parker
+	cpu  *percpu   // its own while it runs
+	next *executor // guarded by cpu.mu
+}
+
+func newExecutor(c *percpu) *executor { return &executor{cpu: c} }
+
+// run is the life of an executor.
+func (e *executor) run() {
+	for {
+		t := e.pick()
+		if t.deep {
+			if !e.handTo(t.executor) {
+				return
+			}
+			continue
+		}
+		t.run(e)
+	}
+}
+
+// pick gives the thread to run next, sleeping while there is none.
+func (e *executor) pick() *Thread {
+	c := e.cpu
+	for {
+		c.mu.Lock()
+		t := c.pop()
+		c.current = t
+		if t != nil {
+			c.mu.Unlock()
+			return t
+		}
+		if len(c.deadlines) > 0 {
+			now := c.kernel.now()
+			if c.expire(now); c.head != nil {
+				c.mu.Unlock()
+				continue
+			}
+			c.alarm.Reset(time.Duration(int64(c.deadlines[0].deadline) - now))
+		}
+		c.idler = e
+		c.mu.Unlock()
+		e.take()
+		c.heed = false // whoever was ready has run
+	}
+}
+
+// handOn hands the CPU to a spare executor, and waits until the thread of this
+// one, which waits in the midst of a call, is next.
+func (e *executor) handOn() {
+	c := e.cpu
+	c.mu.Lock()
+	c.current = nil
+	s := c.spare
+	if s != nil {
+		c.spare = s.next
+		c.spares--
+	}
+	c.mu.Unlock()
+	if s != nil {
+		s.Wake()
+	} else {
+		go newExecutor(c).run()
+	}
+	e.take()
+}
+
+// handTo hands the CPU to x, whose thread is next, and waits as a spare for
+// another turn. It says whether there will be one.
+func (e *executor) handTo(x *executor) bool {
+	c := e.cpu
+	c.mu.Lock()
+	stay := c.spares < spareExecutors
+	if stay {
+		e.next, c.spare = c.spare, e
+		c.spares++
+	}
+	c.mu.Unlock()
+	x.cpu = c
+	x.Wake()
+	if stay {
+		e.take()
+	}
+	return stay
+}

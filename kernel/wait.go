@@ -1,0 +1,143 @@
+package kernel
+
+import (
+	"faultline/zx"
+)
+
+// token values: who may touch the thread. Only the executor that runs it takes
+// it to sleep; whoever swaps a sleeping thread's token makes it ready, once.
+//
+//	              block                     Wake, deadline
+//	(running) ------------> (asleep) ---------------------------> (woken)
+//	   ^  \                                                        ^  |
+//	   |   +------------------------ Wake -------------------------+  |
+//	   +----------------- woke: an executor runs it ------------------+
+const (
+	tokenRunning uint32 = iota
+	tokenWoken
+	tokenAsleep
+)
+
+// Wake ends the sleep of the thread, or its next one. It never blocks and may be
+// called under any lock.
+func (t *Thread) Wake() {
+	if t.token.Swap(tokenWoken) == tokenAsleep {
+		t.cpu.ready(t)
+	}
+}
+
+// block puts the thread to sleep, showing state, until Wake, the deadline, or an
+// interrupt in bits. It says whether it sleeps: then the caller leaves the thread
+// alone, which is ready or runs before long. If not, something has ended the
+// sleep already. In both cases woke says what.
+func (t *Thread) block(state zx.ThreadState, deadline zx.Time, bits uint32) bool {
+	if t.interrupted.Load()&bits != 0 {
+		return false
+	}
+	c := t.cpu
+	if deadline != zx.TimeInfinite {
+		t.timed, t.late, t.deadline = true, int64(deadline) <= c.kernel.now(), deadline
+		if t.late && state != zx.ThreadBlockedSleeping {
+			return false
+		}
+	}
+	t.state.Store(uint32(state))
+	if t.timed {
+		if t.late {
+			// A sleep that is over lets others run all the same.
+			c.mu.Lock()
+			c.push(t)
+			c.mu.Unlock()
+			return true
+		}
+		c.await(t)
+	}
+	return t.token.CompareAndSwap(tokenRunning, tokenAsleep)
+}
+
+// woke is the end of what block began: the thread runs, and this is why.
+//
+// Errors: OK woken, perhaps for nothing | ErrInternalIntrKilled and
+// ErrInternalIntrRetry an interrupt in bits | ErrTimedOut.
+func (t *Thread) woke(bits uint32) zx.Status {
+	t.token.Store(tokenRunning)
+	late := false
+	if t.timed {
+		t.cpu.forget(t)
+		late, t.timed = t.late, false
+	}
+	t.state.Store(uint32(zx.ThreadRunning))
+	switch st := t.pending(bits); {
+	case st != zx.OK:
+		return st
+	case late:
+		return zx.ErrTimedOut
+	}
+	return zx.OK
+}
+
+// pending is the status that one of bits calls for, OK if none is raised.
+func (t *Thread) pending(bits uint32) zx.Status {
+	switch bits &= t.interrupted.Load(); {
+	case bits == 0:
+		return zx.OK
+	case bits&interruptKill != 0:
+		return zx.ErrInternalIntrKilled
+	}
+	return zx.ErrInternalIntrRetry
+}
+
+// Wait sleeps in the midst of a call, on the stack of the executor that runs the
+// thread: the CPU goes to another one.
+//
+// Errors: ErrInternalIntrKilled | ErrInternalIntrRetry | ErrTimedOut. See
+// vmo.Waiter.
+func (t *Thread) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {
+	return t.wait(state, deadline, interruptKill|interruptSuspend)
+}
+
+// wait is Wait that only the interrupts in bits end.
+func (t *Thread) wait(state zx.ThreadState, deadline zx.Time, bits uint32) zx.Status {
+	t.deep = true
+	if t.block(state, deadline, bits) {
+		t.executor.handOn()
+	}
+	t.deep = false
+	return t.woke(bits)
+}
+
+// moment is how long Yield halts, in nanoseconds: a halt is how ring 0 takes
+// interrupts.
+const moment = 1000
+
+// Yield implements zx.Yielder for a call of the thread: it takes the interrupts
+// that wait, ring 0 having them off, and lets whoever is ready run.
+func (t *Thread) Yield() zx.Status { return t.yield(interruptKill | interruptSuspend) }
+
+// yield is Yield that only the interrupts in bits end.
+func (t *Thread) yield(bits uint32) zx.Status {
+	c := t.cpu
+	c.machine.Idle(c.kernel.now() + moment)
+	c.yield()
+	t.deep = true
+	if c.over(t) {
+		t.executor.handOn()
+	}
+	t.deep = false
+	return t.pending(bits)
+}
+
+// copyWaiter is the thread while the kernel copies its memory inside a call: a
+// suspend does not end such a wait. Source: spec section 5.7.
+type copyWaiter Thread
+
+// Wake is Thread.Wake.
+func (w *copyWaiter) Wake() { (*Thread)(w).Wake() }
+
+// Wait is Thread.Wait but for suspends.
+func (w *copyWaiter) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {
+	return (*Thread)(w).wait(state, deadline, interruptKill)
+}
+
+// Yield is Thread.Yield but for suspends.
+func (w *copyWaiter) Yield() zx.Status { return (*Thread)(w).yield(interruptKill) }
