@@ -1,0 +1,212 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"image"
+	_ "image/png"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"bytes"
+
+	"github.com/chromedp/chromedp"
+)
+
+// script is what a kernel could say: a file read in, stored to, written back.
+var script = []string{
+	`{"k":"vmo","id":3,"name":"POEM.TXT","pages":8}`,
+	`{"k":"vmo","id":4,"name":"gone soon","pages":8}`,
+	`{"k":"tick","t":33000000,"faults":4,"lat":[3000,9000],"cpu":[[0.5,0.2]],"s":{"3":[[0,"c4"]]}}`,
+	`{"k":"gone","id":4}`,
+	`{"k":"tick","t":66000000,"faults":5,"req":1,"s":{"3":[[1,"d"]]}}`,
+	`{"k":"tick","t":99000000,"faults":5,"s":{"3":[[1,"w"]]}}`,
+	`{"k":"tick","t":132000000,"faults":5,"s":{"3":[[1,"c"],[0,"a"]]}}`,
+}
+
+func TestFold(t *testing.T) {
+	folded := fold(append([]string{"no line of ours", `{"k":"tick","s":{"x":[]}}`, `{"k":"tick","s":{"3":[[-1,"d"],[7,"d99999999999"]]}}`}, script...))
+	want := []string{
+		`{"k":"vmo","id":3,"name":"POEM.TXT","pages":8}`,
+		`{"k":"tick","t":132000000,"s":{"3":[[0,"ac3a4"]]},"faults":5}`,
+	}
+	if strings.Join(folded, "\n") != strings.Join(want, "\n") {
+		t.Errorf("folded:\n%s", strings.Join(folded, "\n"))
+	}
+	if again := fold(folded); strings.Join(again, "\n") != strings.Join(want, "\n") {
+		t.Errorf("folded again:\n%s", strings.Join(again, "\n"))
+	}
+}
+
+// TestFeed reads the stream as a page that comes early, and one that comes late
+// to a feed that has dropped lines.
+func TestFeed(t *testing.T) {
+	f := newFeed()
+	s := httptest.NewServer(f.handler())
+	defer s.Close()
+	for i := range 3 * keepLines {
+		f.add(script[i%len(script)])
+	}
+	f.end()
+	response, err := s.Client().Get(s.URL + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var lines []string
+	ended := false
+	for scan := bufio.NewScanner(response.Body); scan.Scan(); {
+		if data, ok := strings.CutPrefix(scan.Text(), "data: "); ok {
+			lines = append(lines, data)
+		}
+		ended = ended || scan.Text() == "event: end"
+	}
+	if len(lines) > 2*keepLines || len(lines) < keepLines || !ended || !strings.Contains(lines[0], `"k":"vmo"`) {
+		t.Errorf("%d lines, ended %v, the first is %s", len(lines), ended, lines[0])
+	}
+	if response, err := s.Client().Get(s.URL + "/other"); err != nil || response.StatusCode != 404 {
+		t.Errorf("/other: %v, %v", response.Status, err)
+	}
+}
+
+// TestReplay makes lines of a trace.
+func TestReplay(t *testing.T) {
+	const events = `{"traceEvents":[
+{"ph":"X","name":"page fault","ts":10,"dur":5,"pid":1,"tid":2,"args":{"address":"0x1"}},
+{"ph":"s","name":"page","ts":11,"id":1},{"ph":"f","name":"page","ts":12,"id":1},
+{"ph":"X","name":"supply","ts":12,"dur":1,"args":{"vmo":"A","offset":"0x0","length":"0x4000"}},
+{"ph":"X","name":"DIRTY","ts":40000,"dur":1,"args":{"vmo":"A","offset":"0x1000","length":"0x1000"}},
+{"ph":"X","name":"WRITEBACK_BEGIN","ts":70000,"dur":1,"args":{"vmo":"A","offset":"0x0","length":"0x100000000"}},
+{"ph":"X","name":"page-state","ts":70001,"dur":1,"args":{"vmo":"A","offset":"0x3000","length":"0x1000","from":"C","to":"A"}},
+{"ph":"X","name":"supply","ts":70002,"dur":1,"args":{"vmo":"A","offset":"0xfffffffffffff000","length":"0x1000"}}]}`
+	var lines []string
+	if err := replay(strings.NewReader(events), func(s string) { lines = append(lines, s) }); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"k":"vmo","id":1,"name":"A","pages":4}
+{"k":"tick","t":33000000,"s":{"1":[[0,"c4"]]},"faults":1,"lat":[5000,5000]}
+{"k":"tick","t":66000000,"s":{"1":[[0,"cdc2"]]},"faults":1}
+{"k":"tick","t":99000000,"s":{"1":[[0,"cwca"]]},"faults":1}`
+	if got := strings.Join(lines, "\n"); got != want {
+		t.Errorf("lines:\n%s", got)
+	}
+	for _, bad := range []string{"", "[]", "{}", `{"traceEvents":[]}`} {
+		if replay(strings.NewReader(bad), func(string) {}) == nil {
+			t.Errorf("%q is taken for a trace", bad)
+		}
+	}
+}
+
+// browser opens a page of a feed in Chromium, which must be there.
+func browser(t *testing.T, f *feed) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("no Chromium here (Debian's package is called chromium)")
+	}
+	s := httptest.NewServer(f.handler())
+	t.Cleanup(s.Close)
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.Flag("disable-quic", true), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1200, 700))
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx, chromedp.Navigate(s.URL)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel = context.WithTimeout(ctx, 90*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// TestPage drives the page: pages of a file turn clean, dirty, being written,
+// clean; it pauses, steps back, goes on.
+func TestPage(t *testing.T) {
+	f := newFeed()
+	ctx := browser(t, f)
+	defer f.end()
+	state := func(page int, want string) chromedp.Action[chromedp.Void] {
+		expr := "pageState('POEM.TXT', " + string(rune('0'+page)) + ") === '" + want + "'"
+		return chromedp.Poll[chromedp.Void](expr, chromedp.WithPollingTimeout(10*time.Second))
+	}
+	for i, line := range script {
+		f.add(line)
+		want := map[int]string{2: "c", 4: "d", 5: "w", 6: "c"}[i]
+		if want == "" {
+			continue
+		}
+		if err := chromedp.Do(ctx, state(1, want)); err != nil {
+			t.Fatalf("after line %d page 1 is not %s: %v", i, want, err)
+		}
+	}
+	if err := chromedp.Do(ctx, chromedp.Click("#pause"), chromedp.Click("#back"), state(1, "w"), state(0, "c"),
+		chromedp.Click("#back"), state(1, "d"), chromedp.Sleep(300*time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at := os.Getenv("WATCH_SCREENSHOT"); at != "" {
+		os.WriteFile(at, shot, 0o644)
+	}
+	picture, _, err := image.Decode(bytes.NewReader(shot))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, color := range map[string][3]uint32{"dirty": {0xd1, 0x49, 0x5b}, "clean": {0x4c, 0x9f, 0x70}, "absent": {0xee, 0xf0, 0xf3}} {
+		if !strip(picture, color) {
+			t.Errorf("no strip of %s pages on the screen", name)
+		}
+	}
+	if err := chromedp.Do(ctx, chromedp.Click("#pause"), state(1, "c"), state(0, "a")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// strip says whether a row of the picture has a run of 50 pixels of the colour
+// behind the labels.
+func strip(p image.Image, color [3]uint32) bool {
+	b := p.Bounds()
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		run := 0
+		for x := b.Min.X + 195; x < b.Max.X; x++ {
+			r, g, bl, _ := p.At(x, y).RGBA()
+			if [3]uint32{r >> 8, g >> 8, bl >> 8} != color {
+				run = 0
+			} else if run++; run == 50 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// TestMany shows 2,000 VMOs and a million pages, 4,096 of which change at every
+// update: the page keeps up.
+func TestMany(t *testing.T) {
+	f := newFeed()
+	ctx := browser(t, f)
+	defer f.end()
+	for id := uint64(1); id <= 2000; id++ {
+		f.add(marshal(message{Kind: "vmo", ID: id, Name: "many", Pages: 512}))
+	}
+	const updates = 150
+	start := time.Now()
+	for i := range updates {
+		m := message{Kind: "tick", Time: int64(i+1) * 33e6, States: map[string][][2]any{}}
+		for j := range 8 {
+			m.States[string('1'+rune(j))] = [][2]any{{0, strings.Repeat("cd", 128) + strings.Repeat("dc", 128)}, {i % 512, "w"}}
+		}
+		f.add(marshal(m))
+		time.Sleep(time.Until(start.Add(time.Duration(i+1) * 33 * time.Millisecond)))
+	}
+	if err := chromedp.Do(ctx, chromedp.Poll[chromedp.Void]("shown.tick === 150 && shown.vmos.size === 2000", chromedp.WithPollingTimeout(2*time.Second))); err != nil {
+		t.Errorf("the page lags behind: %v", err)
+	}
+}
