@@ -4,7 +4,6 @@ go 1.26.4
 
 require (
 	github.com/chromedp/chromedp v0.23.0
-	github.com/diskfs/go-diskfs v1.9.4
 	github.com/google/pprof v0.0.0-20261105003125-4bf881d7fb0b
 	github.com/usbarmory/tamago v1.26.5
 	golang.org/x/arch v0.32.0
@@ -19,7 +18,6 @@ require (
 	git.sr.ht/~sbinet/gg v0.7.0 // indirect
 	github.com/ajstarks/svgo v0.0.0-20211024235047-1546f124cd8b // indirect
 	github.com/chromedp/cdproto v0.159.0 // indirect
-	github.com/elliotwutingfeng/asciiset v0.0.0-20260129054604-cfde2086bc57 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/golang/freetype v0.0.0-20170609003504-e2365dfdc4a0 // indirect
 	golang.org/x/image v0.30.0 // indirect

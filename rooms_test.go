@@ -42,7 +42,7 @@ var edges = []struct {
 	{"pager", []string{"avl", "vmo", "object", "zx"}},
 	{"syscall", []string{"pager", "vmar", "vmo", "object", "zx"}},
 	{"syscall/*", nil}, // the generator
-	{"files", []string{"vmo", "pager", "object", "zx", "github.com/diskfs/go-diskfs"}},
+	{"files", []string{"vmo", "pager", "object", "zx"}},
 	{"kernel", []string{"zx", "cpu", "mmu", "object", "vmo", "vmar", "pager", "syscall", "golang.org/x/arch", tamago}},
 	{"console", []string{"kernel", "files", "zx", "cpu", "mmu", "object", "vmo", "vmar", "pager", "syscall", "golang.org/x/term"}},
 	{"board/*", []string{"cpu", "zx", tamago}},

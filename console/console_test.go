@@ -336,7 +336,7 @@ func TestToucherArguments(t *testing.T) {
 		t.Fatalf("%d processes for two touches of a file", len(r.kernel.spawned))
 	}
 	p := r.kernel.spawned[0]
-	f := r.volume.Opened("data.bin")
+	f := r.volume.Files()[0]
 	if p.Name != "toucher" || fmt.Sprint(p.Args) != "[100001]" || p.Handles[0].VMO != f.VMO() || p.Handles[0].Rights != zx.RightsVMO ||
 		p.Handles[1].Port == nil || p.Handles[2].Port == nil || p.Handles[1].Port == p.Handles[2].Port {
 		t.Errorf("%+v", p)

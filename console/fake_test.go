@@ -6,17 +6,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand"
-	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/diskfs/go-diskfs/backend"
-	"github.com/diskfs/go-diskfs/filesystem/fat32"
 
 	"faultline/files"
 	"faultline/mmu"
@@ -59,23 +55,13 @@ func (w *testWaiter) Wake() {
 	}
 }
 
-// image is a disk image in memory: written by the library through Storage, read
-// by package files as a BlockDevice.
+// image is a disk image in memory.
 type image struct {
 	mu       sync.Mutex
 	data     []byte
 	readOnly bool
 	failing  bool // writes fail
 }
-
-func (m *image) ReadAt(p []byte, off int64) (int, error)  { return copy(p, m.data[off:]), nil }
-func (m *image) WriteAt(p []byte, off int64) (int, error) { return copy(m.data[off:], p), nil }
-func (m *image) Writable() (backend.WritableFile, error)  { return m, nil }
-func (m *image) Sys() (*os.File, error)                   { return nil, backend.ErrNotSuitable }
-func (m *image) Path() string                             { return "" }
-func (m *image) Stat() (fs.FileInfo, error)               { return nil, backend.ErrNotSuitable }
-func (m *image) Close() error                             { return nil }
-func (m *image) Seek(int64, int) (int64, error)           { return 0, backend.ErrNotSuitable }
 
 // blocks is the image as a disk.
 type blocks struct{ *image }
@@ -99,10 +85,8 @@ func (b blocks) Write(sector uint64, p []byte) error {
 
 func (b blocks) Flush() error    { return nil }
 func (b blocks) Sectors() uint64 { return uint64(len(b.data) / 512) }
+func (b blocks) BlockBytes() int { return 512 }
 func (b blocks) ReadOnly() bool  { return b.readOnly }
-
-// Read of io.Reader is not used: the library reads by offset.
-func (m *image) Read([]byte) (int, error) { return 0, backend.ErrNotSuitable }
 
 func noise(seed, n int) []byte {
 	p := make([]byte, n)
@@ -117,29 +101,79 @@ var contents = map[string][]byte{
 	"sub/Long Name 1.text": []byte("no end of line"),
 }
 
-// newDisk makes a FAT32 image that holds contents.
+// newDisk makes a FAT32 image that holds contents: clusters of 512 bytes, each
+// file and folder in one piece, one FAT.
 func newDisk(t *testing.T) *image {
 	t.Helper()
-	t.Setenv("SOURCE_DATE_EPOCH", "1700000000")
-	m := &image{data: make([]byte, 2<<20)}
-	f, err := fat32.Create(m, int64(len(m.data)), 0, 512, "TEST", true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Mkdir("/sub"); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"DATA.BIN", "HELLO.TXT", "EMPTY", "sub/Long Name 1.text"} {
-		w, err := f.OpenFile("/"+name, os.O_CREATE|os.O_RDWR)
-		if err != nil {
-			t.Fatal(name, err)
+	const clusters, reserved, fatSectors = 4062, 2, 32
+	m := &image{data: make([]byte, (reserved+fatSectors+clusters)*512)}
+	put16 := func(at, v int) { binary.LittleEndian.PutUint16(m.data[at:], uint16(v)) }
+	put32 := func(at, v int) { binary.LittleEndian.PutUint32(m.data[at:], uint32(v)) }
+	copy(m.data, "\xEB\x58\x90TESTDISK")
+	put16(11, 512)
+	m.data[13], m.data[16], m.data[21] = 1, 1, 0xF8
+	put16(14, reserved)
+	put32(32, len(m.data)/512)
+	put32(36, fatSectors)
+	put32(44, 2)
+	m.data[510], m.data[511] = 0x55, 0xAA
+	put32(reserved*512, 0x0FFFFFF8)
+	put32(reserved*512+4, 0x0FFFFFFF)
+	next := 2
+	// store gives the first cluster of content.
+	store := func(content []byte) int {
+		first := next
+		copy(m.data[(reserved+fatSectors+next-2)*512:], content)
+		for left := len(content); left > 0; left -= 512 {
+			next++
+			put32(reserved*512+4*(next-1), next)
 		}
-		if len(contents[name]) > 0 {
-			if _, err := w.Write(contents[name]); err != nil {
-				t.Fatal(name, err)
+		put32(reserved*512+4*(next-1), 0x0FFFFFFF)
+		return first
+	}
+	// entry gives a short entry, modified at 2023-11-14 22:13:20.
+	entry := func(name string, attr byte, first, size int) []byte {
+		e := make([]byte, 32)
+		copy(e, name)
+		e[11] = attr
+		if size == 0 && attr == 0x20 {
+			first = 0
+		}
+		for at, v := range map[int]int{22: 22<<11 | 13<<5 | 10, 24: 43<<9 | 11<<5 | 14, 20: first >> 16, 26: first, 28: size, 30: size >> 16} {
+			binary.LittleEndian.PutUint16(e[at:], uint16(v))
+		}
+		return e
+	}
+	// long gives one piece of a long name.
+	long := func(number byte, short, text string) []byte {
+		e := make([]byte, 32)
+		for _, b := range []byte(short) {
+			e[13] = e[13]<<7 | e[13]>>1
+			e[13] += b
+		}
+		e[0], e[11] = number, 0x0F
+		for i, at := range []int{1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30} {
+			if i < len(text) {
+				e[at] = text[i]
+			} else if i > len(text) {
+				e[at], e[at+1] = 0xFF, 0xFF
 			}
 		}
+		return e
 	}
+	store(make([]byte, 512)) // the root
+	file := func(short, name string) []byte {
+		return entry(short, 0x20, store(contents[name]), len(contents[name]))
+	}
+	const one = "LONGNA~1TEX"
+	sub := slices.Concat(entry(".", 0x10, 0, 0), entry("..", 0x10, 0, 0),
+		long(2|0x40, one, "ext"), long(1, one, "Long Name 1.t"), file(one, "sub/Long Name 1.text"))
+	copy(sub, ".          ")
+	copy(sub[32:], "..         ")
+	lower := entry("SUB        ", 0x10, store(sub), 0)
+	lower[12] = 0x08
+	copy(m.data[(reserved+fatSectors)*512:], slices.Concat(lower, file("DATA    BIN", "DATA.BIN"),
+		file("HELLO   TXT", "HELLO.TXT"), file("EMPTY      ", "EMPTY")))
 	return m
 }
 

@@ -38,7 +38,11 @@ func (c *Console) ls(args []string) error {
 			size = "folder"
 		}
 		bytes += e.Size
-		c.printf("%12s  %s  %s\n", size, e.Modified.Format("2006-01-02 15:04"), clean(e.Name))
+		modified := "no date"
+		if !e.Modified.IsZero() {
+			modified = e.Modified.Format("2006-01-02 15:04")
+		}
+		c.printf("%12s  %-16s  %s\n", size, modified, clean(e.Name))
 	}
 	c.printf("%d entries, %d bytes\n", len(entries), bytes)
 	return nil
@@ -274,7 +278,11 @@ func (c *Console) poke(args []string) error {
 		return err
 	}
 	if c.volume.ReadOnly() {
-		return fmt.Errorf("the disk is read-only: %q cannot be changed", f.Name())
+		why := ""
+		if doubts := c.volume.Doubts(); len(doubts) > 0 {
+			why = " because " + doubts[0]
+		}
+		return fmt.Errorf("the disk is read-only%s: %q cannot be changed", why, f.Name())
 	}
 	if _, err := c.toucher(f); err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"math"
 )
 
 // Fields of the boot sector of a FAT volume, byte offsets.
@@ -16,12 +15,14 @@ const (
 	bpbNumFATs    = 16
 	bpbRootEntCnt = 17
 	bpbTotSec16   = 19
+	bpbMedia      = 21
 	bpbFATSz16    = 22
 	bpbTotSec32   = 32
 	bpbFATSz32    = 36
 	bpbExtFlags   = 40
 	bpbFSVer      = 42
 	bpbRootClus   = 44
+	bsReserved1   = 65 // bit 0: in use, as others write it
 	bootSignature = 510
 	bootBytes     = 512
 )
@@ -31,8 +32,13 @@ const (
 	firstCluster   = 2          // data clusters are numbered from here
 	fatEntryMask   = 0x0FFFFFFF // the top four bits are reserved
 	fatEndOfChain  = 0x0FFFFFF8 // and above
+	fatBadCluster  = 0x0FFFFFF7
 	maxFATClusters = 0x0FFFFFF5
 	fatEntryBytes  = 4
+
+	// Bits of entry 1.
+	fatCleanShutdown = 0x08000000
+	fatNoErrors      = 0x04000000
 )
 
 // Partition tables. Source: UEFI 2.10 sections 5.2.1, 5.3.
@@ -56,7 +62,8 @@ type geometry struct {
 	fatBytes     int64  // bytes of one FAT
 	data         int64  // bytes from the volume's start to cluster 2
 	clusters     uint32 // data clusters; numbers [2, clusters+2)
-	root         uint32 // first cluster of the root directory
+	root         cluster
+	dirty        bool // the boot sector says that the volume is in use
 }
 
 // probe finds the FAT32 volume: the whole disk, or the first one in its MBR or
@@ -87,7 +94,8 @@ func probe(d *disk) (geometry, error) {
 // with the code of a partition table.
 func looksLikeFAT(boot []byte) bool {
 	jump := boot[0] == 0xEB && boot[2] == 0x90 || boot[0] == 0xE9
-	return jump && validSectorSize(le16(boot, bpbBytsPerSec)) && boot[bpbNumFATs] != 0
+	media := boot[bpbMedia] >= 0xF8 && le16(boot, bpbRsvdSecCnt) != 0 && boot[bpbSecPerClus] != 0
+	return (jump || media) && validSectorSize(le16(boot, bpbBytsPerSec)) && boot[bpbNumFATs] != 0
 }
 
 func validSectorSize(n uint16) bool { return n == 512 || n == 1024 || n == 2048 || n == 4096 }
@@ -100,7 +108,7 @@ func otherFileSystem(d *disk, boot []byte) string {
 	case bytes.Equal(boot[3:11], []byte("NTFS    ")):
 		return "NTFS"
 	case bytes.Equal(boot, make([]byte, bootBytes)):
-		super := make([]byte, sectorBytes)
+		super := make([]byte, 512)
 		if d.read(super, 1024) == nil && le16(super, 56) == 0xEF53 {
 			return "an ext2/3/4 file system"
 		}
@@ -142,26 +150,26 @@ func probePartitions(d *disk, mbr []byte) (geometry, error) {
 
 // probeGPT looks for FAT32 among the partitions of a GUID partition table.
 func probeGPT(d *disk) (geometry, error) {
-	header := make([]byte, sectorBytes)
-	if err := d.read(header, gptHeaderLBA*sectorBytes); err != nil {
+	header := make([]byte, 512)
+	if err := d.read(header, gptHeaderLBA*d.block); err != nil {
 		return geometry{}, err
 	}
 	if !bytes.Equal(header[:8], []byte("EFI PART")) {
 		return geometry{}, fmt.Errorf("not FAT32: protective MBR without a GPT header (%q)", header[:8])
 	}
 	table, count, size := le64(header, 72), le32(header, 80), le32(header, 84)
-	if size < 128 || size > gptMaxEntrySize || size%128 != 0 || count > gptMaxEntries || table > uint64(d.size/sectorBytes) {
+	if size < 128 || size > gptMaxEntrySize || size%128 != 0 || count > gptMaxEntries || table > uint64(d.size/d.block) {
 		return geometry{}, fmt.Errorf("corrupt GPT: %d entries of %d bytes at sector %d", count, size, table)
 	}
-	entries := make([]byte, (int64(count)*int64(size)+sectorBytes-1)&^(sectorBytes-1))
-	if err := d.read(entries, int64(table)*sectorBytes); err != nil {
+	entries := make([]byte, int(count)*int(size))
+	if err := d.read(entries, int64(table)*d.block); err != nil {
 		return geometry{}, err
 	}
 	used := 0
 	for i := range int(count) {
 		e := entries[i*int(size):]
 		first, last := le64(e, 32), le64(e, 40)
-		if bytes.Equal(e[:16], make([]byte, 16)) || last < first || last > uint64(d.size/sectorBytes) {
+		if bytes.Equal(e[:16], make([]byte, 16)) || last < first || last > uint64(d.size/d.block) {
 			continue
 		}
 		used++
@@ -172,20 +180,21 @@ func probeGPT(d *disk) (geometry, error) {
 	return geometry{}, fmt.Errorf("not FAT32: no FAT32 among the disk's %d GPT partitions", used)
 }
 
-// probeAt reads the boot sector of a partition; start and count are sectors.
+// probeAt reads the boot sector of a partition; start and count are blocks of the
+// disk, as partition tables have them.
 func probeAt(d *disk, start, count int64) (geometry, error) {
-	sectors := d.size / sectorBytes
-	if start <= 0 || count <= 0 || start >= sectors || count > sectors-start {
-		return geometry{}, fmt.Errorf("corrupt partition table: sectors [%d, %d) of a disk of %d", start, start+count, sectors)
+	blocks := d.size / d.block
+	if start <= 0 || count <= 0 || start >= blocks || count > blocks-start {
+		return geometry{}, fmt.Errorf("corrupt partition table: blocks [%d, %d) of a disk of %d", start, start+count, blocks)
 	}
 	boot := make([]byte, bootBytes)
-	if err := d.read(boot, start*sectorBytes); err != nil {
+	if err := d.read(boot, start*d.block); err != nil {
 		return geometry{}, err
 	}
 	if !looksLikeFAT(boot) {
-		return geometry{}, fmt.Errorf("not FAT32: no FAT boot sector at sector %d", start)
+		return geometry{}, fmt.Errorf("not FAT32: no FAT boot sector at block %d", start)
 	}
-	return parseBoot(boot, start*sectorBytes, count*sectorBytes)
+	return parseBoot(boot, start*d.block, count*d.block)
 }
 
 // parseBoot checks a FAT boot sector so thoroughly that nothing computed from
@@ -237,9 +246,6 @@ func parseBoot(b []byte, start, room int64) (geometry, error) {
 	if dataSector >= total {
 		return fail("%d FATs of %d sectors leave no data sector among %d", fats, perFAT, total)
 	}
-	if dataSector*sector > math.MaxUint32 {
-		return fail("data begins at byte %d, past 4 GiB", dataSector*sector) // the library keeps it in 32 bits
-	}
 	clusters := (total - dataSector) / perCluster
 	switch root := int64(le32(b, bpbRootClus) & fatEntryMask); {
 	case clusters == 0 || clusters > maxFATClusters:
@@ -268,7 +274,8 @@ func parseBoot(b []byte, start, room int64) (geometry, error) {
 		fatBytes:     perFAT * sector,
 		data:         dataSector * sector,
 		clusters:     uint32(clusters),
-		root:         le32(b, bpbRootClus) & fatEntryMask,
+		root:         cluster(le32(b, bpbRootClus) & fatEntryMask),
+		dirty:        b[bsReserved1]&1 != 0,
 	}, nil
 }
 

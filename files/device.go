@@ -2,35 +2,33 @@ package files
 
 import (
 	"fmt"
-	"io/fs"
 	"math"
-	"os"
 	"sync"
-	"time"
-
-	"github.com/diskfs/go-diskfs/backend"
 )
 
-// sectorBytes is the unit of block I/O and of sector numbers in reports.
+// sectorBytes is the unit of disk addresses and of sector numbers in reports.
 const sectorBytes = 512
 
-// BlockDevice is the disk, in sectors of 512 bytes. Buffers are whole sectors.
-// Calls may come from several goroutines at once.
+// BlockDevice is a disk: a virtio or NVMe one, a RAM disk, a file. A place on it
+// is a number of sectors of 512 bytes, whatever its own blocks are; every
+// transfer begins and ends at a multiple of BlockBytes. Calls may come from
+// several goroutines at once.
 //
 // Errors: Read and Write return a non-nil error unless all of p was
-// transferred. After Flush returns nil, all that was written before survives a
-// power cut.
+// transferred; what a failed Write stored is unknown. After Flush returns nil,
+// all that was written before survives a power cut.
 type BlockDevice interface {
 	Read(sector uint64, p []byte) error
 	Write(sector uint64, p []byte) error
 	Flush() error
-	Sectors() uint64
+	Sectors() uint64 // of 512 bytes
+	BlockBytes() int // a power of two from 512 to 4096
 	ReadOnly() bool
 }
 
 // ScatterReader is a BlockDevice that reads into several buffers in one
 // operation. With it blocks go from the disk straight into the page frames;
-// without it they are copied once. Each buffer is whole sectors; there are at
+// without it they are copied once. Each buffer is whole blocks; there are at
 // most maxScatter.
 type ScatterReader interface {
 	ReadScatter(sector uint64, bufs [][]byte) error
@@ -65,55 +63,125 @@ type DiskStats struct {
 	Flushes, Errors    uint64
 }
 
-// disk checks and counts what a BlockDevice is asked. Offsets are bytes.
+// disk checks and counts what a BlockDevice is asked, and reads and writes any
+// bytes of it. Offsets are bytes.
 type disk struct {
 	dev     BlockDevice
 	scatter ScatterReader // nil if dev is none
-	size    int64         // bytes
+	size    int64         // bytes, whole blocks
+	block   int64         // bytes
+
+	partial sync.Mutex // held from the reading of a part of a block to its writing
+	bounce  []byte     // one block, guarded by partial
 
 	mu    sync.Mutex
 	stats DiskStats // guarded by mu
 }
 
-func newDisk(dev BlockDevice) *disk {
-	const most = math.MaxInt64 / sectorBytes
-	d := &disk{dev: dev, size: int64(min(dev.Sectors(), most)) * sectorBytes}
+// newDisk takes a device.
+//
+// Errors: its blocks have a size that cannot be.
+func newDisk(dev BlockDevice) (*disk, error) {
+	block := int64(dev.BlockBytes())
+	if block < sectorBytes || block > maxBlock || block&(block-1) != 0 {
+		return nil, fmt.Errorf("the disk has blocks of %d bytes", block)
+	}
+	size := int64(min(dev.Sectors(), math.MaxInt64/sectorBytes)) * sectorBytes
+	d := &disk{dev: dev, size: size &^ (block - 1), block: block, bounce: make([]byte, block)}
 	d.scatter, _ = dev.(ScatterReader)
-	return d
+	return d, nil
 }
 
-// check refuses a transfer that is not whole sectors inside the disk.
-func (d *disk) check(op string, n int, off int64) error {
-	count := int64(n)
-	if off < 0 || off%sectorBytes != 0 || count%sectorBytes != 0 || off > d.size || count > d.size-off {
-		return &DiskError{op, off / sectorBytes, count / sectorBytes,
-			fmt.Errorf("bytes [%#x, %#x) are not whole sectors of a disk of %#x bytes", off, off+count, d.size)}
+// maxBlock is the most bytes one block of a disk may have.
+const maxBlock = 4096
+
+// piece is the first part of a transfer of length bytes at off: whole blocks, or
+// a part of one block.
+func (d *disk) piece(length int, off int64) (n int, whole bool) {
+	into := off & (d.block - 1)
+	if n = length &^ int(d.block-1); into == 0 && n > 0 {
+		return n, true
 	}
-	return nil
+	return int(min(int64(length), d.block-into)), false
 }
 
 // read fills p from off.
 func (d *disk) read(p []byte, off int64) error {
-	if err := d.check("read", len(p), off); err != nil || len(p) == 0 {
-		return err
+	for len(p) > 0 {
+		n, whole := d.piece(len(p), off)
+		var err error
+		if whole {
+			err = d.transfer("read", p[:n], off, d.dev.Read)
+		} else {
+			d.partial.Lock()
+			if err = d.transfer("read", d.bounce, off&^(d.block-1), d.dev.Read); err == nil {
+				copy(p[:n], d.bounce[off&(d.block-1):])
+			}
+			d.partial.Unlock()
+		}
+		if err != nil {
+			return err
+		}
+		p, off = p[n:], off+int64(n)
 	}
-	return d.judge("read", len(p), off, d.dev.Read(uint64(off/sectorBytes), p))
+	return nil
 }
 
-// readScatter fills bufs, n bytes in all, from off. Pre: d.scatter is set.
+// write stores p at off. A block that p covers in part keeps the rest of what it
+// has, though it be another file's that is written at the same time.
+func (d *disk) write(p []byte, off int64) error {
+	for len(p) > 0 {
+		n, whole := d.piece(len(p), off)
+		var err error
+		if whole {
+			err = d.transfer("write", p[:n], off, d.dev.Write)
+		} else {
+			err = d.patch(p[:n], off)
+		}
+		if err != nil {
+			return err
+		}
+		p, off = p[n:], off+int64(n)
+	}
+	return nil
+}
+
+// patch stores p in the midst of one block.
+func (d *disk) patch(p []byte, off int64) error {
+	d.partial.Lock()
+	defer d.partial.Unlock()
+	start := off &^ (d.block - 1)
+	if err := d.transfer("read", d.bounce, start, d.dev.Read); err != nil {
+		return err
+	}
+	copy(d.bounce[off-start:], p)
+	return d.transfer("write", d.bounce, start, d.dev.Write)
+}
+
+// transfer has the device do op on whole blocks.
+func (d *disk) transfer(op string, p []byte, off int64, do func(uint64, []byte) error) error {
+	if err := d.check(op, len(p), off); err != nil {
+		return err
+	}
+	return d.judge(op, len(p), off, do(uint64(off/sectorBytes), p))
+}
+
+// check refuses a transfer that is not inside the disk.
+func (d *disk) check(op string, n int, off int64) error {
+	if off < 0 || off > d.size || int64(n) > d.size-off {
+		return &DiskError{op, off / sectorBytes, int64(n) / sectorBytes,
+			fmt.Errorf("bytes [%#x, %#x) are not on a disk of %#x bytes", off, off+int64(n), d.size)}
+	}
+	return nil
+}
+
+// readScatter fills bufs, n bytes in all, from off, all of it whole blocks. Pre:
+// d.scatter is set.
 func (d *disk) readScatter(bufs [][]byte, n int, off int64) error {
 	if err := d.check("read", n, off); err != nil {
 		return err
 	}
 	return d.judge("read", n, off, d.scatter.ReadScatter(uint64(off/sectorBytes), bufs))
-}
-
-// write stores p at off.
-func (d *disk) write(p []byte, off int64) error {
-	if err := d.check("write", len(p), off); err != nil || len(p) == 0 {
-		return err
-	}
-	return d.judge("write", len(p), off, d.dev.Write(uint64(off/sectorBytes), p))
 }
 
 // flush makes all that was written durable.
@@ -145,53 +213,3 @@ func (d *disk) statistics() DiskStats {
 	defer d.mu.Unlock()
 	return d.stats
 }
-
-// storage shows a disk to the library. The library drops the errors of some
-// reads, so the first one is kept in err for the caller to look at.
-type storage struct {
-	disk *disk
-	err  error // first failed read since the caller cleared it
-}
-
-var _ backend.Storage = (*storage)(nil)
-
-// ReadAt reads whole sectors; the library asks for nothing else.
-func (s *storage) ReadAt(p []byte, off int64) (int, error) {
-	if err := s.disk.read(p, off); err != nil {
-		if s.err == nil {
-			s.err = err
-		}
-		return 0, err
-	}
-	return len(p), nil
-}
-
-// Writable refuses: nothing of the library's is ever written.
-func (s *storage) Writable() (backend.WritableFile, error) { return nil, backend.ErrIncorrectOpenMode }
-
-// Sys refuses: no operating system is beneath.
-func (s *storage) Sys() (*os.File, error) { return nil, backend.ErrNotSuitable }
-
-// Path is empty: the disk is not a file.
-func (s *storage) Path() string { return "" }
-
-// Read refuses: the library reads by offset.
-func (s *storage) Read([]byte) (int, error) { return 0, backend.ErrNotSuitable }
-
-// Seek refuses: the library reads by offset.
-func (s *storage) Seek(int64, int) (int64, error) { return 0, backend.ErrNotSuitable }
-
-// Close does nothing.
-func (s *storage) Close() error { return nil }
-
-// Stat describes the disk.
-func (s *storage) Stat() (fs.FileInfo, error) { return diskInfo{s.disk.size}, nil }
-
-type diskInfo struct{ size int64 }
-
-func (i diskInfo) Name() string       { return "disk" }
-func (i diskInfo) Size() int64        { return i.size }
-func (i diskInfo) Mode() fs.FileMode  { return fs.ModeDevice }
-func (i diskInfo) ModTime() time.Time { return time.Time{} }
-func (i diskInfo) IsDir() bool        { return false }
-func (i diskInfo) Sys() any           { return nil }

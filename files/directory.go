@@ -3,74 +3,50 @@ package files
 import (
 	"errors"
 	"fmt"
-	iofs "io/fs"
-	"os"
 	"path"
 	"strings"
 	"time"
-
-	"github.com/diskfs/go-diskfs/filesystem/fat12"
 )
 
 // Errors of names, to be told apart with errors.Is.
 var (
-	ErrNotFound = errors.New("no such file or folder")
-	ErrIsFolder = errors.New("is a folder, not a file")
-	ErrNotDir   = errors.New("is a file, not a folder")
+	ErrNotFound  = errors.New("no such file or folder")
+	ErrIsFolder  = errors.New("is a folder, not a file")
+	ErrNotDir    = errors.New("is a file, not a folder")
+	ErrAmbiguous = errors.New("is the name of more than one entry")
 )
 
-// Entry is one name in a folder.
+// Entry is one name in a folder. It is the only one of its folder that its Name,
+// spelled so, opens.
 type Entry struct {
 	Name     string // the long name where there is one
 	Size     int64  // bytes; 0 for a folder
 	Folder   bool
-	Modified time.Time
-	short    string // the 8.3 name
+	Modified time.Time // zero where the disk has no date
+	short    string    // the 8.3 name
+	first    cluster   // as the disk says
+	place    int64     // of the entry itself on the disk, in bytes: the file's identity
 }
 
-// matches follows the FAT's case rule: names differ by more than case, and a
-// file answers to its long and its short name.
-func (e *Entry) matches(name string) bool {
-	return strings.EqualFold(e.Name, name) || strings.EqualFold(e.short, name)
-}
+// maxDirectoryBytes is the most a folder may have: 65,536 entries of 32
+// bytes. Source: Microsoft FAT specification 1.03, "FAT Directory Structure".
+const maxDirectoryBytes = 65536 * entryBytes
 
-// directory reads names and extents of a volume through the library. It is not
-// safe for concurrent use: Volume.mu guards it.
+// directory reads the folders of a volume. It is not safe for concurrent use:
+// Volume.mu guards it.
 type directory struct {
-	disk    *disk
-	geo     geometry
-	table   *fatTable
-	storage *storage
-	fs      *fat12.FileSystem
+	disk *disk
+	geo  geometry
+	fat  *fat
+	buf  [4096]byte
+
+	// What survey found.
+	shared bitmap   // clusters that more than one thing leads to
+	doubts []string // why nothing should be written
 }
 
 func newDirectory(d *disk, g geometry) *directory {
-	t := &fatTable{disk: d, geo: g}
-	s := &storage{disk: d}
-	fs := fat12.NewFileSystem(s, nil, t, uint32(g.data), int(g.clusterBytes), g.size, g.start,
-		0, 0, // the root directory is a chain, as FAT32 has it
-		uint64(g.fat), uint64(g.fat))
-	return &directory{disk: d, geo: g, table: t, storage: s, fs: fs}
-}
-
-// guarded runs one call of the library. What the table and the storage noted
-// meanwhile outranks the library's own word, and a panic of the library is an
-// error about the disk: no image may stop the kernel.
-func (d *directory) guarded(limit int64, exact bool, call func() error) (err error) {
-	d.table.chains(limit, exact)
-	d.storage.err = nil
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("corrupt FAT32: the directory reader gave up: %v", r)
-		}
-		if d.table.err != nil {
-			err = d.table.err
-		}
-		if d.storage.err != nil {
-			err = d.storage.err
-		}
-	}()
-	return call()
+	return &directory{disk: d, geo: g, fat: &fat{disk: d, geo: g}}
 }
 
 // cleanPath gives a path without "." and "..", without slashes at either end;
@@ -79,110 +55,135 @@ func cleanPath(name string) string {
 	return strings.TrimPrefix(path.Clean("/"+strings.ReplaceAll(name, `\`, "/")), "/")
 }
 
-// list reads the folder whose clean path is given.
-func (d *directory) list(folder string) ([]Entry, error) {
-	if folder == "" {
-		folder = "." // the library's name of the root
+// walk calls each for the entries of the folder whose first cluster is given, the
+// cluster they lie in and their place on the disk, up to the end mark or until
+// each returns false. e is good until each returns.
+//
+// Errors: *DiskError | the folder's chain is corrupt or too long.
+func (d *directory) walk(folder cluster, each func(e rawEntry, at cluster, place int64) bool) error {
+	if !d.fat.valid(folder) {
+		return fmt.Errorf("corrupt FAT32: the folder begins at cluster %d; clusters are [2, %d)", folder, d.geo.clusters+firstCluster)
 	}
-	var found []iofs.DirEntry
-	err := d.guarded(maxDirectoryBytes/d.geo.clusterBytes+1, false, func() (err error) {
-		found, err = d.fs.ReadDir(folder)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	entries := make([]Entry, 0, len(found))
-	for _, f := range found {
-		e := Entry{Name: f.Name(), Folder: f.IsDir()}
-		if info, err := f.Info(); err == nil {
-			e.Modified = info.ModTime()
-			if !e.Folder {
-				e.Size = info.Size()
+	read := int64(0)
+	for c := folder; c != 0; {
+		if read += d.geo.clusterBytes; read > max(maxDirectoryBytes, d.geo.clusterBytes) {
+			return fmt.Errorf("corrupt FAT32: the folder at cluster %d has more than %d entries, or its chain turns in a circle", folder, maxDirectoryBytes/entryBytes)
+		}
+		for at := int64(0); at < d.geo.clusterBytes; at += int64(len(d.buf)) {
+			part := d.buf[:min(int64(len(d.buf)), d.geo.clusterBytes-at)]
+			place := d.fat.place(c) + at
+			if err := d.disk.read(part, place); err != nil {
+				return err
 			}
-			if fi, ok := info.(fat12.FileInfo); ok {
-				e.short = fi.ShortName()
+			for i := 0; i < len(part); i += entryBytes {
+				if part[i] == entryEnd || !each(part[i:i+entryBytes], c, place+int64(i)) {
+					return nil
+				}
 			}
 		}
-		entries = append(entries, e)
+		var err error
+		if c, err = d.fat.next(c); err != nil {
+			return err
+		}
 	}
-	return entries, nil
+	return nil
+}
+
+// list reads the folder whose first cluster is given. doubt says why nothing in
+// it can be relied on, nil if all is well.
+//
+// Errors: those of walk.
+func (d *directory) list(folder cluster) (entries []Entry, doubt, err error) {
+	var long longName
+	names := map[string]bool{} // that an entry without another one is listed by
+	var longs []string
+	err = d.walk(folder, func(e rawEntry, at cluster, place int64) bool {
+		if doubt == nil && d.shared.has(at) {
+			doubt = fmt.Errorf("corrupt FAT32: the folder's cluster %d is shared, by a file, another folder or a circle; repair the disk with fsck.fat", at)
+		}
+		switch {
+		case e.free():
+			long.forget()
+			return true
+		case e.isLong():
+			long.add(e)
+			return true
+		}
+		name := long.take(e)
+		if e.isLabel() || e.isDots() {
+			return true
+		}
+		entry := Entry{Name: e.shortName(), Size: e.size(), Folder: e.isFolder(), Modified: e.modified(), first: e.first(), place: place}
+		entry.short = entry.Name
+		if entry.Folder {
+			entry.Size = 0
+		}
+		if name == "" {
+			names[entry.Name] = true
+		}
+		entries, longs = append(entries, entry), append(longs, name)
+		return true
+	})
+	// A long name that is another entry's already is not used.
+	for i, name := range longs {
+		if name != "" && !names[name] {
+			names[name] = true
+			entries[i].Name = name
+		}
+	}
+	return entries, doubt, err
+}
+
+// choose gives the entry that answers to a name: the one listed so; or else the
+// one whose listed name differs in case alone; or else the one whose 8.3 name
+// does. So it is never another one's listed name that opens an entry.
+//
+// Errors: ErrNotFound | ErrAmbiguous: several are as near; nothing is guessed.
+func choose(entries []Entry, name string) (Entry, error) {
+	for _, matches := range []func(e *Entry) bool{
+		func(e *Entry) bool { return e.Name == name },
+		func(e *Entry) bool { return strings.EqualFold(e.Name, name) },
+		func(e *Entry) bool { return strings.EqualFold(e.short, name) },
+	} {
+		var found *Entry
+		for i := range entries {
+			if !matches(&entries[i]) {
+				continue
+			}
+			if found != nil {
+				return Entry{}, fmt.Errorf("%w in its folder", ErrAmbiguous)
+			}
+			found = &entries[i]
+		}
+		if found != nil {
+			return *found, nil
+		}
+	}
+	return Entry{}, ErrNotFound
 }
 
 // find walks a clean path, folder by folder, so that an error can say which
-// part is wrong. It also gives the path as the disk spells it. The entry of the
-// root is a folder named "".
-func (d *directory) find(name string) (canonical string, at Entry, err error) {
-	at.Folder = true
-	walked := ""
+// part is wrong. It also gives the path as the disk spells it, and the doubt about
+// a folder on the way. The entry of the root is a folder named "".
+func (d *directory) find(name string) (canonical string, at Entry, doubt, err error) {
+	at = Entry{Folder: true, first: d.geo.root}
 	for rest := name; rest != ""; {
 		var part string
 		part, rest, _ = strings.Cut(rest, "/")
 		if !at.Folder {
-			return "", Entry{}, fmt.Errorf("%q %w", walked, ErrNotDir)
+			return "", Entry{}, nil, fmt.Errorf("%q %w", canonical, ErrNotDir)
 		}
-		entries, err := d.list(walked)
+		entries, unsure, err := d.list(at.first)
 		if err != nil {
-			return "", Entry{}, fmt.Errorf("folder %q: %w", "/"+walked, err)
+			return "", Entry{}, nil, fmt.Errorf("folder %q: %w", "/"+canonical, err)
 		}
-		found := false
-		for _, e := range entries {
-			if found = e.matches(part); found {
-				at = e
-				break
-			}
+		if unsure != nil && doubt == nil {
+			doubt = fmt.Errorf("folder %q: %w", "/"+canonical, unsure)
 		}
-		walked = path.Join(walked, part)
-		if !found {
-			return "", Entry{}, fmt.Errorf("%q: %w", walked, ErrNotFound)
+		if at, err = choose(entries, part); err != nil {
+			return "", Entry{}, nil, fmt.Errorf("%q: %w", path.Join(canonical, part), err)
 		}
 		canonical = path.Join(canonical, at.Name)
 	}
-	return canonical, at, nil
-}
-
-// extents gives where the file e, found under the clean path name, lies.
-func (d *directory) extents(name string, e Entry) (extents, error) {
-	if e.Size == 0 {
-		return nil, nil
-	}
-	need := (e.Size + d.geo.clusterBytes - 1) / d.geo.clusterBytes
-	var ranges []fat12.DiskRange
-	// Two calls, two bounds: the folders on the way, then the file's chain.
-	var file *fat12.File
-	err := d.guarded(maxDirectoryBytes/d.geo.clusterBytes+1, false, func() error {
-		f, err := d.fs.OpenFile(name, os.O_RDONLY)
-		if err != nil {
-			return err
-		}
-		var ok bool
-		if file, ok = f.(*fat12.File); !ok {
-			return fmt.Errorf("files.directory.extents: library gave a %T", f)
-		}
-		info, err := file.Stat()
-		if err == nil && (info.Size() != e.Size || info.IsDir()) {
-			err = fmt.Errorf("corrupt FAT32: two entries answer to this name")
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	err = d.guarded(need, true, func() (err error) {
-		ranges, err = file.GetDiskRanges()
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("corrupt FAT32: %w", err)
-	}
-	x := make(extents, 0, len(ranges))
-	at := int64(0)
-	for _, r := range ranges {
-		x = append(x, extent{file: at, disk: d.geo.start + int64(r.Offset), length: int64(r.Length)})
-		at += int64(r.Length)
-	}
-	if at < e.Size {
-		return nil, fmt.Errorf("corrupt FAT32: the cluster chain ends after %d of the file's %d bytes", at, e.Size)
-	}
-	return x, nil
+	return canonical, at, doubt, nil
 }

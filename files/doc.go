@@ -12,25 +12,28 @@
 //	thread touches an absent page
 //	  -> READ packet on the port (key = file, offset, length)
 //	  -> Volume.serve: injected failure? OP_FAIL of that part
-//	  -> extents.read: the faulting pages, in as few block reads as the
-//	     file's extents allow; bytes past the end of the file are zero
+//	  -> reader.read: the faulting pages, in as few block reads as the file's
+//	     place on the disk allows; bytes past the end of the file are zero
 //	  -> supply_pages: the thread runs again
 //	  -> read-ahead, when the stream is sequential, is read and supplied
 //	     behind it (readahead.go)
 //
-// A disk's directories are read by github.com/diskfs/go-diskfs. Its fat32.Read
-// holds two copies of the FAT in memory, believes that the root directory is
-// cluster 2 and that there are two FATs, and follows a cyclic chain until
-// memory ends. So the engine under it (filesystem/fat12, which FAT16 and FAT32
-// share) is given our own table of the FAT, which reads entries as they are
-// asked for, bounds every chain and notes what is wrong. A file's disk ranges
-// are taken once, when it is opened; contents never pass through the library.
+// What a disk says is never believed. When it is mounted the whole FAT and every
+// folder are looked at once (survey), which finds each cluster that two things lead
+// to with a bit a cluster. A volume in which something is out of order is mounted
+// read-only. When a file is opened its chain is followed to the end (chain): a
+// cluster that does not exist, is free or bad, or is shared with another file, a
+// folder or the chain itself refuses the file, by name. Memory does not grow with
+// the length of a chain nor with the number of its pieces.
+//
+// An open file's identity is the place of its entry on the disk. A name opens the
+// entry that is listed so, or the only one that comes near it; where two do, none.
 //
 // The package never writes metadata: a sync changes bytes inside files only,
 // so names, sizes, dates and free space stay as they were.
 //
-// Locks, outer first: File.syncing > Volume.mu > File.mu > disk.mu, and
-// Volume.settling by itself. None is held while waiting on the port or in a call
+// Locks, outer first: File.syncing > Volume.mu > File.mu > fat.mu > disk.partial >
+// disk.mu, and Volume.settling by itself. None is held while waiting on the port or in a call
 // that can wait for the pager, except File.syncing and Volume.settling, which the
 // serving goroutine never takes.
 //

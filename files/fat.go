@@ -1,151 +1,124 @@
 package files
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
-	"math"
-
-	"github.com/diskfs/go-diskfs/filesystem/fat12"
+	"sync"
 )
+
+// cluster is the number of a cluster of the volume, as the FAT has it. 0 is none.
+type cluster uint32
 
 // Size of the cache of FAT blocks. Chains run mostly forward, so few are needed.
 const (
 	fatBlockBytes  = 4096
-	fatCacheBlocks = 16
+	fatCacheBlocks = 64
 )
 
-// maxDirectoryBytes is the most a directory may have: 65,536 entries of 32
-// bytes. Source: Microsoft FAT specification 1.03, "FAT Directory Structure".
-const maxDirectoryBytes = 65536 * 32
-
-// badLink is what a chain's next cluster reads as when it must not be
-// followed. It lies above every valid cluster, so the library refuses it.
-const badLink = 0x0FFFFFF7
-
-// fatTable is the FAT as the library sees it: entries are read from the disk
-// as they are asked for, through a small cache. It bounds the chains that the
-// library follows without a bound of its own.
-//
-// The library reads one chain at a time, front to back; the table notices the
-// start of a new chain by an entry that is not where the last one pointed.
-type fatTable struct {
+// fat reads the file allocation table in use, entry by entry, as they are asked
+// for. Chains are followed by next; whoever follows one bounds it.
+type fat struct {
 	disk *disk
 	geo  geometry
 
-	tag   [fatCacheBlocks]int64 // block number + 1 of each cached block, 0 = empty
+	mu    sync.Mutex
+	tag   [fatCacheBlocks]int64 // block number + 1 of each cached block, 0 = empty; guarded by mu
 	cache [fatCacheBlocks][fatBlockBytes]byte
-	check [fatCacheBlocks][fatBlockBytes]byte // the same blocks of the FAT's copy
-
-	// limit is how many clusters a chain may have. With exact set the chain
-	// ends there without an error: a file needs no more than its size.
-	limit uint32
-	exact bool
-	last  uint32 // cluster whose entry was read last
-	next  uint32 // what it pointed to
-	steps uint32 // clusters of the current chain so far
-	again bool   // its first cluster has been looked at a second time
-	err   error  // first thing found wrong since the caller cleared it
 }
 
-var _ fat12.FATTable = (*fatTable)(nil)
-
-// chains sets the bound for the chains that follow and clears err.
-func (t *fatTable) chains(limit int64, exact bool) {
-	t.limit, t.exact = uint32(min(limit, math.MaxUint32)), exact
-	t.last, t.next, t.steps, t.again, t.err = 0, 0, 0, false, nil
+// valid says whether c is the number of a cluster.
+func (t *fat) valid(c cluster) bool {
+	return c >= firstCluster && c-firstCluster < cluster(t.geo.clusters)
 }
 
-// ClusterValue gives the entry of cluster n, or badLink with err set when it
-// cannot be read or makes the chain too long.
-func (t *fatTable) ClusterValue(n uint32) uint32 {
-	if n < firstCluster || n > t.MaxCluster() {
-		return 0 // the library refuses a chain that comes here
-	}
+// place is where the bytes of a valid cluster lie on the disk.
+func (t *fat) place(c cluster) int64 {
+	return t.geo.start + t.geo.data + int64(c-firstCluster)*t.geo.clusterBytes
+}
+
+// next gives the cluster that follows c, 0 where the chain ends. Pre: c is valid.
+//
+// Locks: takes fat.mu.
+// Errors: *DiskError | the chain goes on where no cluster can be.
+func (t *fat) next(c cluster) (cluster, error) {
+	v, err := t.entry(c)
 	switch {
-	case n == t.last && t.steps == 1 && !t.again: // the library looks at the first cluster twice
-		t.again = true
-	case n == t.next && t.steps > 0:
-		t.steps++
-	default:
-		t.steps, t.again = 1, false
+	case err != nil:
+		return 0, err
+	case v >= fatEndOfChain:
+		return 0, nil
+	case t.valid(cluster(v)):
+		return cluster(v), nil
+	case v == 0:
+		return 0, fmt.Errorf("corrupt FAT: cluster %d is in use, and marked free", c)
+	case v == fatBadCluster:
+		return 0, fmt.Errorf("corrupt FAT: cluster %d is in use, and marked bad", c)
 	}
-	v := t.entry(n)
-	t.last, t.next = n, v
-	if t.steps >= t.limit && !t.IsEOC(v) && v != badLink {
-		if t.exact {
-			return t.EOCMarker()
-		}
-		t.note(fmt.Errorf("corrupt FAT: the directory chain at cluster %d is longer than %d clusters, or turns in a circle", n, t.limit))
-		return badLink
-	}
-	return v
+	return 0, fmt.Errorf("corrupt FAT: cluster %d is followed by %d; clusters are [2, %d)", c, v, t.geo.clusters+firstCluster)
 }
 
-// entry reads one entry through the cache. Where the FAT has a copy the two must
-// agree: a chain that only one of them knows would lead a sync to blocks of
-// somebody else.
-func (t *fatTable) entry(n uint32) uint32 {
-	off := int64(n) * fatEntryBytes
+// entry reads the entry of c, without its reserved bits. c may be 0 or 1.
+func (t *fat) entry(c cluster) (uint32, error) {
+	off := int64(c) * fatEntryBytes
 	block := off / fatBlockBytes
 	slot := block % fatCacheBlocks
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.tag[slot] != block+1 {
 		t.tag[slot] = 0
 		at := block * fatBlockBytes
-		size := min(fatBlockBytes, t.geo.fatBytes-at)
-		err := t.disk.read(t.cache[slot][:size], t.geo.start+t.geo.fat+at)
-		if err == nil && t.geo.mirror != 0 {
-			err = t.disk.read(t.check[slot][:size], t.geo.start+t.geo.mirror+at)
-		}
-		if err != nil {
-			t.note(fmt.Errorf("cannot read the FAT: %w", err))
-			return badLink
+		if err := t.disk.read(t.cache[slot][:min(fatBlockBytes, t.geo.fatBytes-at)], t.geo.start+t.geo.fat+at); err != nil {
+			return 0, fmt.Errorf("cannot read the FAT: %w", err)
 		}
 		t.tag[slot] = block + 1
 	}
-	v := le32(t.cache[slot][:], int(off%fatBlockBytes)) & fatEntryMask
+	return le32(t.cache[slot][:], int(off%fatBlockBytes)) & fatEntryMask, nil
+}
+
+// scan reads the whole table once, front to back, and calls link for every entry
+// that leads to a cluster. Where the FAT has a copy, differ is the first entry at
+// which the two are not the same, or 0 when all are.
+//
+// Errors: *DiskError.
+func (t *fat) scan(link func(to cluster)) (differ cluster, err error) {
+	const chunk = 64 << 10
+	buf, copied := make([]byte, chunk), []byte(nil)
 	if t.geo.mirror != 0 {
-		if w := le32(t.check[slot][:], int(off%fatBlockBytes)) & fatEntryMask; v != w {
-			t.note(fmt.Errorf("corrupt FAT: its copies differ at cluster %d: %#x and %#x; repair the disk with fsck.fat", n, v, w))
-			return badLink
+		copied = make([]byte, chunk)
+	}
+	end := int64(t.geo.clusters+firstCluster) * fatEntryBytes
+	for at := int64(0); at < end; at += chunk {
+		n := min(chunk, end-at)
+		if err := t.disk.read(buf[:n], t.geo.start+t.geo.fat+at); err != nil {
+			return 0, fmt.Errorf("cannot read the FAT: %w", err)
+		}
+		if copied != nil && differ == 0 {
+			if err := t.disk.read(copied[:n], t.geo.start+t.geo.mirror+at); err != nil {
+				return 0, fmt.Errorf("cannot read the FAT's copy: %w", err)
+			}
+			if !bytes.Equal(buf[:n], copied[:n]) {
+				differ = firstDifference(buf[:n], copied[:n], cluster(at/fatEntryBytes))
+			}
+		}
+		for i := 0; i < int(n); i += fatEntryBytes {
+			if v := le32(buf, i); v != 0 {
+				if to := cluster(v & fatEntryMask); t.valid(to) && at+int64(i) >= firstCluster*fatEntryBytes {
+					link(to)
+				}
+			}
 		}
 	}
-	return v
+	return differ, nil
 }
 
-func (t *fatTable) note(err error) {
-	if t.err == nil {
-		t.err = err
+// firstDifference gives the first of the entries from first on, in which the two
+// differ in more than reserved bits and which is a cluster's; 0 if there is none.
+func firstDifference(a, b []byte, first cluster) cluster {
+	for i := 0; i < len(a); i += fatEntryBytes {
+		c := first + cluster(i/fatEntryBytes)
+		if c >= firstCluster && (le32(a, i)^le32(b, i))&fatEntryMask != 0 {
+			return c
+		}
 	}
+	return 0
 }
-
-// SetCluster notes a fault: the library is never asked to change anything.
-func (t *fatTable) SetCluster(n, val uint32) {
-	t.note(errors.New("files.fatTable.SetCluster: the FAT is read-only"))
-}
-
-// IsEOC says whether an entry ends its chain.
-func (t *fatTable) IsEOC(val uint32) bool { return val&fatEntryMask >= fatEndOfChain }
-
-// EOCMarker gives an entry that ends a chain.
-func (t *fatTable) EOCMarker() uint32 { return fatEntryMask }
-
-// UnusedMarker gives the entry of a free cluster.
-func (t *fatTable) UnusedMarker() uint32 { return 0 }
-
-// MaxCluster gives the highest cluster number.
-func (t *fatTable) MaxCluster() uint32 { return t.geo.clusters + firstCluster - 1 }
-
-// FATID is not used for reading.
-func (t *fatTable) FATID() uint32 { return 0 }
-
-// RootDirCluster gives the root directory's first cluster.
-func (t *fatTable) RootDirCluster() uint32 { return t.geo.root }
-
-// Size gives the bytes of one FAT.
-func (t *fatTable) Size() uint32 { return uint32(min(t.geo.fatBytes, math.MaxUint32)) }
-
-// FromBytes is not used: entries are read one by one.
-func (t *fatTable) FromBytes([]byte) {}
-
-// Bytes is not used: the FAT is never written.
-func (t *fatTable) Bytes() []byte { return nil }

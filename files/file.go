@@ -43,8 +43,9 @@ type File struct {
 	volume  *Volume
 	name    string // path as the disk spells it, no leading slash
 	size    int64  // bytes
+	place   int64  // of its entry on the disk: what makes it this file and no other
 	key     uint64
-	extents extents
+	chain   *chain
 	vmo     *vmo.VMO
 	closing atomic.Bool
 
@@ -69,9 +70,6 @@ func (f *File) Key() uint64 { return f.key }
 // VMO is the file's memory: whole pages, zero past the end of the file. Hand
 // it to a process to map. The file holds one reference.
 func (f *File) VMO() *vmo.VMO { return f.vmo }
-
-// Extents is the number of runs the file lies in on the disk.
-func (f *File) Extents() int { return len(f.extents) }
 
 // Stats counts at this moment.
 func (f *File) Stats() Stats {
@@ -213,17 +211,24 @@ func (f *File) ReadAt(w vmo.Waiter, p []byte, off uint64) zx.Status {
 // past the VMO and the pager: what a reader through the pager must get while
 // nothing is dirty.
 //
-// Errors: *DiskError.
+// Errors: *DiskError | the FAT has changed.
 func (f *File) DiskSHA256() ([sha256.Size]byte, error) {
 	sum := sha256.New()
-	buf := make([]byte, maxBlockRead)
-	for off := int64(0); off < f.size; off += maxBlockRead {
-		n := min(maxBlockRead, f.size-off)
-		whole := (n + sectorBytes - 1) &^ (sectorBytes - 1)
-		if err := f.extents.read(f.volume.disk, buf[:whole], off, f.size); err != nil {
+	r := newReader(f.volume.disk)
+	pages := make([][]byte, maxBlockRead/zx.PageSize)
+	for i := range pages {
+		pages[i] = make([]byte, zx.PageSize)
+	}
+	for off := int64(0); off < f.size; {
+		n := min(len(pages), int((f.size-off+zx.PageMask)/zx.PageSize))
+		if err := r.read(f.chain, pages[:n], off, f.size); err != nil {
 			return [sha256.Size]byte{}, err
 		}
-		sum.Write(buf[:n])
+		for _, p := range pages[:n] {
+			p = p[:min(zx.PageSize, f.size-off)]
+			sum.Write(p)
+			off += int64(len(p))
+		}
 	}
 	return [sha256.Size]byte(sum.Sum(nil)), nil
 }

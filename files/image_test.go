@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"unicode/utf16"
+
+	"faultline/zx"
 )
 
 // testImage lays a FAT32 volume out by hand, from the specification alone, so
@@ -243,6 +245,7 @@ type memoryDisk struct {
 	mu       sync.Mutex
 	data     []byte
 	readOnly bool
+	block    int // bytes; 0 is 512
 	ops      int // operations so far
 	failAt   int // the operation that fails, counted from 1; 0 = none
 	failed   bool
@@ -256,6 +259,9 @@ var errInjected = fmt.Errorf("injected device failure")
 func (d *memoryDisk) step(op string, sector uint64, n int) error {
 	d.ops++
 	off := int64(sector) * sectorBytes
+	if block := int64(d.BlockBytes()); off%block != 0 || int64(n)%block != 0 {
+		panic(fmt.Sprintf("%s of %d bytes at %#x: blocks have %d", op, n, off, block))
+	}
 	if d.trace != nil {
 		d.trace(op, off, int64(n))
 	}
@@ -294,6 +300,7 @@ func (d *memoryDisk) Flush() error {
 
 func (d *memoryDisk) Sectors() uint64 { return uint64(len(d.data)) / sectorBytes }
 func (d *memoryDisk) ReadOnly() bool  { return d.readOnly }
+func (d *memoryDisk) BlockBytes() int { return max(d.block, 512) }
 
 // scatterDisk is a memoryDisk that reads into several buffers at once.
 type scatterDisk struct{ *memoryDisk }
@@ -347,28 +354,63 @@ var plainBase = sync.OnceValue(func() []byte { return standardImage(8, 2, 2, 0) 
 // mustDirectory mounts an image far enough to read names.
 func mustDirectory(t *testing.T, image []byte) *directory {
 	t.Helper()
-	d := newDisk(&memoryDisk{data: image})
-	g, err := probe(d)
+	d, err := directoryOf(&memoryDisk{data: image})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newDirectory(d, g)
+	return d
 }
 
-// readFile reads a whole file by its extents.
+// directoryOf does what Mount does, but for the pager.
+func directoryOf(dev BlockDevice) (*directory, error) {
+	d, err := newDisk(dev)
+	if err != nil {
+		return nil, err
+	}
+	g, err := probe(d)
+	if err != nil {
+		return nil, err
+	}
+	dir := newDirectory(d, g)
+	if _, _, err := dir.list(g.root); err != nil {
+		return nil, err
+	}
+	dir.survey()
+	return dir, nil
+}
+
+// openFile finds a file and its chain.
+func openFile(d *directory, name string) (*chain, Entry, error) {
+	_, e, doubt, err := d.find(cleanPath(name))
+	if err == nil {
+		err = doubt
+	}
+	if err != nil {
+		return nil, e, err
+	}
+	if e.Folder {
+		return nil, e, ErrIsFolder
+	}
+	x, err := d.chain(e)
+	return x, e, err
+}
+
+// readFile reads a whole file by its chain.
 func readFile(d *directory, name string) ([]byte, error) {
-	name = cleanPath(name)
-	_, e, err := d.find(name)
+	x, e, err := openFile(d, name)
 	if err != nil {
 		return nil, err
 	}
-	x, err := d.extents(name, e)
-	if err != nil {
-		return nil, err
-	}
-	p := make([]byte, (e.Size+4095)&^4095)
-	if err := x.read(d.disk, p, 0, e.Size); err != nil {
-		return nil, err
+	p := make([]byte, pageEnd(e.Size))
+	r := newReader(d.disk)
+	for off := int64(0); off < e.Size; off += maxBlockRead {
+		var pages [][]byte
+		for at := off; at < min(int64(len(p)), off+maxBlockRead); at += zx.PageSize {
+			pages = append(pages, p[at:at+zx.PageSize])
+		}
+		if err := r.read(x, pages, off, e.Size); err != nil {
+			return nil, err
+		}
 	}
 	if !bytes.Equal(p[e.Size:], make([]byte, int64(len(p))-e.Size)) {
 		return nil, fmt.Errorf("bytes past the end of %s are not zero", name)

@@ -12,14 +12,7 @@ type scratch struct {
 	run    vmo.PageRun
 	pages  [maxBlockRead / zx.PageSize][]byte
 	states [maxBlockRead / zx.PageSize]vmo.State
-	vec    [maxScatter][]byte
-	bounce []byte // nil when the disk scatters
-}
-
-func (s *scratch) init(d *disk) {
-	if d.scatter == nil {
-		s.bounce = make([]byte, maxBlockRead)
-	}
+	reader *reader
 }
 
 // errNoFrames is the error of a supply that found no page frame.
@@ -66,7 +59,7 @@ func (f *File) supply(off, length uint64, ahead bool) error {
 		}
 		s.pages[i] = page[:]
 	}
-	if err := f.extents.readPages(f.volume.disk, s.pages[:n], int64(off), f.size, s.bounce, s.vec[:0]); err != nil {
+	if err := s.reader.read(f.chain, s.pages[:n], int64(off), f.size); err != nil {
 		store.Discard(&s.run)
 		return err
 	}

@@ -78,7 +78,7 @@ func (f *File) Sync(w vmo.Waiter) (SyncResult, error) {
 			if st := f.vmo.ReadBytes(buf[:n], at, &request); st != zx.OK {
 				return result, fmt.Errorf("%q: cannot read dirty pages at %#x: %w", f.name, at, st)
 			}
-			if err := f.extents.write(f.volume.disk, buf[:n], int64(at), f.size); err != nil {
+			if err := f.chain.write(f.volume.disk, buf[:n], int64(at), f.size); err != nil {
 				return result, fmt.Errorf("%q at %#x: %w; its pages stay dirty", f.name, at, err)
 			}
 			result.Bytes += min(at+n, uint64(f.size)) - at

@@ -3,7 +3,6 @@ package files
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"faultline/object"
@@ -56,7 +55,9 @@ type Volume struct {
 	scratch scratch       // the serving goroutine's
 }
 
-// Mount finds the FAT32 volume of the disk and starts to serve it.
+// Mount finds the FAT32 volume of the disk, looks it over, and starts to serve
+// it. A volume that is damaged, or was not taken out of use properly, is
+// read-only; Doubts says why.
 //
 // Errors: ErrNoDisk | what is on the disk instead, with the value that gave it
 // away | *DiskError.
@@ -64,7 +65,10 @@ func Mount(c Config) (*Volume, error) {
 	if c.Disk == nil {
 		return nil, ErrNoDisk
 	}
-	d := newDisk(c.Disk)
+	d, err := newDisk(c.Disk)
+	if err != nil {
+		return nil, err
+	}
 	g, err := probe(d)
 	if err != nil {
 		return nil, err
@@ -74,16 +78,17 @@ func Mount(c Config) (*Volume, error) {
 		store: c.Store,
 		pager: pager.New(c.Pagers),
 		port:  object.NewPort(),
-		ro:    c.Disk.ReadOnly(),
 		dir:   newDirectory(d, g),
 		done:  make(chan struct{}),
 
 		settled: make(chan struct{}, 1),
 	}
-	v.scratch.init(d)
+	v.scratch.reader = newReader(d)
 	if _, err := v.List("/"); err != nil {
 		return nil, fmt.Errorf("cannot read the root folder: %w", err)
 	}
+	v.dir.survey()
+	v.ro = c.Disk.ReadOnly() || len(v.dir.doubts) > 0
 	w := c.NewWaiter("file pager")
 	go v.run(w)
 	return v, nil
@@ -132,8 +137,12 @@ func (v *Volume) Settle() {
 	}
 }
 
-// ReadOnly says that the disk refuses writes.
+// ReadOnly says that writes are refused, by the disk or because of Doubts.
 func (v *Volume) ReadOnly() bool { return v.ro }
+
+// Doubts are the reasons why nothing is written to the volume though the disk
+// would take it.
+func (v *Volume) Doubts() []string { return v.dir.doubts }
 
 // Describe is one line on the volume: size, cluster size, read-only or not.
 func (v *Volume) Describe() string {
@@ -155,26 +164,29 @@ func (v *Volume) DiskStats() DiskStats { return v.disk.statistics() }
 
 // List gives the entries of a folder, or the one entry of a file.
 //
-// Errors: ErrNotFound, ErrNotDir with the path | *DiskError | a corrupt disk.
+// Errors: ErrNotFound, ErrNotDir, ErrAmbiguous with the path | *DiskError | a
+// corrupt disk.
 func (v *Volume) List(name string) ([]Entry, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	name = cleanPath(name)
-	_, e, err := v.dir.find(name)
+	_, e, _, err := v.dir.find(name)
 	if err != nil {
 		return nil, err
 	}
 	if !e.Folder {
 		return []Entry{e}, nil
 	}
-	return v.dir.list(name)
+	entries, _, err := v.dir.list(e.first)
+	return entries, err
 }
 
 // Open gives the file of that name, the same one each time while it is open:
 // its VMO is made, TRAP_DIRTY, and its blocks found, on first use.
 //
-// Errors: ErrNotFound, ErrIsFolder, ErrNotDir with the path | *DiskError | a
-// corrupt disk | zx.Status when the VMO cannot be made.
+// Errors: ErrNotFound, ErrIsFolder, ErrNotDir, ErrAmbiguous with the path |
+// *DiskError | a corrupt disk: what of the file's chain or of a folder on the way
+// is wrong | zx.Status when the VMO cannot be made.
 func (v *Volume) Open(name string) (*File, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -182,7 +194,7 @@ func (v *Volume) Open(name string) (*File, error) {
 		return nil, fmt.Errorf("%q: %w", name, zx.ErrBadState)
 	}
 	name = cleanPath(name)
-	canonical, e, err := v.dir.find(name)
+	canonical, e, doubt, err := v.dir.find(name)
 	if err != nil {
 		return nil, err
 	}
@@ -190,15 +202,18 @@ func (v *Volume) Open(name string) (*File, error) {
 		return nil, fmt.Errorf("%q %w", "/"+canonical, ErrIsFolder)
 	}
 	for _, f := range v.files {
-		if f != nil && !f.closing.Load() && strings.EqualFold(f.name, canonical) {
+		if f != nil && !f.closing.Load() && f.place == e.place {
 			return f, nil
 		}
 	}
-	x, err := v.dir.extents(name, e)
+	if doubt != nil {
+		return nil, fmt.Errorf("%q cannot be opened: %w", canonical, doubt)
+	}
+	x, err := v.dir.chain(e)
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", canonical, err)
 	}
-	f := &File{volume: v, name: canonical, size: e.Size, extents: x, key: uint64(len(v.files) + 1)}
+	f := &File{volume: v, name: canonical, size: e.Size, place: e.place, chain: x, key: uint64(len(v.files) + 1)}
 	var st zx.Status
 	if f.vmo, st = v.pager.CreateVMO(v.store, zx.VMOTrapDirty, v.port, f.key, uint64(e.Size)); st != zx.OK {
 		return nil, fmt.Errorf("%q: cannot make its VMO: %w", canonical, st)
@@ -218,18 +233,6 @@ func (v *Volume) Files() []*File {
 		}
 	}
 	return open
-}
-
-// Opened gives the file of that name if it is open, nil otherwise. It does not
-// touch the disk.
-func (v *Volume) Opened(name string) *File {
-	name = cleanPath(name)
-	for _, f := range v.Files() {
-		if strings.EqualFold(f.name, name) {
-			return f
-		}
-	}
-	return nil
 }
 
 // byKey gives the file a packet is about, nil if it is gone.

@@ -457,7 +457,7 @@ func TestBadSector(t *testing.T) {
 			r := mount(t, dev, 1000)
 			f := r.open("sub/Five.bin")
 			want := contents()["sub/Five.bin"]
-			bad := f.extents[0].disk + 20*zx.PageSize + 512
+			bad := f.chain.fat.place(f.chain.runs[0].at) + 20*zx.PageSize + 512
 			memory.fails = func(op string, off, n int64) bool { return off <= bad && bad < off+n }
 			w := newWaiter("")
 			p := make([]byte, len(want))
@@ -589,10 +589,18 @@ func TestMountErrors(t *testing.T) {
 	image := plainImage()
 	for at := 1; ; at++ {
 		dev := &memoryDisk{data: image, failAt: at}
-		if err := try(dev); !dev.failed {
-			break
-		} else if !errors.Is(err, errInjected) {
+		v, err := Mount(Config{Disk: dev, Store: store, Pagers: pager.NewSystem(pager.Config{}), NewWaiter: newWaiter})
+		switch {
+		case err == nil && dev.failed && !(v.ReadOnly() && strings.Contains(fmt.Sprint(v.Doubts()), errInjected.Error())):
+			t.Errorf("operation %d failed: mounted for writing", at)
+		case err != nil && !errors.Is(err, errInjected):
 			t.Errorf("operation %d failed: %v", at, err)
+		}
+		if err == nil {
+			v.Shutdown()
+		}
+		if !dev.failed {
+			break
 		}
 	}
 }

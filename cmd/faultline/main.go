@@ -105,6 +105,11 @@ func newConsole(m *x86.Machine, k *kernel.Kernel) *console.Console {
 		c.Volume, c.VolumeError = files.Mount(files.Config{
 			Disk: m.Disk, Store: k.Store, Pagers: k.Pagers, NewWaiter: k.NewWaiter,
 		})
+		if c.Volume != nil {
+			for _, doubt := range c.Volume.Doubts() {
+				fmt.Printf("faultline: the disk is read-only: %s; repair it with fsck.fat\n", doubt)
+			}
+		}
 	}
 	return console.New(c)
 }
