@@ -15,16 +15,10 @@ import (
 // seconds spells a span of time.
 func seconds(t zx.Time) string { return fmt.Sprintf("%d.%03d s", t/1e9, t%1e9/1e6) }
 
-// sourceOf gives the page source of a VMO if a pager made it.
-func sourceOf(v *vmo.VMO) *pager.Source {
-	s, _ := v.Source().(*pager.Source)
-	return s
-}
-
 // filePager gives the pager of the disk's files; nil while none is open.
 func (c *Console) filePager() *pager.Pager {
 	for _, f := range c.openFiles() {
-		if s := sourceOf(f.VMO()); s != nil {
+		if s := pager.ProxyOf(f.VMO()); s != nil {
 			return s.Pager()
 		}
 	}
@@ -87,7 +81,7 @@ func (c *Console) requestLine(r *pager.RequestInfo, threads map[zx.Koid]string) 
 }
 
 // sourceState spells in what state a source is, but for its requests.
-func sourceState(i pager.SourceInfo) string {
+func sourceState(i pager.ProxyInfo) string {
 	text := "packet slot free"
 	switch {
 	case i.OnPort:

@@ -81,7 +81,7 @@ func (r *operatorRig) supply(v *vmo.VMO, off, n uint64, content bool) {
 // ask leaves a request outstanding, and gives the end of its wait.
 func (r *operatorRig) ask(v *vmo.VMO, koid zx.Koid, page uint64, write bool) (done chan zx.Status) {
 	r.t.Helper()
-	s := v.Source().(*pager.Source)
+	s := pager.ProxyOf(v)
 	before := len(s.Requests())
 	done = make(chan zx.Status, 1)
 	request := &vmo.PageRequest{}

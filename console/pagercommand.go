@@ -18,7 +18,7 @@ const diskHolder = "disk"
 // knownPager is a pager and who has it.
 type knownPager struct {
 	*pager.Pager
-	sources []*pager.Source
+	proxies []*pager.Proxy
 	holders []string // as text
 	names   []string // of the programs, or diskHolder
 }
@@ -29,7 +29,7 @@ func (c *Console) pagers() (list []*knownPager) {
 	add := func(p *pager.Pager) *knownPager {
 		k := index[p]
 		if k == nil {
-			k = &knownPager{Pager: p, sources: p.Sources()}
+			k = &knownPager{Pager: p, proxies: p.Proxies()}
 			index[p] = k
 			list = append(list, k)
 		}
@@ -47,7 +47,7 @@ func (c *Console) pagers() (list []*knownPager) {
 		}
 	}
 	c.kernel.Store().ForEach(func(v *vmo.VMO) {
-		if s := sourceOf(v); s != nil {
+		if s := pager.ProxyOf(v); s != nil {
 			add(s.Pager())
 		}
 	})
@@ -87,12 +87,12 @@ func (c *Console) pager(args []string) error {
 	}
 	for _, k := range list {
 		var reads, dirties int
-		for _, s := range k.sources {
+		for _, s := range k.proxies {
 			i := s.Info()
 			reads += i.Reads
 			dirties += i.Dirties
 		}
-		c.printf("%6d %6d %6d %6d  %s\n", k.Koid(), len(k.sources), reads, dirties, k.held())
+		c.printf("%6d %6d %6d %6d  %s\n", k.Koid(), len(k.proxies), reads, dirties, k.held())
 	}
 	c.printf("%d pagers; READ and DIRTY count outstanding requests\n", len(list))
 	c.counters()
@@ -134,16 +134,16 @@ func (c *Console) filePagerStats() {
 
 // pagerShow prints the VMOs of one pager by key, and what is asked of each.
 func (c *Console) pagerShow(k *knownPager) {
-	c.printf("pager %d, held by %s: %d VMOs\n", k.Koid(), k.held(), len(k.sources))
+	c.printf("pager %d, held by %s: %d VMOs\n", k.Koid(), k.held(), len(k.proxies))
 	names, threads := c.vmoNames(), c.threadNames()
-	slices.SortFunc(k.sources, func(a, b *pager.Source) int {
+	slices.SortFunc(k.proxies, func(a, b *pager.Proxy) int {
 		return cmp.Or(cmp.Compare(a.Key(), b.Key()), cmp.Compare(a.Info().VMO, b.Info().VMO))
 	})
-	for _, s := range k.sources {
+	for _, s := range k.proxies {
 		i := s.Info()
 		what := "its VMO is gone"
 		if v := c.kernel.Store().ByID(i.VMO); v != nil {
-			if sourceOf(v) == s {
+			if pager.ProxyOf(v) == s {
 				n := v.Info()
 				what = fmt.Sprintf("VMO %d %s, %#x bytes, %d of %d pages committed, options %s",
 					i.VMO, names[i.VMO], n.Size, n.CommittedBytes>>zx.PageShift, n.Size>>zx.PageShift, optionNames(&n))

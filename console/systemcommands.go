@@ -8,6 +8,7 @@ import (
 
 	"faultline/files"
 	"faultline/mmu"
+	"faultline/pager"
 	"faultline/vmo"
 	"faultline/zx"
 )
@@ -60,7 +61,7 @@ func (c *Console) threads(args []string) error {
 func (c *Console) waits() map[zx.Koid]string {
 	waits := map[zx.Koid]string{}
 	c.kernel.Store().ForEach(func(v *vmo.VMO) {
-		s := sourceOf(v)
+		s := pager.ProxyOf(v)
 		if s == nil {
 			return
 		}

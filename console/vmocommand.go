@@ -95,7 +95,7 @@ func (c *Console) vmoList() error {
 		n++
 		i := v.Info()
 		koid, key := "-", "-"
-		if s := sourceOf(v); s != nil {
+		if s := pager.ProxyOf(v); s != nil {
 			koid, key = fmt.Sprint(s.Pager().Koid()), fmt.Sprint(s.Key())
 		}
 		p, _, _ := pageCounts(v, 0)
@@ -108,7 +108,7 @@ func (c *Console) vmoList() error {
 
 // vmoShow prints all about one VMO.
 func (c *Console) vmoShow(v *vmo.VMO) error {
-	i, s := v.Info(), sourceOf(v)
+	i, s := v.Info(), pager.ProxyOf(v)
 	c.printf("VMO %d", i.ID)
 	if name := c.vmoNames()[i.ID]; name != "" {
 		c.printf(" %s", name)
@@ -211,7 +211,7 @@ func (c *Console) dirtyRanges(v *vmo.VMO) {
 }
 
 // requests prints the outstanding requests of a source.
-func (c *Console) requests(s *pager.Source) {
+func (c *Console) requests(s *pager.Proxy) {
 	list := s.Requests()
 	if len(list) == 0 {
 		c.printf("  requests    none\n")

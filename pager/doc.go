@@ -1,29 +1,14 @@
 // Package pager owns pager objects: who is asked for pages, what was asked, and
 // the packets that ask.
 //
-// A Pager makes VMOs; each gets a Source, which is the vmo.PageSource the VMO
-// asks. A Source keeps the outstanding requests (source.go) and the one packet
-// slot through which they reach the pager's port (packet.go). The pager calls
-// of the spec are methods of Pager, with their argument checks in the spec's
-// order; the checks of handles and rights lie between them and are the system
-// calls' own.
+// A Pager makes VMOs; each has a vmo.PageSource, which knows what was asked and
+// who waits, and a Proxy, which speaks for it through the one packet slot it has
+// on the pager's port (packet.go). The pager calls of the spec are methods of
+// Pager, with their argument checks in the spec's order; the checks of handles
+// and rights lie between them and are the system calls' own.
 //
-// The package never changes a page's state (vmo does), never looks at what a
-// page holds, and never sleeps with a lock held.
-//
-// # Life of a request
-//
-//	                    Request                       progress covers it, Detach
-//	(idle) ---------------+--> primary ------------------------------+
-//	   ^                  |      |  ^ first overlap waiter of a      |
-//	   |                  |      |  | cancelled primary              v
-//	   |                  +--> overlap waiter, same end ---------> woken
-//	   |   Cancel: killed, suspended, overtime      |                |
-//	   +--------------------------------------------+----------------+
-//
-// A primary is disjoint from the others of its kind and has a packet; an overlap
-// waiter hangs on the primary that holds its first page and has none. Woken
-// means look again. Source: spec sections 5.3 to 5.7.
+// The package never changes a page's state or decides who waits for what (vmo
+// does), never looks at what a page holds, and never sleeps with a lock held.
 //
 // # Life of a packet
 //
@@ -39,11 +24,11 @@
 //
 // # Locks
 //
-//	VMO.mu > Source.mu > (Port.mu | Pager.mu)
-//	System.tickMu > (System.mu > Pager.mu) | Source.mu
+//	VMO > vmo.PageSource > (Port.mu | Pager.mu)
+//	System.tickMu > (System.mu > Pager.mu) | vmo.PageSource
 //
-// Source.mu guards both the requests and the slot. Waiter.Wake is called under
-// it; PacketDequeued takes it with no other lock held.
+// The source's lock guards its requests and the proxy's slot. Waiter.Wake is
+// called under it; PacketDequeued takes it with no other lock held.
 //
 // Sources: spec/zircon-pager sections 2, 3.1 to 3.7, 5.
 package pager

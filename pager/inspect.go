@@ -2,6 +2,7 @@ package pager
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"faultline/vmo"
@@ -12,18 +13,18 @@ import (
 // those that stand too long.
 
 // named notes which VMO the source is of.
-func (s *Source) named(id uint32) {
-	s.mu.Lock()
+func (s *Proxy) named(id uint32) {
+	s.Lock()
 	s.id = id
-	s.mu.Unlock()
+	s.Unlock()
 }
 
-// Sources lists the sources whose COMPLETE was not delivered, those of VMOs
+// Proxies lists the proxies whose COMPLETE was not delivered, those of VMOs
 // that are gone included, the youngest first.
-func (p *Pager) Sources() (list []*Source) {
+func (p *Pager) Proxies() (list []*Proxy) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for s := p.sources; s != nil; s = s.next {
+	for s := p.proxies; s != nil; s = s.next {
 		list = append(list, s)
 	}
 	return list
@@ -79,28 +80,29 @@ func (r *RequestInfo) String() string {
 
 // Requests lists the outstanding requests, READ before DIRTY and by offset, each
 // followed by those that hang on it.
-func (s *Source) Requests() []RequestInfo {
+func (s *Proxy) Requests() []RequestInfo {
 	var now zx.Time
 	if s.sys.cfg.Now != nil {
 		now = s.sys.cfg.Now()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Lock()
+	defer s.Unlock()
 	return s.requests(now)
 }
 
-// requests is Requests. Locks: s.mu held.
-func (s *Source) requests(now zx.Time) (list []RequestInfo) {
-	for kind := range s.sets {
-		for _, r := range s.sets[kind].list {
-			at := len(list)
+// requests is Requests. Locks: the source's held.
+func (s *Proxy) requests(now zx.Time) (list []RequestInfo) {
+	group := 0 // where the group being told begins: those that hang on a primary come before it
+	s.Each(func(r *vmo.PageRequest) {
+		if r.Primary != nil {
 			list = append(list, infoOf(r, now))
-			for o := r.FirstOverlap; o != nil; o = o.NextOverlap {
-				list = append(list, infoOf(o, now))
-				list[at].Overlaps++
-			}
+			return
 		}
-	}
+		i := infoOf(r, now)
+		i.Overlaps = len(list) - group
+		list = slices.Insert(list, group, i)
+		group = len(list)
+	})
 	return list
 }
 
@@ -125,9 +127,12 @@ func waiterKoid(r *vmo.PageRequest) zx.Koid {
 	return zx.KoidInvalid
 }
 
-// overtime is the warning of a wait that takes long, in Zircon's words, with all
-// the source knows. Locks: s.mu held.
-func (s *Source) overtime(now, took zx.Time) string {
+// overtimeRequests is how many requests a warning lists.
+const overtimeRequests = 16
+
+// overtime is the warning of waits that take long, the longest of them took, in
+// Zircon's words, with what the source knows. Locks: the source's held.
+func (s *Proxy) overtime(now, took zx.Time) string {
 	i, list := s.info(), s.requests(now)
 	no := " no"
 	if i.OnPort {
@@ -138,14 +143,18 @@ func (s *Source) overtime(now, took zx.Time) string {
 		i.VMO, s.pager.Koid(), s.key, took/1e9, no)
 	fmt.Fprintf(&b, "\n  closed %v, packet busy %v, complete pending %v, %d requests", i.Detached, i.PacketQueued, i.GoodbyeDue, len(list))
 	for n := range list {
+		if n == overtimeRequests {
+			fmt.Fprintf(&b, "\n  and %d more", len(list)-n)
+			break
+		}
 		r := &list[n]
 		fmt.Fprintf(&b, "\n  VMO %d %v, thread %d, %d s", i.VMO, r, r.Thread, (now-r.Since)/1e9)
 	}
 	return b.String()
 }
 
-// timeout tells of a wait that is given up. Locks: s.mu held.
-func (s *Source) timeout(r *vmo.PageRequest, took zx.Time) string {
+// timeout tells of a wait that is given up. Locks: the source's held.
+func (s *Proxy) timeout(r *vmo.PageRequest, took zx.Time) string {
 	return fmt.Sprintf("ERROR Page source of VMO %d, pager %d, key %#x has been blocked for %d seconds. Page request timed out: %s [%#x, %#x), thread %d.",
 		s.id, s.pager.Koid(), s.key, took/1e9, kindName(r.Kind), r.Offset, r.End(), waiterKoid(r))
 }

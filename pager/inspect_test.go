@@ -20,7 +20,7 @@ func TestInspect(t *testing.T) {
 	w.advance(second / 2)
 	b := w.read(f, 0) // hangs on a's
 	c := w.start(func(th *thread) zx.Status { return f.v.WriteBytes([]byte{1}, 9*pg, &th.req) })
-	s := f.v.Source().(*Source)
+	s := ProxyOf(f.v)
 	got := ""
 	for _, r := range s.Requests() {
 		got += fmt.Sprintf("%v since %d ms\n", &r, (r.Since-clockStart)/1e6)
@@ -35,7 +35,7 @@ DIRTY [0x9000, 0xa000) pending 0x1000 overlap 0 [waits for the packet slot] sinc
 	if i := s.Info(); i.VMO != f.v.ID() || i.Key != 7 || i.Reads != 1 || i.Dirties != 1 || !i.PacketQueued || !i.OnPort || i.Detached || i.GoodbyeDue {
 		t.Errorf("info %+v", i)
 	}
-	if list := w.pager.Sources(); len(list) != 1 || list[0] != s || w.pager.Closed() {
+	if list := w.pager.Proxies(); len(list) != 1 || list[0] != s || w.pager.Closed() {
 		t.Errorf("sources %v", list)
 	}
 	w.expect("R[0,1)", "D[9,1)")
@@ -76,7 +76,7 @@ DIRTY [0x9000, 0xa000) pending 0x1000 overlap 0 [waits for the packet slot] sinc
 	}
 	w.finish(f)
 	w.pager.Close()
-	if list := w.pager.Sources(); len(list) != 0 || !w.pager.Closed() {
+	if list := w.pager.Proxies(); len(list) != 0 || !w.pager.Closed() {
 		t.Errorf("closed: sources %v", list)
 	}
 }

@@ -62,21 +62,16 @@ func (q *sendQueue) replace(r, heir *vmo.PageRequest) {
 	r.PreviousSend, r.NextSend = nil, nil
 }
 
-func (q *sendQueue) dropAll() {
-	for q.head != nil {
-		q.remove(q.head)
-	}
-}
-
 // commands are the packet commands of the request kinds.
 var commands = [vmo.RequestKinds]zx.PageCommand{
 	vmo.RequestRead:  zx.PageRead,
 	vmo.RequestDirty: zx.PageDirty,
 }
 
-// send puts the packet of the primary r on the port, or r in line for the slot.
-// Source: spec section 5.6. Locks: s.mu held, as for all below.
-func (s *Source) send(r *vmo.PageRequest) {
+// Send implements vmo.Provider: it puts the packet of the primary r on the port,
+// or r in line for the slot. Source: spec section 5.6. Locks: the page source's
+// held, as for all below.
+func (s *Proxy) Send(r *vmo.PageRequest) {
 	if s.busy {
 		s.fifo.push(r)
 		return
@@ -86,9 +81,9 @@ func (s *Source) send(r *vmo.PageRequest) {
 
 // put fills the free slot with r's packet. A closed port keeps the slot busy
 // for ever.
-func (s *Source) put(r *vmo.PageRequest) {
+func (s *Proxy) put(r *vmo.PageRequest) {
 	s.busy = true
-	// Key, type and the reserved fields are what newSource made them.
+	// Key, type and the reserved fields are what newProxy made them.
 	s.packet.Packet.SetPageRequest(zx.PageRequest{Command: commands[r.Kind], Offset: r.Offset, Length: r.Length})
 	if s.port.Queue(&s.packet) != zx.OK {
 		r.Packet = vmo.PacketDelivered
@@ -99,7 +94,7 @@ func (s *Source) put(r *vmo.PageRequest) {
 }
 
 // sendComplete queues the goodbye message behind whatever is in the slot.
-func (s *Source) sendComplete() {
+func (s *Proxy) sendComplete() {
 	if s.complete != completeNone {
 		return
 	}
@@ -109,7 +104,7 @@ func (s *Source) sendComplete() {
 	}
 }
 
-func (s *Source) putComplete() {
+func (s *Proxy) putComplete() {
 	s.busy = true
 	s.packet.Packet.SetPageRequest(zx.PageRequest{Command: zx.PageComplete})
 	if s.port.Queue(&s.packet) != zx.OK {
@@ -122,15 +117,16 @@ func (s *Source) putComplete() {
 
 // withdrawComplete takes back the goodbye message if nobody has it yet, and
 // makes sure that it is never sent.
-func (s *Source) withdrawComplete() {
+func (s *Proxy) withdrawComplete() {
 	if s.complete == completeSlot && s.port.Cancel(&s.packet) {
 		s.busy = false
 	}
 	s.complete = completeDelivered
 }
 
-// withdraw takes back the packet of r, or its place in the line.
-func (s *Source) withdraw(r *vmo.PageRequest) {
+// Clear implements vmo.Provider: it takes back the packet of r, or its place in
+// the line.
+func (s *Proxy) Clear(r *vmo.PageRequest) {
 	switch r.Packet {
 	case vmo.PacketWaiting:
 		s.fifo.remove(r)
@@ -144,8 +140,9 @@ func (s *Source) withdraw(r *vmo.PageRequest) {
 	}
 }
 
-// bequeath gives r's packet, or its place in the line, to heir.
-func (s *Source) bequeath(r, heir *vmo.PageRequest) {
+// Swap implements vmo.Provider: it gives r's packet, or its place in the line, to
+// heir.
+func (s *Proxy) Swap(r, heir *vmo.PageRequest) {
 	heir.Packet = r.Packet
 	switch r.Packet {
 	case vmo.PacketWaiting:
@@ -156,12 +153,22 @@ func (s *Source) bequeath(r, heir *vmo.PageRequest) {
 	r.Packet = vmo.PacketNone
 }
 
-// free opens the slot for whoever is next.
-func (s *Source) free() {
+// OnDetach implements vmo.Provider: it says goodbye, unless the pager is gone.
+func (s *Proxy) OnDetach() {
+	if !s.orphaned {
+		s.sendComplete()
+	}
+}
+
+// free opens the slot for whoever is next. While a detached source lets its
+// requests go, none of them is.
+func (s *Proxy) free() {
 	s.busy = false
 	if r := s.fifo.head; r != nil {
-		s.fifo.remove(r)
-		s.put(r)
+		if !s.Detached() {
+			s.fifo.remove(r)
+			s.put(r)
+		}
 	} else if s.complete == completeWaiting {
 		s.putComplete()
 	}
@@ -170,15 +177,15 @@ func (s *Source) free() {
 // PacketDequeued implements object.PacketOwner: the pager has the packet. That
 // acknowledges nothing; it only opens the slot.
 //
-// Locks: none held; takes s.mu.
-func (s *Source) PacketDequeued(*object.PortPacket) {
-	s.mu.Lock()
+// Locks: none held; takes the page source's.
+func (s *Proxy) PacketDequeued(*object.PortPacket) {
+	s.Lock()
 	if s.active != nil {
 		s.active.Packet = vmo.PacketDelivered
 		s.active = nil
 		if s.fifo.head == nil && s.complete == completeNone {
 			s.busy = false
-			s.mu.Unlock()
+			s.Unlock()
 			return
 		}
 	}
@@ -187,7 +194,7 @@ func (s *Source) PacketDequeued(*object.PortPacket) {
 		s.complete = completeDelivered
 	}
 	s.free()
-	s.mu.Unlock()
+	s.Unlock()
 	if gone {
 		s.pager.forget(s)
 	}

@@ -15,7 +15,7 @@ type Pager struct {
 
 	mu      sync.Mutex
 	closed  bool
-	sources *Source // all whose COMPLETE was not delivered
+	proxies *Proxy // all whose COMPLETE was not delivered
 
 	next, prev *Pager // of those that are not closed; guarded by sys.mu
 }
@@ -51,9 +51,9 @@ func (p *Pager) Close() {
 		return
 	}
 	p.closed = true
-	var all []*Source
-	for p.sources != nil {
-		s := p.sources
+	var all []*Proxy
+	for p.proxies != nil {
+		s := p.proxies
 		p.unlink(s)
 		all = append(all, s)
 	}
@@ -65,34 +65,34 @@ func (p *Pager) Close() {
 }
 
 // adopt lists s. Errors: ErrBadState the pager is closed.
-func (p *Pager) adopt(s *Source) zx.Status {
+func (p *Pager) adopt(s *Proxy) zx.Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return zx.ErrBadState
 	}
-	s.next, s.listed = p.sources, true
+	s.next, s.listed = p.proxies, true
 	if s.next != nil {
 		s.next.prev = s
 	}
-	p.sources = s
+	p.proxies = s
 	return zx.OK
 }
 
 // forget unlists s: its VMO is gone and its last word spoken.
-func (p *Pager) forget(s *Source) {
+func (p *Pager) forget(s *Proxy) {
 	p.mu.Lock()
 	p.unlink(s)
 	p.mu.Unlock()
 }
 
 // unlink takes s off the list. Locks: p.mu held.
-func (p *Pager) unlink(s *Source) {
+func (p *Pager) unlink(s *Proxy) {
 	if !s.listed {
 		return
 	}
 	if s.prev == nil {
-		p.sources = s.next
+		p.proxies = s.next
 	} else {
 		s.prev.next = s.next
 	}
@@ -110,11 +110,11 @@ func (p *Pager) unlink(s *Source) {
 // vmo.Store.NewPaged.
 // Source: spec section 3.2, from step 4 on.
 func (p *Pager) CreateVMO(store *vmo.Store, options uint32, port *object.Port, key, size uint64) (*vmo.VMO, zx.Status) {
-	s := newSource(p, port, key, options&zx.VMOTrapDirty != 0)
+	s := newProxy(p, port, key, options&zx.VMOTrapDirty != 0)
 	if st := p.adopt(s); st != zx.OK {
 		return nil, st
 	}
-	v, st := store.NewPaged(size, options&^zx.VMOTrapDirty, s)
+	v, st := store.NewPaged(size, options&^zx.VMOTrapDirty, &s.PageSource)
 	if st != zx.OK {
 		p.forget(s)
 		return nil, st
@@ -126,8 +126,8 @@ func (p *Pager) CreateVMO(store *vmo.Store, options uint32, port *object.Port, k
 // Owns says whether p made v: the comparison of koids that every pager call
 // starts with. Clones, slices and references are nobody's.
 func (p *Pager) Owns(v *vmo.VMO) bool {
-	s, ok := v.Source().(*Source)
-	return ok && s.pager == p
+	s := ProxyOf(v)
+	return s != nil && s.pager == p
 }
 
 // CheckAligned is the first check of supply_pages and op_range, before any

@@ -22,7 +22,7 @@ type plainRequest struct {
 }
 
 // plainSource is sections 5.3 to 5.7 with lists and loops, sharing nothing with
-// Source.
+// vmo.PageSource and Proxy.
 type plainSource struct {
 	prim [2][]*plainRequest
 	line []*plainRequest // FIFO; the first is in the slot if slot is set
@@ -203,7 +203,7 @@ func TestSourceAgainstPlain(t *testing.T) {
 func sourceHistory(t *testing.T, rng *rand.Rand, seed int64) {
 	const threads = 7
 	port := object.NewPort()
-	src := newSource(New(NewSystem(Config{})), port, 1, true)
+	src := newProxy(New(NewSystem(Config{})), port, 1, true)
 	var plain plainSource
 	var reqs [threads]vmo.PageRequest
 	var wakes [threads]counter

@@ -40,14 +40,14 @@ type System struct {
 	pagers *Pager // not closed; guarded by mu
 
 	tickMu  sync.Mutex
-	scratch []*Source // guarded by tickMu, as is:
-	lines   []string  // for the log
+	scratch []*Proxy // guarded by tickMu, as is:
+	lines   []string // for the log
 
 	watcher vmo.Waiter  // of Watch, set before idle
 	idle    atomic.Bool // Watch sleeps until the next wait begins
 
-	created, destroyed                            atomic.Uint64
-	requests, succeeded, failed, timedOut, waited atomic.Uint64
+	created, destroyed, timedOut, waited atomic.Uint64
+	requests                             vmo.RequestStats
 }
 
 // NewSystem makes the shared part.
@@ -69,9 +69,9 @@ func (y *System) Counters() []Counter {
 	return []Counter{
 		{"dispatcher.pager.create", y.created.Load()},
 		{"dispatcher.pager.destroy", y.destroyed.Load()},
-		{"dispatcher.pager.total_requests", y.requests.Load()},
-		{"dispatcher.pager.succeeded_requests", y.succeeded.Load()},
-		{"dispatcher.pager.failed_requests", y.failed.Load()},
+		{"dispatcher.pager.total_requests", y.requests.Sent.Load()},
+		{"dispatcher.pager.succeeded_requests", y.requests.Succeeded.Load()},
+		{"dispatcher.pager.failed_requests", y.requests.Failed.Load()},
 		{"dispatcher.pager.timed_out_requests", y.timedOut.Load()},
 		{"dispatcher.pager.overtime_waits", y.waited.Load()},
 	}
@@ -151,7 +151,7 @@ func (y *System) Tick(now zx.Time) bool {
 	y.mu.Lock()
 	for p := y.pagers; p != nil; p = p.next {
 		p.mu.Lock()
-		for s := p.sources; s != nil; s = s.next {
+		for s := p.proxies; s != nil; s = s.next {
 			all = append(all, s)
 		}
 		p.mu.Unlock()
@@ -178,53 +178,48 @@ func (y *System) log(line string) {
 	}
 }
 
-// tick is Tick for the requests of one source.
-func (s *Source) tick(now zx.Time) bool {
-	s.mu.Lock()
-	waits := false
-	for kind := range s.sets {
-		// A request that is given up leaves its place to the one after it, or
-		// to its heir.
-		for i := 0; i < len(s.sets[kind].list); {
-			r := s.sets[kind].list[i]
-			for o := r.FirstOverlap; o != nil; {
-				next := o.NextOverlap
-				waits = s.look(o, now) || waits
-				o = next
-			}
-			if waits = s.look(r, now) || waits; r.Outstanding {
-				i++
-			}
-		}
-	}
-	s.mu.Unlock()
-	return waits
-}
-
-// look is tick for one request; it says whether its thread waits. Locks: s.mu
-// and tickMu held.
-func (s *Source) look(r *vmo.PageRequest, now zx.Time) bool {
-	if r.Woken || r.Since.Load() == 0 {
-		return false
-	}
+// tick is Tick for the requests of one source. However many wait too long, it
+// says so once.
+func (s *Proxy) tick(now zx.Time) bool {
+	s.Lock()
+	defer s.Unlock()
 	y := s.sys
-	took := now - since(r, now)
-	if limit := y.cfg.OvertimeTimeout; limit > 0 && took >= limit {
-		y.timedOut.Add(1)
-		y.log(s.timeout(r, took))
-		s.cancel(r)
-		r.Status = zx.ErrTimedOut
-		wake(r)
-		return false
-	}
-	if period := y.cfg.OvertimeWait; period > 0 {
-		if n := uint32(took / period); n > r.Warned {
-			r.Warned = n
-			y.waited.Add(1)
-			y.log(s.overtime(now, took))
+	waits := false
+	var late zx.Time // the longest wait to be warned of
+	ended, said := 0, ""
+	s.Each(func(r *vmo.PageRequest) {
+		if r.Woken || r.Since.Load() == 0 {
+			return
 		}
+		took := now - since(r, now)
+		if limit := y.cfg.OvertimeTimeout; limit > 0 && took >= limit {
+			y.timedOut.Add(1)
+			ended++
+			if ended == 1 {
+				said = s.timeout(r, took)
+			}
+			s.GiveUp(r, zx.ErrTimedOut)
+			return
+		}
+		waits = true
+		if period := y.cfg.OvertimeWait; period > 0 {
+			if n := uint32(took / period); n > r.Warned {
+				r.Warned = n
+				y.waited.Add(1)
+				late = max(late, took)
+			}
+		}
+	})
+	if late > 0 {
+		y.log(s.overtime(now, late))
 	}
-	return true
+	if ended > 1 {
+		said += fmt.Sprintf(" So did %d more.", ended-1)
+	}
+	if ended > 0 {
+		y.log(said)
+	}
+	return waits
 }
 
 // since gives when the wait of r was first looked at, which may be now. Locks:

@@ -13,7 +13,7 @@ func TestCopy(t *testing.T) {
 	w := newWorld(t)
 	src := &fakeSource{traps: true}
 	v, a := w.paged(4, src), w.anon(4)
-	src.wait = func(*vmo.PageRequest) zx.Status {
+	src.wait = func() zx.Status {
 		last := src.asked[len(src.asked)-1]
 		if last.kind == vmo.RequestDirty {
 			return v.DirtyPages(last.off, last.n)

@@ -10,14 +10,14 @@ import (
 
 const page = zx.PageSize
 
-// fakeSource is a page source cranked by hand: Wait runs the test's next move
-// in the place of the sleep.
+// fakeSource is a page source with a provider cranked by hand: whoever sleeps runs
+// the test's next move instead.
 type fakeSource struct {
-	traps    bool
-	detached bool
-	asked    []request                          // everything requested, in order
-	wait     func(r *vmo.PageRequest) zx.Status // the sleep
-	closed   bool
+	vmo.PageSource
+	traps  bool
+	asked  []request        // everything that reached the provider, in order
+	wait   func() zx.Status // the sleep
+	closed bool
 }
 
 type request struct {
@@ -25,33 +25,31 @@ type request struct {
 	off, n uint64
 }
 
-func (s *fakeSource) TrapsDirty() bool { return s.traps }
-func (s *fakeSource) Detached() bool   { return s.detached }
-func (s *fakeSource) Request(kind vmo.RequestKind, off, length uint64, r *vmo.PageRequest) zx.Status {
-	if s.detached {
-		return zx.ErrBadState
+func (s *fakeSource) Send(r *vmo.PageRequest) {
+	s.asked = append(s.asked, request{r.Kind, r.Offset, r.Length})
+	if w, ok := r.Waiter().(*sleeper); ok {
+		w.on = s
 	}
-	s.asked = append(s.asked, request{kind, off, length})
-	return zx.ErrShouldWait
 }
-func (s *fakeSource) Progress(vmo.RequestKind, uint64, uint64) {}
-func (s *fakeSource) Fail(uint64, uint64, zx.Status)           {}
-func (s *fakeSource) Release(vmo.RequestKind, uint64, uint64)  {}
-func (s *fakeSource) Detach()                                  { s.detached = true }
-func (s *fakeSource) Close()                                   { s.closed = true }
-func (s *fakeSource) Cancel(*vmo.PageRequest)                  {}
-func (s *fakeSource) Await(*vmo.PageRequest)                   {}
-func (s *fakeSource) Answer(r *vmo.PageRequest, _ zx.Status) zx.Status {
-	return s.wait(r)
+func (s *fakeSource) Clear(*vmo.PageRequest)        {}
+func (s *fakeSource) Swap(r, heir *vmo.PageRequest) {}
+func (s *fakeSource) OnDetach()                     { s.closed = true }
+func (s *fakeSource) Awaited()                      {}
+
+// sleeper is a thread that never sleeps: what happens while it waits is
+// fakeSource.wait's. Woken, it looks again whatever that did.
+type sleeper struct{ on *fakeSource }
+
+func (s *sleeper) Wait(zx.ThreadState, zx.Time) zx.Status {
+	st := s.on.wait()
+	if st == zx.OK {
+		s.on.Release(vmo.RequestRead, 0, ^uint64(0))
+		s.on.Release(vmo.RequestDirty, 0, ^uint64(0))
+	}
+	return st
 }
-
-// awake is a thread that never sleeps: what happens while it waits is
-// fakeSource.wait's.
-type awake struct{}
-
-func (awake) Wait(zx.ThreadState, zx.Time) zx.Status { return zx.OK }
-func (awake) Yield() zx.Status                       { return zx.OK }
-func (awake) Wake()                                  {}
+func (*sleeper) Yield() zx.Status { return zx.OK }
+func (*sleeper) Wake()            {}
 
 // fakeTLB keeps what a CPU would keep and notices what was not flushed. It
 // counts nothing: the state of the cache is what is compared.
@@ -71,12 +69,13 @@ type world struct {
 	tlb   *fakeTLB
 	as    *AddressSpace
 	req   vmo.PageRequest
+	sleep sleeper
 }
 
 func newWorld(t testing.TB) *world {
 	w := &world{t: t, mem: mmu.NewSimulated(2000), tlb: &fakeTLB{cached: map[zx.VirtAddr]mmu.PTE{}}}
 	w.store = vmo.NewStore(w.mem)
-	w.req.Init(awake{})
+	w.req.Init(&w.sleep)
 	var err error
 	if w.kt, err = w.mem.NewKernelTable([]mmu.KernelRange{{Start: 0x1000, End: 0x200000, Prot: mmu.Read}}, mmu.KernelFeatures{}); err != nil {
 		t.Fatal(err)
@@ -114,7 +113,8 @@ func (w *world) anon(pages uint64) *vmo.VMO {
 }
 
 func (w *world) paged(pages uint64, src *fakeSource) *vmo.VMO {
-	v, st := w.store.NewPaged(pages*page, zx.VMOResizable, src)
+	src.Init(src, src.traps, &vmo.RequestStats{})
+	v, st := w.store.NewPaged(pages*page, zx.VMOResizable, &src.PageSource)
 	w.ok(st)
 	return v
 }
@@ -175,7 +175,7 @@ func (w *world) store1(va zx.VirtAddr) zx.Status {
 func (w *world) fault(va zx.VirtAddr, code mmu.PageFaultError) zx.Status {
 	st := w.as.Fault(va, code, false, &w.req)
 	for st == zx.ErrShouldWait {
-		if st = w.req.Answer(zx.OK); st == zx.OK {
+		if st = w.req.Answer(w.sleep.Wait(zx.ThreadBlockedPager, zx.TimeInfinite)); st == zx.OK {
 			st = w.as.Fault(va, code, true, &w.req)
 		}
 	}

@@ -98,7 +98,7 @@ func TestBlockedFault(t *testing.T) {
 			return zx.OK
 		}, zx.OK, 11, 1},
 		{"woken for nothing, then supplied", false, func(w *world, v, o *vmo.VMO, va zx.VirtAddr) zx.Status {
-			if len(v.Source().(*fakeSource).asked) == 3 {
+			if len(v.Source().Provider().(*fakeSource).asked) == 3 {
 				w.supply(v, 1, 1, 10)
 			}
 			return zx.OK
@@ -134,7 +134,7 @@ func TestBlockedFault(t *testing.T) {
 			return zx.OK
 		}, zx.ErrNotFound, 0, 1},
 		{"detached", false, func(w *world, v, o *vmo.VMO, va zx.VirtAddr) zx.Status {
-			v.Source().(*fakeSource).detached = true
+			v.Source().Detach()
 			return zx.OK
 		}, zx.ErrBadState, 0, 1},
 		{"failed", false, func(*world, *vmo.VMO, *vmo.VMO, zx.VirtAddr) zx.Status { return zx.ErrIO }, zx.ErrIO, 0, 1},
@@ -151,7 +151,7 @@ func TestBlockedFault(t *testing.T) {
 			v, other := w.paged(4, src), w.anon(1)
 			w.ok(other.WriteBytes([]byte{77}, 0, &w.req))
 			va := w.mapAt(5, prw, v, 1, 3)
-			src.wait = func(r *vmo.PageRequest) zx.Status {
+			src.wait = func() zx.Status {
 				mustBeFree(&w.as.mu) // no lock is held while asleep, or this hangs
 				mustBeFree(v)
 				return c.while(w, v, other, va)
@@ -224,7 +224,7 @@ func TestCutMappingLeavesNeighbours(t *testing.T) {
 
 func TestSuspendedFaultIsQuiet(t *testing.T) {
 	w := newWorld(t)
-	src := &fakeSource{wait: func(*vmo.PageRequest) zx.Status { return zx.ErrInternalIntrRetry }}
+	src := &fakeSource{wait: func() zx.Status { return zx.ErrInternalIntrRetry }}
 	v := w.paged(1, src)
 	va := w.mapAt(0, prw, v, 0, 1)
 	w.want(w.load(va), zx.ErrInternalIntrRetry)
@@ -252,7 +252,7 @@ func TestTrapDirty(t *testing.T) {
 	if w.pte(va).Prot() != mmu.Read {
 		t.Fatalf("protect made the page %v", w.pte(va).Prot())
 	}
-	src.wait = func(*vmo.PageRequest) zx.Status { return v.DirtyPages(0, page) }
+	src.wait = func() zx.Status { return v.DirtyPages(0, page) }
 	w.ok(w.store1(va))
 	if len(src.asked) != 1 || src.asked[0] != (request{vmo.RequestDirty, 0, page}) || w.pte(va).Prot() != mmu.Read|mmu.Write {
 		t.Fatalf("asked %v, mapped %v", src.asked, w.pte(va).Prot())
@@ -262,7 +262,7 @@ func TestTrapDirty(t *testing.T) {
 	if w.pte(va).Prot() != mmu.Read || len(w.tlb.cached) != 0 {
 		t.Fatalf("after BEGIN mapped %v, cached %v", w.pte(va).Prot(), w.tlb.cached)
 	}
-	src.wait = func(*vmo.PageRequest) zx.Status { return zx.ErrIO }
+	src.wait = func() zx.Status { return zx.ErrIO }
 	w.want(w.store1(va), zx.ErrIO)
 	w.ok(v.WritebackEnd(0, 2*page))
 	w.want(w.store1(va), zx.ErrIO)

@@ -206,7 +206,7 @@ func TestOpRange(t *testing.T) {
 	w := newWorld(t)
 	src := &fakeSource{}
 	v, a := w.paged(4, src), w.anon(4)
-	src.wait = func(*vmo.PageRequest) zx.Status {
+	src.wait = func() zx.Status {
 		last := src.asked[len(src.asked)-1]
 		w.supply(v, last.off/page, last.n/page, 0)
 		return zx.OK
@@ -271,11 +271,11 @@ func TestOpRange(t *testing.T) {
 	if w.pte(sva + page).Present() {
 		t.Fatal("mapped after DECOMMIT")
 	}
-	src.wait = func(*vmo.PageRequest) zx.Status { return zx.ErrIO }
+	src.wait = func() zx.Status { return zx.ErrIO }
 	v.DropClean()
 	op("prefetch that fails", zx.ErrIO, root, zx.VMAROpPrefetch, va, 4)
 	op("always need that fails", zx.OK, root, zx.VMAROpAlwaysNeed, va, 8)
-	src.wait = func(*vmo.PageRequest) zx.Status {
+	src.wait = func() zx.Status {
 		w.ok(root.Unmap(va, 4*page, allRights)) // while it sleeps
 		w.supply(v, 0, 4, 0)
 		return zx.OK

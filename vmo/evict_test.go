@@ -63,7 +63,6 @@ func TestEvictBetweenPopAndLock(t *testing.T) {
 // hinted at; simulated memory watches the frames.
 func TestEvictRaces(t *testing.T) {
 	b := newBench(t, 64, false)
-	b.src.quiet = true
 	var wg sync.WaitGroup
 	run := func(f func(i int)) {
 		wg.Add(1)
@@ -88,7 +87,7 @@ func TestEvictRaces(t *testing.T) {
 			b.v.DropClean()
 		}
 		var r PageRequest
-		r.Init(awake{})
+		r.Init(b.src)
 		b.v.AlwaysNeed(uint64(i*5%64)*pg, pg, &r)
 	})
 	wg.Wait()

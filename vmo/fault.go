@@ -172,7 +172,6 @@ func (v *VMO) askDirty(off, limit uint64, r *PageRequest) zx.Status {
 
 // ask registers r for [off, end).
 func (v *VMO) ask(kind RequestKind, off, end uint64, r *PageRequest) zx.Status {
-	r.source = v.source
 	return v.source.Request(kind, off, end-off, r)
 }
 

@@ -8,71 +8,46 @@ import (
 	"faultline/zx"
 )
 
-// asked is one call a VMO made to its source.
+// scriptPager is the provider of a source, and the threads that ask: it writes
+// down what is asked and lets nobody wait.
+type scriptPager struct {
+	PageSource
+	log []asked
+}
+
+// asked is one request that reached the pager.
 type asked struct {
-	what     string
+	kind     RequestKind
 	off, len uint64 // pages
 }
 
-// scriptSource writes down what it is asked and lets nobody wait.
-type scriptSource struct {
-	traps, detached bool
-	quiet           bool // writes nothing down: several threads ask
-	log             []asked
+func (s *scriptPager) Send(r *PageRequest) {
+	s.log = append(s.log, asked{r.Kind, r.Offset / pg, r.Length / pg})
 }
+func (s *scriptPager) Clear(*PageRequest)                     {}
+func (s *scriptPager) Swap(r, heir *PageRequest)              {}
+func (s *scriptPager) OnDetach()                              {}
+func (s *scriptPager) Awaited()                               {}
+func (s *scriptPager) Wait(zx.ThreadState, zx.Time) zx.Status { return zx.ErrInternalIntrKilled }
+func (s *scriptPager) Yield() zx.Status                       { return zx.OK }
+func (s *scriptPager) Wake()                                  {}
 
-func (s *scriptSource) note(what string, off, length uint64) {
-	if s.quiet {
-		return
-	}
-	s.log = append(s.log, asked{what, off / pg, length / pg})
-}
-func (s *scriptSource) TrapsDirty() bool { return s.traps }
-func (s *scriptSource) Detached() bool   { return s.detached }
-func (s *scriptSource) Request(kind RequestKind, off, length uint64, r *PageRequest) zx.Status {
-	if s.detached {
-		return zx.ErrBadState
-	}
-	s.note([...]string{"READ", "DIRTY"}[kind], off, length)
-	return zx.ErrShouldWait
-}
-func (s *scriptSource) Progress(kind RequestKind, off, length uint64) {
-	s.note([...]string{"filled", "dirtied"}[kind], off, length)
-}
-func (s *scriptSource) Fail(off, length uint64, st zx.Status) { s.note("fail", off, length) }
-func (s *scriptSource) Release(kind RequestKind, off, length uint64) {
-	s.note("release", off, length)
-}
-func (s *scriptSource) Detach()            { s.detached = true }
-func (s *scriptSource) Close()             {}
-func (s *scriptSource) Await(*PageRequest) {}
-func (s *scriptSource) Answer(_ *PageRequest, woken zx.Status) zx.Status {
-	return zx.ErrInternalIntrKilled
-}
-func (s *scriptSource) Cancel(r *PageRequest) {}
-
-// awake is a thread that never sleeps.
-type awake struct{}
-
-func (awake) Wait(zx.ThreadState, zx.Time) zx.Status { return zx.OK }
-func (awake) Yield() zx.Status                       { return zx.OK }
-func (awake) Wake()                                  {}
-
-// bench is one paged VMO over a scriptSource.
+// bench is one paged VMO over a scriptPager.
 type bench struct {
 	t   *testing.T
 	mem *mmu.Memory
 	st  *Store
-	src *scriptSource
+	src *scriptPager
 	v   *VMO
 	req PageRequest
 }
 
 func newBench(t *testing.T, pages uint64, traps bool) *bench {
-	b := &bench{t: t, mem: mmu.NewSimulated(256), src: &scriptSource{traps: traps}}
+	b := &bench{t: t, mem: mmu.NewSimulated(256), src: &scriptPager{}}
+	b.src.Init(b.src, traps, &RequestStats{})
 	b.st = NewStore(b.mem)
-	b.req.Init(awake{})
-	v, st := b.st.NewPaged(pages*pg, zx.VMOResizable, b.src)
+	b.req.Init(b.src)
+	v, st := b.st.NewPaged(pages*pg, zx.VMOResizable, &b.src.PageSource)
 	if st != zx.OK {
 		t.Fatal(st)
 	}
@@ -115,6 +90,31 @@ func (b *bench) touch(page uint64, write bool) zx.Status {
 	b.v.Lock()
 	defer b.v.Unlock()
 	return b.v.RequirePage(page*pg, write, &b.req, &p)
+}
+
+// probe waits for page 2 in every way there is, and says which waits do ended
+// and how.
+func (b *bench) probe(do func(b *bench) zx.Status) string {
+	var probes [RequestKinds]PageRequest
+	for kind := range probes {
+		if RequestKind(kind) == RequestRead || b.v.traps {
+			probes[kind].Init(b.src)
+			b.src.Request(RequestKind(kind), 2*pg, pg, &probes[kind])
+		}
+	}
+	do(b)
+	said := ""
+	for kind := range probes {
+		switch r := &probes[kind]; {
+		case r.waiter == nil || r.Outstanding:
+		case r.Status != zx.OK:
+			said = "fail"
+		default:
+			said += [...]string{"filled", "dirtied"}[kind]
+		}
+		b.src.Cancel(&probes[kind])
+	}
+	return said
 }
 
 // close ends the VMO and finds what it leaked.
@@ -171,10 +171,12 @@ func TestStateTable(t *testing.T) {
 		to   State
 		st   zx.Status
 		asks string // the request made, if any
+		ends string // the requests for the page that it ends, and how
 	}
+	ends := func(to State, st zx.Status, what string) cell { return cell{to: to, st: st, ends: what} }
 	stay := func(s State) cell { return cell{to: s} }
-	read := func(s State) cell { return cell{s, zx.ErrShouldWait, "READ"} }
-	ask := func(s State) cell { return cell{s, zx.ErrShouldWait, "DIRTY"} }
+	read := func(s State) cell { return cell{to: s, st: zx.ErrShouldWait, asks: "READ"} }
+	ask := func(s State) cell { return cell{to: s, st: zx.ErrShouldWait, asks: "DIRTY"} }
 	events := []struct {
 		name string
 		do   func(b *bench) zx.Status
@@ -190,12 +192,12 @@ func TestStateTable(t *testing.T) {
 			map[State]cell{A: {to: A, st: zx.ErrNotSupported}, M: {to: M, st: zx.ErrNotSupported}, C: {to: C, st: zx.ErrNotSupported},
 				D: {to: D, st: zx.ErrNotSupported}, W: {to: W, st: zx.ErrNotSupported}, ZD: {to: ZD, st: zx.ErrNotSupported},
 				ZA: {to: ZA, st: zx.ErrNotSupported}, ZU: {to: ZU, st: zx.ErrNotSupported}},
-			map[State]cell{A: {A, zx.ErrNotFound, "release"}, M: {D, zx.OK, "dirtied"}, C: {D, zx.OK, "dirtied"}, W: {D, zx.OK, "dirtied"},
-				ZD: {D, zx.OK, "dirtied"}, ZA: {D, zx.OK, "dirtied"}, ZU: {D, zx.OK, "dirtied"}}},
+			map[State]cell{A: ends(A, zx.ErrNotFound, "dirtied"), M: ends(D, zx.OK, "dirtied"), C: ends(D, zx.OK, "dirtied"), W: ends(D, zx.OK, "dirtied"),
+				ZD: ends(D, zx.OK, "dirtied"), ZA: ends(D, zx.OK, "dirtied"), ZU: ends(D, zx.OK, "dirtied")}},
 		{"supply", func(b *bench) zx.Status { return b.supply(2, 1, false) },
-			map[State]cell{A: {C, zx.OK, "filled"}}, nil},
+			map[State]cell{A: ends(C, zx.OK, "filled")}, nil},
 		{"supply nothing", func(b *bench) zx.Status { return b.supply(2, 1, true) },
-			map[State]cell{A: {M, zx.OK, "filled"}}, nil},
+			map[State]cell{A: ends(M, zx.OK, "filled")}, nil},
 		{"WRITEBACK_BEGIN", func(b *bench) zx.Status { return b.v.WritebackBegin(2*pg, pg, false) },
 			map[State]cell{D: stay(W), ZD: stay(ZA)}, nil},
 		{"WRITEBACK_BEGIN zero", func(b *bench) zx.Status { return b.v.WritebackBegin(2*pg, pg, true) },
@@ -203,12 +205,12 @@ func TestStateTable(t *testing.T) {
 		{"WRITEBACK_END", func(b *bench) zx.Status { return b.v.WritebackEnd(2*pg, pg) },
 			map[State]cell{W: stay(C), ZA: stay(A)}, nil},
 		{"OP_ZERO", func(b *bench) zx.Status { return b.v.Zero(2*pg, pg, &b.req) },
-			map[State]cell{A: {ZD, zx.OK, "filled"}, C: stay(ZD), D: stay(ZD), W: stay(ZD), ZU: stay(ZD)}, nil},
+			map[State]cell{A: ends(ZD, zx.OK, "filled"), C: stay(ZD), D: stay(ZD), W: stay(ZD), ZU: stay(ZD)}, nil},
 		{"commit", func(b *bench) zx.Status { return b.v.Commit(2*pg, pg, &b.req) },
-			map[State]cell{A: {A, killed, "READ"}, M: stay(C), ZD: stay(D), ZA: stay(D), ZU: stay(D)},
-			map[State]cell{A: {A, killed, "READ"}, M: stay(C), ZD: {ZD, killed, "DIRTY"}, ZA: {ZA, killed, "DIRTY"}, ZU: {ZU, killed, "DIRTY"}}},
+			map[State]cell{A: {to: A, st: killed, asks: "READ"}, M: stay(C), ZD: stay(D), ZA: stay(D), ZU: stay(D)},
+			map[State]cell{A: {to: A, st: killed, asks: "READ"}, M: stay(C), ZD: {to: ZD, st: killed, asks: "DIRTY"}, ZA: {to: ZA, st: killed, asks: "DIRTY"}, ZU: {to: ZU, st: killed, asks: "DIRTY"}}},
 		{"prefetch", func(b *bench) zx.Status { return b.v.Prefetch(2*pg, pg, &b.req) },
-			map[State]cell{A: {A, killed, "READ"}}, nil},
+			map[State]cell{A: {to: A, st: killed, asks: "READ"}}, nil},
 		{"evict", func(b *bench) zx.Status { b.st.Evict(100); return zx.OK },
 			map[State]cell{C: stay(A)}, nil},
 		{"drop clean", func(b *bench) zx.Status { b.v.DropClean(); return zx.OK },
@@ -216,10 +218,10 @@ func TestStateTable(t *testing.T) {
 		{"detach", func(b *bench) zx.Status { b.v.Detach(); return zx.OK },
 			map[State]cell{M: stay(A), C: stay(A)}, nil},
 		{"fail", func(b *bench) zx.Status { return b.v.Fail(2*pg, pg, zx.ErrIO) },
-			map[State]cell{A: {A, zx.OK, "fail"}, M: {M, zx.OK, "fail"}, C: {C, zx.OK, "fail"}, D: {D, zx.OK, "fail"},
-				W: {W, zx.OK, "fail"}, ZD: {ZD, zx.OK, "fail"}, ZA: {ZA, zx.OK, "fail"}, ZU: {ZU, zx.OK, "fail"}}, nil},
+			map[State]cell{A: ends(A, zx.OK, "fail"), M: ends(M, zx.OK, "fail"), C: ends(C, zx.OK, "fail"), D: ends(D, zx.OK, "fail"),
+				W: ends(W, zx.OK, "fail"), ZD: ends(ZD, zx.OK, "fail"), ZA: ends(ZA, zx.OK, "fail"), ZU: ends(ZU, zx.OK, "fail")}, nil},
 		{"untrack", func(b *bench) zx.Status { return b.v.SetStreamSize(2*pg, &b.req) },
-			map[State]cell{A: {ZU, zx.OK, "filled"}, M: stay(ZU), C: stay(ZU), D: stay(ZU), W: stay(ZU), ZD: stay(ZU), ZA: stay(ZU)}, nil},
+			map[State]cell{A: ends(ZU, zx.OK, "filled"), M: stay(ZU), C: stay(ZU), D: stay(ZU), W: stay(ZU), ZD: stay(ZU), ZA: stay(ZU)}, nil},
 		{"shrink and grow", func(b *bench) zx.Status {
 			if st := b.v.SetSize(2*pg, &b.req); st != zx.OK {
 				return st
@@ -247,14 +249,23 @@ func TestStateTable(t *testing.T) {
 					if got := b.state(2); got != want.to || st != want.st {
 						t.Errorf("became %v with %v, want %v with %v", got, st, want.to, want.st)
 					}
-					var first asked // what it heard about page 2
+					asks := "" // what was asked about page 2
 					for _, a := range b.src.log {
-						if first.what == "" && a.off <= 2 && 2 < a.off+a.len {
-							first = a
+						if asks == "" && a.off <= 2 && 2 < a.off+a.len {
+							asks = [...]string{"READ", "DIRTY"}[a.kind]
 						}
 					}
-					if first.what != want.asks {
-						t.Errorf("the source heard %v, want %q", b.src.log, want.asks)
+					if asks == "" && want.st == zx.OK || want.ends != "" {
+						b.close()
+						b = newBench(t, 5, traps)
+						b.into(from)
+						ends := b.probe(ev.do)
+						if ends != want.ends && ev.name != "detach" && ev.name != "shrink and grow" {
+							t.Errorf("requests for page 2: %q ended, want %q", ends, want.ends)
+						}
+					}
+					if asks != want.asks {
+						t.Errorf("asked %v, want %q", b.src.log, want.asks)
 					}
 					b.close()
 				})

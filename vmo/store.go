@@ -77,7 +77,7 @@ func (s *Store) New(size uint64, options uint32) (*VMO, zx.Status) {
 // Errors: those of ParseOptions | ErrInvalidArgs DISCARDABLE | ErrOutOfRange
 // larger than zx.VMOMaxSize.
 // Source: spec section 3.2, steps 5 to 8 and effects.
-func (s *Store) NewPaged(size uint64, options uint32, source PageSource) (*VMO, zx.Status) {
+func (s *Store) NewPaged(size uint64, options uint32, source *PageSource) (*VMO, zx.Status) {
 	rounded, st := ParseOptions(size, options)
 	switch {
 	case st != zx.OK:

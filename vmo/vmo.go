@@ -29,7 +29,7 @@ type VMO struct {
 	// Constant.
 	paged   bool
 	traps   bool // TRAP_DIRTY
-	source  PageSource
+	source  *PageSource
 	store   *Store
 	mem     *mmu.Memory
 	id      uint32
@@ -46,7 +46,7 @@ func (v *VMO) Store() *Store { return v.store }
 
 // Source gives the page source of a paged VMO, nil otherwise. Slices, clones
 // and references have none of their own.
-func (v *VMO) Source() PageSource { return v.source }
+func (v *VMO) Source() *PageSource { return v.source }
 
 // Paged says whether the VMO has a page source.
 func (v *VMO) Paged() bool { return v.paged }
@@ -85,7 +85,7 @@ func (v *VMO) Release() {
 		panic(fmt.Sprintf("vmo.Release: VMO %d has %d references", v.id, n))
 	}
 	if v.paged {
-		v.source.Close()
+		v.source.Detach()
 	}
 	if v.Discardable() {
 		v.store.mu.Lock()

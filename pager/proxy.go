@@ -1,0 +1,103 @@
+package pager
+
+import (
+	"faultline/object"
+	"faultline/vmo"
+	"faultline/zx"
+)
+
+// Proxy speaks for the page source of one VMO to its pager: it turns requests
+// into packets. It implements vmo.Provider. The source is part of it, and the
+// source's lock guards both.
+type Proxy struct {
+	vmo.PageSource
+	sys   *System
+	pager *Pager
+
+	// See packet.go.
+	port *object.Port
+	key  uint64
+	id   uint32 // of the VMO; 0 while that is being made. Guarded by the lock
+
+	orphaned bool // the pager is closed: says nothing any more
+
+	packet   object.PortPacket
+	busy     bool             // the slot holds a packet, or lost one with its port
+	active   *vmo.PageRequest // whose packet is in the slot
+	complete completeState
+	fifo     sendQueue
+
+	next, prev *Proxy // guarded by pager.mu
+	listed     bool   // guarded by pager.mu
+}
+
+// newProxy makes the source of a VMO that does not exist yet, and its proxy.
+func newProxy(p *Pager, port *object.Port, key uint64, traps bool) *Proxy {
+	s := &Proxy{sys: p.sys, pager: p, port: port, key: key}
+	s.PageSource.Init(s, traps, &p.sys.requests)
+	s.packet.Init(s)
+	s.packet.Packet = zx.PageRequestPacket(key, zx.PageRequest{})
+	return s
+}
+
+// ProxyOf gives the proxy of a VMO that a pager made, nil for any other.
+func ProxyOf(v *vmo.VMO) *Proxy {
+	if s := v.Source(); s != nil {
+		return s.Provider().(*Proxy)
+	}
+	return nil
+}
+
+// Pager gives the pager the proxy belongs to.
+func (s *Proxy) Pager() *Pager { return s.pager }
+
+// Key gives the key of the proxy's packets.
+func (s *Proxy) Key() uint64 { return s.key }
+
+// Awaited implements vmo.Provider.
+func (s *Proxy) Awaited() {
+	if s.sys.idle.Load() {
+		s.sys.rouse()
+	}
+}
+
+// orphan detaches because the pager was closed: nothing will be said any more,
+// and what was not delivered is withdrawn, COMPLETE included.
+func (s *Proxy) orphan() {
+	s.Lock()
+	s.orphaned = true
+	s.DetachLocked()
+	s.withdrawComplete()
+	s.Unlock()
+}
+
+// ProxyInfo is what the console tells of a proxy and its source.
+type ProxyInfo struct {
+	Key          uint64
+	VMO          uint32 // its id
+	TrapsDirty   bool
+	Detached     bool
+	PagerClosed  bool
+	Reads        int  // outstanding READ primaries
+	Dirties      int  // outstanding DIRTY primaries
+	PacketQueued bool // the slot is taken
+	OnPort       bool // by a request's packet that nobody has taken from the port
+	GoodbyeDue   bool // COMPLETE is still to be taken from the port
+}
+
+// Info tells the proxy's state at this moment.
+func (s *Proxy) Info() ProxyInfo {
+	s.Lock()
+	defer s.Unlock()
+	return s.info()
+}
+
+// info is Info. Locks: the source's held.
+func (s *Proxy) info() ProxyInfo {
+	return ProxyInfo{
+		Key: s.key, VMO: s.id, TrapsDirty: s.TrapsDirty(), Detached: s.Detached(), PagerClosed: s.orphaned,
+		Reads: s.Primaries(vmo.RequestRead), Dirties: s.Primaries(vmo.RequestDirty),
+		PacketQueued: s.busy, OnPort: s.active != nil,
+		GoodbyeDue: s.complete == completeWaiting || s.complete == completeSlot,
+	}
+}

@@ -1,0 +1,531 @@
+package vmo
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"faultline/zx"
+)
+
+// RequestKind says what a page request asks for.
+type RequestKind uint8
+
+// Kinds of page requests. Source: spec section 5.1.
+const (
+	RequestRead  RequestKind = iota // fill these absent pages
+	RequestDirty                    // may these pages become dirty?
+	RequestKinds                    // how many kinds there are
+)
+
+// Provider is who answers for the pages of a PageSource; pager implements it.
+//
+// Locks: all but Awaited are called with the source's lock held.
+type Provider interface {
+	// Send has the new primary r asked of the pager.
+	Send(r *PageRequest)
+	// Clear says that nobody need answer r any more: it was resolved, or given
+	// up, and may not have been delivered yet.
+	Clear(r *PageRequest)
+	// Swap puts heir, of the same range, in the place of r.
+	Swap(r, heir *PageRequest)
+	// OnDetach says that nothing will be asked again; every request was let go.
+	OnDetach()
+	// Awaited says that a thread begins to wait.
+	Awaited()
+}
+
+// RequestStats counts the requests of many sources.
+type RequestStats struct{ Sent, Succeeded, Failed atomic.Uint64 }
+
+// PageSource is what a paged VMO asks: it knows the requests that are
+// outstanding, who waits for which, and how much of each is still missing. What
+// becomes of a primary is its provider's matter. Offsets and lengths are bytes
+// in the VMO, page aligned.
+//
+//	                    request                       progress covers it, Detach
+//	(idle) ---------------+--> primary ------------------------------+
+//	   ^                  |      |  ^ first overlap waiter of a      |
+//	   |                  |      |  | cancelled primary              v
+//	   |                  +--> overlap waiter, same end ---------> woken
+//	   |   Cancel: killed, suspended, overtime      |                |
+//	   +--------------------------------------------+----------------+
+//
+// A primary is disjoint from the others of its kind and known to the provider;
+// an overlap waiter hangs on the primary that holds its first page. Woken means
+// look again. Finding, adding and ending one costs O(log n) of the primaries.
+//
+// Locks: methods take the source's own unless they say that it is held. It comes
+// after the VMO's. Source: spec sections 5.3 to 5.7.
+type PageSource struct {
+	provider Provider
+	traps    bool
+	stats    *RequestStats
+
+	mu       sync.Mutex
+	detached atomic.Bool // asks nothing any more; written under mu
+	sets     [RequestKinds]spans
+}
+
+// Init makes s the source of one VMO, of which p answers. traps says whether
+// writes must be asked for. Pre: s is zero.
+func (s *PageSource) Init(p Provider, traps bool, stats *RequestStats) {
+	s.provider, s.traps, s.stats = p, traps, stats
+}
+
+// Provider is who answers.
+func (s *PageSource) Provider() Provider { return s.provider }
+
+// TrapsDirty says whether writes must be asked for. Constant.
+func (s *PageSource) TrapsDirty() bool { return s.traps }
+
+// Detached says that nothing can be asked for any more.
+func (s *PageSource) Detached() bool { return s.detached.Load() }
+
+// Lock takes the lock that guards requests, for a Provider.
+func (s *PageSource) Lock() { s.mu.Lock() }
+
+// Unlock lets it go.
+func (s *PageSource) Unlock() { s.mu.Unlock() }
+
+// PageRequest is the wait record of one thread. It lives on the thread, is
+// reused from fault to fault, and nothing is allocated for it. A thread that
+// copies user memory inside a VMO operation needs a second one for the copy.
+//
+// The exported fields are guarded by the lock of the source it is registered
+// with.
+type PageRequest struct {
+	waiter Waiter
+	source *PageSource // the last source asked; own thread only
+
+	// Early says that the thread wants to look again as soon as the front of
+	// its range is filled. Written by the owner before it asks.
+	Early bool
+
+	Kind        RequestKind
+	Outstanding bool      // registered: a primary, or attached to one
+	Woken       bool      // Wake was meant for this registration
+	Status      zx.Status // how it ended, OK so far
+	Offset      uint64    // bytes; the range after cutting
+	Length      uint64
+	Pending     uint64 // bytes still missing; of a primary
+	WakeAt      uint64 // early wake: progress that begins here wakes
+
+	// Since is 0 while the thread does not wait, RequestUnseen while it waits and
+	// nobody has looked at it, then when the provider's watchdog first did. Written
+	// by the owner around its sleep, by the watchdog in between.
+	Since  atomic.Int64
+	Warned uint32 // warnings about the wait in progress
+
+	Primary               *PageRequest // what this one hangs on, nil for a primary
+	overlaps, lastOverlap *PageRequest // of a primary: who hangs on it
+	next, previous        *PageRequest // that hang on the same
+	span                  span         // of a primary
+
+	// The provider's.
+	Packet                 PacketState
+	NextSend, PreviousSend *PageRequest
+}
+
+// RequestUnseen is PageRequest.Since of a wait that nobody has looked at yet.
+const RequestUnseen = -1
+
+// PacketState is where the packet of a primary request is.
+type PacketState uint8
+
+// Places of a packet. Source: spec section 5.6.
+const (
+	PacketNone      PacketState = iota // never sent: an overlap waiter
+	PacketWaiting                      // in the source's FIFO, the slot is busy
+	PacketSlot                         // in the slot, on the port
+	PacketDelivered                    // taken from the port, or lost with it
+)
+
+// Init makes r ready for the thread that w stands for.
+func (r *PageRequest) Init(w Waiter) { r.waiter = w }
+
+// End is the offset of the first byte after the range.
+func (r *PageRequest) End() uint64 { return r.Offset + r.Length }
+
+// Waiter is the thread behind r.
+func (r *PageRequest) Waiter() Waiter { return r.waiter }
+
+// Budget is a fresh budget of the thread behind r, or with a nil r one that
+// never stops.
+func (r *PageRequest) Budget() zx.Budget {
+	if r == nil {
+		return zx.Budget{}
+	}
+	return zx.Budget{By: r.waiter}
+}
+
+// Await begins the wait for the answer. Pre: the operation answered ErrShouldWait.
+// The caller sleeps by whatever means its Waiter has, then asks Answer. No clock
+// is looked at: the provider's watchdog does.
+//
+// Locks: none held. Source: spec section 5.8.
+func (r *PageRequest) Await() {
+	r.Since.Store(RequestUnseen)
+	r.source.provider.Awaited()
+}
+
+// Answer collects the answer after a sleep, of which woken is the outcome: OK
+// woken, perhaps for nothing, or why it was given up. OK means look again, never
+// that the page is there.
+//
+// Locks: none held.
+// Errors: ErrShouldWait woken for nothing: sleep again | the pager's code |
+// ErrTimedOut | woken itself. The request is not outstanding after any but the
+// first.
+// Source: spec sections 5.4, 5.7, 5.8.
+func (r *PageRequest) Answer(woken zx.Status) zx.Status {
+	s, st := r.source, woken
+	s.mu.Lock()
+	switch {
+	case st != zx.OK:
+		s.cancel(r)
+	case !r.Woken:
+		s.mu.Unlock()
+		return zx.ErrShouldWait
+	default:
+		r.Woken = false
+		if st = r.Status; st != zx.OK {
+			s.cancel(r)
+		}
+	}
+	s.mu.Unlock()
+	r.Since.Store(0)
+	return st
+}
+
+// Wait is Await, a sleep of the Waiter, and Answer until there is one: for a
+// caller in the midst of something, whose stack must wait with it.
+//
+// Locks: none held.
+// Errors: those of Answer | ErrInternalIntrKilled | ErrInternalIntrRetry
+// (suspended).
+func (r *PageRequest) Wait() zx.Status {
+	r.Await()
+	for {
+		st := r.Answer(r.waiter.Wait(zx.ThreadBlockedPager, zx.TimeInfinite))
+		if st != zx.ErrShouldWait {
+			return st
+		}
+	}
+}
+
+// done ends the operation r served and passes st on. If the operation asked
+// for something, r may still be registered: an early-woken reader's is.
+func (r *PageRequest) done(asked bool, st zx.Status) zx.Status {
+	r.Early = false
+	if asked {
+		r.source.Cancel(r)
+	}
+	return st
+}
+
+// Request registers r for [off, off+length), cut to what no other request of the
+// kind covers, or hangs it on the request that covers off; one that is
+// registered already and holds off is re-armed.
+//
+// Errors: ErrShouldWait registered | ErrNotSupported the source does not know
+// the kind | ErrBadState detached.
+// Source: spec section 5.3.
+func (s *PageSource) Request(kind RequestKind, off, length uint64, r *PageRequest) zx.Status {
+	s.mu.Lock()
+	r.source = s
+	st := s.request(kind, off, length, r)
+	s.mu.Unlock()
+	return st
+}
+
+func (s *PageSource) request(kind RequestKind, off, length uint64, r *PageRequest) zx.Status {
+	if r.Outstanding {
+		// An early-woken reader: re-armed while it stays inside its own
+		// request, without a new packet.
+		if r.Kind == kind && off >= r.Offset && off < r.End() {
+			r.WakeAt, r.Woken = off, false
+			return zx.ErrShouldWait
+		}
+		s.cancel(r)
+	}
+	if kind == RequestDirty && !s.traps {
+		return zx.ErrNotSupported
+	}
+	if s.detached.Load() {
+		return zx.ErrBadState
+	}
+	r.Kind, r.Outstanding, r.Woken, r.Status = kind, true, false, zx.OK
+	r.Offset, r.WakeAt = off, off
+	set := &s.sets[kind]
+	if set.root != nil {
+		if p := primary(set.first(off, off+length)); p == nil {
+		} else if p.Offset > off {
+			length = p.Offset - off
+		} else {
+			r.Length = min(length, p.End()-off)
+			r.Packet = PacketNone
+			p.attach(r)
+			return zx.ErrShouldWait
+		}
+	}
+	r.Length, r.Pending = length, length
+	set.add(r)
+	s.stats.Sent.Add(1)
+	s.provider.Send(r)
+	return zx.ErrShouldWait
+}
+
+// primary gives the request that a span of a set is part of, or nil.
+func primary(s *span) *PageRequest {
+	if s == nil {
+		return nil
+	}
+	return s.owner.(*PageRequest)
+}
+
+// add makes r a primary of the set.
+func (t *spans) add(r *PageRequest) {
+	r.span.lo, r.span.hi, r.span.owner = r.Offset, r.End(), r
+	t.insert(&r.span)
+}
+
+// attach hangs r on the primary p, last in line.
+func (p *PageRequest) attach(r *PageRequest) {
+	r.Primary = p
+	r.previous, r.next = p.lastOverlap, nil
+	if p.lastOverlap == nil {
+		p.overlaps = r
+	} else {
+		p.lastOverlap.next = r
+	}
+	p.lastOverlap = r
+}
+
+// unhang takes the overlap waiter r off its primary.
+func (r *PageRequest) unhang() {
+	p := r.Primary
+	if r.previous == nil {
+		p.overlaps = r.next
+	} else {
+		r.previous.next = r.next
+	}
+	if r.next == nil {
+		p.lastOverlap = r.previous
+	} else {
+		r.next.previous = r.previous
+	}
+	r.Primary, r.next, r.previous = nil, nil, nil
+}
+
+// Progress says that the pages of the range are newly satisfied. Source: spec
+// section 5.4.
+func (s *PageSource) Progress(kind RequestKind, off, length uint64) {
+	s.mu.Lock()
+	if set := &s.sets[kind]; set.root != nil {
+		end := off + length
+		for at := set.first(off, end); at != nil; {
+			r := at.owner.(*PageRequest)
+			at = at.next(off, end)
+			s.progress(r, off, end)
+		}
+	}
+	s.mu.Unlock()
+}
+
+// progress counts [off, end) towards the primary r, which it meets. Locks: s.mu
+// held, as for all below.
+func (s *PageSource) progress(r *PageRequest, off, end uint64) {
+	lo, hi := max(off, r.Offset), min(end, r.End())
+	if hi-lo >= r.Pending {
+		s.finish(r)
+		return
+	}
+	r.Pending -= hi - lo
+	if !r.Early || lo != r.WakeAt {
+		return
+	}
+	r.WakeAt = hi
+	r.wake()
+	for o := r.overlaps; o != nil; o = o.next {
+		switch {
+		case !o.Early || o.WakeAt >= hi:
+		case o.WakeAt >= lo:
+			o.WakeAt = min(hi, o.End())
+			o.wake()
+		default:
+			// What it waits for came out of order, before r got there. It looks
+			// once, and waits for the end unless it asks anew.
+			o.WakeAt = r.End()
+			o.wake()
+		}
+	}
+}
+
+// wake has the thread of r look again.
+func (r *PageRequest) wake() {
+	r.Woken = true
+	r.waiter.Wake()
+}
+
+// finish completes the primary r and all that hang on it, each with the status
+// it recorded.
+func (s *PageSource) finish(r *PageRequest) {
+	s.sets[r.Kind].remove(&r.span)
+	s.provider.Clear(r)
+	for o := r.overlaps; o != nil; {
+		next := o.next
+		o.Primary, o.next, o.previous = nil, nil, nil
+		s.resolved(o)
+		o = next
+	}
+	r.overlaps, r.lastOverlap = nil, nil
+	s.resolved(r)
+}
+
+// resolved ends the registration of r and wakes its thread.
+func (s *PageSource) resolved(r *PageRequest) {
+	if r.Status == zx.OK {
+		s.stats.Succeeded.Add(1)
+	} else {
+		s.stats.Failed.Add(1)
+	}
+	r.Outstanding = false
+	r.wake()
+}
+
+// Fail fails the requests of both kinds that meet the range. Source: spec
+// section 5.5, the newest rule.
+func (s *PageSource) Fail(off, length uint64, st zx.Status) {
+	s.mu.Lock()
+	end := off + length
+	for kind := range s.sets {
+		for at := s.sets[kind].first(off, end); at != nil; {
+			r := at.owner.(*PageRequest)
+			at = at.next(off, end)
+			r.fail(off, end, st)
+			for o := r.overlaps; o != nil; o = o.next {
+				o.fail(off, end, st)
+			}
+			s.progress(r, off, end)
+		}
+	}
+	s.mu.Unlock()
+}
+
+// fail records st with r if the part of [off, end) inside it begins at its first
+// page or where it wants to be woken.
+func (r *PageRequest) fail(off, end uint64, st zx.Status) {
+	lo, hi := max(off, r.Offset), min(end, r.End())
+	if lo < hi && (lo == r.Offset || lo == r.WakeAt) {
+		r.Status = st
+	}
+}
+
+// Release completes the requests of one kind that meet the range, whatever was
+// satisfied: the waiters look again. Source: spec section 3.5.2.
+func (s *PageSource) Release(kind RequestKind, off, length uint64) {
+	s.mu.Lock()
+	s.release(kind, off, off+length)
+	s.mu.Unlock()
+}
+
+func (s *PageSource) release(kind RequestKind, off, end uint64) {
+	for at := s.sets[kind].first(off, end); at != nil; {
+		r := at.owner.(*PageRequest)
+		at = at.next(off, end)
+		s.finish(r)
+	}
+}
+
+// Cancel withdraws r if it is still registered.
+func (s *PageSource) Cancel(r *PageRequest) {
+	s.mu.Lock()
+	s.cancel(r)
+	s.mu.Unlock()
+}
+
+// cancel is Cancel: an overlap waiter just leaves; the place of a primary is
+// taken by the first that hangs on it, range, count and packet as they are.
+// Source: spec section 5.7.
+func (s *PageSource) cancel(r *PageRequest) {
+	if !r.Outstanding {
+		return
+	}
+	r.Outstanding = false
+	if r.Primary != nil {
+		r.unhang()
+		return
+	}
+	set := &s.sets[r.Kind]
+	set.remove(&r.span)
+	heir := r.overlaps
+	if heir == nil {
+		s.provider.Clear(r)
+		return
+	}
+	heir.unhang()
+	heir.Offset, heir.Length, heir.Pending = r.Offset, r.Length, r.Pending
+	heir.overlaps, heir.lastOverlap = r.overlaps, r.lastOverlap
+	r.overlaps, r.lastOverlap = nil, nil
+	for o := heir.overlaps; o != nil; o = o.next {
+		o.Primary = heir
+	}
+	set.add(heir)
+	s.provider.Swap(r, heir)
+}
+
+// GiveUp ends the wait of r, which is registered, with st: it took too long.
+// Locks: the source's held.
+func (s *PageSource) GiveUp(r *PageRequest, st zx.Status) {
+	s.cancel(r)
+	r.Status = st
+	r.wake()
+}
+
+// Detach completes every request with the status it recorded and refuses more:
+// who waits looks again, and learns that nobody answers any more, or ends with
+// the code of a FAIL that has marked it already. Again is allowed. Source: spec
+// section 2.3.
+func (s *PageSource) Detach() {
+	s.mu.Lock()
+	s.DetachLocked()
+	s.mu.Unlock()
+}
+
+// DetachLocked is Detach for a Provider. Locks: the source's held.
+func (s *PageSource) DetachLocked() {
+	if s.detached.Swap(true) {
+		return
+	}
+	for kind := range s.sets {
+		s.release(RequestKind(kind), 0, ^uint64(0))
+	}
+	s.provider.OnDetach()
+}
+
+// Each calls f with every request, READ before DIRTY and by offset, those that
+// hang on a primary before it. f may GiveUp the one it is called with.
+//
+// Locks: the source's held.
+func (s *PageSource) Each(f func(r *PageRequest)) {
+	for kind := range s.sets {
+		for at := s.sets[kind].first(0, ^uint64(0)); at != nil; {
+			r := at.owner.(*PageRequest)
+			at = at.next(0, ^uint64(0))
+			for o := r.overlaps; o != nil; {
+				next := o.next
+				f(o)
+				o = next
+			}
+			f(r)
+		}
+	}
+}
+
+// Primaries counts the outstanding primaries of a kind. Locks: the source's held.
+func (s *PageSource) Primaries(kind RequestKind) (n int) {
+	for at := s.sets[kind].first(0, ^uint64(0)); at != nil; at = at.next(0, ^uint64(0)) {
+		n++
+	}
+	return n
+}
