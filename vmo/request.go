@@ -141,7 +141,7 @@ const (
 )
 
 // Init makes r ready for the thread that w stands for.
-func (r *PageRequest) Init(w Waiter) { r.waiter = w }
+func (r *PageRequest) Init(w Waiter) { r.waiter, r.span.owner = w, r }
 
 // End is the offset of the first byte after the range.
 func (r *PageRequest) End() uint64 { return r.Offset + r.Length }
@@ -233,10 +233,24 @@ func (r *PageRequest) done(asked bool, st zx.Status) zx.Status {
 func (s *PageSource) Request(kind RequestKind, off, length uint64, r *PageRequest) zx.Status {
 	s.mu.Lock()
 	r.source = s
-	st := s.request(kind, off, length, r)
+	set := &s.sets[kind]
+	if set.root != nil || r.Outstanding || s.detached.Load() || !s.traps && kind == RequestDirty {
+		st := s.request(kind, off, length, r)
+		s.mu.Unlock()
+		return st
+	}
+	// The only one of its kind: nothing to cut, nothing to hang on.
+	r.Kind, r.Outstanding, r.Woken, r.Status = kind, true, false, zx.OK
+	r.Offset, r.Length, r.WakeAt, r.Pending = off, length, off, length
+	r.span.lo, r.span.hi, r.span.max = off, off+length, off+length
+	set.root = &r.span
+	s.stats.Sent.Add(1)
+	s.provider.Send(r)
 	s.mu.Unlock()
-	return st
+	return zx.ErrShouldWait
 }
+
+// request is Request, whatever else is outstanding. Locks: s.mu held.
 
 func (s *PageSource) request(kind RequestKind, off, length uint64, r *PageRequest) zx.Status {
 	if r.Outstanding {
@@ -285,7 +299,7 @@ func primary(s *span) *PageRequest {
 
 // add makes r a primary of the set.
 func (t *spans) add(r *PageRequest) {
-	r.span.lo, r.span.hi, r.span.owner = r.Offset, r.End(), r
+	r.span.lo, r.span.hi = r.Offset, r.End()
 	t.insert(&r.span)
 }
 
@@ -321,8 +335,19 @@ func (r *PageRequest) unhang() {
 // section 5.4.
 func (s *PageSource) Progress(kind RequestKind, off, length uint64) {
 	s.mu.Lock()
-	if set := &s.sets[kind]; set.root != nil {
-		end := off + length
+	set, end := &s.sets[kind], off+length
+	if at := set.root; at != nil && at.left == nil && at.right == nil && off <= at.lo && end >= at.hi {
+		// The only one of its kind, answered in full.
+		if r := at.owner.(*PageRequest); r.overlaps == nil {
+			set.root = nil
+			if r.Packet != PacketDelivered {
+				s.provider.Clear(r)
+			}
+			s.resolved(r)
+		} else {
+			s.finish(r)
+		}
+	} else if at != nil {
 		for at := set.first(off, end); at != nil; {
 			r := at.owner.(*PageRequest)
 			at = at.next(off, end)

@@ -1,7 +1,7 @@
 package vmo
 
 // span is a range [lo, hi) and its place in spans. It is part of what it stands
-// for: a tree of spans allocates nothing.
+// for: a tree of spans allocates nothing. One that is in no tree has no links.
 type span struct {
 	lo, hi uint64
 	max    uint64 // the largest hi of the subtree
