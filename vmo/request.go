@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"faultline/avl"
 	"faultline/zx"
 )
 
@@ -63,7 +64,7 @@ type PageSource struct {
 
 	mu       sync.Mutex
 	detached atomic.Bool // asks nothing any more; written under mu
-	sets     [RequestKinds]spans
+	sets     [RequestKinds]requestSet
 }
 
 // Init makes s the source of one VMO, of which p answers. traps says whether
@@ -116,10 +117,10 @@ type PageRequest struct {
 	Since  atomic.Int64
 	Warned uint32 // warnings about the wait in progress
 
-	Primary               *PageRequest // what this one hangs on, nil for a primary
-	overlaps, lastOverlap *PageRequest // of a primary: who hangs on it
-	next, previous        *PageRequest // that hang on the same
-	span                  span         // of a primary
+	Primary               *PageRequest          // what this one hangs on, nil for a primary
+	overlaps, lastOverlap *PageRequest          // of a primary: who hangs on it
+	next, previous        *PageRequest          // that hang on the same
+	place                 avl.Node[PageRequest] // of a primary, in its set
 
 	// The provider's.
 	Packet                 PacketState
@@ -141,7 +142,7 @@ const (
 )
 
 // Init makes r ready for the thread that w stands for.
-func (r *PageRequest) Init(w Waiter) { r.waiter, r.span.owner = w, r }
+func (r *PageRequest) Init(w Waiter) { r.waiter = w }
 
 // End is the offset of the first byte after the range.
 func (r *PageRequest) End() uint64 { return r.Offset + r.Length }
@@ -234,7 +235,7 @@ func (s *PageSource) Request(kind RequestKind, off, length uint64, r *PageReques
 	s.mu.Lock()
 	r.source = s
 	set := &s.sets[kind]
-	if set.root != nil || r.Outstanding || s.detached.Load() || !s.traps && kind == RequestDirty {
+	if !set.empty() || r.Outstanding || s.detached.Load() || !s.traps && kind == RequestDirty {
 		st := s.request(kind, off, length, r)
 		s.mu.Unlock()
 		return st
@@ -242,8 +243,7 @@ func (s *PageSource) Request(kind RequestKind, off, length uint64, r *PageReques
 	// The only one of its kind: nothing to cut, nothing to hang on.
 	r.Kind, r.Outstanding, r.Woken, r.Status = kind, true, false, zx.OK
 	r.Offset, r.Length, r.WakeAt, r.Pending = off, length, off, length
-	r.span.lo, r.span.hi, r.span.max = off, off+length, off+length
-	set.root = &r.span
+	set.only = r
 	s.stats.Sent.Add(1)
 	s.provider.Send(r)
 	s.mu.Unlock()
@@ -271,16 +271,14 @@ func (s *PageSource) request(kind RequestKind, off, length uint64, r *PageReques
 	r.Kind, r.Outstanding, r.Woken, r.Status = kind, true, false, zx.OK
 	r.Offset, r.WakeAt = off, off
 	set := &s.sets[kind]
-	if set.root != nil {
-		if p := primary(set.first(off, off+length)); p == nil {
-		} else if p.Offset > off {
-			length = p.Offset - off
-		} else {
+	if p := set.first(off, off+length); p != nil {
+		if p.Offset <= off {
 			r.Length = min(length, p.End()-off)
 			r.Packet = PacketNone
 			p.attach(r)
 			return zx.ErrShouldWait
 		}
+		length = p.Offset - off
 	}
 	r.Length, r.Pending = length, length
 	set.add(r)
@@ -289,18 +287,60 @@ func (s *PageSource) request(kind RequestKind, off, length uint64, r *PageReques
 	return zx.ErrShouldWait
 }
 
-// primary gives the request that a span of a set is part of, or nil.
-func primary(s *span) *PageRequest {
-	if s == nil {
-		return nil
-	}
-	return s.owner.(*PageRequest)
+// requestSet is the outstanding primaries of one kind: disjoint, by offset. One
+// that is alone, the usual case, is in no tree.
+type requestSet struct {
+	only *PageRequest
+	tree avl.Tree[PageRequest] // weights are ends
 }
 
-// add makes r a primary of the set.
-func (t *spans) add(r *PageRequest) {
-	r.span.lo, r.span.hi = r.Offset, r.End()
-	t.insert(&r.span)
+func (q *requestSet) empty() bool { return q.only == nil && q.tree.Empty() }
+
+func (q *requestSet) add(r *PageRequest) {
+	if q.empty() {
+		q.only = r
+		return
+	}
+	if o := q.only; o != nil {
+		q.tree.Insert(&o.place, o, o.Offset, o.End())
+		q.only = nil
+	}
+	q.tree.Insert(&r.place, r, r.Offset, r.End())
+}
+
+func (q *requestSet) remove(r *PageRequest) {
+	if q.only == r {
+		q.only = nil
+		return
+	}
+	q.tree.Remove(&r.place)
+}
+
+// first gives the first primary that meets [off, end), or nil.
+func (q *requestSet) first(off, end uint64) *PageRequest {
+	if o := q.only; o != nil {
+		if o.Offset < end && o.End() > off {
+			return o
+		}
+		return nil
+	}
+	return within(q.tree.Heavy(0, off+1), end)
+}
+
+// after gives the primary after r that begins before end, or nil.
+func (r *PageRequest) after(end uint64) *PageRequest {
+	if !r.place.In() {
+		return nil
+	}
+	return within(r.place.Next(), end)
+}
+
+// within gives the request of a node if it begins before end.
+func within(n *avl.Node[PageRequest], end uint64) *PageRequest {
+	if n == nil || n.Key() >= end {
+		return nil
+	}
+	return n.Owner()
 }
 
 // attach hangs r on the primary p, last in line.
@@ -336,23 +376,18 @@ func (r *PageRequest) unhang() {
 func (s *PageSource) Progress(kind RequestKind, off, length uint64) {
 	s.mu.Lock()
 	set, end := &s.sets[kind], off+length
-	if at := set.root; at != nil && at.left == nil && at.right == nil && off <= at.lo && end >= at.hi {
-		// The only one of its kind, answered in full.
-		if r := at.owner.(*PageRequest); r.overlaps == nil {
-			set.root = nil
-			if r.Packet != PacketDelivered {
-				s.provider.Clear(r)
-			}
-			s.resolved(r)
-		} else {
-			s.finish(r)
-		}
-	} else if at != nil {
-		for at := set.first(off, end); at != nil; {
-			r := at.owner.(*PageRequest)
-			at = at.next(off, end)
-			s.progress(r, off, end)
-		}
+	if r := set.only; r != nil && off <= r.Offset && end >= r.End() && r.overlaps == nil && r.Packet == PacketDelivered {
+		// The only one of its kind, answered in full after delivery: no
+		// searching, nothing to withdraw.
+		set.only = nil
+		s.resolved(r)
+		s.mu.Unlock()
+		return
+	}
+	for r := set.first(off, end); r != nil; {
+		next := r.after(end)
+		s.progress(r, off, end)
+		r = next
 	}
 	s.mu.Unlock()
 }
@@ -395,7 +430,7 @@ func (r *PageRequest) wake() {
 // finish completes the primary r and all that hang on it, each with the status
 // it recorded.
 func (s *PageSource) finish(r *PageRequest) {
-	s.sets[r.Kind].remove(&r.span)
+	s.sets[r.Kind].remove(r)
 	s.provider.Clear(r)
 	for o := r.overlaps; o != nil; {
 		next := o.next
@@ -424,14 +459,14 @@ func (s *PageSource) Fail(off, length uint64, st zx.Status) {
 	s.mu.Lock()
 	end := off + length
 	for kind := range s.sets {
-		for at := s.sets[kind].first(off, end); at != nil; {
-			r := at.owner.(*PageRequest)
-			at = at.next(off, end)
+		for r := s.sets[kind].first(off, end); r != nil; {
+			next := r.after(end)
 			r.fail(off, end, st)
 			for o := r.overlaps; o != nil; o = o.next {
 				o.fail(off, end, st)
 			}
 			s.progress(r, off, end)
+			r = next
 		}
 	}
 	s.mu.Unlock()
@@ -455,10 +490,10 @@ func (s *PageSource) Release(kind RequestKind, off, length uint64) {
 }
 
 func (s *PageSource) release(kind RequestKind, off, end uint64) {
-	for at := s.sets[kind].first(off, end); at != nil; {
-		r := at.owner.(*PageRequest)
-		at = at.next(off, end)
+	for r := s.sets[kind].first(off, end); r != nil; {
+		next := r.after(end)
 		s.finish(r)
+		r = next
 	}
 }
 
@@ -482,7 +517,7 @@ func (s *PageSource) cancel(r *PageRequest) {
 		return
 	}
 	set := &s.sets[r.Kind]
-	set.remove(&r.span)
+	set.remove(r)
 	heir := r.overlaps
 	if heir == nil {
 		s.provider.Clear(r)
@@ -534,22 +569,22 @@ func (s *PageSource) DetachLocked() {
 // Locks: the source's held.
 func (s *PageSource) Each(f func(r *PageRequest)) {
 	for kind := range s.sets {
-		for at := s.sets[kind].first(0, ^uint64(0)); at != nil; {
-			r := at.owner.(*PageRequest)
-			at = at.next(0, ^uint64(0))
+		for r := s.sets[kind].first(0, ^uint64(0)); r != nil; {
+			after := r.after(^uint64(0))
 			for o := r.overlaps; o != nil; {
 				next := o.next
 				f(o)
 				o = next
 			}
 			f(r)
+			r = after
 		}
 	}
 }
 
 // Primaries counts the outstanding primaries of a kind. Locks: the source's held.
 func (s *PageSource) Primaries(kind RequestKind) (n int) {
-	for at := s.sets[kind].first(0, ^uint64(0)); at != nil; at = at.next(0, ^uint64(0)) {
+	for r := s.sets[kind].first(0, ^uint64(0)); r != nil; r = r.after(^uint64(0)) {
 		n++
 	}
 	return n
