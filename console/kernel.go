@@ -76,8 +76,9 @@ type Process interface {
 	// Chain is the page-table chain of an address: one entry per level from
 	// the PML4 down to the level in second place.
 	Chain(va zx.VirtAddr) (chain [4]mmu.Entry, level int)
-	// Kill ends the process with ZX_TASK_RETCODE_SYSCALL_KILL; OnExit
-	// follows. It is harmless on an ended process.
+	// Kill ends the process, and those it has made in its job, with
+	// ZX_TASK_RETCODE_SYSCALL_KILL; OnExit follows. It is harmless on an ended
+	// process.
 	Kill()
 }
 

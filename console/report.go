@@ -14,7 +14,7 @@ func cause(x *Exception) string {
 		return fmt.Sprintf("fatal page fault at %#x, %v", r.CR2, zx.Status(int32(r.SynthCode)))
 	}
 	if r.Type == zx.ExcpPolicyError {
-		return fmt.Sprintf("%v, %s", r.Type, zx.PolicyText(r.SynthCode))
+		return fmt.Sprintf("%v, %s", r.Type, zx.PolicyCondition(r.SynthCode).Text())
 	}
 	return fmt.Sprintf("%v, vector %d", r.Type, r.Vector)
 }
@@ -38,7 +38,7 @@ func (c *Console) report(name string, x *Exception) {
 	} else {
 		c.printf("  error code   %#x\n", r.ErrorCode)
 		if r.SynthCode != 0 {
-			c.printf("  synth_code   %d (%s)\n", r.SynthCode, zx.PolicyText(r.SynthCode))
+			c.printf("  synth_code   %d (%s)\n", r.SynthCode, zx.PolicyCondition(r.SynthCode).Text())
 		}
 	}
 	c.printf("  instruction  %s at %#x\n", x.Instruction, uint64(x.RIP))

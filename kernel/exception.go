@@ -216,9 +216,9 @@ func (t *Thread) raise(typ zx.ExceptionType, st zx.Status) bool {
 }
 
 // RaisePolicy makes the thread take a policy exception when its call returns:
-// code says what it did.
-func (t *Thread) RaisePolicy(code uint32) {
-	t.policy = code
+// c says what it did.
+func (t *Thread) RaisePolicy(c zx.PolicyCondition) {
+	t.policy = uint32(c)
 	t.interrupted.Or(interruptPolicy)
 }
 
@@ -234,18 +234,19 @@ func (t *Thread) raisePolicy() bool {
 // trouble is an exception on its way through those who may handle it.
 type trouble struct {
 	what  *Exception
-	turn  int        // who is asked next, see handle
+	turn  int        // who is asked next, see nextHandler
+	job   *Job       // the job asked next, once the others were
 	again bool       // a debugger wants to be asked once more
 	asked *exception // what a handler has now, nil if none
 }
 
 // deal offers an exception to whoever handles it: the process's debugger, the
-// thread's channel, the process's, the debugger again if it wants, the job's. If
-// nobody does, the process is killed. It says whether the thread goes on, by its
-// step.
+// thread's channel, the process's, the debugger again if it wants, then the job's
+// and those of the jobs above. If nobody does, the process is killed. It says
+// whether the thread goes on, by its step.
 // Source: spec sections 6.1 step 7 and 6.3.
 func (t *Thread) deal(e *Exception) bool {
-	t.trouble = &trouble{what: e}
+	t.trouble = &trouble{what: e, job: t.process.job}
 	t.step = stepHandle
 	return t.handle()
 }
@@ -253,7 +254,7 @@ func (t *Thread) deal(e *Exception) bool {
 // handle goes on with the exception in progress until it is settled, or a
 // handler has it. It says whether the thread goes on.
 func (t *Thread) handle() bool {
-	d, p, j := t.trouble, t.process, &t.process.kernel.tasks.job
+	d, p := t.trouble, t.process
 	for {
 		for d.asked != nil && !d.asked.closed.Load() && !t.killed() {
 			if t.block(zx.ThreadBlockedException, zx.TimeInfinite, interruptKill) {
@@ -277,40 +278,49 @@ func (t *Thread) handle() bool {
 				}
 				// To go on where there is no address is to ask for the same fault
 				// again: it is had here, for IRETQ would have it in ring 0.
-				*d = trouble{what: t.report(zx.ExcpGeneral, zx.OK)}
+				*d = trouble{what: t.report(zx.ExcpGeneral, zx.OK), job: p.job}
 			}
 		}
-		turns := [...]struct {
-			kind    channelKind
-			mu      *sync.Mutex
-			channel *exceptionChannel
-		}{
-			{channelDebugger, &p.mu, &p.debugger},
-			{channelThread, &t.mu, &t.exceptions},
-			{channelProcess, &p.mu, &p.exceptions},
-			{channelDebugger, &p.mu, &p.debugger}, // if it wants
-			{channelJob, &j.mu, &j.exceptions},
-		}
-		if d.turn == 3 && !d.again {
-			d.turn++
-		}
-		if d.turn == len(turns) {
+		kind, mu, channel := t.nextHandler()
+		if channel == nil {
 			t.interrupted.Or(interruptKill)
 			p.end(zx.TaskRetcodeExceptionKill, d.what)
 			break
 		}
 		// Looked up when its turn comes: the one before may have taken long, and
 		// this one been bound meanwhile.
-		h := turns[d.turn]
-		d.turn++
-		h.mu.Lock()
-		channel := *h.channel
-		h.mu.Unlock()
-		d.asked = t.offer(h.kind, channel, d.what)
+		mu.Lock()
+		c := *channel
+		mu.Unlock()
+		d.asked = t.offer(kind, c, d.what)
 	}
 	t.trouble = nil
 	t.step = stepUser
 	return true
+}
+
+// nextHandler gives whose turn it is, and the lock of the channel; nil after the
+// last one.
+func (t *Thread) nextHandler() (channelKind, *sync.Mutex, *exceptionChannel) {
+	d, p := t.trouble, t.process
+	if d.turn == 3 && !d.again {
+		d.turn++
+	}
+	d.turn++
+	switch d.turn - 1 {
+	case 0, 3: // 3 if it wants
+		return channelDebugger, &p.mu, &p.debugger
+	case 1:
+		return channelThread, &t.mu, &t.exceptions
+	case 2:
+		return channelProcess, &p.mu, &p.exceptions
+	}
+	j := d.job
+	if j == nil {
+		return 0, nil, nil
+	}
+	d.job = j.parent
+	return channelJob, &j.mu, &j.exceptions
 }
 
 // offer hands the exception to one handler and gives what it has; nil if nobody

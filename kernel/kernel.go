@@ -55,11 +55,27 @@
 //	vmar       Fault, from the top          the page is there: PTE written
 //	cpu        Exec                         the same instruction again
 //
+// # Jobs: who may do what to whom
+//
+//	root job              the kernel's: no program has a handle of it
+//	  +- job "tasks"      made by Spawn for a program that the operator starts
+//	  |    +- process     zx_job_default() is the job it is in
+//	  |    +- process     by zx_process_create, in that job
+//	  |    `- job         by zx_job_create
+//	  |         `- process
+//	  `- job "sum"        another program: out of reach of the first
+//	       `- process
+//
+// A program sees, stops and hears of what it has a handle to, and a handle comes
+// from whoever has it. An exception goes up from the thread to its process, its
+// job and the jobs above, and stops where a handler settles it.
+//
 // # Locks
 //
 // From the outside in; a thread that holds one may take those below it.
 //
-//	Process.mu, processList.mu          kernel
+//	Job.mu                              kernel; one at a time
+//	  Process.mu                        kernel
 //	  handle table, Base, Observer      object
 //	    address space                   vmar
 //	      VMO                           vmo
@@ -134,14 +150,14 @@ type Kernel struct {
 	Store  *vmo.Store
 	Pagers *pager.System
 
-	machine   Board
-	now       func() int64
-	console   io.Writer
-	table     *mmu.PageTable // kernel mappings only: what idle CPUs use
-	cpu       *percpu        // One CPU
-	processes processList
-	tasks     tasks
-	trace     faultTrace
+	machine Board
+	now     func() int64
+	console io.Writer
+	table   *mmu.PageTable // kernel mappings only: what idle CPUs use
+	cpu     *percpu        // One CPU
+	rootJob *Job           // above all others
+	tasks   tasks
+	trace   faultTrace
 
 	strays atomic.Uint64 // interrupts nobody asked for
 
@@ -155,7 +171,7 @@ type Kernel struct {
 // Errors: a bad option on the command line | memory that makes no sense.
 func Boot(c Config) (*Kernel, error) {
 	k := &Kernel{machine: c.Board, now: c.Now, console: c.Console}
-	k.tasks.job.Init(zx.ObjJob, 0)
+	k.rootJob = k.newRootJob()
 	cpu.SetFatalHandler(k.fatal)
 	options, err := ParseOptions(c.Options)
 	if err != nil {
@@ -236,34 +252,4 @@ func (k *Kernel) InvalidateAll(root zx.PhysAddr) {
 	if root == k.cpu.root {
 		cpu.WriteCR3(uint64(root))
 	}
-}
-
-// processList is the processes that live.
-type processList struct {
-	mu   sync.Mutex
-	list []*Process
-}
-
-func (l *processList) add(p *Process) {
-	l.mu.Lock()
-	l.list = append(l.list, p)
-	l.mu.Unlock()
-}
-
-func (l *processList) remove(p *Process) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i, o := range l.list {
-		if o == p {
-			l.list = append(l.list[:i], l.list[i+1:]...)
-			return
-		}
-	}
-}
-
-// Processes lists the processes that live, oldest first.
-func (k *Kernel) Processes() []*Process {
-	k.processes.mu.Lock()
-	defer k.processes.mu.Unlock()
-	return append([]*Process(nil), k.processes.list...)
 }

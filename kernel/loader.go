@@ -37,9 +37,9 @@ type Grant struct {
 	Rights zx.Rights
 }
 
-// Spawn makes a process from an ELF file and starts it. argv[0] is the name by
-// convention. The process gets handles to itself, its first thread, the job and
-// its root VMAR, and one for each grant.
+// Spawn makes a process from an ELF file, in a job of its own below the root, and
+// starts it. argv[0] is the name by convention. The process gets handles to itself,
+// its first thread, its job and its root VMAR, and one for each grant.
 //
 // Errors: the file is not a program this kernel can run | out of memory. On
 // error nothing is left behind.
@@ -48,8 +48,13 @@ func (k *Kernel) Spawn(name string, file []byte, argv []string, grants []Grant, 
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	p, st := k.NewProcess(name, output)
+	job, st := k.rootJob.newJob(name)
 	if st != zx.OK {
+		return nil, fmt.Errorf("%s: no job: %w", name, st)
+	}
+	p, st := k.NewProcess(job, name, output)
+	if st != zx.OK {
+		object.Drop(job)
 		return nil, fmt.Errorf("%s: no process: %w", name, st)
 	}
 	if err := p.load(img, argv, grants); err != nil {
@@ -162,7 +167,7 @@ func (p *Process) grant(t *Thread, grants []Grant) ([]handleID, error) {
 	}{
 		{paProcSelf, Grant{p, zx.RightsProcess}},
 		{paThreadSelf, Grant{t, zx.RightsThread}},
-		{paJobDefault, Grant{&p.kernel.tasks.job, rightsJob}},
+		{paJobDefault, Grant{p.job, zx.RightsJob}},
 		{paVMARRoot, Grant{syscall.NewVMAR(p.space.Root()), zx.RightsVMAR | p.space.Root().Rights()}},
 	}
 	for i, g := range grants {

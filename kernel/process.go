@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"container/list"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,9 @@ type Process struct {
 	object.Base
 	label
 	kernel  *Kernel
+	job     *Job          // one reference while the process is not dead
+	place   *list.Element // in job.processes; guarded by job.mu
+	policy  zx.Policy     // that of the job; constant
 	handles *object.HandleTable
 	space   *vmar.AddressSpace
 	output  func([]byte) // where DebugWrite goes
@@ -58,11 +62,12 @@ type Process struct {
 
 var _ syscall.Process = (*Process)(nil)
 
-// NewProcess makes a process with an empty address space and no thread. What
-// it writes by zx_debug_write goes to output.
+// NewProcess makes a process with an empty address space and no thread, in job.
+// What it writes by zx_debug_write goes to output.
 //
-// Errors: ErrNoMemory, also for a process above maxProcesses.
-func (k *Kernel) NewProcess(name string, output func([]byte)) (*Process, zx.Status) {
+// Errors: ErrNoMemory, also for a process above maxProcesses | ErrBadState job
+// was killed.
+func (k *Kernel) NewProcess(job *Job, name string, output func([]byte)) (*Process, zx.Status) {
 	if st := admit(&k.tasks.processes, maxProcesses); st != zx.OK {
 		return nil, st
 	}
@@ -77,7 +82,11 @@ func (k *Kernel) NewProcess(name string, output func([]byte)) (*Process, zx.Stat
 	}
 	p.SetName(name)
 	p.Base.Init(zx.ObjProcess, 0)
-	k.processes.add(p)
+	if st := job.add(p); st != zx.OK {
+		space.Destroy()
+		k.tasks.processes.Add(-1)
+		return nil, st
+	}
 	return p, zx.OK
 }
 
@@ -245,10 +254,10 @@ func (p *Process) bury() {
 	p.handles.CloseAll()
 	p.kernel.leave(p.space.CR3())
 	p.space.Destroy()
-	p.kernel.processes.remove(p)
 	p.kernel.tasks.processes.Add(-1)
 	p.UpdateSignals(0, zx.SignalTaskTerminated)
 	close(p.ended)
+	p.job.remove(p)
 }
 
 // DebugWrite puts bytes of the program on its output.

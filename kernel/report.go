@@ -69,7 +69,7 @@ func (e *Exception) Text() string {
 	case zx.ExcpFatalPageFault:
 		what = fmt.Sprintf("fatal page fault at %#x (%v), %v", e.CR2, mmu.PageFaultError(e.ErrorCode), e.Status())
 	case zx.ExcpPolicyError:
-		what = fmt.Sprintf("%v: %s", e.Type, zx.PolicyText(e.SynthCode))
+		what = fmt.Sprintf("%v: %s", e.Type, zx.PolicyCondition(e.SynthCode).Text())
 	}
 	return fmt.Sprintf("%v killed by %s\n  rip %#x: %s\n%s",
 		e.Thread, what, uint64(e.RIP), e.Instruction, strings.Join(e.Registers, "\n"))

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"faultline/object"
@@ -19,9 +18,8 @@ const (
 	maxThreads   = 4608 // about 12 KiB each; the smallest heap has 80 MiB
 )
 
-// tasks counts what runs, and holds the job.
+// tasks counts what runs.
 type tasks struct {
-	job       Job          // what every process is in
 	processes atomic.Int64 // that have not ended
 	threads   atomic.Int64 // that have not ended, started or not
 }
@@ -54,40 +52,12 @@ func printable(name string) string {
 	}, name)
 }
 
-// Job is the one job there is: what every process is made in. It has no
-// policy, no limits and no end.
-type Job struct {
-	object.Base
-	mu         sync.Mutex
-	exceptions exceptionChannel // guarded by mu
-}
-
-var _ syscall.Task = (*Job)(nil)
-
-// rightsJob is what the handle of the job in a start block carries: all that
-// the calls on jobs ask for, but not DESTROY.
-const rightsJob = zx.RightTransfer | zx.RightDuplicate | zx.RightWait | zx.RightInspect |
-	zx.RightGetProperty | zx.RightSetProperty | zx.RightEnumerate | zx.RightManageProcess | zx.RightManageThread
-
-// CreateExceptionChannel makes the channel that exceptions are offered on which
-// no channel of a thread or process settled.
+// CreateProcess makes an empty process in job for zx_process_create, whose output
+// goes where that of its creator goes, and gives its root region.
 //
-// Errors: ErrNotSupported the debugger's channel | ErrAlreadyBound.
-func (j *Job) CreateExceptionChannel(options uint32, rights zx.Rights) (*object.Channel, zx.Status) {
-	if options != 0 {
-		return nil, zx.ErrNotSupported
-	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.exceptions.create(rights, rights)
-}
-
-// CreateProcess makes an empty process for zx_process_create, whose output goes
-// where that of its creator goes, and gives its root region.
-//
-// Errors: ErrNoMemory.
-func (p *Process) CreateProcess(name string) (syscall.Process, *vmar.VMAR, zx.Status) {
-	child, st := p.kernel.NewProcess(name, p.output)
+// Errors: ErrNoMemory | ErrBadState job was killed.
+func (p *Process) CreateProcess(job syscall.Job, name string) (syscall.Process, *vmar.VMAR, zx.Status) {
+	child, st := p.kernel.NewProcess(job.(*Job), name, p.output)
 	if st != zx.OK {
 		return nil, nil, st
 	}
@@ -155,7 +125,21 @@ func (p *Process) Info() syscall.ProcessInfo {
 }
 
 // RelatedKoid is the koid of the job.
-func (p *Process) RelatedKoid() zx.Koid { return p.kernel.tasks.job.Koid() }
+func (p *Process) RelatedKoid() zx.Koid { return p.job.Koid() }
+
+// Job is the job the process is in.
+func (p *Process) Job() *Job { return p.job }
+
+// Policy is what the process may do. It does not change.
+func (p *Process) Policy() *zx.Policy { return &p.policy }
+
+// ThreadKoids lists the threads that run.
+func (p *Process) ThreadKoids() (koids []zx.Koid) {
+	for _, t := range p.Threads() {
+		koids = append(koids, t.Koid())
+	}
+	return koids
+}
 
 // RelatedKoid is the koid of the process.
 func (t *Thread) RelatedKoid() zx.Koid { return t.process.Koid() }

@@ -252,6 +252,8 @@ func (t *Thread) called(result int64, woken zx.Status) bool {
 	switch result { // all 64 bits: a clock value may end like a status
 	case int64(zx.ErrInternalIntrKilled):
 		return true // the run loop sees the interrupt
+	case int64(zx.ErrBadHandle), int64(zx.ErrWrongType):
+		t.context.Misused(zx.Status(result))
 	case int64(zx.ErrInternalIntrRetry):
 		t.step = stepAgain
 		return t.pauseCall()

@@ -18,6 +18,9 @@ func channelCreate(c *Context, options uint32, out0, out1 userOut) zx.Status {
 	if options != 0 {
 		return zx.ErrInvalidArgs
 	}
+	if st := c.policy(zx.PolicyNewChannel); st != zx.OK {
+		return st
+	}
 	a, b := object.NewChannel()
 	return c.givePair(a, object.RightsChannel, out0, b, object.RightsChannel, out1)
 }

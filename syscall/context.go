@@ -53,11 +53,11 @@ type Process interface {
 	Suspender
 	Killer
 	Named
-	// CreateProcess makes a process with an empty address space, with no
+	// CreateProcess makes a process in job with an empty address space, with no
 	// handle, and gives its root region. name is at most 31 bytes.
 	//
-	// Errors: ErrNoMemory.
-	CreateProcess(name string) (Process, *vmar.VMAR, zx.Status)
+	// Errors: ErrNoMemory | ErrBadState job was killed.
+	CreateProcess(job Job, name string) (Process, *vmar.VMAR, zx.Status)
 	// CreateThread makes a thread that has not started, with no handle. name
 	// is at most 31 bytes.
 	//
@@ -76,9 +76,41 @@ type Process interface {
 	Exit(code int64)
 	// Info tells what zx_info_process_t tells.
 	Info() ProcessInfo
+	// ThreadKoids lists the threads that have started and not ended.
+	ThreadKoids() []zx.Koid
+	// Policy is what the process may do.
+	Policy() *zx.Policy
 	// DebugWrite puts bytes of the program on the console. p is only valid
 	// during the call.
 	DebugWrite(p []byte)
+}
+
+// Job is a job object as the calls see it. kernel implements it; every object of
+// type zx.ObjJob in a handle table is one.
+type Job interface {
+	Task
+	Killer
+	Named
+	// CreateJob makes a job below, with no handle.
+	//
+	// Errors: ErrNoMemory | ErrOutOfRange it would lie too deep | ErrBadState the
+	// job was killed.
+	CreateJob() (Job, zx.Status)
+	// SetPolicy adds to what the processes of the job may do; absolute refuses
+	// what a job above has settled otherwise. On error nothing is changed.
+	//
+	// Errors: ErrBadState the job has a job or process | those of zx.Policy.Add.
+	SetPolicy(rules []zx.PolicyRule, absolute bool) zx.Status
+	// Info tells what zx_info_job_t tells.
+	Info() JobInfo
+	// Children lists the jobs and processes that lie directly in the job.
+	Children() (jobs, processes []zx.Koid)
+}
+
+// JobInfo is zx_info_job_t.
+type JobInfo struct {
+	ReturnCode int64 // once killed
+	Exited     bool
 }
 
 // ProcessInfo is zx_info_process_t.
@@ -128,7 +160,7 @@ type Thread interface {
 	SetGSBase(base uint64) zx.Status
 	// RaisePolicy makes the calling thread take a policy exception with that
 	// synth code when Dispatch returns.
-	RaisePolicy(code uint32)
+	RaisePolicy(c zx.PolicyCondition)
 }
 
 // Exception is an exception object as the calls see it: a thread that a handler

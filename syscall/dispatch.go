@@ -146,6 +146,10 @@ func Dispatch(c *Context, number uint64, a *[8]uint64) int64 {
 		return int64(futexRequeue(c, userIn(a[0]), uint32(a[1]), int32(a[2]), userIn(a[3]), uint32(a[4]), zx.Handle(a[5])))
 	case zx.SysVMOReplaceAsExecutable:
 		return int64(vmoReplaceAsExecutable(c, zx.Handle(a[0]), zx.Handle(a[1]), userOut(a[2])))
+	case zx.SysJobCreate:
+		return int64(jobCreate(c, zx.Handle(a[0]), uint32(a[1]), userOut(a[2])))
+	case zx.SysJobSetPolicy:
+		return int64(jobSetPolicy(c, zx.Handle(a[0]), uint32(a[1]), uint32(a[2]), userIn(a[3]), uint32(a[4])))
 	case zx.SysVMOCreateChild:
 		return int64(zx.ErrNotSupported)
 	}

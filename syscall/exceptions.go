@@ -69,21 +69,19 @@ func exceptionGetProcess(c *Context, h zx.Handle, out userOut) zx.Status {
 	return st
 }
 
-// taskKill is zx_task_kill. Unlike Zircon of late, it takes a thread too.
+// taskKill is zx_task_kill. Unlike Zircon of late, it takes a thread too. A job
+// takes all it holds along.
 func taskKill(c *Context, h zx.Handle) zx.Status {
 	o, have, st := c.Handles.GetRights(h, zx.ObjNone, 0)
 	if st != zx.OK {
 		return st
 	}
 	switch o.ObjectBase().Type() {
-	case zx.ObjProcess, zx.ObjThread:
+	case zx.ObjProcess, zx.ObjThread, zx.ObjJob:
 		if st = zx.ErrAccessDenied; have&zx.RightDestroy != 0 {
 			o.(Killer).Kill()
 			st = zx.OK
 		}
-	case zx.ObjJob:
-		// The one job there is holds whatever runs: nobody may end it.
-		st = zx.ErrAccessDenied
 	default:
 		st = zx.ErrWrongType
 	}

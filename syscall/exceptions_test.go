@@ -289,8 +289,7 @@ func TestTaskKillSuspend(t *testing.T) {
 	child := w.newProcess()
 	child.child = true
 	ch := w.add(child, zx.RightsProcess)
-	j := new(job)
-	j.Base.Init(zx.ObjJob, 0)
+	j := newJob()
 	jh := w.add(j, zx.RightDestroy|zx.RightWrite)
 	for _, bad := range w.bad(h) {
 		w.want("bad", zx.ErrBadHandle, zx.SysTaskKill, bad)
@@ -300,10 +299,10 @@ func TestTaskKillSuspend(t *testing.T) {
 	v := w.vmo(0)
 	w.want("type", zx.ErrWrongType, zx.SysTaskKill, v)
 	w.want("right", zx.ErrAccessDenied, zx.SysTaskKill, w.with(h, zx.RightsThread&^zx.RightDestroy))
-	w.want("the job", zx.ErrAccessDenied, zx.SysTaskKill, jh)
+	w.want("job", zx.OK, zx.SysTaskKill, jh)
 	w.want("thread", zx.OK, zx.SysTaskKill, h)
 	w.want("process", zx.OK, zx.SysTaskKill, ch)
-	if thr.kills != 1 || child.kills != 1 || j.kills != 0 {
+	if thr.kills != 1 || child.kills != 1 || j.kills != 1 {
 		t.Errorf("kills: thread %d process %d job %d", thr.kills, child.kills, j.kills)
 	}
 	for _, n := range []uint64{zx.SysTaskSuspend, zx.SysTaskSuspendToken} {

@@ -65,6 +65,8 @@ type process struct {
 	info    ProcessInfo
 	task
 	child bool // made by zx_process_create
+	job   *job
+	rules zx.Policy
 
 	futexes object.FutexTable
 }
@@ -117,6 +119,41 @@ func (k *task) Suspend() (object.Object, zx.Status) {
 type job struct {
 	object.Base
 	task
+	policy   zx.Policy
+	absolute bool
+	children []zx.Koid // jobs; processes are the same plus one
+	made     *job
+}
+
+func newJob() *job {
+	j := new(job)
+	j.Base.Init(zx.ObjJob, 0)
+	return j
+}
+
+func (j *job) CreateJob() (Job, zx.Status) {
+	if j.refuse != zx.OK {
+		return nil, j.refuse
+	}
+	j.made = newJob()
+	return j.made, zx.OK
+}
+
+func (j *job) SetPolicy(rules []zx.PolicyRule, absolute bool) zx.Status {
+	p, st := j.policy.Add(rules, absolute)
+	if st == zx.OK {
+		j.policy, j.absolute = p, absolute
+	}
+	return st
+}
+
+func (j *job) Info() JobInfo { return JobInfo{ReturnCode: -7, Exited: true} }
+
+func (j *job) Children() (jobs, processes []zx.Koid) {
+	for _, k := range j.children {
+		processes = append(processes, k+1)
+	}
+	return j.children, processes
 }
 
 // trouble is a fake exception.
@@ -174,11 +211,15 @@ func (p *process) end() {
 	p.space.Destroy()
 }
 
-func (p *process) CreateProcess(name string) (Process, *vmar.VMAR, zx.Status) {
+func (p *process) CreateProcess(in Job, name string) (Process, *vmar.VMAR, zx.Status) {
 	child := p.m.newProcess()
-	child.name, child.child = name, true
+	child.name, child.child, child.job = name, true, in.(*job)
 	return child, child.space.Root(), zx.OK
 }
+
+func (p *process) ThreadKoids() []zx.Koid { return []zx.Koid{21, 22, 23} }
+
+func (p *process) Policy() *zx.Policy { return &p.rules }
 
 // OnZeroHandles ends a fake process that another one made.
 func (p *process) OnZeroHandles() {
@@ -235,7 +276,7 @@ type thread struct {
 	token chan struct{}
 	stop  chan zx.Status
 
-	policy  []uint32
+	policy  []zx.PolicyCondition
 	regs    []byte // nil while the thread runs
 	report  *zx.ExceptionReport
 	fs, gs  uint64
@@ -308,9 +349,9 @@ func setBase(to *uint64, base uint64) zx.Status {
 	return zx.OK
 }
 
-func (t *thread) RaisePolicy(code uint32) {
+func (t *thread) RaisePolicy(c zx.PolicyCondition) {
 	t.mu.Lock()
-	t.policy = append(t.policy, code)
+	t.policy = append(t.policy, c)
 	t.mu.Unlock()
 }
 

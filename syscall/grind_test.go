@@ -53,7 +53,7 @@ var shapes = map[uint64]string{
 	zx.SysChannelCreate: "0pp", zx.SysChannelRead: "Cwppnwpp", zx.SysChannelWrite: "C0pnp0",
 	zx.SysProcessCreate: "Jpn0pp", zx.SysTaskKill: "X", zx.SysTaskSuspend: "Dp", zx.SysTaskSuspendToken: "Dp", zx.SysTaskCreateExceptionChannel: "Xwp",
 	zx.SysExceptionGetThread: "xp", zx.SysExceptionGetProcess: "xp", zx.SysFutexWake: "uw", zx.SysFutexRequeue: "uw0uw0",
-	zx.SysThreadCreate: "Xpn0p", zx.SysThreadStart: "Dpp00", zx.SysDebugWrite: "pn", zx.SysNanosleep: "d", zx.SysCprngDraw: "pn",
+	zx.SysThreadCreate: "Xpn0p", zx.SysThreadStart: "Dpp00", zx.SysDebugWrite: "pn", zx.SysNanosleep: "d", zx.SysCprngDraw: "pn", zx.SysJobCreate: "J0p",
 }
 
 // grinder makes random calls with arguments that are often almost right.
@@ -130,10 +130,9 @@ func (g *grinder) seed() {
 	g.w.proc.handles.Add(pager.New(g.w.pager), zx.RightsPager)
 	g.w.proc.handles.Add(object.NewPort(), zx.RightsPort)
 	g.w.proc.handles.Add(g.w.proc, zx.RightsProcess)
-	j, x := new(job), &trouble{thread: g.w.thr, process: g.w.proc, processRights: zx.RightsProcess}
-	j.Base.Init(zx.ObjJob, 0)
+	j, x := newJob(), &trouble{thread: g.w.thr, process: g.w.proc, processRights: zx.RightsProcess}
 	x.Base.Init(zx.ObjException, 0)
-	g.w.proc.handles.Add(j, rightsChannelMaker|zx.RightEnumerate|zx.RightManageProcess)
+	g.w.proc.handles.Add(j, rightsChannelMaker|zx.RightEnumerate|zx.RightManageProcess|zx.RightManageJob|zx.RightSetPolicy)
 	g.w.proc.handles.Add(x, zx.RightGetProperty|zx.RightSetProperty)
 	a, b := object.NewChannel()
 	g.w.proc.handles.Add(a, object.RightsChannel)

@@ -65,6 +65,9 @@ func eventCreate(c *Context, options uint32, out userOut) zx.Status {
 	if options != 0 {
 		return zx.ErrInvalidArgs
 	}
+	if st := c.policy(zx.PolicyNewEvent); st != zx.OK {
+		return st
+	}
 	return c.give(object.NewEvent(), object.RightsEvent, out)
 }
 

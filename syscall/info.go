@@ -9,11 +9,15 @@ import (
 
 // Topics of zx_object_get_info that package zx does not need elsewhere.
 const (
-	infoHandleValid uint32 = 1
-	infoProcess     uint32 = 0x10000003
-	infoVMAR        uint32 = 7
-	infoHandleCount uint32 = 19
-	infoVMOv3       uint32 = 0x30000017
+	infoHandleValid    uint32 = 1
+	infoProcess        uint32 = 0x10000003
+	infoProcessThreads uint32 = 4
+	infoVMAR           uint32 = 7
+	infoJobChildren    uint32 = 8
+	infoJobProcesses   uint32 = 9
+	infoJob            uint32 = 24
+	infoHandleCount    uint32 = 19
+	infoVMOv3          uint32 = 0x30000017
 )
 
 // Sizes of the records.
@@ -21,6 +25,7 @@ const (
 	infoHandleBasicBytes = 32
 	infoHandleCountBytes = 4
 	infoProcessBytes     = 24
+	infoJobBytes         = 16
 	infoVMARBytes        = 16
 	infoThreadBytes      = 72
 	infoVMOv2Bytes       = 128
@@ -43,6 +48,12 @@ func objectGetInfo(c *Context, h zx.Handle, topic uint32, buffer userOut, size u
 	case infoHandleCount:
 	case infoProcess:
 		typ = zx.ObjProcess
+	case infoProcessThreads:
+		typ, rights = zx.ObjProcess, zx.RightEnumerate
+	case infoJob:
+		typ = zx.ObjJob
+	case infoJobChildren, infoJobProcesses:
+		typ, rights = zx.ObjJob, zx.RightEnumerate
 	case infoVMAR:
 		typ = zx.ObjVMAR
 	case zx.InfoThread, zx.InfoThreadExceptionReport:
@@ -110,6 +121,24 @@ func objectGetInfo(c *Context, h zx.Handle, topic uint32, buffer userOut, size u
 		}
 		le.PutUint64(record[8:], uint64(i.StartTime))
 		le.PutUint32(record[16:], flags)
+	case infoJob:
+		record = c.scratch[:infoJobBytes]
+		i := o.(Job).Info()
+		le.PutUint64(record[0:], uint64(i.ReturnCode))
+		if i.Exited {
+			record[8] = 1
+		}
+	case infoProcessThreads:
+		koids := o.(Process).ThreadKoids()
+		object.Unref(o)
+		return c.koids(koids, buffer, size, actual, avail)
+	case infoJobChildren, infoJobProcesses:
+		koids, processes := o.(Job).Children()
+		if topic == infoJobProcesses {
+			koids = processes
+		}
+		object.Unref(o)
+		return c.koids(koids, buffer, size, actual, avail)
 	case zx.InfoVMOv2:
 		record = c.scratch[:infoVMOv2Bytes]
 		o.(*VMO).encode(record, have)
@@ -122,6 +151,23 @@ func objectGetInfo(c *Context, h zx.Handle, topic uint32, buffer userOut, size u
 		return st
 	}
 	return c.oneRecord(record, buffer, size, actual, avail)
+}
+
+// koids writes as many of list as fit, then the counts.
+//
+// Errors: ErrInvalidArgs a pointer.
+func (c *Context) koids(list []zx.Koid, buffer userOut, size uint64, actual, avail userOut) zx.Status {
+	n := min(uint64(len(list)), size/8)
+	for _, k := range list[:n] {
+		if st := c.write64(buffer, uint64(k)); st != zx.OK {
+			return st
+		}
+		buffer += 8
+	}
+	if st := c.optional64(actual, n); st != zx.OK {
+		return st
+	}
+	return c.optional64(avail, uint64(len(list)))
 }
 
 // oneRecord writes a record of c.scratch if it fits, then the counts.

@@ -11,6 +11,9 @@ import (
 
 // pagerCreate is zx_pager_create.
 func pagerCreate(c *Context, options uint32, out userOut) zx.Status {
+	if st := c.policy(zx.PolicyNewPager); st != zx.OK {
+		return st
+	}
 	if st := pager.CheckOptions(options); st != zx.OK {
 		return st
 	}
@@ -19,6 +22,9 @@ func pagerCreate(c *Context, options uint32, out userOut) zx.Status {
 
 // pagerCreateVMO is zx_pager_create_vmo.
 func pagerCreateVMO(c *Context, pagerHandle zx.Handle, options uint32, port zx.Handle, key, size uint64, out userOut) zx.Status {
+	if st := c.policy(zx.PolicyNewVMO); st != zx.OK {
+		return st
+	}
 	po, st := c.Handles.Get(pagerHandle, zx.ObjPager, zx.RightAttachVMO)
 	if st != zx.OK {
 		return st

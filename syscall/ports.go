@@ -10,6 +10,9 @@ const portBindToInterrupt = 1
 
 // portCreate is zx_port_create.
 func portCreate(c *Context, options uint32, out userOut) zx.Status {
+	if st := c.policy(zx.PolicyNewPort); st != zx.OK {
+		return st
+	}
 	if options&^portBindToInterrupt != 0 {
 		return zx.ErrInvalidArgs
 	}

@@ -66,10 +66,13 @@ func threadStart(c *Context, h zx.Handle, entry, stack zx.VirtAddr, arg1, arg2 u
 	return st
 }
 
-// processCreate is zx_process_create. The job is only checked: there is one.
+// processCreate is zx_process_create.
 func processCreate(c *Context, job zx.Handle, name userIn, nameSize uint64, options uint32, out, vmarOut userOut) zx.Status {
 	if options != 0 {
 		return zx.ErrInvalidArgs
+	}
+	if st := c.policy(zx.PolicyNewProcess); st != zx.OK {
+		return st
 	}
 	text, st := c.readName(name, nameSize)
 	if st != zx.OK {
@@ -79,8 +82,8 @@ func processCreate(c *Context, job zx.Handle, name userIn, nameSize uint64, opti
 	if st != zx.OK {
 		return st
 	}
+	p, root, st := c.Process.CreateProcess(o.(Job), text)
 	object.Unref(o)
-	p, root, st := c.Process.CreateProcess(text)
 	if st != zx.OK {
 		return st
 	}

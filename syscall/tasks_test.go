@@ -13,8 +13,7 @@ import (
 
 func TestProcessCreateStart(t *testing.T) {
 	w := newWorld(t, 400)
-	j := new(job)
-	j.Base.Init(zx.ObjJob, 0)
+	j := newJob()
 	jh := w.add(j, zx.RightManageProcess)
 	name, out := w.alloc(16), w.alloc(8)
 	w.poke(name, []byte("child"))
@@ -40,8 +39,8 @@ func TestProcessCreateStart(t *testing.T) {
 	o, _ := w.proc.handles.Get(zx.Handle(p), zx.ObjProcess, 0)
 	child := o.(*process)
 	object.Unref(o)
-	if child.Name() != "child" {
-		t.Errorf("name %q", child.Name())
+	if child.Name() != "child" || child.job != j {
+		t.Errorf("name %q, job %p of %p", child.Name(), child.job, j)
 	}
 	// The region is that of the child.
 	mem := w.vmo(pageSize)

@@ -71,6 +71,14 @@ func vmarDestroy(c *Context, h zx.Handle) zx.Status {
 	return st
 }
 
+// writeOrExecute applies the policy of memory that is both.
+func (c *Context) writeOrExecute(options uint32) zx.Status {
+	if both := zx.VMPermWrite | zx.VMPermExecute; options&both != both {
+		return zx.OK
+	}
+	return c.policy(zx.PolicyVMARWX)
+}
+
 // vmarMap is zx_vmar_map.
 func vmarMap(c *Context, h zx.Handle, options uint32, offset uint64, vmoHandle zx.Handle, vmoOffset, length uint64, out userOut) zx.Status {
 	o, rights, st := c.vmar(h, 0)
@@ -82,7 +90,10 @@ func vmarMap(c *Context, h zx.Handle, options uint32, offset uint64, vmoHandle z
 		object.Unref(o)
 		return st
 	}
-	addr, st := o.Region.Map(allowXOM(options), offset, vo.(*VMO).VMO, vmoOffset, length, vmoRights, rights)
+	addr := zx.VirtAddr(0)
+	if st = c.writeOrExecute(options); st == zx.OK {
+		addr, st = o.Region.Map(allowXOM(options), offset, vo.(*VMO).VMO, vmoOffset, length, vmoRights, rights)
+	}
 	object.Unref(vo)
 	if st == zx.OK {
 		if st = c.write64(out, uint64(addr)); st != zx.OK {
@@ -112,7 +123,9 @@ func vmarProtect(c *Context, h zx.Handle, options uint32, addr zx.VirtAddr, leng
 	if st != zx.OK {
 		return st
 	}
-	st = o.Region.Protect(options, addr, length, have)
+	if st = c.writeOrExecute(options); st == zx.OK {
+		st = o.Region.Protect(options, addr, length, have)
+	}
 	object.Unref(o)
 	return st
 }

@@ -9,6 +9,9 @@ import (
 
 // vmoCreate is zx_vmo_create.
 func vmoCreate(c *Context, size uint64, options uint32, out userOut) zx.Status {
+	if st := c.policy(zx.PolicyNewVMO); st != zx.OK {
+		return st
+	}
 	v, st := c.Store.New(size, options)
 	if st != zx.OK {
 		return st
@@ -28,6 +31,9 @@ func vmoReplaceAsExecutable(c *Context, h, vmex zx.Handle, out userOut) zx.Statu
 			object.Unref(o)
 			st = zx.ErrWrongType
 		}
+		return st
+	}
+	if st := c.policy(zx.PolicyAmbientMarkVMOExec); st != zx.OK {
 		return st
 	}
 	m, st := c.Handles.Take(h, zx.ObjVMO, 0)

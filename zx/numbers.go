@@ -70,10 +70,12 @@ const (
 	SysCprngDraw                  = 63
 	SysFutexRequeue               = 64
 	SysVMOReplaceAsExecutable     = 65
+	SysJobCreate                  = 66
+	SysJobSetPolicy               = 67
 )
 
 // SysCount is the number of system calls; higher numbers answer ErrBadSyscall.
-const SysCount = 66
+const SysCount = 68
 
 // SysNames gives each call's name without the zx_ prefix, by number.
 var SysNames = [SysCount]string{
@@ -143,4 +145,6 @@ var SysNames = [SysCount]string{
 	"cprng_draw",
 	"futex_requeue",
 	"vmo_replace_as_executable",
+	"job_create",
+	"job_set_policy",
 }

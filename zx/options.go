@@ -175,24 +175,6 @@ func (t ExceptionType) String() string {
 	return fmt.Sprintf("exception type %#x", uint32(t))
 }
 
-// Synth codes of policy exceptions. Source: spec section 3.17; Zircon's
-// exception.h.
-const (
-	PolicyChannelFull uint32 = 16
-	PolicyPortFull    uint32 = 17
-)
-
-// PolicyText says in words what a policy exception is for.
-func PolicyText(code uint32) string {
-	switch code {
-	case PolicyChannelFull:
-		return "too many messages wait in a channel"
-	case PolicyPortFull:
-		return "too many packets wait in a port"
-	}
-	return fmt.Sprintf("policy code %d", code)
-}
-
 // Task return codes, spec section 1.4.
 const (
 	TaskRetcodeSyscallKill   int64 = -1024

@@ -108,6 +108,7 @@ const (
 	RightsVMAR    Rights = 0x208003
 	RightsThread  Rights = 0x4D2CF
 	RightsProcess Rights = 0x4D3CF | RightManageProcess
+	RightsJob            = RightsProcess | RightSetPolicy | RightGetPolicy | RightManageJob
 )
 
 // Signals is a set of signals (zx_signals_t).
@@ -122,6 +123,9 @@ const (
 	SignalSignaled        Signals = 1 << 3
 	SignalTaskTerminated  Signals = 1 << 3
 	SignalThreadRunning   Signals = 1 << 4
+	SignalJobNoJobs       Signals = 1 << 4
+	SignalJobNoProcesses  Signals = 1 << 5
+	SignalJobNoChildren   Signals = 1 << 6
 	SignalThreadSuspended Signals = 1 << 5
 	SignalHandleClosed    Signals = 1 << 23
 	SignalUserAll         Signals = 0xff << 24

@@ -291,7 +291,7 @@ func (b *bencher) traps() error {
 
 // trapSamples runs trapProgram with that probe and gives its samples, sorted.
 func (b *bencher) trapSamples(probe [2]byte) ([]uint32, error) {
-	process, st := b.kernel.NewProcess("traps", b.output)
+	process, st := b.kernel.NewProcess(b.kernel.RootJob(), "traps", b.output)
 	if st != zx.OK {
 		return nil, st
 	}

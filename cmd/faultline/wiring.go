@@ -107,7 +107,7 @@ func report(e *kernel.Exception) *console.Exception {
 type consoleProcess struct{ *kernel.Process }
 
 func (p consoleProcess) Chain(va zx.VirtAddr) ([4]mmu.Entry, int) { return p.Space().Chain(va) }
-func (p consoleProcess) Kill()                                    { p.Exit(zx.TaskRetcodeSyscallKill) }
+func (p consoleProcess) Kill()                                    { p.Job().Kill() }
 
 // Threads lists the ring-3 threads, then the kernel's own that wait.
 func (k consoleKernel) Threads() (list []console.ThreadInfo) {

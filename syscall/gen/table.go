@@ -78,10 +78,10 @@ var Table = []Call{
 	{3, "handle_replace", st, "zx_handle_t handle, zx_rights_t rights, zx_handle_t* out", "", "Makes a new handle of the same object and closes handle. rights is a subset of the handle's or ZX_RIGHT_SAME_RIGHTS.",
 		[]Err{badHandle, {"INVALID_ARGS", "rights is not a subset; handle is closed"}, {"INVALID_ARGS", "out cannot be written; both handles are closed"}}, 0},
 
-	{4, "object_get_info", st, "zx_handle_t handle, uint32_t topic, void* buffer, size_t buffer_size, size_t* actual, size_t* avail", "INSPECT for every topic but HANDLE_VALID, HANDLE_BASIC and VMO",
-		"Reads one record about the object: ZX_INFO_HANDLE_VALID, HANDLE_BASIC, HANDLE_COUNT, PROCESS, THREAD, THREAD_EXCEPTION_REPORT, VMAR, VMO (layouts 2 and 3). actual and avail may be null.",
-		[]Err{{"NOT_SUPPORTED", "unknown topic"}, badHandle, {"WRONG_TYPE", "the topic is not of this object's type"}, {"ACCESS_DENIED", "handle lacks INSPECT"}, {"BAD_STATE", "THREAD_EXCEPTION_REPORT: the thread is in no exception"},
-			{"INVALID_ARGS", "buffer, actual or avail cannot be written"}, {"BUFFER_TOO_SMALL", "the record does not fit; actual is 0, avail is 1"}}, 0},
+	{4, "object_get_info", st, "zx_handle_t handle, uint32_t topic, void* buffer, size_t buffer_size, size_t* actual, size_t* avail", "ENUMERATE for JOB_CHILDREN, JOB_PROCESSES and PROCESS_THREADS; INSPECT for all others but HANDLE_VALID, HANDLE_BASIC and VMO",
+		"Reads one record about the object: ZX_INFO_HANDLE_VALID, HANDLE_BASIC, HANDLE_COUNT, JOB, PROCESS, THREAD, THREAD_EXCEPTION_REPORT, VMAR, VMO (layouts 2 and 3). JOB_CHILDREN, JOB_PROCESSES, PROCESS_THREADS: the koids, as many as fit. actual and avail may be null.",
+		[]Err{{"NOT_SUPPORTED", "unknown topic"}, badHandle, {"WRONG_TYPE", "the topic is not of this object's type"}, {"ACCESS_DENIED", "handle lacks the right of the topic"}, {"BAD_STATE", "THREAD_EXCEPTION_REPORT: the thread is in no exception"},
+			{"INVALID_ARGS", "buffer, actual or avail cannot be written"}, {"BUFFER_TOO_SMALL", "the one record does not fit; actual is 0, avail is 1"}}, 0},
 	{5, "object_get_property", st, "zx_handle_t handle, uint32_t property, void* value, size_t value_size", "GET_PROPERTY",
 		"Reads ZX_PROP_NAME (32 bytes; processes, threads, VMOs), EXCEPTION_STATE and EXCEPTION_STRATEGY (u32; exceptions), REGISTER_FS and REGISTER_GS (u64; the calling thread), VMO_CONTENT_SIZE (u64; VMOs: the stream size).",
 		errs([]Err{{"INVALID_ARGS", "value is null"}, badHandle, {"ACCESS_DENIED", "handle lacks GET_PROPERTY"}, {"NOT_SUPPORTED", "unknown property"}, {"BUFFER_TOO_SMALL", "value_size is below the property's size"}},
@@ -210,7 +210,7 @@ var Table = []Call{
 
 	{43, "process_create", st, "zx_handle_t job, const char* name, size_t name_size, uint32_t options, zx_handle_t* proc_handle, zx_handle_t* vmar_handle", "MANAGE_PROCESS",
 		"Makes a process with an empty address space, and gives its root region. name is cut at 31 bytes. A process that never starts ends with its last handle.",
-		[]Err{{"INVALID_ARGS", "options is not 0"}, {"INVALID_ARGS", "name cannot be read"}, {"BAD_HANDLE", "job is not valid"}, {"WRONG_TYPE", "job is not a job"}, {"ACCESS_DENIED", "job lacks MANAGE_PROCESS"}, tableFull, badOut}, 0},
+		[]Err{{"INVALID_ARGS", "options is not 0"}, {"INVALID_ARGS", "name cannot be read"}, {"BAD_HANDLE", "job is not valid"}, {"WRONG_TYPE", "job is not a job"}, {"ACCESS_DENIED", "job lacks MANAGE_PROCESS"}, {"BAD_STATE", "job was killed"}, tableFull, badOut}, 0},
 	{44, "process_start", st, "zx_handle_t handle, zx_handle_t thread, zx_vaddr_t entry, zx_vaddr_t stack, zx_handle_t arg1, uintptr_t arg2", "WRITE on handle and thread, TRANSFER on arg1",
 		"Starts the first thread of a process as zx_thread_start does; arg1 moves to the process, where RDI is its new value. arg1 may be ZX_HANDLE_INVALID and leaves the caller in every case.",
 		errs(typed("process", "WRITE"), []Err{{"BAD_HANDLE", "thread is not valid"}, {"WRONG_TYPE", "thread is not a thread"}, {"ACCESS_DENIED", "thread lacks WRITE"}, {"BAD_HANDLE", "arg1 is not valid"}, {"ACCESS_DENIED", "arg1 lacks TRANSFER"},
@@ -228,8 +228,8 @@ var Table = []Call{
 	{50, "thread_write_state", st, "zx_handle_t handle, uint32_t kind, const void* buffer, size_t buffer_size", "WRITE",
 		"Writes registers of a thread that is suspended or in an exception. Flags that ring 3 may not set keep their values. In a thread suspended inside a call rax reads INTERNAL_INTR_RETRY (-6); another value is what the call then returns.",
 		errs(typed("thread", "WRITE"), registerErrors, []Err{{"INVALID_ARGS", "buffer cannot be read"}, {"BAD_STATE", "the thread is neither suspended nor in an exception"}, {"INVALID_ARGS", "rip is no user address, or fs_base or gs_base no canonical one; nothing is changed"}}), 0},
-	{51, "task_kill", st, "zx_handle_t handle", "DESTROY", "Ends a process, with return code ZX_TASK_RETCODE_SYSCALL_KILL, or a thread, at its next chance; the call does not wait for it. One that has ended stays as it is.",
-		errs(typed("process, thread or job", "DESTROY"), []Err{{"ACCESS_DENIED", "handle is the job"}}), 0},
+	{51, "task_kill", st, "zx_handle_t handle", "DESTROY", "Ends a process, with return code ZX_TASK_RETCODE_SYSCALL_KILL, or a thread, at its next chance; the call does not wait for it. A job: all processes in it and below, and nothing new can be made there. One that has ended stays as it is.",
+		typed("process, thread or job", "DESTROY"), 0},
 	{52, "task_suspend", st, "zx_handle_t handle, zx_handle_t* token", "WRITE", "Suspends a thread, or all of a process, until token is closed; what has not started starts suspended. ZX_THREAD_SUSPENDED tells when it stands still. Tokens add up.",
 		errs(typed("process or thread", "WRITE"), []Err{{"NOT_SUPPORTED", "the caller itself, or its process"}, {"BAD_STATE", "the task is ending"}, tableFull, badOut}), 0},
 	{53, "task_suspend_token", st, "zx_handle_t handle, zx_handle_t* token", "WRITE", "The same as zx_task_suspend.",
@@ -259,6 +259,13 @@ var Table = []Call{
 		[]Err{{"INVALID_ARGS", "value_ptr or requeue_ptr is no user address or unaligned, both are the same, or value_ptr cannot be read"}, {"BAD_STATE", "*value_ptr is not current_value"}, {"BAD_HANDLE", "new_requeue_owner is not valid"}, {"WRONG_TYPE", "new_requeue_owner is not a thread"}, {"INVALID_ARGS", "new_requeue_owner is the caller, or has not started"}}, 0},
 	{65, "vmo_replace_as_executable", st, "zx_handle_t handle, zx_handle_t vmex, zx_handle_t* out", "", "Makes a new handle of a VMO, with handle's rights and EXECUTE, and closes handle. vmex is ZX_HANDLE_INVALID: there are no resources.",
 		[]Err{{"BAD_HANDLE", "vmex is neither valid nor ZX_HANDLE_INVALID"}, {"WRONG_TYPE", "vmex is not a resource"}, badHandle, {"WRONG_TYPE", "handle is not a VMO"}, {"INVALID_ARGS", "out cannot be written; both handles are closed"}}, 0},
+
+	{66, "job_create", st, "zx_handle_t parent_job, uint32_t options, zx_handle_t* out", "MANAGE_JOB", "Makes a job in parent_job, whose policy it has.",
+		errs([]Err{{"INVALID_ARGS", "options is not 0"}}, typed("job", "MANAGE_JOB"), []Err{{"OUT_OF_RANGE", "32 jobs lie above one another already"}, {"BAD_STATE", "parent_job was killed"}, tableFull, badOut}), 0},
+	{67, "job_set_policy", st, "zx_handle_t handle, uint32_t options, uint32_t topic, const void* policy, uint32_t policy_size", "SET_POLICY",
+		"Settles what processes of the job, and of jobs below, may do. policy is policy_size records: zx_policy_basic_v1_t (topic ZX_JOB_POL_BASIC_V1) or _v2_t (BASIC_V2). A rule against one that a job above made final is passed over (options ZX_JOB_POL_RELATIVE) or refused (ABSOLUTE). A denied call answers ACCESS_DENIED.",
+		errs([]Err{{"INVALID_ARGS", "options or topic is unknown, policy is null or policy_size is 0"}, {"OUT_OF_RANGE", "policy_size is above 16"}, {"INVALID_ARGS", "policy cannot be read, or a record has unknown flags"}},
+			typed("job", "SET_POLICY"), []Err{{"BAD_STATE", "the job has a process or job"}, {"INVALID_ARGS", "no such condition"}, {"NOT_SUPPORTED", "no such action"}, {"ALREADY_EXISTS", "ABSOLUTE, and a job above has settled it otherwise"}}), 0},
 }
 
 // channelMessage is how a message can be refused.

@@ -651,6 +651,25 @@ zx_vmo_replace_as_executable:
 	ret
 	.size zx_vmo_replace_as_executable, . - zx_vmo_replace_as_executable
 
+	.globl zx_job_create
+	.type zx_job_create, @function
+	.p2align 4
+zx_job_create:
+	mov $66, %eax
+	syscall
+	ret
+	.size zx_job_create, . - zx_job_create
+
+	.globl zx_job_set_policy
+	.type zx_job_set_policy, @function
+	.p2align 4
+zx_job_set_policy:
+	mov %rcx, %r10
+	mov $67, %eax
+	syscall
+	ret
+	.size zx_job_set_policy, . - zx_job_set_policy
+
 // zx_deadline_after is now + RDI, saturated: past either end the sign of RDI
 // tells which.
 	.weak zx_deadline_after

@@ -133,11 +133,16 @@ static zx_status_t child_fill(zx_handle_t vmar, const char* role, zx_vaddr_t* st
   return st;
 }
 
+// child_job is where children are made, if not in the job of their maker.
+static zx_handle_t child_job;
+
+static zx_handle_t child_job_now(void) { return child_job != 0 ? child_job : zx_start_handle(PA_HND(PA_JOB_DEFAULT, 0)); }
+
 // child_create makes a process in role that has not started yet; out->thread is
 // its first thread.
 static zx_status_t child_create(const char* role, child_t* out, zx_handle_t* vmar, zx_vaddr_t* start) {
   *out = (child_t){0};
-  zx_status_t st = zx_process_create(zx_start_handle(PA_HND(PA_JOB_DEFAULT, 0)), role, strlen(role), 0, &out->process, vmar);
+  zx_status_t st = zx_process_create(child_job_now(), role, strlen(role), 0, &out->process, vmar);
   if (st != ZX_OK) {
     return st;
   }
@@ -162,7 +167,7 @@ static inline zx_status_t child_start(const char* role, child_t* out) {
     zx_handle_duplicate(out->process, ZX_RIGHT_SAME_RIGHTS, &handles[0]);
     zx_handle_duplicate(out->thread, ZX_RIGHT_SAME_RIGHTS, &handles[1]);
     zx_handle_duplicate(vmar, ZX_RIGHT_SAME_RIGHTS, &handles[2]);
-    zx_handle_duplicate(zx_start_handle(PA_HND(PA_JOB_DEFAULT, 0)), ZX_RIGHT_SAME_RIGHTS, &handles[3]);
+    zx_handle_duplicate(child_job_now(), ZX_RIGHT_SAME_RIGHTS, &handles[3]);
     st = zx_channel_write(out->channel, 0, NULL, 0, handles, CHILD_HANDLES - 1);
   }
   if (st == ZX_OK) {

@@ -97,6 +97,8 @@ static const shape_t shapes[] = {
     SHAPE(system_get_page_size, 0, ""),
     SHAPE(cprng_draw, 0, "pn"),
     SHAPE(vmo_replace_as_executable, 'V', "V0o"),
+    SHAPE(job_create, 'J', "J0o"),
+    SHAPE(job_set_policy, 0, "Jw0pw"),
 };
 enum { SHAPES = sizeof(shapes) / sizeof(shapes[0]) };
 
@@ -342,7 +344,7 @@ static void prepare(grinder_t* g, zx_handle_t sub) {
     keep(g, 'C', k);
     must("process", zx_handle_duplicate(zx_process_self(), 0x6d3cf & ~(ZX_RIGHT_DESTROY), &h));
     keep(g, 'X', h);
-    must("job", zx_handle_duplicate(zx_start_handle(PA_HND(PA_JOB_DEFAULT, 0)), ZX_RIGHT_SAME_RIGHTS, &h));
+    must("job", zx_handle_duplicate(zx_start_handle(PA_HND(PA_JOB_DEFAULT, 0)), 0x7dfcf & ~(ZX_RIGHT_DESTROY), &h));
     keep(g, 'J', h);
   }
 }

@@ -72,7 +72,9 @@
 #define ZX_SYS_cprng_draw 63
 #define ZX_SYS_futex_requeue 64
 #define ZX_SYS_vmo_replace_as_executable 65
-#define ZX_SYS_COUNT 66
+#define ZX_SYS_job_create 66
+#define ZX_SYS_job_set_policy 67
+#define ZX_SYS_COUNT 68
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>
@@ -99,7 +101,7 @@ zx_status_t zx_handle_duplicate(zx_handle_t handle, zx_rights_t rights, zx_handl
 // Makes a new handle of the same object and closes handle. rights is a subset of the handle's or ZX_RIGHT_SAME_RIGHTS.
 zx_status_t zx_handle_replace(zx_handle_t handle, zx_rights_t rights, zx_handle_t* out);
 
-// Reads one record about the object: ZX_INFO_HANDLE_VALID, HANDLE_BASIC, HANDLE_COUNT, PROCESS, THREAD, THREAD_EXCEPTION_REPORT, VMAR, VMO (layouts 2 and 3). actual and avail may be null.
+// Reads one record about the object: ZX_INFO_HANDLE_VALID, HANDLE_BASIC, HANDLE_COUNT, JOB, PROCESS, THREAD, THREAD_EXCEPTION_REPORT, VMAR, VMO (layouts 2 and 3). JOB_CHILDREN, JOB_PROCESSES, PROCESS_THREADS: the koids, as many as fit. actual and avail may be null.
 zx_status_t zx_object_get_info(zx_handle_t handle, uint32_t topic, void* buffer, size_t buffer_size, size_t* actual, size_t* avail);
 
 // Reads ZX_PROP_NAME (32 bytes; processes, threads, VMOs), EXCEPTION_STATE and EXCEPTION_STRATEGY (u32; exceptions), REGISTER_FS and REGISTER_GS (u64; the calling thread), VMO_CONTENT_SIZE (u64; VMOs: the stream size).
@@ -240,7 +242,7 @@ zx_status_t zx_thread_read_state(zx_handle_t handle, uint32_t kind, void* buffer
 // Writes registers of a thread that is suspended or in an exception. Flags that ring 3 may not set keep their values. In a thread suspended inside a call rax reads INTERNAL_INTR_RETRY (-6); another value is what the call then returns.
 zx_status_t zx_thread_write_state(zx_handle_t handle, uint32_t kind, const void* buffer, size_t buffer_size);
 
-// Ends a process, with return code ZX_TASK_RETCODE_SYSCALL_KILL, or a thread, at its next chance; the call does not wait for it. One that has ended stays as it is.
+// Ends a process, with return code ZX_TASK_RETCODE_SYSCALL_KILL, or a thread, at its next chance; the call does not wait for it. A job: all processes in it and below, and nothing new can be made there. One that has ended stays as it is.
 zx_status_t zx_task_kill(zx_handle_t handle);
 
 // Suspends a thread, or all of a process, until token is closed; what has not started starts suspended. ZX_THREAD_SUSPENDED tells when it stands still. Tokens add up.
@@ -284,6 +286,12 @@ zx_status_t zx_futex_requeue(const zx_futex_t* value_ptr, uint32_t wake_count, z
 
 // Makes a new handle of a VMO, with handle's rights and EXECUTE, and closes handle. vmex is ZX_HANDLE_INVALID: there are no resources.
 zx_status_t zx_vmo_replace_as_executable(zx_handle_t handle, zx_handle_t vmex, zx_handle_t* out);
+
+// Makes a job in parent_job, whose policy it has.
+zx_status_t zx_job_create(zx_handle_t parent_job, uint32_t options, zx_handle_t* out);
+
+// Settles what processes of the job, and of jobs below, may do. policy is policy_size records: zx_policy_basic_v1_t (topic ZX_JOB_POL_BASIC_V1) or _v2_t (BASIC_V2). A rule against one that a job above made final is passed over (options ZX_JOB_POL_RELATIVE) or refused (ABSOLUTE). A denied call answers ACCESS_DENIED.
+zx_status_t zx_job_set_policy(zx_handle_t handle, uint32_t options, uint32_t topic, const void* policy, uint32_t policy_size);
 
 // The deadline nanoseconds from now; saturates at both ends. A library function.
 zx_instant_mono_t zx_deadline_after(zx_duration_mono_t nanoseconds);

@@ -4,6 +4,7 @@
 #ifndef ZX_TYPES_H_
 #define ZX_TYPES_H_
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -206,6 +207,10 @@ typedef int32_t zx_futex_t;
 #define ZX_PROCESS_TERMINATED ZX_TASK_TERMINATED
 #define ZX_THREAD_TERMINATED ZX_TASK_TERMINATED
 #define ZX_THREAD_RUNNING ((zx_signals_t)1u << 4)
+#define ZX_JOB_TERMINATED ZX_TASK_TERMINATED
+#define ZX_JOB_NO_JOBS ((zx_signals_t)1u << 4)
+#define ZX_JOB_NO_PROCESSES ((zx_signals_t)1u << 5)
+#define ZX_JOB_NO_CHILDREN ((zx_signals_t)1u << 6)
 #define ZX_THREAD_SUSPENDED ((zx_signals_t)1u << 5)
 #define ZX_SIGNAL_HANDLE_CLOSED ((zx_signals_t)1u << 23)
 #define ZX_USER_SIGNAL_0 ((zx_signals_t)1u << 24)
@@ -457,6 +462,46 @@ typedef struct zx_wait_item {
 #define ZX_EXCP_POLICY_CODE_CHANNEL_FULL_WRITE 16u
 #define ZX_EXCP_POLICY_CODE_PORT_TOO_MANY_PACKETS 17u
 
+// Policies of jobs. A condition is also the synth code of its exception.
+#define ZX_JOB_POL_RELATIVE 0u
+#define ZX_JOB_POL_ABSOLUTE 1u
+#define ZX_JOB_POL_BASIC_V1 0u
+#define ZX_JOB_POL_BASIC_V2 0x01000000u
+#define ZX_POL_BAD_HANDLE 0u
+#define ZX_POL_WRONG_OBJECT 1u
+#define ZX_POL_VMAR_WX 2u
+#define ZX_POL_NEW_ANY 3u
+#define ZX_POL_NEW_VMO 4u
+#define ZX_POL_NEW_CHANNEL 5u
+#define ZX_POL_NEW_EVENT 6u
+#define ZX_POL_NEW_EVENTPAIR 7u
+#define ZX_POL_NEW_PORT 8u
+#define ZX_POL_NEW_SOCKET 9u
+#define ZX_POL_NEW_FIFO 10u
+#define ZX_POL_NEW_TIMER 11u
+#define ZX_POL_NEW_PROCESS 12u
+#define ZX_POL_NEW_PROFILE 13u
+#define ZX_POL_NEW_PAGER 14u
+#define ZX_POL_AMBIENT_MARK_VMO_EXEC 15u
+#define ZX_POL_ACTION_ALLOW 0u
+#define ZX_POL_ACTION_DENY 1u
+#define ZX_POL_ACTION_ALLOW_EXCEPTION 2u
+#define ZX_POL_ACTION_DENY_EXCEPTION 3u
+#define ZX_POL_ACTION_KILL 4u
+#define ZX_POL_OVERRIDE_ALLOW 0u
+#define ZX_POL_OVERRIDE_DENY 1u
+
+typedef struct zx_policy_basic_v1 {
+  uint32_t condition;
+  uint32_t policy;
+} zx_policy_basic_v1_t;
+
+typedef struct zx_policy_basic_v2 {
+  uint32_t condition;
+  uint32_t action;
+  uint32_t flags;
+} zx_policy_basic_v2_t;
+
 #define ZX_EXCEPTION_CHANNEL_DEBUGGER ((uint32_t)1u)
 #define ZX_EXCEPTION_CHANNEL_TYPE_NONE 0u
 #define ZX_EXCEPTION_CHANNEL_TYPE_DEBUGGER 1u
@@ -521,11 +566,15 @@ typedef struct zx_exception_report {
 #define ZX_INFO_HANDLE_VALID ((uint32_t)1u)
 #define ZX_INFO_HANDLE_BASIC ((uint32_t)2u)
 #define ZX_INFO_PROCESS ((uint32_t)(3u | (1u << 28)))
+#define ZX_INFO_PROCESS_THREADS ((uint32_t)4u)
 #define ZX_INFO_VMAR ((uint32_t)7u)
+#define ZX_INFO_JOB_CHILDREN ((uint32_t)8u)
+#define ZX_INFO_JOB_PROCESSES ((uint32_t)9u)
 #define ZX_INFO_THREAD ((uint32_t)10u)
 #define ZX_INFO_THREAD_EXCEPTION_REPORT ((uint32_t)(11u | (1u << 28)))
 #define ZX_INFO_HANDLE_COUNT ((uint32_t)19u)
 #define ZX_INFO_VMO ((uint32_t)(23u | (2u << 28)))
+#define ZX_INFO_JOB ((uint32_t)24u)
 
 typedef struct zx_info_handle_basic {
   zx_koid_t koid;
@@ -550,6 +599,14 @@ typedef struct zx_info_process {
   uint32_t flags;
   uint8_t padding1[4];
 } zx_info_process_t;
+
+typedef struct zx_info_job {
+  int64_t return_code;
+  bool exited;
+  bool kill_on_oom;
+  bool debugger_attached;
+  uint8_t padding1[5];
+} zx_info_job_t;
 
 typedef struct zx_info_vmar {
   uintptr_t base;
