@@ -207,9 +207,6 @@ typedef int32_t zx_futex_t;
 #define ZX_PROCESS_TERMINATED ZX_TASK_TERMINATED
 #define ZX_THREAD_TERMINATED ZX_TASK_TERMINATED
 #define ZX_THREAD_RUNNING ((zx_signals_t)1u << 4)
-#define ZX_JOB_TERMINATED ZX_TASK_TERMINATED
-#define ZX_JOB_NO_JOBS ((zx_signals_t)1u << 4)
-#define ZX_JOB_NO_PROCESSES ((zx_signals_t)1u << 5)
 #define ZX_JOB_NO_CHILDREN ((zx_signals_t)1u << 6)
 #define ZX_THREAD_SUSPENDED ((zx_signals_t)1u << 5)
 #define ZX_SIGNAL_HANDLE_CLOSED ((zx_signals_t)1u << 23)
