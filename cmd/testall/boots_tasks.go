@@ -5,7 +5,8 @@ package main
 func taskBoots() []boot {
 	return []boot{
 		{name: "tasks", commands: "mem; run tasks; mem; run tasks; mem", check: sameFree,
-			want: []string{"exceptions holds", "policy holds", "suspends holds", "deadlines holds", "properties holds", "futexes holds", "channels holds", "wait_many holds", "processes holds", "jobs holds"}},
+			want: []string{"exceptions holds", "policy holds", "suspends holds", "deadlines holds", "properties holds", "futexes holds", "channels holds", "wait_many holds", "processes holds"}},
+		{name: "jobs", commands: "mem; run jobs; mem; run jobs; mem", check: sameFree, want: []string{"jobs: all holds"}},
 		{name: "C threads", commands: "mem; run threads; mem", check: sameFree, want: []string{`threads hold`}},
 		{name: "every way to die", commands: "mem; run crash all; mem; threads", check: sameFree,
 			want: []string{`killed by fatal page fault at 0x0 `, `rip 0x`, `[1-9]\d ways to die, 0 not as expected`}},
