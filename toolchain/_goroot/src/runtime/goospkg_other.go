@@ -14,6 +14,12 @@ const (
 
 func idleBeforePark(int64) bool { return false }
 
-func canStartThreads() bool { return true }
-
 func noteAwait(*note, int64) bool { panic("unreachable") }
+
+func someIdle() bool { panic("unreachable") }
+
+func wakeIdleProc() bool { panic("unreachable") }
+
+func noticeStop(*m) {}
+
+func startIdlePs() {}

@@ -2,13 +2,13 @@ package runtime
 
 import "internal/runtime/atomic"
 
-// Runtime locks for one M, or a few that never sleep while they hold one.
+// Runtime locks for Ms that are processors, which are never descheduled while
+// they hold one.
 //
 // The stock locks queue waiters and sample contention, for machines with many
-// threads; most of their instructions serve that. Here a processor is an M,
-// there is one unless a board starts more, and the scheduler takes several
+// threads; most of their instructions serve that. Here the scheduler takes several
 // locks for each goroutine it switches to. So a lock is one word, taken by one
-// compare and swap, and a waiter spins.
+// compare and swap, and a waiter spins, looking at it less and less often.
 //
 // Not there: the profile of contention on runtime locks.
 
@@ -41,17 +41,21 @@ func lock2(l *mutex) {
 //
 //go:noinline
 func lockSpin(l *mutex) {
-	if gomaxprocs == 1 {
+	if sched.mnext == 1 {
 		throw("runtime: lock held by this very M")
 	}
-	for i := 0; ; i++ {
-		if atomic.Loaduintptr(&l.key) == mutex_unlocked && atomic.Casuintptr(&l.key, mutex_unlocked, mutex_locked) {
-			return
+	pause := uint32(active_spin_cnt / 4)
+	for {
+		for i := 1; atomic.Loaduintptr(&l.key) != mutex_unlocked; i++ {
+			procyield(pause)
+			if pause < 8*active_spin_cnt {
+				pause *= 2
+			} else if i%active_spin == 0 {
+				osyield()
+			}
 		}
-		if i%active_spin != 0 {
-			procyield(active_spin_cnt)
-		} else {
-			osyield()
+		if atomic.Casuintptr(&l.key, mutex_unlocked, mutex_locked) {
+			return
 		}
 	}
 }

@@ -25,6 +25,22 @@ var (
 	// without one is a deadlock then, and reported.
 	//go:linkname idleEndsProgram
 	idleEndsProgram bool
+
+	// cpuCount is how many processors Task can put to work, the first
+	// included; 0 is 1. GOMAXPROCS takes no more. Set in Hwinit0 it is GOMAXPROCS
+	// from the start; later, the board calls GOMAXPROCS.
+	//go:linkname cpuCount
+	cpuCount int32
+
+	// rest is Idle for an M without a P: it may touch nothing of Go's heap or
+	// scheduler. Without it such an M spins; the world is stopped then.
+	//go:linkname rest
+	rest func(until int64)
+
+	// yield gives other threads of this machine a turn, where there are any.
+	// It is nosplit.
+	//go:linkname yield
+	yield func()
 )
 
 type mOS struct {
@@ -57,9 +73,7 @@ func hwinit1() {
 	sched.lastpoll.Store(max(nanotime(), 1))
 }
 
-// getCPUCount says how many processors run Go at first. A board that starts
-// more calls GOMAXPROCS when its Task hook is ready.
-func getCPUCount() int32 { return 1 }
+func getCPUCount() int32 { return max(1, cpuCount) }
 
 func goenvs() { envs = make([]string, 0) }
 
@@ -138,7 +152,13 @@ func closefd(fd int32) int32                         { return -1 }
 func read(fd int32, p unsafe.Pointer, n int32) int32 { return -1 }
 
 //go:nosplit
-func osyield() { procyield(10) }
+func osyield() {
+	if yield != nil {
+		yield()
+		return
+	}
+	procyield(10)
+}
 
 //go:nosplit
 func osyield_no_g() { osyield() }
@@ -154,10 +174,7 @@ func usleep(usec uint32) {
 //go:nosplit
 func usleep_no_g(usec uint32) { usleep(usec) }
 
-// canStartThreads reports whether there can be more than one M.
-func canStartThreads() bool { return goos.Task != nil }
-
-// noteAwait is notetsleepg on the only thread.
+// noteAwait is notetsleepg for an M that must not give up its P.
 func noteAwait(n *note, ns int64) bool {
 	deadline := int64(maxWhen)
 	if ns >= 0 {
@@ -201,7 +218,7 @@ func mdestroy(mp *m) {}
 //go:nosplit
 func semacreate(mp *m) {}
 
-// semasleep waits on the M's semaphore: for ever if ns < 0. Idle may return
+// semasleep waits on the M's semaphore: for ever if ns < 0. Rest may return
 // early, and must not lose a Wake that came after its processor last left it.
 //
 //go:nosplit
@@ -211,7 +228,7 @@ func semasleep(ns int64) int32 {
 	if ns >= 0 {
 		deadline = nanotime1() + ns
 	}
-	for {
+	for i := 0; ; i++ {
 		v := atomic.Load(&mp.waitsemacount)
 		if v > 0 {
 			if atomic.Cas(&mp.waitsemacount, v, v-1) {
@@ -222,7 +239,14 @@ func semasleep(ns int64) int32 {
 		if ns >= 0 && nanotime1() >= deadline {
 			return -1
 		}
-		waitForInterrupt(deadline)
+		switch {
+		case rest != nil:
+			systemstack(func() { rest(deadline) })
+		case i%16 != 0:
+			procyield(30)
+		default:
+			osyield()
+		}
 	}
 }
 
@@ -241,47 +265,14 @@ func wakeProcessor(procid uint64) {
 	})
 }
 
-// waitForInterrupt lets the processor rest, at most until the given time. With
-// several processors it may halt only if another can wake it.
-//
-//go:nosplit
-func waitForInterrupt(until int64) {
-	if goos.Idle != nil && (goos.Task == nil || goos.Wake != nil) {
-		systemstack(func() { goos.Idle(until) })
-		return
-	}
-	procyield(30)
-}
+// There is no signal stack, no asynchronous preemption of Go code and no profiler.
+// But a processor may be out of Go, in ring 3 say, and not look at its goroutine's
+// stack guard: it is kicked.
 
-// idleBeforePark is what a lone processor does instead of parking: it keeps its
-// P (so Idle may run any Go code that does not block), waits once, and has the
-// scheduler look at timers, run queues and signals again.
-func idleBeforePark(pollUntil int64) bool {
-	if goos.Idle == nil || goos.Task != nil || pollUntil == 0 && idleEndsProgram {
-		return false
-	}
-	if relayPending.Load() != 0 {
-		return relayWaiter.Load() != 0 // none waits: nothing to hurry for
-	}
-	if pollUntil == 0 {
-		pollUntil = maxWhen
-	}
-	// The P counts as running; book the time as idle all the same.
-	pp := getg().m.p.ptr()
-	now := nanotime()
-	pp.limiterEvent.start(limiterEventIdle, now)
-	goos.Idle(pollUntil)
-	end := nanotime()
-	pp.limiterEvent.stop(limiterEventIdle, end)
-	sched.idleTime.Add(end - now)
-	return true
-}
+const preemptMSupported = true
 
-// There is no signal stack, no asynchronous preemption and no profiler.
+func preemptM(mp *m) { wakeProcessor(mp.procid) }
 
-const preemptMSupported = false
-
-func preemptM(mp *m)                 {}
 func sigsave(p *sigset)              {}
 func msigrestore(sigmask sigset)     {}
 func clearSignalHandlers()           {}

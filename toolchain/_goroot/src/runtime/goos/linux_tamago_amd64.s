@@ -7,12 +7,14 @@
 #define SYS_mmap		9
 #define SYS_rt_sigaction	13
 #define SYS_rt_sigreturn	15
-#define SYS_nanosleep		35
-#define SYS_setitimer		38
-#define SYS_sigaltstack		131
+#define SYS_sched_yield		24
+#define SYS_clone		56
 #define SYS_clock_gettime	228
 #define SYS_exit_group		231
 #define SYS_getrandom		318
+
+// VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, SETTLS
+#define CLONE_FLAGS		0xd0f00
 
 TEXT ·CPUInit(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	SP, ·initialSP(SB)
@@ -99,36 +101,55 @@ TEXT ·sysRandom(SB),NOSPLIT,$0-16
 	SYSCALL
 	RET
 
-// func sysSleep(ns int64)
-TEXT ·sysSleep(SB),NOSPLIT,$16-8
-	MOVQ	ns+0(FP), AX
-	XORL	DX, DX
-	MOVQ	$1000000000, CX
-	DIVQ	CX
-	MOVQ	AX, 0(SP)
-	MOVQ	DX, 8(SP)
-	LEAQ	0(SP), DI
-	MOVL	$0, SI
-	MOVL	$SYS_nanosleep, AX
+// func sysCall(number, a, b, c, d uintptr) int
+TEXT ·sysCall(SB),NOSPLIT,$0-48
+	MOVQ	number+0(FP), AX
+	MOVQ	a+8(FP), DI
+	MOVQ	b+16(FP), SI
+	MOVQ	c+24(FP), DX
+	MOVQ	d+32(FP), R10
+	SYSCALL
+	MOVQ	AX, ret+40(FP)
+	RET
+
+// func sysYield()
+TEXT ·sysYield(SB),NOSPLIT,$0-0
+	MOVL	$SYS_sched_yield, AX
 	SYSCALL
 	RET
 
-// The signal stack: faults happen on goroutine stacks, which may be full.
-GLOBL faultStack<>(SB), NOPTR, $16384
+// func sysClone(sp, tls, fn unsafe.Pointer, id uintptr) int
+//
+// Starts a thread whose g is in the word below tls: procInit(id), then fn,
+// which does not return.
+TEXT ·sysClone(SB),NOSPLIT,$0-40
+	MOVL	$CLONE_FLAGS, DI
+	MOVQ	sp+0(FP), SI
+	MOVQ	tls+8(FP), R8
+	MOVQ	fn+16(FP), R12
+	MOVQ	id+24(FP), R13
+	XORL	DX, DX
+	XORL	R10, R10
+	MOVL	$SYS_clone, AX
+	SYSCALL
+	TESTQ	AX, AX
+	JEQ	child
+	MOVQ	AX, ret+32(FP)
+	RET
+child:
+	SUBQ	$32, SP
+	XORL	BP, BP
+	MOVQ	R12, 16(SP)
+	MOVQ	R13, 0(SP)
+	CALL	·procInit(SB)
+	MOVQ	16(SP), R12
+	CALL	R12
+	INT	$3
 
 // func sysFaultHandler()
 //
 // Has faults in Go code become panics.
 TEXT ·sysFaultHandler(SB),NOSPLIT,$64-0
-	LEAQ	faultStack<>(SB), AX
-	MOVQ	AX, 0(SP)
-	MOVQ	$0, 8(SP)
-	MOVQ	$16384, 16(SP)
-	LEAQ	0(SP), DI
-	MOVL	$0, SI
-	MOVL	$SYS_sigaltstack, AX
-	SYSCALL
-
 	MOVQ	$fault<>(SB), AX
 	MOVQ	AX, 0(SP)
 	MOVQ	$0x4c000004, 8(SP)	// SA_SIGINFO | SA_ONSTACK | SA_RESTORER | SA_NODEFER
@@ -147,15 +168,6 @@ TEXT ·sysFaultHandler(SB),NOSPLIT,$64-0
 	MOVQ	$0x5c000004, 8(SP)	// and SA_RESTART
 	MOVL	$14, R12		// SIGALRM
 	CALL	sigaction<>(SB)
-	RET
-
-// func sysTicks(value *[4]int64)
-TEXT ·sysTicks(SB),NOSPLIT,$0-8
-	MOVL	$0, DI		// ITIMER_REAL
-	MOVQ	value+0(FP), SI
-	MOVL	$0, DX
-	MOVL	$SYS_setitimer, AX
-	SYSCALL
 	RET
 
 TEXT ticked<>(SB),NOSPLIT|NOFRAME,$0
