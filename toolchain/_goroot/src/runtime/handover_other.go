@@ -1,5 +1,0 @@
-//go:build !tamago
-
-package runtime
-
-func handover(*m, *p) *g { return nil }
