@@ -65,6 +65,9 @@ func imageRanges(header []byte, window mmu.Range) (ranges []mmu.KernelRange, end
 		if elf.ProgType(le.Uint32(p)) != elf.PT_LOAD {
 			continue
 		}
+		if le.Uint32(p[4:]) == 0 {
+			continue // no rights: it keeps memory free for the heap (cmd/mkimage)
+		}
 		flags, start := elf.ProgFlag(le.Uint32(p[4:])), zx.PhysAddr(zx.RoundDown(le.Uint64(p[16:])))
 		stop, _ := zx.RoundUp(le.Uint64(p[16:]) + le.Uint64(p[40:]))
 		r := mmu.KernelRange{Start: start, End: zx.PhysAddr(stop), Prot: mmu.Read}

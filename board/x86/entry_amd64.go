@@ -2,20 +2,27 @@
 
 package x86
 
-// cpuinit is the image's entry, reached in 32-bit protected mode with EBX
-// naming the PVH start info: it builds the boot page tables, switches to
-// long mode, chooses the size of the Go heap window and jumps to the runtime.
-// It is never called from Go.
+// The entries of the image, each for a way in which a loader may jump there; they
+// are never called from Go. They build boot page tables, switch to long mode, choose
+// the size of the Go heap window and jump to the runtime.
 //
-// Source: Xen "x86/HVM direct boot ABI"; Intel SDM 3A 10.8.5 (initializing
-// IA-32e mode).
+// Source: Xen "x86/HVM direct boot ABI"; Multiboot2 specification 3.3; Linux, "The
+// Linux/x86 Boot Protocol"; UEFI 2.10, 2.3.4; Intel SDM 3A 10.8.5 (initializing IA-32e
+// mode).
 func cpuinit()
+func multiboot2Entry()
+func linuxEntry32()
+func linuxEntry64()
+func efiEntry()
 
-// Written by cpuinit before the runtime starts.
+// Written before the runtime starts. The two first ones have a value so that they
+// lie in the data segment: start clears the rest when it moves the image.
 var (
-	startInfo uint64 // physical address of hvm_start_info
-	bootTSC   uint64 // time stamp counter at entry: the zero of Nanotime
-	lowRAM    uint64 // bytes of RAM from RamStart to the end of its region; 0 if the map lacks it
+	loader    Loader = 1<<32 - 1
+	startInfo uint64 = 1 // physical address of what the loader passed
+
+	bootTSC uint64 // time stamp counter at entry: the zero of Nanotime
+	lowRAM  uint64 // bytes of RAM from RamStart on
 
 	// pageZero is what page 0 held at entry; the page itself is no longer mapped.
 	pageZero [4096]byte

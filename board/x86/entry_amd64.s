@@ -3,13 +3,11 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// The way in from PVH. The first half runs in 32-bit protected mode although
-// Go's assembler encodes for 64-bit mode, so it keeps to instructions whose
-// encoding is the same in both: no REX prefix (so no R8-R15, no Q suffix but
-// on PUSH and POP), no RIP-relative operand, no one-byte INC or DEC.
-
-#define PVH_MEMMAP 40
-#define PVH_MEMMAP_ENTRIES 48
+// The ways in. Every loader has an entry below, all come together in start. That
+// runs in 32-bit protected mode although Go's assembler encodes for 64-bit mode, so
+// it keeps to instructions whose encoding is the same in both: no REX prefix (so no
+// R8-R15, no Q suffix but on PUSH and POP), no RIP-relative operand, no one-byte INC
+// or DEC.
 
 #define MSR_EFER 0xc0000080
 #define EFER_LME 0x100
@@ -33,9 +31,11 @@
 
 #define KERNEL_CS 0x08
 #define KERNEL_DS 0x10
+#define BOOT_CS32 0x18
 
-#define RAM_START 0x1000000
-#define RAM_LEAST  0x06000000
+#define MSR_FS_BASE 0xc0000100
+
+#define RAM_START const_imageBase
 #define WINDOW_MIN 0x05000000
 #define WINDOW_MAX 0x40000000
 #define WINDOW_GRAIN 0x200000
@@ -46,6 +46,32 @@
 #define P_GDTR   16
 #define P_LONG   24
 #define P_NOLM   32
+#define P_HERE   40
+#define P_EDATA  48
+#define P_END    56
+#define P_LOADER 64
+#define P_INFO   72
+#define P_PLACED 80
+#define P_SELF   88
+#define P_EFI    120
+
+// STAGE leaves a mark of how far the machine has come, see docs/bringup.md.
+// Clobbers AX, DX.
+#define STAGE(code) \
+	MOVL	$code, AX \
+	MOVL	$0x80, DX \
+	OUTB
+
+// MARK is STAGE and a character on COM1, but where DI is the loader PVH: its users
+// pipe what the machine writes.
+#define MARK(code, char, quiet) \
+	STAGE(code) \
+	CMPL	DI, $const_LoaderPVH \
+	JEQ	quiet \
+	MOVL	$const_com1, DX \
+	MOVL	$char, AX \
+	OUTB \
+quiet:
 
 GLOBL bootTables<>(SB), NOPTR, $(BOOT_TABLES+0x1000)
 GLOBL bootStack<>(SB), NOPTR, $0x2000
@@ -55,9 +81,10 @@ GLOBL bootIDTR<>(SB), NOPTR, $16
 DATA bootGDT<>+0x00(SB)/8, $0
 DATA bootGDT<>+0x08(SB)/8, $0x00af9b000000ffff // 64-bit code, ring 0
 DATA bootGDT<>+0x10(SB)/8, $0x00cf93000000ffff // data, ring 0
-GLOBL bootGDT<>(SB), NOPTR, $0x18
+DATA bootGDT<>+0x18(SB)/8, $0x00cf9b000000ffff // 32-bit code, ring 0
+GLOBL bootGDT<>(SB), NOPTR, $0x20
 
-DATA bootGDTR<>+0(SB)/2, $0x17
+DATA bootGDTR<>+0(SB)/2, $0x1f
 DATA bootGDTR<>+2(SB)/8, $bootGDT<>(SB)
 GLOBL bootGDTR<>(SB), NOPTR, $16
 
@@ -76,16 +103,177 @@ DATA bootPointers<>+P_STACK(SB)/8, $bootStack<>+0x2000(SB)
 DATA bootPointers<>+P_GDTR(SB)/8, $bootGDTR<>(SB)
 DATA bootPointers<>+P_LONG(SB)/8, $longmode<>(SB)
 DATA bootPointers<>+P_NOLM(SB)/8, $noLongMode<>(SB)
-GLOBL bootPointers<>(SB), NOPTR, $40
+DATA bootPointers<>+P_HERE(SB)/8, $here<>+6(SB)
+DATA bootPointers<>+P_EDATA(SB)/8, $runtime·edata(SB)
+DATA bootPointers<>+P_END(SB)/8, $runtime·end(SB)
+DATA bootPointers<>+P_LOADER(SB)/8, $·loader(SB)
+DATA bootPointers<>+P_INFO(SB)/8, $·startInfo(SB)
+DATA bootPointers<>+P_PLACED(SB)/8, $placed<>(SB)
+DATA bootPointers<>+P_SELF(SB)/8, $bootPointers<>(SB)
+// Entries that cmd/mkimage finds by name; this keeps the linker from dropping them.
+DATA bootPointers<>+96(SB)/8, $·multiboot2Entry(SB)
+DATA bootPointers<>+104(SB)/8, $·linuxEntry32(SB)
+DATA bootPointers<>+112(SB)/8, $·linuxEntry64(SB)
+DATA bootPointers<>+P_EFI(SB)/8, $·efiEntry(SB)
+GLOBL bootPointers<>(SB), NOPTR, $128
 
-// cpuinit is the first code of the image; runtime/goos.CPUInit jumps here.
+// cpuinit is the entry for PVH; runtime/goos.CPUInit jumps here.
 //
 // Entry: 32-bit protected mode, paging off, flat segments, IF=0, EBX = physical
 // address of hvm_start_info, no stack (Xen, "x86/HVM direct boot ABI").
-// Exit: to longmode below.
 TEXT cpuinit(SB), NOSPLIT|NOFRAME, $0
+	MOVL	$const_LoaderPVH, DI
+	JMP	start<>(SB)
+
+// multiboot2Entry is the entry for Multiboot2.
+//
+// Entry: as for PVH, EBX = physical address of the boot information (Multiboot2
+// specification 3.3). GRUB jumps here whether it came from BIOS or UEFI.
+TEXT ·multiboot2Entry(SB), NOSPLIT|NOFRAME, $0
+	MOVL	$const_LoaderMultiboot2, DI
+	JMP	start<>(SB)
+
+// linuxEntry32 is the 32-bit entry of the Linux boot protocol.
+//
+// Entry: as for PVH, ESI = physical address of boot_params (Linux, x86 boot
+// protocol, "32-bit boot protocol").
+TEXT ·linuxEntry32(SB), NOSPLIT|NOFRAME, $0
+	MOVL	SI, BX
+	MOVL	$const_LoaderLinux, DI
+	JMP	start<>(SB)
+
+// linuxEntry64 is the 64-bit entry of the Linux boot protocol.
+//
+// Entry: 64-bit mode, this image and boot_params mapped 1:1 and below 4 GiB, IF=0,
+// RSI = boot_params.
+TEXT ·linuxEntry64(SB), NOSPLIT|NOFRAME, $0
+	LEAQ	bootStack<>+0x2000(SB), SP
+	MOVL	SI, BX
+	MOVL	$const_LoaderLinux, DI
+	JMP	leaveLong<>(SB)
+
+// efiEntry is the entry of a UEFI application.
+//
+// Entry: 64-bit mode, mapped 1:1, a stack of 128 KiB, boot services running, RCX =
+// image handle, RDX = system table (UEFI 2.10, 2.3.4). All Go code called from here
+// runs without a runtime, see efi_unsafe.go.
+// Exit: to start, in the copy of the image that efiBoot made; or back to the firmware.
+TEXT ·efiEntry(SB), NOSPLIT|NOFRAME, $0
+	PUSHQ	BX
+	PUSHQ	SI
+	PUSHQ	DI
+	PUSHQ	BP
+	PUSHQ	R12
+	PUSHQ	R13
+	PUSHQ	R14
+	PUSHQ	R15
+	SUBQ	$56, SP
+	MOVQ	CX, 0(SP)
+	MOVQ	DX, 8(SP)
+	STAGE(const_stageEFI)
+	// Where are we? This is the only code that asks before it uses an address.
+	LEAQ	·efiEntry(SB), AX
+	SUBQ	bootPointers<>+P_EFI(SB), AX
+	ADDQ	$RAM_START, AX
+	MOVQ	AX, 16(SP)
+	MOVQ	bootPointers<>+P_END(SB), AX
+	SUBQ	$RAM_START, AX
+	MOVQ	AX, 24(SP)
+	MOVL	$MSR_FS_BASE, CX
+	RDMSR
+	MOVL	AX, 48(SP)
+	MOVL	DX, 52(SP)
+	CALL	noTLS<>(SB)
+	CALL	·efiBoot(SB)			// handle, table, base, bytes -> copy, info
+	MOVQ	32(SP), DI
+	MOVQ	40(SP), BX
+	TESTQ	DI, DI
+	JEQ	refused
 	CLI
 	CLD
+	// Boot services are over. Take what the image has become to the copy, and go on
+	// there: start may overwrite the place where firmware had it.
+	MOVQ	16(SP), SI
+	LEAQ	leaveLong<>(SB), AX
+	SUBQ	SI, AX
+	ADDQ	DI, AX
+	LEAQ	bootStack<>+0x2000(SB), SP
+	SUBQ	SI, SP
+	ADDQ	DI, SP
+	MOVQ	bootPointers<>+P_EDATA(SB), CX
+	SUBQ	$RAM_START, CX
+	REP; MOVSB
+	MOVL	$const_LoaderUEFI, DI
+	JMP	AX
+refused:
+	MOVL	$MSR_FS_BASE, CX
+	MOVL	48(SP), AX
+	MOVL	52(SP), DX
+	WRMSR
+	MOVQ	$0x8000000000000001, AX		// EFI_LOAD_ERROR
+	ADDQ	$56, SP
+	POPQ	R15
+	POPQ	R14
+	POPQ	R13
+	POPQ	R12
+	POPQ	BP
+	POPQ	DI
+	POPQ	SI
+	POPQ	BX
+	RET
+
+// noTLS makes -8(FS) readable: the way from assembly to Go loads g from there, and
+// before the runtime there is none. Clobbers AX, CX, DX.
+TEXT noTLS<>(SB), NOSPLIT|NOFRAME, $0
+	LEAQ	noG<>+8(SB), AX
+	MOVQ	AX, DX
+	SHRQ	$32, DX
+	MOVL	$MSR_FS_BASE, CX
+	WRMSR
+	RET
+GLOBL noG<>(SB), NOPTR, $16
+
+// leaveLong goes from 64-bit mode to start.
+//
+// Entry: 64-bit mode, IF=0, mapped 1:1 below 4 GiB, a few words of stack; BX, DI as
+// start wants them.
+TEXT leaveLong<>(SB), NOSPLIT|NOFRAME, $0
+	CLI
+	LEAQ	bootGDT<>(SB), AX
+	SUBQ	$16, SP
+	MOVW	$0x1f, (SP)
+	MOVQ	AX, 2(SP)
+	LGDT	(SP)
+	LEAQ	compatible<>(SB), AX
+	PUSHQ	$BOOT_CS32
+	PUSHQ	AX
+	BYTE	$0x48; BYTE $0xcb		// RETFQ
+
+// compatible turns paging and long mode off.
+// Entry: 32-bit compatibility mode.
+TEXT compatible<>(SB), NOSPLIT|NOFRAME, $0
+	MOVL	$KERNEL_DS, AX
+	MOVW	AX, DS
+	MOVW	AX, ES
+	MOVW	AX, SS
+	MOVL	$0x33, AX			// NE, ET, MP, PE
+	MOVL	AX, CR0
+	MOVL	$MSR_EFER, CX
+	XORL	AX, AX
+	XORL	DX, DX
+	WRMSR
+	MOVL	AX, CR4				// PAE, LA57, PCIDE
+	JMP	start<>(SB)
+
+// start puts the image where it is linked to run, builds boot page tables and
+// goes to longmode.
+//
+// Entry: 32-bit protected mode, paging off, flat segments, DI = which loader, BX =
+// what it passed. The image lies where the loader put it.
+TEXT start<>(SB), NOSPLIT|NOFRAME, $0
+	CLI
+	CLD
+	MARK(const_stageStart, 's', quiet)
 
 	// Mask both 8259s: their power-on vectors are exceptions to us.
 	MOVL	$0xff, AX
@@ -98,17 +286,62 @@ TEXT cpuinit(SB), NOSPLIT|NOFRAME, $0
 	// for a CALL to the next instruction, and is put back.
 	MOVL	$0x8000, SP
 	MOVL	-4(SP), SI
+	JMP	here<>(SB)
+
+TEXT here<>(SB), NOSPLIT|NOFRAME, $0
 	BYTE	$0xe8; LONG $0
 	BYTE	$0x5d				// POP EBP: its own address
 	MOVL	SI, -4(SP)
-	// LEA's displacement counts from its end, 4+6+1 bytes past the POP. In 32-bit mode it
-	// is taken as absolute.
-	LEAL	bootPointers<>(SB), DI
-	LEAL	11(BP)(DI*1), BP
+	MOVL	BP, AX
+	// LEA's displacement counts from its end, 1+4+2+6 bytes past the POP's beginning. In
+	// 32-bit mode it is taken as absolute.
+	LEAL	bootPointers<>(SB), CX
+	LEAL	13(BP)(CX*1), BP
+	ADDL	$1, AX				// past the POP, as P_HERE
+	SUBL	P_HERE(BP), AX			// how far from home
+	MOVL	P_INFO(BP), CX
+	MOVL	BX, (CX)(AX*1)
+	MOVL	P_LOADER(BP), CX
+	MOVL	DI, (CX)(AX*1)
+	TESTL	AX, AX
+	JEQ	home
 
+	// Copy the image to its place and clear the rest of it. The two must not
+	// overlap: this code would be overwritten while it runs.
+	MOVL	$RAM_START, DI
+	LEAL	(DI)(AX*1), SI
+	MOVL	P_EDATA(BP), CX
+	SUBL	DI, CX
+	MOVL	P_END(BP), DX
+	SUBL	DI, DX				// bytes in memory
+	CMPL	AX, DX
+	JLT	maybe
+apart:
+	REP; MOVSB
+	MOVL	P_END(BP), CX
+	SUBL	DI, CX
+	XORL	AX, AX
+	REP; STOSB
+home:
+	MOVL	P_PLACED(BP), AX
+	MOVL	P_SELF(BP), BP
+	JMP	AX
+maybe:
+	ADDL	DX, AX
+	JLE	apart
+	STAGE(const_stageOverlap)
+stuck:
+	HLT
+	JMP	stuck
+
+// placed goes on where the image is linked to run.
+//
+// Entry: as start, BP = bootPointers.
+TEXT placed<>(SB), NOSPLIT|NOFRAME, $0
+	MOVL	P_LOADER(BP), DI
+	MOVL	(DI), DI
+	MARK(const_stagePlaced, 'p', quiet)
 	MOVL	P_STACK(BP), SP
-	MOVL	BX, SI				// CPUID takes EBX
-
 	MOVL	$0x80000000, AX
 	CPUID
 	CMPL	AX, $0x80000001
@@ -181,6 +414,7 @@ small:
 	BYTE	$0xcb				// RETF
 
 nolm:
+	STAGE(const_stageNoLong)
 	MOVL	P_NOLM(BP), SI
 	MOVL	$const_com1, DX
 text:
@@ -200,7 +434,7 @@ stop:
 
 // longmode finishes what Go needs and goes to the runtime.
 //
-// Entry: 64-bit mode, boot tables, IF=0, ESI = hvm_start_info, boot stack.
+// Entry: 64-bit mode, boot tables, IF=0, boot stack.
 // Exit: to _rt0_tamago_start on g0's stack, IDT loaded, RamSize set.
 TEXT longmode<>(SB), NOSPLIT|NOFRAME, $0
 	MOVL	$KERNEL_DS, AX
@@ -211,8 +445,8 @@ TEXT longmode<>(SB), NOSPLIT|NOFRAME, $0
 	MOVW	AX, FS
 	MOVW	AX, GS
 	MOVL	SP, SP				// upper half is undefined after the switch
-	MOVL	SI, SI
-	MOVQ	SI, ·startInfo(SB)
+	MOVL	·loader(SB), DI
+	MARK(const_stageLong, 'l', quiet)
 
 	RDTSC
 	SHLQ	$32, DX
@@ -249,33 +483,16 @@ gate:
 	MOVQ	BX, 2(AX)
 	LIDT	(AX)
 
-	// The heap window: 3/8 of the RAM region that holds RAM_START.
-	XORL	R10, R10			// bytes of the region from RAM_START
-	CMPL	(SI), $const_pvhMagic
-	JNE	sized
-	MOVQ	PVH_MEMMAP(SI), DI
-	MOVL	PVH_MEMMAP_ENTRIES(SI), CX
-entry:
-	TESTL	CX, CX
-	JEQ	sized
-	CMPL	16(DI), $const_MemoryRAM
-	JNE	next
-	MOVQ	(DI), AX
-	CMPQ	AX, $RAM_START
-	JHI	next
-	MOVQ	8(DI), DX
-	ADDQ	AX, DX
-	SUBQ	$RAM_START, DX
-	JCS	next
-	MOVQ	DX, R10
-next:
-	ADDQ	$24, DI
-	DECL	CX
-	JMP	entry
-sized:
+	// The heap window: 3/8 of the RAM that begins at RAM_START.
+	CALL	noTLS<>(SB)
+	SUBQ	$16, SP
+	CALL	·findRAM(SB)
+	MOVQ	0(SP), R10
+	ADDQ	$16, SP
 	MOVQ	R10, ·lowRAM(SB)
-	CMPQ	R10, $RAM_LEAST
+	CMPQ	R10, $WINDOW_MIN
 	JCC	enough
+	STAGE(const_stageNoRAM)
 	LEAQ	smallText<>(SB), SI
 	CALL	putText<>(SB)
 	MOVL	$const_exitUnfit, AX
@@ -306,6 +523,8 @@ notmin:
 	MOVQ	$0, PT0(BX)
 	MOVQ	BX, CR3
 
+	MOVL	·loader(SB), DI
+	MARK(const_stageRuntime, 'r', ready)
 	MOVQ	runtime∕goos·RamSize(SB), AX
 	ADDQ	runtime∕goos·RamStart(SB), AX
 	SUBQ	runtime∕goos·RamStackOffset(SB), AX
@@ -348,6 +567,7 @@ TEXT earlyTrap<>(SB), NOSPLIT|NOFRAME, $0
 	MOVQ	(SP), R13			// error code or RIP
 	MOVQ	8(SP), R14			// RIP or CS
 	MOVQ	CR2, R15
+	STAGE(const_stageTrap)
 	LEAQ	trapText<>(SB), SI
 	CALL	putText<>(SB)
 	MOVQ	R12, BX
@@ -379,12 +599,12 @@ GLOBL trapText<>(SB), NOPTR, $0x48
 DATA smallText<>+0x00(SB)/8, $"faultlin"
 DATA smallText<>+0x08(SB)/8, $"e: too l"
 DATA smallText<>+0x10(SB)/8, $"ittle RA"
-DATA smallText<>+0x18(SB)/8, $"M, or no"
-DATA smallText<>+0x20(SB)/8, $" PVH mem"
-DATA smallText<>+0x28(SB)/8, $"ory map:"
-DATA smallText<>+0x30(SB)/8, $" 128 MiB"
-DATA smallText<>+0x38(SB)/8, $" at leas"
-DATA smallText<>+0x40(SB)/4, $"t\r\n\n"
+DATA smallText<>+0x18(SB)/8, $"M at 16 "
+DATA smallText<>+0x20(SB)/8, $"MiB, or "
+DATA smallText<>+0x28(SB)/8, $"no map: "
+DATA smallText<>+0x30(SB)/8, $"100 MiB "
+DATA smallText<>+0x38(SB)/8, $"at least"
+DATA smallText<>+0x40(SB)/4, $"\r\n\x00\x00"
 GLOBL smallText<>(SB), NOPTR, $0x48
 DATA trapEnd<>+0x00(SB)/2, $"\r\n"
 GLOBL trapEnd<>(SB), NOPTR, $8

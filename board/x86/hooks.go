@@ -14,7 +14,7 @@ import (
 // needs a value here to count as the definition.
 
 //go:linkname ramStart runtime/goos.RamStart
-var ramStart uint64 = 16 << 20
+var ramStart uint64 = imageBase
 
 //go:linkname ramSize runtime/goos.RamSize
 var ramSize uint64 = 80 << 20 // cpuinit puts the real one
@@ -40,13 +40,24 @@ var timer Timer
 // features is what the boot CPU can do.
 var features *cpu.Features
 
+// findRAM is ramFrom for where the image lies.
+//
+//go:nosplit
+func findRAM() uint64 { return ramFrom(imageBase, loader, startInfo) }
+
 // hwinit0 runs before the scheduler exists: no allocation.
 //
 //go:linkname hwinit0 runtime/goos.Hwinit0
 func hwinit0() {
 	initUART()
 	calibrateClock()
+	stage(stageClock)
 }
+
+// stage leaves a mark of how far the machine has come.
+//
+//go:nosplit
+func stage(code uint8) { cpu.Out8(0x80, code) }
 
 // hwinit1 runs on the boot stack when the scheduler exists and before any
 // package is initialized: fmt and errors do not work yet.
@@ -56,6 +67,7 @@ func hwinit1() {
 	goos.Exit = Exit
 	features = cpu.Detect()
 	if missing := features.Missing(); len(missing) > 0 {
+		stage(stageUnfit)
 		print("faultline: this CPU lacks")
 		for _, what := range missing {
 			print(" ", what, ";")
@@ -63,6 +75,7 @@ func hwinit1() {
 		print(" cannot run\n")
 		Exit(exitCodeUnfit)
 	}
+	stage(stageCPU)
 	cpu.Init(features, cpu.Config{
 		TrapStacks:  uintptr(TrapStacks()),
 		Kernel:      cpu.Range{Start: uintptr(ramStart), End: uintptr(ramStart + ramSize)},
@@ -80,4 +93,5 @@ func hwinit1() {
 	if early != nil {
 		early()
 	}
+	stage(stageReady)
 }

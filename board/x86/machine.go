@@ -52,7 +52,7 @@ var open = sync.OnceValues(func() (*Machine, error) {
 		Window: Range{zx.PhysAddr(ramStart), zx.PhysAddr(ramStart + ramSize)},
 		Timer:  &timer,
 	}
-	boot, err := ParsePVH(zx.PhysAddr(startInfo), readPhysical)
+	boot, err := ParseBoot(loader, zx.PhysAddr(startInfo), readPhysical)
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +63,7 @@ var open = sync.OnceValues(func() (*Machine, error) {
 		}
 	}
 
+	stage(stageTables)
 	page := func(addr zx.PhysAddr) { m.Devices = append(m.Devices, pages(Range{addr, addr + 1})) }
 	page(zx.PhysAddr(lapic.base))
 	page(zx.PhysAddr(ioAPIC.Base))
@@ -95,6 +96,7 @@ var open = sync.OnceValues(func() (*Machine, error) {
 			m.Disk.busy = countsInstructions()
 		}
 	}
+	stage(stageDisk)
 	m.Devices = joinRanges(m.Devices)
 	return m, nil
 })

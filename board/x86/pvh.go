@@ -15,32 +15,9 @@ const (
 	pvhInfoBytes0 = 40 // version 0: no memory map
 	pvhEntryBytes = 24 // hvm_memmap_table_entry
 	pvhModBytes   = 32 // hvm_modlist_entry
-
-	pvhMaxEntries = 1024
-	pvhMaxModules = 64
-	pvhMaxCmdline = 64 << 10
 )
 
-// PhysReader gives n bytes of physical memory at addr. The caller does not
-// write to them.
-type PhysReader func(addr zx.PhysAddr, n int) ([]byte, error)
-
-// Module is one file that the loader put into memory.
-type Module struct {
-	Range       Range
-	CommandLine string
-}
-
-// BootInfo is what the loader said.
-type BootInfo struct {
-	CommandLine string
-	Modules     []Module
-	RSDP        zx.PhysAddr // ACPI root pointer; 0 if the loader gave none
-	Map         MemoryMap   // nil if the loader gave none
-	Reserved    []Range     // memory that holds the above
-}
-
-var errNoStartInfo = errors.New("loader: no PVH start info: was the image loaded by PVH?")
+var errNoStartInfo = errors.New("boot: no PVH start info: was the image loaded by PVH?")
 
 // ParsePVH reads the PVH start info at addr and all that it points to.
 //
@@ -53,10 +30,10 @@ func ParsePVH(addr zx.PhysAddr, read PhysReader) (*BootInfo, error) {
 	}
 	b, err := read(addr, pvhInfoBytes0)
 	if err != nil {
-		return nil, fmt.Errorf("loader: PVH start info at %#x: %w", addr, err)
+		return nil, fmt.Errorf("boot: PVH start info at %#x: %w", addr, err)
 	}
 	if m := le.Uint32(b); m != pvhMagic {
-		return nil, fmt.Errorf("loader: PVH start info at %#x has magic %#x, want %#x", addr, m, pvhMagic)
+		return nil, fmt.Errorf("boot: PVH start info at %#x has magic %#x, want %#x", addr, m, pvhMagic)
 	}
 	version := le.Uint32(b[4:])
 	nmods := le.Uint32(b[12:])
@@ -67,25 +44,25 @@ func ParsePVH(addr zx.PhysAddr, read PhysReader) (*BootInfo, error) {
 
 	if cmdline != 0 {
 		if info.CommandLine, err = info.text(cmdline, read); err != nil {
-			return nil, fmt.Errorf("loader: PVH command line at %#x: %w", cmdline, err)
+			return nil, fmt.Errorf("boot: PVH command line at %#x: %w", cmdline, err)
 		}
 	}
-	if nmods > pvhMaxModules {
-		return nil, fmt.Errorf("loader: PVH start info lists %d modules", nmods)
+	if nmods > maxModules {
+		return nil, fmt.Errorf("boot: PVH start info lists %d modules", nmods)
 	}
 	for i := range zx.PhysAddr(nmods) {
 		b, err := read(mods+i*pvhModBytes, pvhModBytes)
 		if err != nil {
-			return nil, fmt.Errorf("loader: PVH module %d: %w", i, err)
+			return nil, fmt.Errorf("boot: PVH module %d: %w", i, err)
 		}
 		start, size, text := le.Uint64(b), le.Uint64(b[8:]), zx.PhysAddr(le.Uint64(b[16:]))
 		if start+size < start {
-			return nil, fmt.Errorf("loader: PVH module %d at %#x has %#x bytes", i, start, size)
+			return nil, fmt.Errorf("boot: PVH module %d at %#x has %#x bytes", i, start, size)
 		}
 		m := Module{Range: Range{zx.PhysAddr(start), zx.PhysAddr(start + size)}}
 		if text != 0 {
 			if m.CommandLine, err = info.text(text, read); err != nil {
-				return nil, fmt.Errorf("loader: PVH module %d: %w", i, err)
+				return nil, fmt.Errorf("boot: PVH module %d: %w", i, err)
 			}
 		}
 		info.Modules = append(info.Modules, m)
@@ -99,11 +76,11 @@ func ParsePVH(addr zx.PhysAddr, read PhysReader) (*BootInfo, error) {
 	}
 
 	if b, err = read(addr, pvhInfoBytes); err != nil {
-		return nil, fmt.Errorf("loader: PVH start info at %#x: %w", addr, err)
+		return nil, fmt.Errorf("boot: PVH start info at %#x: %w", addr, err)
 	}
 	table, n := zx.PhysAddr(le.Uint64(b[40:])), le.Uint32(b[48:])
-	if n > pvhMaxEntries {
-		return nil, fmt.Errorf("loader: PVH memory map has %d entries", n)
+	if n > maxEntries {
+		return nil, fmt.Errorf("boot: PVH memory map has %d entries", n)
 	}
 	if n == 0 {
 		return info, nil
@@ -113,43 +90,10 @@ func ParsePVH(addr zx.PhysAddr, read PhysReader) (*BootInfo, error) {
 	for i := range zx.PhysAddr(n) {
 		b, err := read(table+i*pvhEntryBytes, pvhEntryBytes)
 		if err != nil {
-			return nil, fmt.Errorf("loader: PVH memory map: %w", err)
+			return nil, fmt.Errorf("boot: PVH memory map: %w", err)
 		}
-		start, size := le.Uint64(b), le.Uint64(b[8:])
-		if start+size < start { // up to the end of the address space
-			size = -start - 1
-		}
-		regions = append(regions, MemoryRegion{
-			Range: Range{zx.PhysAddr(start), zx.PhysAddr(start + size)},
-			Kind:  MemoryKind(le.Uint32(b[16:])),
-		})
+		regions = append(regions, regionOf(b))
 	}
 	info.Map = NewMemoryMap(regions)
 	return info, nil
-}
-
-func (info *BootInfo) reserve(addr zx.PhysAddr, n int) {
-	info.Reserved = append(info.Reserved, Range{addr, addr + zx.PhysAddr(n)})
-}
-
-// text reads a NUL-terminated string, page by page so that it never asks for
-// more than one page beyond the end.
-func (info *BootInfo) text(addr zx.PhysAddr, read PhysReader) (string, error) {
-	var s []byte
-	for len(s) < pvhMaxCmdline {
-		at := addr + zx.PhysAddr(len(s))
-		b, err := read(at, zx.PageSize-int(at&zx.PageMask))
-		if err != nil {
-			return "", err
-		}
-		for i, c := range b {
-			if c == 0 {
-				s = append(s, b[:i]...)
-				info.reserve(addr, len(s)+1)
-				return string(s), nil
-			}
-		}
-		s = append(s, b...)
-	}
-	return "", fmt.Errorf("no end within %d bytes", pvhMaxCmdline)
 }
