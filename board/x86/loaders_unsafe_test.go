@@ -148,7 +148,7 @@ func FuzzParseMultiboot2(f *testing.F) {
 		if info, err := ParseBoot(LoaderMultiboot2, 0, fakeMemory(b).read); err == nil && info == nil {
 			t.Fatal("neither result nor error")
 		}
-		early(t, LoaderMultiboot2, append(bytes.Clone(b), make([]byte, multibootMax)...))
+		ramOf(t, LoaderMultiboot2, append(bytes.Clone(b), make([]byte, multibootMax)...))
 	})
 }
 
@@ -160,12 +160,12 @@ func FuzzParseLinux(f *testing.F) {
 		if info, err := ParseBoot(LoaderLinux, 0, m.read); err == nil && info == nil {
 			t.Fatal("neither result nor error")
 		}
-		early(t, LoaderLinux, m)
+		ramOf(t, LoaderLinux, m)
 	})
 }
 
-// early calls ramFrom with b, which must be as long as it may look.
-func early(t *testing.T, by Loader, b []byte) uint64 {
+// ramOf calls ramFrom with b, which must be as long as it may look.
+func ramOf(t *testing.T, by Loader, b []byte) uint64 {
 	at := uint64(uintptr(unsafe.Pointer(unsafe.SliceData(b))))
 	n := ramFrom(imageBase, by, at)
 	if n != 0 && imageBase+n < imageBase {
@@ -213,13 +213,13 @@ func TestRAMFrom(t *testing.T) {
 				want = uint64(r.End) - imageBase
 			}
 		}
-		if got := early(t, by, b); got != want {
+		if got := ramOf(t, by, b); got != want {
 			t.Fatalf("seed %d, %v: %#x bytes, want %#x of %v without %v", seed, by, got, want, regions, module)
 		}
 	}
 	m := bootMemory()
 	m[0x1004] = 0
-	if n := early(t, LoaderPVH, m[0x1000:]); n != 0 {
+	if n := ramOf(t, LoaderPVH, m[0x1000:]); n != 0 {
 		t.Errorf("PVH version 0, which has no memory map: %#x bytes of RAM", n)
 	}
 }
