@@ -169,7 +169,7 @@ func TestErrors(t *testing.T) {
 		"pager 1":                             `no pager has the koid or the holder "1"`,
 		"pager x":                             `no pager has the koid or the holder "x"`,
 		"faults maybe":                        `"maybe" is neither on nor off nor show`,
-		"faults show x":                       `N "x" is not a number`,
+		"faults show x":                       `"x" is not a number of records`,
 		"faults on 3":                         `"3" is one argument too many`,
 		"start":                               "PROGRAM is missing",
 		"start nothing":                       `no program "nothing"`,

@@ -28,10 +28,14 @@ func reproducible() (output string, err error) {
 	}
 	for name := range strings.Lines(list) {
 		name = strings.TrimSuffix(name, "\n")
-		data, err := os.ReadFile(name)
+		info, err := os.Stat(name)
 		if os.IsNotExist(err) { // removed, not yet committed
 			continue
 		}
+		if err != nil {
+			return "", err
+		}
+		data, err := os.ReadFile(name)
 		if err != nil {
 			return "", err
 		}
@@ -39,7 +43,7 @@ func reproducible() (output string, err error) {
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 			return "", err
 		}
-		if err := os.WriteFile(to, data, 0o644); err != nil {
+		if err := os.WriteFile(to, data, info.Mode().Perm()); err != nil {
 			return "", err
 		}
 	}
