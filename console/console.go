@@ -303,7 +303,7 @@ func (c *Console) spawn(p Program) (Exit, error) {
 	ended := make(chan Exit, 1)
 	p.OnExit = func(e Exit) {
 		ended <- e
-		port.QueueUser(&zx.Packet{})
+		port.QueueUser(nil, &zx.Packet{})
 	}
 	process, err := c.kernel.Spawn(p)
 	if err != nil {

@@ -323,7 +323,7 @@ func fakeToucher(p Program, s *fakeProcess) Exit {
 		binary.LittleEndian.PutUint64(a.Payload[0:], uint64(int64(st)))
 		binary.LittleEndian.PutUint64(a.Payload[8:], fakeBase+where)
 		copy(a.Payload[16:], b)
-		answers.QueueUser(&a)
+		answers.QueueUser(nil, &a)
 	}
 	reply(0, zx.OK, 0, nil)
 	for {

@@ -43,7 +43,7 @@ func (c *Console) start(args []string) error {
 	j := &job{name: args[0], ended: make(chan Exit, 1)}
 	p.OnExit = func(e Exit) {
 		j.ended <- e
-		c.jobs.port.QueueUser(&zx.Packet{})
+		c.jobs.port.QueueUser(nil, &zx.Packet{})
 	}
 	if j.process, err = c.kernel.Spawn(p); err != nil {
 		return err

@@ -3,6 +3,7 @@ package console
 import (
 	"io"
 
+	"faultline/account"
 	"faultline/mmu"
 	"faultline/object"
 	"faultline/pager"
@@ -150,4 +151,5 @@ type MemoryInfo struct {
 	Frames      mmu.Stats      // page frames outside the heap
 	Store       vmo.StoreStats // VMOs and the evictor
 	Handles     int            // of all processes, and the kernel's own
+	Account     account.Info   // what programs make the kernel keep
 }

@@ -114,6 +114,8 @@ func (c *Console) mem(args []string) error {
 	rest := m.Frames.Total - m.Frames.Free - m.Frames.Tables - paged - anonymous - nodes - zero
 	c.printf("RAM          %8d KiB\n", m.RAM>>10)
 	c.printf("kernel heap  %8d KiB used of %d KiB, %d collections so far\n", m.HeapUsed>>10, m.HeapLimit>>10, m.Collections)
+	c.printf("account      %8d KiB kept for programs of %d KiB, at most %d KiB so far, %d refusals\n",
+		m.Account.Used>>10, m.Account.Total>>10, m.Account.Peak>>10, m.Account.Refused)
 	c.printf("page frames  %8d KiB in %d frames: %d free (lowest %d), %d page tables, %d bytes of metadata each, %d KiB in all\n",
 		frames>>10, m.Frames.Total, m.Frames.Free, m.Frames.Lowest, m.Frames.Tables, mmu.MetaBytes, m.Frames.MetaBytes>>10)
 	c.printf("VMO pages    %8d of pagers, %d anonymous, %d nodes of page trees, %d frames of other use\n", paged, anonymous, nodes, max(rest, 0))

@@ -66,7 +66,7 @@ func (c *Console) toucher(f *files.File) (*toucher, error) {
 		Output:  c.out,
 		OnExit: func(e Exit) {
 			t.ended <- e
-			t.answers.QueueUser(&zx.Packet{Key: keyEnded})
+			t.answers.QueueUser(nil, &zx.Packet{Key: keyEnded})
 		},
 	})
 	if err != nil {
@@ -130,7 +130,7 @@ func (c *Console) command(f *files.File, operation, offset uint64, bytes []byte)
 	binary.LittleEndian.PutUint64(packet.Payload[0:], operation)
 	binary.LittleEndian.PutUint64(packet.Payload[8:], offset)
 	copy(packet.Payload[16:], bytes)
-	if st := t.commands.QueueUser(&packet); st != zx.OK {
+	if st := t.commands.QueueUser(nil, &packet); st != zx.OK {
 		// Its process has ended since the last command and closed the port.
 		_, err := c.answer(t, keyCommand)
 		return nil, err

@@ -115,7 +115,7 @@ func (v *Volume) Shutdown() {
 		}
 	}
 	stop := zx.Packet{Key: keyStop}
-	if st := v.port.QueueUser(&stop); st != zx.OK {
+	if st := v.port.QueueUser(nil, &stop); st != zx.OK {
 		panic(fmt.Sprintf("files.Volume.Shutdown: own port refused a packet: %v", st))
 	}
 	<-v.done
@@ -128,7 +128,7 @@ func (v *Volume) Shutdown() {
 func (v *Volume) Settle() {
 	v.settling.Lock()
 	defer v.settling.Unlock()
-	if v.port.QueueUser(&zx.Packet{Key: keySettle}) != zx.OK {
+	if v.port.QueueUser(nil, &zx.Packet{Key: keySettle}) != zx.OK {
 		return
 	}
 	select {

@@ -337,13 +337,14 @@ func (t *Thread) offer(kind channelKind, c exceptionChannel, e *Exception) *exce
 	t.mu.Unlock()
 	x.Ref() // ours, beside the handle's
 
-	info := make([]byte, zx.ExceptionInfoBytes)
+	m, _ := object.NewMessage(nil, zx.ExceptionInfoBytes, 1) // threadBytes has it
+	info := m.Bytes
 	binary.LittleEndian.PutUint64(info[0:], uint64(t.process.Koid()))
 	binary.LittleEndian.PutUint64(info[8:], uint64(t.Koid()))
 	binary.LittleEndian.PutUint32(info[16:], uint32(e.Type))
-	handle := object.NewMoving(x, exceptionRights)
-	if c.end.Write(info, []object.Moving{handle}) != zx.OK {
-		handle.Discard()
+	m.Handles = append(m.Handles, object.NewMoving(x, exceptionRights))
+	if c.end.Write(m) != zx.OK {
+		m.Discard()
 		x.state.Store(exceptionTryNext)
 	}
 	return x

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"faultline/account"
 	"faultline/object"
 	"faultline/syscall"
 	"faultline/zx"
@@ -26,10 +27,11 @@ const maxJobHeight = 32
 type Job struct {
 	object.Base
 	label
-	kernel *Kernel
-	parent *Job          // one reference; nil for the root
-	place  *list.Element // in parent.jobs; guarded by parent.mu
-	height int           // how many jobs may lie below
+	kernel  *Kernel
+	parent  *Job             // one reference; nil for the root
+	place   *list.Element    // in parent.jobs; guarded by parent.mu
+	height  int              // how many jobs may lie below
+	account *account.Account // below that of parent; constant
 
 	mu         sync.Mutex
 	state      jobState
@@ -54,7 +56,7 @@ const signalsJobEmpty = zx.SignalJobNoJobs | zx.SignalJobNoProcesses | zx.Signal
 
 // newRootJob makes the job all others lie in. No program has a handle of it.
 func (k *Kernel) newRootJob() *Job {
-	j := &Job{kernel: k, height: maxJobHeight}
+	j := &Job{kernel: k, height: maxJobHeight, account: k.account}
 	j.SetName("root")
 	j.Base.Init(zx.ObjJob, signalsJobEmpty)
 	j.Ref() // for ever
@@ -67,17 +69,22 @@ func (k *Kernel) RootJob() *Job { return k.rootJob }
 // newJob makes a job in j, with no reference: whoever gives up on it calls
 // object.Drop.
 //
-// Errors: ErrOutOfRange j lies too deep | ErrBadState j was killed.
+// Errors: ErrOutOfRange j lies too deep | ErrNoMemory | ErrBadState j was killed.
 func (j *Job) newJob(name string) (*Job, zx.Status) {
 	if j.height == 0 {
 		return nil, zx.ErrOutOfRange
 	}
-	child := &Job{kernel: j.kernel, parent: j, height: j.height - 1}
+	child := &Job{kernel: j.kernel, parent: j, height: j.height - 1, account: j.account.New()}
 	child.SetName(name)
 	child.Base.Init(zx.ObjJob, signalsJobEmpty)
+	if st := child.Bill(child.account, jobBytes); st != zx.OK {
+		return nil, st
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.state != jobReady {
+		child.state = jobDead
+		object.Drop(child)
 		return nil, zx.ErrBadState
 	}
 	child.policy = j.policy

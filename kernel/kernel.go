@@ -105,6 +105,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"faultline/account"
 	"faultline/cpu"
 	"faultline/mmu"
 	"faultline/pager"
@@ -153,10 +154,10 @@ type Kernel struct {
 	machine Board
 	now     func() int64
 	console io.Writer
-	table   *mmu.PageTable // kernel mappings only: what idle CPUs use
-	cpu     *percpu        // One CPU
-	rootJob *Job           // above all others
-	tasks   tasks
+	table   *mmu.PageTable   // kernel mappings only: what idle CPUs use
+	cpu     *percpu          // One CPU
+	rootJob *Job             // above all others
+	account *account.Account // of all that ring 3 makes us keep
 	trace   faultTrace
 
 	strays atomic.Uint64 // interrupts nobody asked for
@@ -171,6 +172,7 @@ type Kernel struct {
 // Errors: a bad option on the command line | memory that makes no sense.
 func Boot(c Config) (*Kernel, error) {
 	k := &Kernel{machine: c.Board, now: c.Now, console: c.Console}
+	k.account = account.NewRoot(accountTotal(c.Window), k.heapFull(c.Window))
 	k.rootJob = k.newRootJob()
 	cpu.SetFatalHandler(k.fatal)
 	options, err := ParseOptions(c.Options)

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"faultline/account"
 	"faultline/object"
 	"faultline/syscall"
 	"faultline/vmar"
@@ -33,9 +34,10 @@ type Process struct {
 	object.Base
 	label
 	kernel  *Kernel
-	job     *Job          // one reference while the process is not dead
-	place   *list.Element // in job.processes; guarded by job.mu
-	policy  zx.Policy     // that of the job; constant
+	job     *Job             // one reference while the process is not dead
+	place   *list.Element    // in job.processes; guarded by job.mu
+	policy  zx.Policy        // that of the job; constant
+	account *account.Account // below that of the job; constant
 	handles *object.HandleTable
 	space   *vmar.AddressSpace
 	output  func([]byte) // where DebugWrite goes
@@ -65,29 +67,29 @@ var _ syscall.Process = (*Process)(nil)
 // NewProcess makes a process with an empty address space and no thread, in job.
 // What it writes by zx_debug_write goes to output.
 //
-// Errors: ErrNoMemory, also for a process above maxProcesses | ErrBadState job
-// was killed.
+// Errors: ErrNoMemory | ErrBadState job was killed.
 func (k *Kernel) NewProcess(job *Job, name string, output func([]byte)) (*Process, zx.Status) {
-	if st := admit(&k.tasks.processes, maxProcesses); st != zx.OK {
-		return nil, st
-	}
-	space, st := vmar.NewAddressSpace(k.Memory, k.table, k)
-	if st != zx.OK {
-		k.tasks.processes.Add(-1)
-		return nil, st
-	}
+	a := job.account.New()
 	p := &Process{
-		kernel: k, handles: new(object.HandleTable), space: space, unstarted: map[*Thread]struct{}{},
+		kernel: k, account: a, handles: object.NewHandleTable(a), unstarted: map[*Thread]struct{}{},
 		output: output, ended: make(chan struct{}),
 	}
 	p.SetName(name)
 	p.Base.Init(zx.ObjProcess, 0)
-	if st := job.add(p); st != zx.OK {
-		space.Destroy()
-		k.tasks.processes.Add(-1)
+	if st := p.Bill(a, processBytes); st != zx.OK {
 		return nil, st
 	}
-	return p, zx.OK
+	p.Ref() // until it is dead
+	space, st := vmar.NewAddressSpace(k.Memory, k.table, k)
+	if st == zx.OK {
+		p.space = space
+		if st = job.add(p); st == zx.OK {
+			return p, zx.OK
+		}
+		space.Destroy()
+	}
+	object.Unref(p)
+	return nil, st
 }
 
 // Space is the address space of the process.
@@ -126,7 +128,7 @@ func (p *Process) Threads() []*Thread {
 
 // CreateThread makes a thread that has not started.
 //
-// Errors: ErrBadState the process is ending | ErrNoMemory there are maxThreads.
+// Errors: ErrBadState the process is ending | ErrNoMemory.
 func (p *Process) CreateThread(name string) (syscall.Thread, zx.Status) {
 	t, st := p.createThread(name)
 	if st != zx.OK {
@@ -137,18 +139,21 @@ func (p *Process) CreateThread(name string) (syscall.Thread, zx.Status) {
 
 // createThread is CreateThread with the type kept.
 func (p *Process) createThread(name string) (*Thread, zx.Status) {
-	k := p.kernel
-	if st := admit(&k.tasks.threads, maxThreads); st != zx.OK {
+	t := newThread(p, name)
+	if st := t.Bill(p.account, threadBytes); st != zx.OK {
 		return nil, st
 	}
+	t.Ref() // until it has ended
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.state >= processDying {
-		k.tasks.threads.Add(-1)
+	ending := p.state >= processDying
+	if !ending {
+		p.unstarted[t] = struct{}{}
+	}
+	p.mu.Unlock()
+	if ending {
+		object.Unref(t)
 		return nil, zx.ErrBadState
 	}
-	t := newThread(p, name)
-	p.unstarted[t] = struct{}{}
 	return t, zx.OK
 }
 
@@ -182,7 +187,6 @@ func (p *Process) startThread(t *Thread, at entryPoint, first bool) zx.Status {
 		t.stop(p.suspends)
 	}
 	t.UpdateSignals(0, zx.SignalThreadRunning)
-	t.Ref()
 	t.cpu.ready(t)
 	return zx.OK
 }
@@ -203,7 +207,6 @@ func (p *Process) threadEnded(t *Thread) {
 		p.state = processDying // nothing starts any more
 	}
 	p.mu.Unlock()
-	p.kernel.tasks.threads.Add(-1)
 	t.UpdateSignals(zx.SignalThreadRunning|zx.SignalThreadSuspended, zx.SignalTaskTerminated)
 	object.Unref(t)
 	if last {
@@ -254,10 +257,11 @@ func (p *Process) bury() {
 	p.handles.CloseAll()
 	p.kernel.leave(p.space.CR3())
 	p.space.Destroy()
-	p.kernel.tasks.processes.Add(-1)
 	p.UpdateSignals(0, zx.SignalTaskTerminated)
+	object.Collect() // what only its handles could reach
 	close(p.ended)
 	p.job.remove(p)
+	object.Unref(p)
 }
 
 // DebugWrite puts bytes of the program on its output.

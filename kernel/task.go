@@ -10,29 +10,6 @@ import (
 	"faultline/zx"
 )
 
-// Limits of what ring 3 can make the kernel's heap hold. Source: design; a
-// thread takes a stack of the Go scheduler's and room for its registers, a
-// process a page table and a handle table.
-const (
-	maxProcesses = 1024
-	maxThreads   = 4608 // about 12 KiB each; the smallest heap has 80 MiB
-)
-
-// tasks counts what runs.
-type tasks struct {
-	processes atomic.Int64 // that have not ended
-	threads   atomic.Int64 // that have not ended, started or not
-}
-
-// admit counts one more in n, if there are fewer than most.
-func admit(n *atomic.Int64, most int64) zx.Status {
-	if n.Add(1) > most {
-		n.Add(-1)
-		return zx.ErrNoMemory
-	}
-	return zx.OK
-}
-
 // label is a name that may change while others read it.
 type label struct{ p atomic.Pointer[string] }
 
@@ -156,7 +133,7 @@ func (t *Thread) discard() {
 	p.mu.Lock()
 	delete(p.unstarted, t)
 	p.mu.Unlock()
-	p.kernel.tasks.threads.Add(-1)
 	t.closeExceptions()
 	t.UpdateSignals(0, zx.SignalTaskTerminated)
+	object.Unref(t)
 }

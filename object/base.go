@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"faultline/account"
 	"faultline/zx"
 )
 
@@ -50,6 +51,8 @@ type Base struct {
 	typ     zx.ObjType
 	handles atomic.Int32
 	refs    atomic.Int32
+	account *account.Account // pays for the object; nil the kernel; see Bill
+	bill    int64            // bytes
 
 	mu        sync.Mutex
 	signals   atomic.Uint32 // zx.Signals; written under mu, read freely
@@ -109,6 +112,31 @@ func ended(o Object, n int32) {
 			o.ObjectBase().koid, o.ObjectBase().typ, n))
 	}
 	o.OnLastRef()
+	o.ObjectBase().settle()
+}
+
+// Bill has a pay bytes for the object while it lives, unless it is paid for
+// already. Pre: nobody else knows the object yet.
+//
+// Errors: ErrNoMemory.
+func (b *Base) Bill(a *account.Account, bytes int64) zx.Status {
+	if b.account != nil {
+		return zx.OK
+	}
+	st := a.Charge(bytes)
+	if st == zx.OK {
+		b.account, b.bill = a, bytes
+	}
+	return st
+}
+
+// Account pays for the object.
+func (b *Base) Account() *account.Account { return b.account }
+
+// settle ends Bill with the object.
+func (b *Base) settle() {
+	b.account.Release(b.bill)
+	b.account = nil
 }
 
 // Drop ends an object that was created but never got a handle (the table was
@@ -118,6 +146,7 @@ func ended(o Object, n int32) {
 func Drop(o Object) {
 	o.OnZeroHandles()
 	o.OnLastRef()
+	o.ObjectBase().settle()
 }
 
 // dropHandle undoes what HandleTable.Add counted.

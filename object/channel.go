@@ -3,8 +3,8 @@ package object
 import (
 	"encoding/binary"
 	"sync"
-	"sync/atomic"
 
+	"faultline/account"
 	"faultline/zx"
 )
 
@@ -15,62 +15,83 @@ const (
 	ChannelMaxPending = 3500
 )
 
-// ChannelMemory bounds the bytes of all messages that wait in channels: they lie
-// in the kernel's heap, which ring 3 must not be able to fill.
-const ChannelMemory = 16 << 20
-
-// channelMemory is the bytes of messages that exist now.
-var channelMemory atomic.Int64
-
-// messageOverhead is what a message costs beside its bytes, and handleOverhead
-// what each handle in it does.
-const (
-	messageOverhead = 128
-	handleOverhead  = 256
-)
-
 // RightsChannel is what a fresh channel handle carries: TRANSFER, WAIT, INSPECT,
 // READ, WRITE, SIGNAL, SIGNAL_PEER. Source: Zircon rights
 // (ZX_DEFAULT_CHANNEL_RIGHTS).
 const RightsChannel = zx.RightTransfer | zx.RightWait | zx.RightInspect | zx.RightRead | zx.RightWrite |
 	zx.RightSignal | zx.RightSignalPeer
 
-// message is bytes and handles on their way to one end.
-type message struct {
-	next    *message
-	bytes   []byte
-	handles []Moving
+// channelBytes is what one end is charged for. What a message is: messageBytes,
+// and its bytes and handles.
+var (
+	channelBytes = account.Bytes(200)
+	messageBytes = account.Bytes(96)
+)
+
+// Message is bytes and handles on their way to one end.
+type Message struct {
+	Bytes   []byte
+	Handles []Moving
+
+	next    *Message
+	ends    int // how many of Handles are of channel ends, once it was written
+	account *account.Account
+	bill    int64
 }
 
-// newMessage makes a message of bytes, which it keeps, and a copy of handles.
+// NewMessage makes a message with room for so many bytes and no handle yet, for
+// which a pays until Free.
 //
-// Errors: ErrNoMemory the messages of all channels take ChannelMemory.
-func newMessage(bytes []byte, handles []Moving) (*message, zx.Status) {
-	m := &message{bytes: bytes}
-	if len(handles) > 0 {
-		m.handles = append(m.handles, handles...)
+// Errors: ErrOutOfRange more than ChannelMaxBytes or ChannelMaxHandles |
+// ErrNoMemory.
+func NewMessage(a *account.Account, bytes, handles uint32) (*Message, zx.Status) {
+	if bytes > ChannelMaxBytes || handles > ChannelMaxHandles {
+		return nil, zx.ErrOutOfRange
 	}
-	if channelMemory.Add(m.cost()) > ChannelMemory {
-		m.forget()
-		return nil, zx.ErrNoMemory
+	m := &Message{account: a, bill: messageBytes}
+	if bytes > 0 {
+		m.bill += account.Bytes(uintptr(bytes))
+	}
+	if handles > 0 {
+		m.bill += account.Bytes(24 * uintptr(handles))
+	}
+	if st := a.Charge(m.bill); st != zx.OK {
+		return nil, st
+	}
+	m.Bytes = make([]byte, bytes)
+	if handles > 0 {
+		m.Handles = make([]Moving, 0, handles)
 	}
 	return m, zx.OK
 }
 
-// cost is what the message counts for in channelMemory.
-func (m *message) cost() int64 {
-	return messageOverhead + int64(len(m.bytes)) + handleOverhead*int64(len(m.handles))
+// Free ends a message whose handles have gone elsewhere.
+func (m *Message) Free() { m.account.Release(m.bill) }
+
+// Discard ends a message and closes its handles. Locks: none held.
+func (m *Message) Discard() {
+	for i := range m.Handles {
+		m.Handles[i].Discard()
+	}
+	m.Free()
 }
 
-// forget uncounts a message that leaves the channel.
-func (m *message) forget() { channelMemory.Add(-m.cost()) }
+// countEnds sets m.ends.
+func (m *Message) countEnds() {
+	m.ends = 0
+	for i := range m.Handles {
+		if _, ok := m.Handles[i].Object.(*Channel); ok {
+			m.ends++
+		}
+	}
+}
 
 // txid is the transaction number a message begins with: 0 for one too short.
-func (m *message) txid() uint32 {
-	if len(m.bytes) < txidBytes {
+func (m *Message) txid() uint32 {
+	if len(m.Bytes) < txidBytes {
 		return 0
 	}
-	return binary.LittleEndian.Uint32(m.bytes)
+	return binary.LittleEndian.Uint32(m.Bytes)
 }
 
 // txidBytes is the size of a transaction number. Those the kernel gives out have
@@ -95,11 +116,17 @@ type Channel struct {
 	peer *Channel // constant
 
 	// Guarded by pair.mu.
-	head, tail *message
+	head, tail *Message
 	pending    int
 	closed     bool   // this end: no handle is left
 	calls      *Call  // waiting for their replies at this end
 	lastTxid   uint32 // given to a call at this end
+
+	// Guarded by transit.mu: see there.
+	queued               int // handles of this end that wait in queues
+	holds                int // handles of channel ends that wait at this end
+	transNext, transPrev *Channel
+	reached              bool
 }
 
 // Call is one zx_channel_call: a message sent from an end and the wait for the
@@ -116,12 +143,15 @@ type Call struct {
 	next    *Call    // guarded by pair.mu, as the rest
 	waiting bool     // on channel.calls
 	txid    uint32   // constant
-	reply   *message // if it came
+	reply   *Message // if it came
 	status  zx.Status
 }
 
 // channelPair is what two ends share. Its lock comes before those of Base.
 type channelPair struct{ mu sync.Mutex }
+
+// KernelBytes is what an end is charged for.
+func (*Channel) KernelBytes() int64 { return channelBytes }
 
 // NewChannel makes a channel and gives its two ends.
 func NewChannel() (a, b *Channel) {
@@ -133,55 +163,36 @@ func NewChannel() (a, b *Channel) {
 	return a, b
 }
 
-// Write sends a message to the peer: bytes, which are the channel's from now on,
-// and the handles, which are the peer's on success and stay the caller's
-// otherwise. A message that answers a call at the peer goes to the caller.
+// Write sends m to the peer, whose it is on success; otherwise it stays the
+// caller's. A message that answers a call at the peer goes to the caller.
 //
-// Locks: none held; takes those of the pair and the peer.
-// Errors: ErrOutOfRange more than ChannelMaxBytes or ChannelMaxHandles |
-// ErrNoMemory ChannelMemory is used up | ErrPeerClosed | ErrShouldWait
-// ChannelMaxPending messages wait at the peer.
-func (c *Channel) Write(bytes []byte, handles []Moving) zx.Status {
-	m, st := checkMessage(bytes, handles)
-	if st != zx.OK {
-		return st
+// Locks: none held; takes transit.mu, those of the pair and the peer.
+// Errors: ErrPeerClosed | ErrShouldWait ChannelMaxPending messages wait at the
+// peer.
+func (c *Channel) Write(m *Message) zx.Status {
+	m.countEnds()
+	unlock := c.lock(m.ends > 0)
+	defer unlock()
+	return c.send(m)
+}
+
+// lock takes the lock of the pair, and before it that of the ends in transit if
+// transit is set. It gives what undoes that.
+func (c *Channel) lock(transits bool) (unlock func()) {
+	if !transits {
+		c.pair.mu.Lock()
+		return c.pair.mu.Unlock
 	}
-	if c.unreadable(handles) {
-		unreads.discard(m)
-		return zx.OK
-	}
+	transit.mu.Lock()
 	c.pair.mu.Lock()
-	st = c.send(m)
-	c.pair.mu.Unlock()
-	if st != zx.OK {
-		m.forget()
+	return func() {
+		c.pair.mu.Unlock()
+		transit.mu.Unlock()
 	}
-	return st
 }
 
-// checkMessage makes a message within the limits.
-func checkMessage(bytes []byte, handles []Moving) (*message, zx.Status) {
-	if len(bytes) > ChannelMaxBytes || len(handles) > ChannelMaxHandles {
-		return nil, zx.ErrOutOfRange
-	}
-	return newMessage(bytes, handles)
-}
-
-// unreadable says that handles has every handle of the peer: a message with
-// them, waiting there, would keep its reader and itself alive for ever. Such a
-// message ends at once, and the peer with it, as if somebody had noticed.
-func (c *Channel) unreadable(handles []Moving) bool {
-	n := 0
-	for i := range handles {
-		if handles[i].Object == Object(c.peer) {
-			n++
-		}
-	}
-	return n > 0 && n == c.peer.Handles()
-}
-
-// send gives m to the peer. Locks: pair.mu held.
-func (c *Channel) send(m *message) zx.Status {
+// send gives m to the peer. Locks: pair.mu held, and transit.mu if m.ends is not 0.
+func (c *Channel) send(m *Message) zx.Status {
 	p := c.peer
 	if p.closed {
 		return zx.ErrPeerClosed
@@ -200,12 +211,15 @@ func (c *Channel) send(m *message) zx.Status {
 	}
 	p.tail = m
 	p.pending++
+	if m.ends > 0 {
+		transit.enter(p, m)
+	}
 	return zx.OK
 }
 
 // answer hands m to the call at this end that waits for it, if one does.
 // Locks: pair.mu held.
-func (c *Channel) answer(m *message) bool {
+func (c *Channel) answer(m *Message) bool {
 	txid := m.txid()
 	for k := c.calls; k != nil; k = k.next {
 		if k.txid == txid {
@@ -233,30 +247,22 @@ func (k *Call) leave() {
 	*at, k.next, k.waiting = k.next, nil, false
 }
 
-// Begin sends a message as Write does, with a fresh transaction number in its
-// first four bytes, and makes k the wait of w for the reply. After success the
-// caller ends k by End. Pre: bytes has at least four bytes; k is zero.
+// Begin sends m as Write does, with a fresh transaction number in its first four
+// bytes, and makes k the wait of w for the reply. After success the caller ends k
+// by End. Pre: m has at least four bytes; k is zero.
 //
-// Locks, errors: as Write.
-func (k *Call) Begin(c *Channel, w Waiter, bytes []byte, handles []Moving) zx.Status {
-	m, st := checkMessage(bytes, handles)
-	if st != zx.OK {
-		return st
-	}
-	c.pair.mu.Lock()
-	defer c.pair.mu.Unlock()
+// Locks: as Write. Errors: as Write | ErrCanceled c was closed.
+func (k *Call) Begin(c *Channel, w Waiter, m *Message) zx.Status {
+	m.countEnds()
+	unlock := c.lock(m.ends > 0)
+	defer unlock()
 	c.lastTxid = (c.lastTxid + 1) | txidKernel
 	*k = Call{channel: c, waiter: w, txid: c.lastTxid}
-	binary.LittleEndian.PutUint32(bytes, k.txid)
+	binary.LittleEndian.PutUint32(m.Bytes, k.txid)
 	if c.closed {
-		st = zx.ErrCanceled
-	} else if c.unreadable(handles) {
-		st = zx.ErrPeerClosed // the caller discards them
-	} else {
-		st = c.send(m)
+		return zx.ErrCanceled
 	}
-	if st != zx.OK {
-		m.forget()
+	if st := c.send(m); st != zx.OK {
 		return st
 	}
 	k.next, c.calls, k.waiting = c.calls, k, true
@@ -282,49 +288,51 @@ func (k *Call) Answer(woken zx.Status) zx.Status {
 	return woken
 }
 
-// End forgets the call and gives the reply, if it came: then bytes is not nil
-// and the handles are the caller's.
-func (k *Call) End() (bytes []byte, handles []Moving) {
+// End forgets the call and gives the reply, the caller's, if it came.
+func (k *Call) End() *Message {
 	mu := &k.channel.pair.mu
 	mu.Lock()
+	defer mu.Unlock()
 	if k.waiting {
 		k.leave()
 	}
 	m := k.reply
 	k.reply = nil
-	mu.Unlock()
-	if m == nil {
-		return nil, nil
-	}
-	m.forget()
-	return m.bytes, m.handles
+	return m
 }
 
 // Read takes the oldest message if it has at most maxBytes and maxHandles, and
-// gives it; the handles are then the caller's. When it is larger it stays, and
-// the two lengths tell how large it is.
+// gives it: it is then the caller's. bytes and handles tell how large it is, also
+// when it is larger, and stays.
 //
-// Locks: none held; takes those of the pair and this end.
+// Locks: none held; takes transit.mu, those of the pair and this end.
 // Errors: ErrShouldWait there is none | ErrPeerClosed there is none and will be
 // none | ErrBufferTooSmall.
-func (c *Channel) Read(maxBytes, maxHandles int) (bytes []byte, handles []Moving, st zx.Status) {
-	c.pair.mu.Lock()
-	defer c.pair.mu.Unlock()
+func (c *Channel) Read(maxBytes, maxHandles uint32) (m *Message, bytes, handles int, st zx.Status) {
+	unlock := c.lock(false)
+	if c.head != nil && c.head.ends > 0 {
+		unlock()
+		unlock = c.lock(true) // by now another message may be first
+	}
+	defer unlock()
 	if st := c.empty(); st != zx.OK {
-		return nil, nil, st
+		return nil, 0, 0, st
 	}
-	m := c.head
-	if len(m.bytes) > maxBytes || len(m.handles) > maxHandles {
-		return m.bytes, m.handles, zx.ErrBufferTooSmall
+	m = c.head
+	bytes, handles = len(m.Bytes), len(m.Handles)
+	if uint64(bytes) > uint64(maxBytes) || uint64(handles) > uint64(maxHandles) {
+		return nil, bytes, handles, zx.ErrBufferTooSmall
 	}
-	m.forget()
+	if m.ends > 0 {
+		transit.leave(c, m)
+	}
 	c.head = m.next
 	c.pending--
 	if c.head == nil {
 		c.tail = nil
 		c.UpdateSignals(zx.SignalReadable, 0)
 	}
-	return m.bytes, m.handles, zx.OK
+	return m, bytes, handles, zx.OK
 }
 
 // empty is the status of a read when no message waits. Locks: pair.mu held.
@@ -344,14 +352,13 @@ func (c *Channel) empty() zx.Status {
 //
 // Locks: none held.
 func (c *Channel) Close() {
-	c.pair.mu.Lock()
+	unlock := c.lock(true)
 	if c.closed {
-		c.pair.mu.Unlock()
+		unlock()
 		return
 	}
 	c.closed = true
-	unread := c.head
-	c.head, c.tail, c.pending = nil, nil, 0
+	unread := c.takeAll()
 	for c.calls != nil {
 		c.calls.finish(zx.ErrCanceled)
 	}
@@ -359,49 +366,20 @@ func (c *Channel) Close() {
 		p.calls.finish(zx.ErrPeerClosed)
 	}
 	c.peer.UpdateSignals(zx.SignalWritable, zx.SignalPeerClosed)
-	c.pair.mu.Unlock()
-	if unread != nil {
-		unreads.discard(unread)
-	}
+	unlock()
+	unreads.discard(unread)
 }
 
-// discarder ends messages that nobody will read. Their handles may be the last
-// ones of channels with unread messages in turn, however deep: those join the
-// list of whoever is at work, for a stack has an end.
-type discarder struct {
-	mu   sync.Mutex
-	list *message // guarded by mu
-	busy bool     // somebody works on list; guarded by mu
-}
-
-// unreads is the discarder of all channels.
-var unreads discarder
-
-// discard ends the messages of list. Locks: none held.
-func (d *discarder) discard(list *message) {
-	last := list
-	for last.next != nil {
-		last = last.next
-	}
-	d.mu.Lock()
-	last.next, d.list = d.list, list
-	if d.busy {
-		d.mu.Unlock()
-		return
-	}
-	d.busy = true
-	for d.list != nil {
-		m := d.list
-		d.list = m.next
-		d.mu.Unlock()
-		m.forget()
-		for _, h := range m.handles {
-			h.Discard()
+// takeAll takes all messages off the queue. Locks: transit.mu and pair.mu held.
+func (c *Channel) takeAll() *Message {
+	all := c.head
+	for m := all; m != nil; m = m.next {
+		if m.ends > 0 {
+			transit.leave(c, m)
 		}
-		d.mu.Lock()
 	}
-	d.busy = false
-	d.mu.Unlock()
+	c.head, c.tail, c.pending = nil, nil, 0
+	return all
 }
 
 // RelatedKoid is the koid of the peer.

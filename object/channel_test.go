@@ -1,36 +1,38 @@
 package object
 
 import (
+	"sync"
 	"testing"
 
+	"faultline/account"
 	"faultline/zx"
 )
 
 func TestChannelMessages(t *testing.T) {
 	a, b := NewChannel()
-	if _, _, st := b.Read(16, 0); st != zx.ErrShouldWait {
+	if _, _, st := b.get(16, 0); st != zx.ErrShouldWait {
 		t.Fatalf("read of an empty channel: %v", st)
 	}
 	for _, text := range []string{"one", "two"} {
-		if st := a.Write([]byte(text), nil); st != zx.OK {
+		if st := a.put([]byte(text), nil); st != zx.OK {
 			t.Fatalf("write: %v", st)
 		}
 	}
 	if got := b.Signals(); got != zx.SignalReadable|zx.SignalWritable {
 		t.Errorf("signals with messages waiting: %#x", got)
 	}
-	if bytes, _, st := b.Read(2, 0); st != zx.ErrBufferTooSmall || len(bytes) != 3 {
+	if bytes, _, st := b.get(2, 0); st != zx.ErrBufferTooSmall || len(bytes) != 3 {
 		t.Errorf("read into 2 bytes: %v, told %d bytes", st, len(bytes))
 	}
 	for _, want := range []string{"one", "two"} {
-		if got, _, st := b.Read(3, 0); st != zx.OK || string(got) != want {
+		if got, _, st := b.get(3, 0); st != zx.OK || string(got) != want {
 			t.Errorf("read %q, %v, want %q", got, st, want)
 		}
 	}
 	if got := b.Signals(); got != zx.SignalWritable {
 		t.Errorf("signals when read empty: %#x", got)
 	}
-	if st := a.Write(make([]byte, ChannelMaxBytes+1), nil); st != zx.ErrOutOfRange {
+	if st := a.put(make([]byte, ChannelMaxBytes+1), nil); st != zx.ErrOutOfRange {
 		t.Errorf("write of a byte too many: %v", st)
 	}
 }
@@ -44,13 +46,13 @@ func TestChannelMovesHandles(t *testing.T) {
 	if st != zx.OK {
 		t.Fatal(st)
 	}
-	if st := a.Write(nil, []Moving{m}); st != zx.OK {
+	if st := a.put(nil, []Moving{m}); st != zx.OK {
 		t.Fatal(st)
 	}
 	if port.Handles() != 1 {
 		t.Errorf("%d handles while the port moves, want 1", port.Handles())
 	}
-	_, got, st := b.Read(0, 1)
+	_, got, st := b.get(0, 1)
 	if st != zx.OK || len(got) != 1 {
 		t.Fatalf("%d handles, %v", len(got), st)
 	}
@@ -59,7 +61,7 @@ func TestChannelMovesHandles(t *testing.T) {
 		t.Errorf("given: %v, %d handles", st, port.Handles())
 	}
 	to.Close(h)
-	if st := port.QueueUser(&zx.Packet{}); st != zx.ErrBadHandle {
+	if st := port.QueueUser(nil, &zx.Packet{}); st != zx.ErrBadHandle {
 		t.Errorf("the port outlives its last handle: %v", st)
 	}
 }
@@ -69,10 +71,10 @@ func TestChannelClose(t *testing.T) {
 	a, b := NewChannel()
 	ha, _ := table.Add(a, zx.RightRead|zx.RightWrite)
 	port := NewPort()
-	if st := a.Write([]byte("last words"), nil); st != zx.OK {
+	if st := a.put([]byte("last words"), nil); st != zx.OK {
 		t.Fatal(st)
 	}
-	if st := b.Write(nil, []Moving{NewMoving(port, zx.RightsPort)}); st != zx.OK {
+	if st := b.put(nil, []Moving{NewMoving(port, zx.RightsPort)}); st != zx.OK {
 		t.Fatal(st)
 	}
 	table.Close(ha)
@@ -82,13 +84,13 @@ func TestChannelClose(t *testing.T) {
 	if got := b.Signals(); got != zx.SignalReadable|zx.SignalPeerClosed {
 		t.Errorf("signals after the peer closed: %#x", got)
 	}
-	if got, _, st := b.Read(64, 0); st != zx.OK || string(got) != "last words" {
+	if got, _, st := b.get(64, 0); st != zx.OK || string(got) != "last words" {
 		t.Errorf("message of a closed peer: %q, %v", got, st)
 	}
-	if _, _, st := b.Read(64, 0); st != zx.ErrPeerClosed {
+	if _, _, st := b.get(64, 0); st != zx.ErrPeerClosed {
 		t.Errorf("read after the last message: %v", st)
 	}
-	if st := b.Write(nil, nil); st != zx.ErrPeerClosed {
+	if st := b.put(nil, nil); st != zx.ErrPeerClosed {
 		t.Errorf("write to a closed peer: %v", st)
 	}
 	b.Close()
@@ -98,30 +100,35 @@ func TestChannelClose(t *testing.T) {
 func TestChannelLimits(t *testing.T) {
 	a, b := NewChannel()
 	for i := range ChannelMaxPending {
-		if st := a.Write(nil, nil); st != zx.OK {
+		if st := a.put(nil, nil); st != zx.OK {
 			t.Fatalf("write %d: %v", i, st)
 		}
 	}
-	if st := a.Write(nil, nil); st != zx.ErrShouldWait {
+	if st := a.put(nil, nil); st != zx.ErrShouldWait {
 		t.Errorf("write to a full end: %v", st)
 	}
 	b.Close()
 	a.Close()
 
 	a, b = NewChannel()
+	poor := account.NewRoot(20*ChannelMaxBytes, nil)
 	n := 0
 	for ; n < ChannelMaxPending; n++ {
-		if st := a.Write(make([]byte, ChannelMaxBytes), nil); st == zx.ErrNoMemory {
+		m, st := NewMessage(poor, ChannelMaxBytes, 0)
+		if st == zx.ErrNoMemory {
 			break
-		} else if st != zx.OK {
+		} else if st != zx.OK || a.Write(m) != zx.OK {
 			t.Fatal(st)
 		}
 	}
-	if most := ChannelMemory / ChannelMaxBytes; n > most || n < most-1 {
-		t.Errorf("%d of the largest messages fit, want at most %d", n, most)
+	if n < 14 || n > 20 {
+		t.Errorf("%d of the largest messages fit into the room of 20", n)
+	}
+	if left := poor.Used(); left == 0 {
+		t.Error("nothing is counted")
 	}
 	b.Close()
-	if left := channelMemory.Load(); left != 0 {
+	if left := poor.Used(); left != 0 {
 		t.Errorf("%d bytes of messages are counted when none is left", left)
 	}
 }
@@ -132,7 +139,7 @@ func TestChannelNest(t *testing.T) {
 	outer, _ := NewChannel()
 	for range 20000 {
 		a, b := NewChannel()
-		if st := a.Write(nil, []Moving{NewMoving(outer, RightsChannel), NewMoving(outer.peer, RightsChannel)}); st != zx.OK {
+		if st := a.put(nil, []Moving{NewMoving(outer, RightsChannel), NewMoving(outer.peer, RightsChannel)}); st != zx.OK {
 			t.Fatal(st)
 		}
 		a.Close()
@@ -140,7 +147,7 @@ func TestChannelNest(t *testing.T) {
 	}
 	h, _ := table.Add(outer, RightsChannel)
 	table.Close(h)
-	if left := channelMemory.Load(); left != 0 {
+	if left := payer.Used(); left != 0 {
 		t.Errorf("%d bytes of messages left", left)
 	}
 }
@@ -149,14 +156,14 @@ func TestChannelCall(t *testing.T) {
 	a, b := NewChannel()
 	w := newWaiter()
 	var one, two Call
-	if st := one.Begin(a, w, []byte("....one"), nil); st != zx.OK {
+	if st := one.begin(a, w, []byte("....one"), nil); st != zx.OK {
 		t.Fatal(st)
 	}
-	if st := two.Begin(a, w, []byte("....two"), nil); st != zx.OK {
+	if st := two.begin(a, w, []byte("....two"), nil); st != zx.OK {
 		t.Fatal(st)
 	}
-	first, _, _ := b.Read(64, 0)
-	second, _, _ := b.Read(64, 0)
+	first, _, _ := b.get(64, 0)
+	second, _, _ := b.get(64, 0)
 	if string(first[4:]) != "one" || string(second[4:]) != "two" || string(first[:4]) == string(second[:4]) || first[3]&0x80 == 0 {
 		t.Errorf("messages of two calls: %q, %q", first, second)
 	}
@@ -165,81 +172,156 @@ func TestChannelCall(t *testing.T) {
 	}
 	port := NewPort()
 	// Another message is no reply; the second call's reply is not the first's.
-	b.Write([]byte("plain"), nil)
-	b.Write(append(second[:4:4], "reply"...), []Moving{NewMoving(port, zx.RightsPort)})
+	b.put([]byte("plain"), nil)
+	b.put(append(second[:4:4], "reply"...), []Moving{NewMoving(port, zx.RightsPort)})
 	if st := w.call(&one, 0); st != zx.ErrTimedOut {
 		t.Errorf("the first call took the second's reply: %v", st)
 	}
 	if st := w.call(&two, 0); st != zx.OK {
 		t.Errorf("wait for a reply that is there: %v", st)
 	}
-	got, handles := two.End()
+	got, handles := two.end()
 	if string(got[4:]) != "reply" || len(handles) != 1 || port.Handles() != 1 {
 		t.Errorf("reply %q with %d handles", got, len(handles))
 	}
 	handles[0].Discard()
-	if plain, _, st := a.Read(64, 0); st != zx.OK || string(plain) != "plain" {
+	if plain, _, st := a.get(64, 0); st != zx.OK || string(plain) != "plain" {
 		t.Errorf("read beside calls: %q, %v", plain, st)
 	}
 	// A late reply is a message like others.
-	one.End()
-	b.Write(append(first[:4:4], "late"...), nil)
-	if late, _, st := a.Read(64, 0); st != zx.OK || string(late[4:]) != "late" {
+	one.end()
+	b.put(append(first[:4:4], "late"...), nil)
+	if late, _, st := a.get(64, 0); st != zx.OK || string(late[4:]) != "late" {
 		t.Errorf("late reply: %q, %v", late, st)
 	}
 	// Either end's close ends the wait.
 	var three Call
-	three.Begin(a, w, []byte("...."), nil)
+	three.begin(a, w, []byte("...."), nil)
 	b.Close()
 	if st := w.call(&three, zx.TimeInfinite); st != zx.ErrPeerClosed {
 		t.Errorf("wait for a closed peer: %v", st)
 	}
-	if bytes, _ := three.End(); bytes != nil {
+	if bytes, _ := three.end(); bytes != nil {
 		t.Errorf("reply of a closed peer: %q", bytes)
 	}
-	if st := three.Begin(a, w, []byte("...."), nil); st != zx.ErrPeerClosed {
+	if st := three.begin(a, w, []byte("...."), nil); st != zx.ErrPeerClosed {
 		t.Errorf("call of a closed peer: %v", st)
 	}
 	a, b = NewChannel()
-	three.Begin(a, w, []byte("...."), nil)
+	three.begin(a, w, []byte("...."), nil)
 	a.Close()
 	if st := w.call(&three, zx.TimeInfinite); st != zx.ErrCanceled {
 		t.Errorf("wait at a closed end: %v", st)
 	}
-	three.End()
+	three.end()
 	b.Close()
-	if left := channelMemory.Load(); left != 0 {
+	if left := payer.Used(); left != 0 {
 		t.Errorf("%d bytes of messages left", left)
 	}
 }
 
-// TestChannelInItself sends an end where only it could be read.
-func TestChannelInItself(t *testing.T) {
+// TestCollect: ends that wait where only they could be read are found, however
+// long the circle, and what somebody can still reach is left alone.
+func TestCollect(t *testing.T) {
+	for _, length := range []int{1, 2, 3, 50} {
+		var table HandleTable
+		port := NewPort()
+		// reading[i] waits where reading[i+1] reads, and the port beside it.
+		var writing, reading []*Channel
+		for range length {
+			w, r := NewChannel()
+			writing, reading = append(writing, w), append(reading, r)
+		}
+		outside, _ := table.Add(reading[0], RightsChannel)
+		for i := range length {
+			next := (i + 1) % length
+			if st := writing[next].put(nil, []Moving{NewMoving(reading[i], RightsChannel), NewMoving(port, zx.RightsPort)}); st != zx.OK {
+				t.Fatal(st)
+			}
+		}
+		for _, w := range writing {
+			h, _ := table.Add(w, RightsChannel)
+			table.Close(h)
+		}
+		Collect()
+		if port.Handles() != length {
+			t.Errorf("circle of %d: %d handles of the port while one end can be read", length, port.Handles())
+		}
+		table.Close(outside)
+		Collect()
+		if port.Handles() != 0 || payer.Used() != 0 || transit.list != nil {
+			t.Errorf("circle of %d: %d handles of the port, %d bytes left", length, port.Handles(), payer.Used())
+		}
+		for i := range reading {
+			if n := reading[i].Handles(); n != 0 {
+				t.Errorf("circle of %d: end %d has %d handles", length, i, n)
+			}
+		}
+	}
+}
+
+// TestCollectThrough: an end is reached through the queue of one that is not in a
+// queue itself.
+func TestCollectThrough(t *testing.T) {
 	var table HandleTable
+	in, out := NewChannel() // out is read by a program
 	a, b := NewChannel()
-	table.Add(a, RightsChannel)
-	hb, _ := table.Add(b, RightsChannel)
 	port := NewPort()
-	m, _ := table.Take(hb, zx.ObjChannel, 0)
-	if st := a.Write(nil, []Moving{NewMoving(port, zx.RightsPort), m}); st != zx.OK {
-		t.Errorf("write: %v", st)
+	h, _ := table.Add(out, RightsChannel)
+	b.put(nil, nil)
+	a.put(nil, []Moving{NewMoving(port, zx.RightsPort), NewMoving(a, RightsChannel)}) // waits at b
+	in.put(nil, []Moving{NewMoving(b, RightsChannel)})                                // waits at out
+	in.Close()
+	Collect()
+	if port.Handles() != 1 {
+		t.Error("taken from who could have read it")
 	}
-	if a.Signals()&zx.SignalPeerClosed == 0 || port.Handles() != 0 || channelMemory.Load() != 0 {
-		t.Errorf("signals %#x, %d handles of the port, %d bytes of messages", a.Signals(), port.Handles(), channelMemory.Load())
+	_, got, st := out.get(0, 1)
+	if st != zx.OK || got[0].Object != Object(b) {
+		t.Fatalf("read: %v", st)
 	}
-	// Another handle of the end could read it.
-	a, b = NewChannel()
-	table.Add(a, RightsChannel)
-	hb, _ = table.Add(b, RightsChannel)
-	second, _ := table.Add(b, RightsChannel)
-	m, _ = table.Take(hb, zx.ObjChannel, 0)
-	if st := a.Write(nil, []Moving{m}); st != zx.OK || a.Signals()&zx.SignalPeerClosed != 0 {
-		t.Errorf("write: %v, signals %#x", st, a.Signals())
-	}
-	_, got, _ := b.Read(0, 1)
-	table.Close(second)
 	got[0].Discard()
-	if left := channelMemory.Load(); left != 0 {
-		t.Errorf("%d bytes of messages left", left)
+	table.Close(h)
+	Collect()
+	if port.Handles() != 0 || payer.Used() != 0 || transit.list != nil {
+		t.Errorf("%d handles of the port, %d bytes left", port.Handles(), payer.Used())
+	}
+}
+
+// TestCollectRaces moves ends about while others collect: nothing that is in
+// somebody's hand is lost.
+func TestCollectRaces(t *testing.T) {
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			var table HandleTable
+			a, b := NewChannel()
+			table.Add(a, RightsChannel)
+			table.Add(b, RightsChannel)
+			c, d := NewChannel()
+			table.Add(c, RightsChannel)
+			m := NewMoving(d, RightsChannel)
+			for i := range 500 {
+				if st := a.put(nil, []Moving{m}); st != zx.OK {
+					t.Errorf("write %d: %v", i, st)
+					return
+				}
+				Collect()
+				_, got, st := b.get(0, 1)
+				if st != zx.OK || len(got) != 1 || d.Handles() != 1 {
+					t.Errorf("read %d: %v", i, st)
+					return
+				}
+				m = got[0]
+			}
+			m.Discard()
+			table.CloseAll()
+		}()
+	}
+	wait.Wait()
+	if payer.Used() != 0 || transit.list != nil {
+		t.Errorf("%d bytes left", payer.Used())
 	}
 }

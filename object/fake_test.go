@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"faultline/account"
 	"faultline/zx"
 )
 
@@ -128,4 +129,54 @@ func (o *thing) ended() (zero, last int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.zero, o.last
+}
+
+// payer pays for what the tests send.
+var payer = account.NewRoot(1<<40, nil)
+
+// put writes a message; the handles stay the caller's on error.
+func (c *Channel) put(bytes []byte, handles []Moving) zx.Status {
+	m, st := NewMessage(payer, uint32(len(bytes)), uint32(len(handles)))
+	if st != zx.OK {
+		return st
+	}
+	copy(m.Bytes, bytes)
+	m.Handles = append(m.Handles, handles...)
+	if st = c.Write(m); st != zx.OK {
+		m.Free()
+	}
+	return st
+}
+
+// get reads a message; of one that is too large the bytes say how large.
+func (c *Channel) get(bytes, handles uint32) ([]byte, []Moving, zx.Status) {
+	m, n, _, st := c.Read(bytes, handles)
+	if st != zx.OK {
+		return make([]byte, n), nil, st
+	}
+	m.Free()
+	return m.Bytes, m.Handles, zx.OK
+}
+
+// begin and end are Begin and End of a call with such a message.
+func (k *Call) begin(c *Channel, w Waiter, bytes []byte, handles []Moving) zx.Status {
+	m, st := NewMessage(payer, uint32(len(bytes)), uint32(len(handles)))
+	if st != zx.OK {
+		return st
+	}
+	copy(m.Bytes, bytes)
+	m.Handles = append(m.Handles, handles...)
+	if st = k.Begin(c, w, m); st != zx.OK {
+		m.Free()
+	}
+	return st
+}
+
+func (k *Call) end() ([]byte, []Moving) {
+	m := k.End()
+	if m == nil {
+		return nil, nil
+	}
+	m.Free()
+	return m.Bytes, m.Handles
 }

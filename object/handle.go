@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"faultline/account"
 	"faultline/zx"
 )
 
@@ -26,11 +27,6 @@ const (
 // HandleLimit is how many handles one process can have.
 const HandleLimit = 1 << handleSlotBits
 
-// HandlesTotal is how many handles all processes together can have: each keeps
-// an object in the kernel's heap, which ring 3 must not be able to fill. Those
-// that move through channels are bounded by ChannelMemory.
-const HandlesTotal = 1 << 17
-
 // handlesAlive counts the handles in all tables.
 var handlesAlive atomic.Int32
 
@@ -49,10 +45,23 @@ type slot struct {
 	next   uint32 // free list
 }
 
-// HandleTable is the handles of one process. The zero value is an empty table.
+// slotBlock is the slots that a table grows by. A block never moves, so a table
+// asks the heap for no large pieces.
+type slotBlock [blockSlots]slot
+
+const blockSlots = 64
+
+// blockBytes is what a block is charged for, its place in HandleTable.blocks
+// included. Blocks stay until CloseAll.
+var blockBytes = account.Bytes(blockSlots*40) + 16
+
+// HandleTable is the handles of one process. The zero value is an empty table
+// of the kernel's own.
 type HandleTable struct {
-	mu    sync.Mutex
-	slots []slot
+	mu     sync.Mutex
+	blocks []*slotBlock
+	// account pays for the blocks. Constant.
+	account *account.Account
 	// Free slots form a FIFO, so that a slot rests as long as possible
 	// before its next generation. Both are slot numbers plus one; zero is
 	// none.
@@ -60,6 +69,12 @@ type HandleTable struct {
 	count              int
 	closed             bool
 }
+
+// NewHandleTable makes an empty table whose memory a pays for.
+func NewHandleTable(a *account.Account) *HandleTable { return &HandleTable{account: a} }
+
+// slot gives slot i. Pre: there is one. Locks: mu held.
+func (t *HandleTable) slot(i uint32) *slot { return &t.blocks[i/blockSlots][i%blockSlots] }
 
 // Info is what a table tells of one handle.
 type Info struct {
@@ -71,8 +86,8 @@ type Info struct {
 // Add makes a handle of o with rights.
 //
 // Locks: takes HandleTable.mu.
-// Errors: ErrNoMemory HandleLimit handles exist here, or HandlesTotal in all
-// tables | ErrBadState CloseAll has run.
+// Errors: ErrNoMemory HandleLimit handles exist here, or the account is spent |
+// ErrBadState CloseAll has run.
 // On error o is as before: the caller ends it with Drop if it is new.
 func (t *HandleTable) Add(o Object, rights zx.Rights) (zx.Handle, zx.Status) {
 	t.mu.Lock()
@@ -86,26 +101,17 @@ func (t *HandleTable) add(o Object, rights zx.Rights) (zx.Handle, zx.Status) {
 	if t.closed {
 		return zx.HandleInvalid, zx.ErrBadState
 	}
-	if handlesAlive.Add(1) > HandlesTotal {
-		handlesAlive.Add(-1)
-		return zx.HandleInvalid, zx.ErrNoMemory
-	}
-	var i uint32
-	switch {
-	case t.freeHead != 0:
-		i = t.freeHead - 1
-		t.freeHead = t.slots[i].next
-		if t.freeHead == 0 {
-			t.freeTail = 0
+	if t.freeHead == 0 {
+		if st := t.grow(); st != zx.OK {
+			return zx.HandleInvalid, st
 		}
-	case len(t.slots) < HandleLimit:
-		i = uint32(len(t.slots))
-		t.slots = append(t.slots, slot{})
-	default:
-		handlesAlive.Add(-1)
-		return zx.HandleInvalid, zx.ErrNoMemory
 	}
-	s := &t.slots[i]
+	i := t.freeHead - 1
+	s := t.slot(i)
+	if t.freeHead = s.next; t.freeHead == 0 {
+		t.freeTail = 0
+	}
+	handlesAlive.Add(1)
 	b := o.ObjectBase()
 	b.handles.Add(1)
 	b.refs.Add(1)
@@ -119,10 +125,34 @@ func (t *HandleTable) add(o Object, rights zx.Rights) (zx.Handle, zx.Status) {
 	return s.value, zx.OK
 }
 
+// grow adds a block of free slots. Pre: no slot is free. Locks: mu held.
+//
+// Errors: ErrNoMemory.
+func (t *HandleTable) grow() zx.Status {
+	first := uint32(len(t.blocks) * blockSlots)
+	if first >= HandleLimit {
+		return zx.ErrNoMemory
+	}
+	if st := t.account.Charge(blockBytes); st != zx.OK {
+		return st
+	}
+	block := new(slotBlock)
+	for i := range block {
+		block[i].value, block[i].next = freeValue(first+uint32(i)), first+uint32(i)+2
+	}
+	block[blockSlots-1].next = 0
+	t.blocks = append(t.blocks, block)
+	t.freeHead, t.freeTail = first+1, first+blockSlots
+	return zx.OK
+}
+
 // find gives the slot of h, nil if h names nothing. Locks: mu held.
 func (t *HandleTable) find(h zx.Handle) *slot {
-	if i := uint(h) >> handleSlotShift & handleSlotMask; i < uint(len(t.slots)) && t.slots[i].value == h {
-		return &t.slots[i]
+	i := uint(h) >> handleSlotShift & handleSlotMask
+	if i/blockSlots < uint(len(t.blocks)) {
+		if s := &t.blocks[i/blockSlots][i%blockSlots]; s.value == h {
+			return s
+		}
 	}
 	return nil
 }
@@ -139,8 +169,9 @@ func freeValue(i uint32) zx.Handle { return zx.Handle(^i) << handleSlotShift }
 // Source: spec, "How to read this document", H().
 func (t *HandleTable) Get(h zx.Handle, typ zx.ObjType, rights zx.Rights) (Object, zx.Status) {
 	t.mu.Lock()
-	if i := uint(h) >> handleSlotShift & handleSlotMask; i < uint(len(t.slots)) {
-		s := &t.slots[i]
+	i := uint(h) >> handleSlotShift & handleSlotMask
+	if i/blockSlots < uint(len(t.blocks)) {
+		s := &t.blocks[i/blockSlots][i%blockSlots]
 		if s.value == h && s.base.typ == typ && rights&^s.rights == 0 {
 			s.base.refs.Add(1)
 			o := s.obj
@@ -319,8 +350,8 @@ func (m Moving) Discard() { dropHandle(m.Object) }
 func (t *HandleTable) CloseAll() {
 	t.mu.Lock()
 	t.closed = true
-	for i := range t.slots {
-		s := &t.slots[i]
+	for i := range uint32(len(t.blocks) * blockSlots) {
+		s := t.slot(i)
 		if s.obj == nil {
 			continue
 		}
@@ -330,6 +361,8 @@ func (t *HandleTable) CloseAll() {
 		t.finish(o, h)
 		t.mu.Lock()
 	}
+	t.account.Release(int64(len(t.blocks)) * blockBytes)
+	t.blocks = nil
 	t.mu.Unlock()
 }
 
@@ -347,8 +380,8 @@ func (t *HandleTable) Count() int {
 func (t *HandleTable) ForEach(f func(Info) bool) {
 	t.mu.Lock()
 	list := make([]Info, 0, t.count)
-	for i := range t.slots {
-		if s := &t.slots[i]; s.obj != nil {
+	for i := range uint32(len(t.blocks) * blockSlots) {
+		if s := t.slot(i); s.obj != nil {
 			list = append(list, Info{s.value, s.rights, s.obj})
 		}
 	}
@@ -369,7 +402,7 @@ func (t *HandleTable) remove(s *slot) Object {
 	if t.freeTail == 0 {
 		t.freeHead = i + 1
 	} else {
-		t.slots[t.freeTail-1].next = i + 1
+		t.slot(t.freeTail - 1).next = i + 1
 	}
 	t.freeTail = i + 1
 	t.count--

@@ -2,9 +2,11 @@ package object
 
 import (
 	"math/rand"
+	"reflect"
 	"sync"
 	"testing"
 
+	"faultline/account"
 	"faultline/zx"
 )
 
@@ -365,35 +367,78 @@ func TestHandleRaces(t *testing.T) {
 	}
 }
 
-func TestHandlesTotal(t *testing.T) {
-	before := handlesAlive.Load()
+func TestHandlesArePaidFor(t *testing.T) {
 	e := NewEvent()
-	var tables [HandlesTotal/HandleLimit + 1]HandleTable
+	poor := account.NewRoot(10*blockBytes, nil)
+	tab := NewHandleTable(poor)
 	made := 0
-	for i := range tables {
-		for {
-			_, st := tables[i].Add(e, 0)
-			if st == zx.ErrNoMemory {
-				break
-			} else if st != zx.OK {
-				t.Fatal(st)
-			}
-			made++
+	for {
+		h, st := tab.Add(e, 0)
+		if st == zx.ErrNoMemory {
+			break
+		}
+		made++
+		if made%1000 == 999 {
+			tab.Close(h)
+			made--
 		}
 	}
-	if made != HandlesTotal-int(before) {
-		t.Errorf("%d handles beside %d others, want %d in all", made, before, HandlesTotal)
+	if made != 10*blockSlots || poor.Used() != 10*blockBytes {
+		t.Errorf("%d handles, %d bytes charged", made, poor.Used())
 	}
 	// Replacing works when there is no room.
 	h := zx.Handle(0)
-	tables[0].ForEach(func(i Info) bool { h = i.Handle; return false })
-	if _, st := tables[0].Replace(h, zx.RightSame); st != zx.OK {
+	tab.ForEach(func(i Info) bool { h = i.Handle; return false })
+	if _, st := tab.Replace(h, zx.RightSame); st != zx.OK {
 		t.Errorf("replace at the limit: %v", st)
 	}
-	for i := range tables {
-		tables[i].CloseAll()
+	tab.CloseAll()
+	if poor.Used() != 0 {
+		t.Errorf("%d bytes charged for a closed table", poor.Used())
 	}
-	if after := handlesAlive.Load(); after != before {
-		t.Errorf("%d handles counted, were %d", after, before)
+}
+
+// TestBill: what an object is paid for lasts as long as it does.
+func TestBill(t *testing.T) {
+	a := account.NewRoot(1000, nil)
+	tab := new(HandleTable)
+	e := NewEvent()
+	if st := e.Bill(a, 1001); st != zx.ErrNoMemory || a.Used() != 0 {
+		t.Errorf("too dear: %v, %d used", st, a.Used())
+	}
+	if st := e.Bill(a, 700); st != zx.OK || e.Bill(account.NewRoot(0, nil), 700) != zx.OK {
+		t.Errorf("bill: %v", st)
+	}
+	h, _ := tab.Add(e, RightsEvent)
+	e.Ref()
+	tab.Close(h)
+	if a.Used() != 700 {
+		t.Errorf("%d used while a reference lives", a.Used())
+	}
+	Unref(e)
+	if a.Used() != 0 {
+		t.Errorf("%d used at the end", a.Used())
+	}
+}
+
+// TestSizes holds what is charged against what the types take.
+func TestSizes(t *testing.T) {
+	sum := func(all ...any) (bytes int64) {
+		for _, v := range all {
+			bytes += account.Bytes(reflect.TypeOf(v).Size())
+		}
+		return bytes
+	}
+	for name, c := range map[string]struct{ charged, takes int64 }{
+		"block":    {blockBytes, sum(slotBlock{})},
+		"packet":   {packetBytes, sum(PortPacket{})},
+		"port":     {portBytes, sum(Port{}) + spares*sum(PortPacket{}, PortWaiter{})},
+		"observer": {observerBytes, sum(Observer{})},
+		"channel":  {channelBytes, sum(Channel{}, channelPair{})},
+		"message":  {messageBytes, sum(Message{})},
+	} {
+		if c.charged < c.takes || c.charged > c.takes*3/2 {
+			t.Errorf("%s: %d bytes charged, it takes %d", name, c.charged, c.takes)
+		}
 	}
 }

@@ -3,12 +3,13 @@ package object
 import (
 	"encoding/binary"
 
+	"faultline/account"
 	"faultline/zx"
 )
 
-// PortObserverLimit is how many zx_object_wait_async registrations and signal
-// packets one port holds, so that a program cannot fill the kernel's heap.
-const PortObserverLimit = 16384
+// observerBytes is what a registration of zx_object_wait_async is charged for,
+// until the packet it becomes is taken.
+var observerBytes = account.Bytes(320)
 
 // Source names the handle through which a wait was made: closing that handle
 // ends the wait, closing another handle of the same object does not.
@@ -115,25 +116,30 @@ type AsyncWait struct {
 	Port    *Port
 	Key     uint64
 	Signals zx.Signals
-	Edge    bool           // only on a transition to asserted
-	Now     func() zx.Time // stamps the packet; nil leaves the timestamp zero
+	Edge    bool             // only on a transition to asserted
+	Account *account.Account // pays for the registration
+	Now     func() zx.Time   // stamps the packet; nil leaves the timestamp zero
 }
 
 // WaitAsync registers a packet of type SIGNAL_ONE to be queued once, when one
 // of a.Signals is asserted: at once if it is already, unless a.Edge.
 //
 // Locks: takes Base.mu and Port.mu.
-// Errors: ErrBadHandle the port's last handle is closed | ErrNoMemory the port
-// holds PortObserverLimit registrations.
+// Errors: ErrBadHandle the port's last handle is closed | ErrNoMemory.
 // Source: spec section 3.17.
 func (b *Base) WaitAsync(source Source, a AsyncWait) zx.Status {
+	if st := a.Account.Charge(observerBytes); st != zx.OK {
+		return st
+	}
 	o := &Observer{trigger: a.Signals, source: source, port: a.Port, of: b, now: a.Now, edge: a.Edge}
+	o.packet.account = a.Account
 	o.packet.kind = packetSignal
 	o.packet.source = source
 	o.packet.Packet = zx.Packet{Key: a.Key, Type: zx.PacketSignalOne}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if st := a.Port.watch(o); st != zx.OK {
+		o.packet.settle()
 		return st
 	}
 	b.add(o)
@@ -232,7 +238,7 @@ func (b *Base) remove(o *Observer) {
 	b.watched.Add(-1)
 }
 
-// watch counts o and links it to the port, so that the port's end is the
+// watch links o to the port, so that the port's end is the
 // registration's end. Locks: the object's mu held; takes mu.
 func (p *Port) watch(o *Observer) zx.Status {
 	p.mu.Lock()
@@ -240,10 +246,6 @@ func (p *Port) watch(o *Observer) zx.Status {
 	if p.closed {
 		return zx.ErrBadHandle
 	}
-	if p.watchers >= PortObserverLimit {
-		return zx.ErrNoMemory
-	}
-	p.watchers++
 	o.portNext, o.portPrev = p.watching, nil
 	if o.portNext != nil {
 		o.portNext.portPrev = o
@@ -257,7 +259,7 @@ func (p *Port) unwatch(o *Observer) {
 	p.mu.Lock()
 	if !p.closed {
 		p.unlinkObserver(o)
-		p.watchers--
+		o.packet.settle()
 	}
 	p.mu.Unlock()
 }
@@ -328,6 +330,7 @@ func (p *Port) forgetObservers() {
 			b.remove(o)
 		}
 		b.mu.Unlock()
+		o.packet.settle()
 		o = next
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"faultline/account"
 	"faultline/zx"
 )
 
@@ -132,8 +133,8 @@ func TestWaitAsync(t *testing.T) {
 	if got, st := take(p); st != zx.OK || got.Key != 6 || p.Depth() != 0 {
 		t.Fatalf("%d %v", got.Key, st)
 	}
-	if p.watchers != 0 || p.watching != nil || e.observers != nil {
-		t.Fatalf("left behind: %d", p.watchers)
+	if p.watching != nil || e.observers != nil {
+		t.Fatal("left behind")
 	}
 }
 
@@ -143,25 +144,39 @@ func TestWaitAsyncLimitsAndPortClose(t *testing.T) {
 	h, _ := tab.Add(e, RightsEvent)
 	p := NewPort()
 	ph, _ := tab.Add(p, zx.RightsPort)
-	a := AsyncWait{Port: p, Signals: sigA}
-	for range PortObserverLimit {
+	poor := account.NewRoot(20_000*observerBytes, nil)
+	a := AsyncWait{Port: p, Signals: sigA, Account: poor}
+	for range 20_000 {
 		if st := e.WaitAsync(Source{&tab, h}, a); st != zx.OK {
 			t.Fatal(st)
 		}
 	}
 	if st := e.WaitAsync(Source{&tab, h}, a); st != zx.ErrNoMemory {
-		t.Fatalf("past the limit: %v", st)
+		t.Fatalf("past what the account has: %v", st)
+	}
+	e.UpdateSignals(0, sigA) // half as packets
+	e.UpdateSignals(sigA, 0)
+	var packet zx.Packet
+	for range 10_000 {
+		p.Wait(newWaiter(), 0, &packet)
+	}
+	for range 5_000 {
+		if st := e.WaitAsync(Source{&tab, h}, a); st != zx.OK {
+			t.Fatal(st)
+		}
+	}
+	if got := poor.Used(); got != 15_000*observerBytes {
+		t.Fatalf("%d bytes charged for 10,000 packets and 5,000 registrations of %d", got, observerBytes)
 	}
 	tab.Close(ph)
-	if e.observers != nil {
-		t.Fatal("closing the port left registrations")
+	if e.observers != nil || poor.Used() != 0 {
+		t.Fatalf("closing the port left registrations, or %d bytes", poor.Used())
 	}
 	if st := e.WaitAsync(Source{&tab, h}, a); st != zx.ErrBadHandle {
 		t.Fatalf("on a closed port: %v", st)
 	}
 }
 
-// Signals, registrations, cancels and closes race; nothing is left over.
 // TestCancelKeyEndsRegistrations: zx_port_cancel_key takes what waits for a signal
 // as well as what is queued, of that key only.
 func TestCancelKeyEndsRegistrations(t *testing.T) {
@@ -196,6 +211,7 @@ func TestCancelKeyEndsRegistrations(t *testing.T) {
 	}
 }
 
+// Signals, registrations, cancels and closes race; nothing is left over.
 func TestObserverRaces(t *testing.T) {
 	var tab HandleTable
 	e := NewEvent()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 
+	"faultline/account"
 	"faultline/zx"
 )
 
@@ -11,8 +12,16 @@ import (
 // kernel are never counted and never refused. Source: spec section 1.6.
 const PortUserPacketLimit = 4096
 
-// spareUserPackets bounds the user packets a port keeps for reuse.
-const spareUserPackets = 64
+// spares bounds the user packets, and the places in line, that a port keeps for
+// reuse. They are in what the port itself is charged for.
+const spares = 4
+
+// What is charged for a user packet, and for a port. The tests hold all such
+// figures against the types.
+var (
+	packetBytes = account.Bytes(136)
+	portBytes   = account.Bytes(280) + spares*(packetBytes+account.Bytes(32))
+)
 
 // PacketOwner is told when a packet it queued has left the port.
 type PacketOwner interface {
@@ -47,10 +56,11 @@ type PortPacket struct {
 	// dequeued; write it only while the packet is idle.
 	Packet zx.Packet
 
-	owner      PacketOwner // may be nil
-	port       *Port       // guarded by port.mu: the queue it is in, nil while idle
-	next, prev *PortPacket // guarded by port.mu
-	source     Source      // of a signal packet: the handle it watches
+	owner      PacketOwner      // may be nil
+	port       *Port            // guarded by port.mu: the queue it is in, nil while idle
+	next, prev *PortPacket      // guarded by port.mu
+	source     Source           // of a signal packet: the handle it watches
+	account    *account.Account // pays for a user or signal packet
 	kind       packetKind
 }
 
@@ -70,11 +80,11 @@ type Port struct {
 	waitTail   *PortWaiter // only while waitHead is not nil
 	spare      *PortPacket // idle user packets, by next
 	spareNodes *PortWaiter // idle waiter nodes, by next
-	spares     int
-	users      int       // user packets queued
-	closed     bool      // no handle left
-	watching   *Observer // registered for zx_object_wait_async, by portNext
-	watchers   int       // observers registered or queued
+	spares     int         // packets
+	nodes      int         // waiter nodes
+	users      int         // user packets queued
+	closed     bool        // no handle left
+	watching   *Observer   // registered for zx_object_wait_async, by portNext
 }
 
 // PortWaiter is a place in the line of waiting threads. Places belong to the
@@ -85,6 +95,9 @@ type PortWaiter struct {
 	next   *PortWaiter
 	inLine bool
 }
+
+// KernelBytes is what a port is charged for.
+func (*Port) KernelBytes() int64 { return portBytes }
 
 // NewPort makes an empty port.
 func NewPort() *Port {
@@ -109,14 +122,14 @@ func (p *Port) Queue(k *PortPacket) zx.Status {
 	return zx.OK
 }
 
-// QueueUser appends a copy of packet with its type forced to USER and wakes the
-// first waiter.
+// QueueUser appends a copy of packet, for which a pays, with its type forced to
+// USER and wakes the first waiter.
 //
 // Locks: takes Port.mu.
 // Errors: ErrBadHandle the port is closed | ErrShouldWait PortUserPacketLimit
-// user packets are queued already.
+// user packets are queued already | ErrNoMemory.
 // Source: spec section 3.17.
-func (p *Port) QueueUser(packet *zx.Packet) zx.Status {
+func (p *Port) QueueUser(a *account.Account, packet *zx.Packet) zx.Status {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -126,6 +139,10 @@ func (p *Port) QueueUser(packet *zx.Packet) zx.Status {
 		p.mu.Unlock()
 		return zx.ErrShouldWait
 	}
+	if st := a.Charge(packetBytes); st != zx.OK {
+		p.mu.Unlock()
+		return st
+	}
 	k := p.spare
 	if k != nil {
 		p.spare, k.next = k.next, nil
@@ -133,7 +150,7 @@ func (p *Port) QueueUser(packet *zx.Packet) zx.Status {
 	} else {
 		k = &PortPacket{kind: packetUser}
 	}
-	k.Packet = *packet
+	k.Packet, k.account = *packet, a
 	k.Packet.Type = zx.PacketUser
 	p.users++
 	p.enqueue(k)
@@ -302,10 +319,11 @@ func (p *Port) OnZeroHandles() {
 		next := k.next
 		// k.port stays set: a dropped packet is never idle again.
 		k.next, k.prev = nil, nil
+		k.settle()
 		k = next
 	}
-	p.head, p.tail, p.spare = nil, nil, nil
-	p.users, p.spares = 0, 0
+	p.head, p.tail, p.spare, p.spareNodes = nil, nil, nil, nil
+	p.users, p.spares, p.nodes = 0, 0, 0
 	p.mu.Unlock()
 	p.forgetObservers()
 }
@@ -361,14 +379,25 @@ func (p *Port) unlink(k *PortPacket) {
 	}
 }
 
-// retire uncounts a packet that does not belong to its source. Locks: mu held.
+// settle gives back what a packet that belongs to no source was charged for.
+func (k *PortPacket) settle() {
+	switch k.kind {
+	case packetUser:
+		k.account.Release(packetBytes)
+	case packetSignal:
+		k.account.Release(observerBytes)
+	}
+	k.account = nil
+}
+
+// retire ends a packet that does not belong to its source. Locks: mu held.
 func (p *Port) retire(k *PortPacket) {
+	k.settle()
 	if k.kind == packetSignal {
-		p.watchers--
 		return
 	}
 	p.users--
-	if p.spares < spareUserPackets {
+	if p.spares < spares {
 		p.spares++
 		k.next, p.spare = p.spare, k
 	}
@@ -390,6 +419,7 @@ func (p *Port) joinLine(w Waiter) *PortWaiter {
 		n = new(PortWaiter)
 	} else {
 		p.spareNodes = n.next
+		p.nodes--
 	}
 	n.w, n.next, n.inLine = w, nil, true
 	if p.waitHead == nil {
@@ -416,7 +446,10 @@ func (p *Port) leave(n *PortWaiter) {
 		p.leaveLine(n)
 	}
 	n.w = nil
-	n.next, p.spareNodes = p.spareNodes, n
+	if p.nodes < spares && !p.closed {
+		p.nodes++
+		n.next, p.spareNodes = p.spareNodes, n
+	}
 }
 
 // leaveLine takes n out of the line, which is rare and looks through it. Locks:

@@ -55,11 +55,11 @@ func TestPortIsOneFIFO(t *testing.T) {
 	p := NewPort()
 	o := &owner{port: p}
 	k := kernelPacket(o, 2)
-	p.QueueUser(user(1))
+	p.QueueUser(nil, user(1))
 	if st := p.Queue(k); st != zx.OK {
 		t.Fatal(st)
 	}
-	p.QueueUser(user(3))
+	p.QueueUser(nil, user(3))
 	for want := uint64(1); want <= 3; want++ {
 		got, st := take(p)
 		if st != zx.OK || got.Key != want {
@@ -136,11 +136,11 @@ func TestPortOwnerRequeues(t *testing.T) {
 func TestPortUserLimit(t *testing.T) {
 	p := NewPort()
 	for i := range PortUserPacketLimit {
-		if st := p.QueueUser(user(uint64(i))); st != zx.OK {
+		if st := p.QueueUser(nil, user(uint64(i))); st != zx.OK {
 			t.Fatalf("packet %d: %v", i, st)
 		}
 	}
-	if st := p.QueueUser(user(0)); st != zx.ErrShouldWait {
+	if st := p.QueueUser(nil, user(0)); st != zx.ErrShouldWait {
 		t.Fatalf("past the limit: %v", st)
 	}
 	o := &owner{port: p}
@@ -148,13 +148,13 @@ func TestPortUserLimit(t *testing.T) {
 		t.Fatalf("kernel packet refused: %v", st)
 	}
 	take(p)
-	if st := p.QueueUser(user(0)); st != zx.OK {
+	if st := p.QueueUser(nil, user(0)); st != zx.OK {
 		t.Fatalf("after one left: %v", st)
 	}
 	if n := p.CancelKey(7); n != 1 {
 		t.Fatalf("CancelKey removed %d", n)
 	}
-	if st := p.QueueUser(user(0)); st != zx.OK {
+	if st := p.QueueUser(nil, user(0)); st != zx.OK {
 		t.Fatalf("after CancelKey: %v", st)
 	}
 }
@@ -169,9 +169,9 @@ func TestPortCancelKeyCountsAsDelivered(t *testing.T) {
 			p.Queue(k) // a second packet of the same VMO follows at once
 		}
 	}
-	p.QueueUser(user(5))
+	p.QueueUser(nil, user(5))
 	p.Queue(again)
-	p.QueueUser(user(9))
+	p.QueueUser(nil, user(9))
 	p.Queue(kernelPacket(o, 5))
 	if n := p.CancelKey(5); n != 3 || o.told() != 2 {
 		t.Fatalf("removed %d, told %d", n, o.told())
@@ -188,7 +188,7 @@ func TestPortCancelKeyCountsAsDelivered(t *testing.T) {
 
 func TestPortDeadlines(t *testing.T) {
 	p := NewPort()
-	p.QueueUser(user(1))
+	p.QueueUser(nil, user(1))
 	w := newWaiter()
 	var out zx.Packet
 	if st := p.Wait(w, -5, &out); st != zx.OK || w.waits != 0 {
@@ -226,7 +226,7 @@ func TestPortWaitersAreFIFO(t *testing.T) {
 		}
 	}
 	for want := range ws {
-		p.QueueUser(user(1))
+		p.QueueUser(nil, user(1))
 		if i := <-got; i != want {
 			t.Fatalf("waiter %d woke, want %d", i, want)
 		}
@@ -268,7 +268,7 @@ func TestPortCloseDropsAndDoesNotWake(t *testing.T) {
 	o := &owner{port: p}
 	k, idle := kernelPacket(o, 1), kernelPacket(o, 2)
 	p.Queue(k)
-	p.QueueUser(user(1))
+	p.QueueUser(nil, user(1))
 	tab.Close(h)
 	if o.told() != 0 || p.Depth() != 0 {
 		t.Fatalf("told %d depth %d", o.told(), p.Depth())
@@ -279,7 +279,7 @@ func TestPortCloseDropsAndDoesNotWake(t *testing.T) {
 	if st := p.Queue(idle); st != zx.ErrBadHandle {
 		t.Fatalf("Queue on a closed port: %v", st)
 	}
-	if st := p.QueueUser(user(1)); st != zx.ErrBadHandle {
+	if st := p.QueueUser(nil, user(1)); st != zx.ErrBadHandle {
 		t.Fatalf("QueueUser on a closed port: %v", st)
 	}
 
@@ -308,13 +308,13 @@ func TestPortHotPathAllocatesNothing(t *testing.T) {
 	k := kernelPacket(o, 1)
 	var out zx.Packet
 	p.Wait(w, 0, &out) // makes the waiter node
-	p.QueueUser(user(1))
+	p.QueueUser(nil, user(1))
 	p.Wait(w, 0, &out)
 	u := user(1)
 	if n := testing.AllocsPerRun(100, func() {
 		p.Queue(k)
 		p.Wait(w, 0, &out)
-		p.QueueUser(u)
+		p.QueueUser(nil, u)
 		p.Wait(w, 0, &out)
 	}); n != 0 {
 		t.Fatalf("%v allocations", n)
@@ -361,7 +361,7 @@ func TestPortStress(t *testing.T) {
 			o := &owner{then: func(*PortPacket) { idle <- struct{}{} }}
 			k := kernelPacket(o, 1<<40)
 			for j := range each {
-				if st := p.QueueUser(user(uint64(i*each + j))); st != zx.OK {
+				if st := p.QueueUser(nil, user(uint64(i*each+j))); st != zx.OK {
 					t.Errorf("QueueUser: %v", st)
 				}
 				p.Queue(k)

@@ -254,7 +254,7 @@ func TestNoByteLost(t *testing.T) {
 	var req vmo.PageRequest
 	req.Init(newChanWaiter())
 	writeBack(&req)
-	port.QueueUser(&k)
+	port.QueueUser(nil, &k)
 	servers.Wait()
 	for id := range last {
 		for page, want := range last[id] {
@@ -348,7 +348,7 @@ func TestReclaim(t *testing.T) {
 	}
 	anon.Release()
 	var k zx.Packet
-	port.QueueUser(&k)
+	port.QueueUser(nil, &k)
 	done.Wait()
 	v.Release()
 	if left := mem.Outstanding(); len(left) != 0 {

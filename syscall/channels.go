@@ -37,13 +37,12 @@ func channelRead(c *Context, h zx.Handle, options uint32, bytes, handles userOut
 		return zx.ErrNotSupported
 	}
 	ch := o.(*object.Channel)
-	b, m, result := ch.Read(int(numBytes), int(numHandles))
-	nb, nm := len(b), len(m)
+	m, nb, nm, result := ch.Read(numBytes, numHandles)
 	if result == zx.ErrBufferTooSmall && options&channelReadMayDiscard != 0 {
 		// Another thread may read between these two reads: then its message
 		// is not the one that is told.
-		if _, m, st := ch.Read(object.ChannelMaxBytes, object.ChannelMaxHandles); st == zx.OK {
-			discard(m)
+		if m, _, _, st := ch.Read(object.ChannelMaxBytes, object.ChannelMaxHandles); st == zx.OK {
+			m.Discard()
 		}
 	}
 	object.Unref(o)
@@ -64,37 +63,38 @@ func channelRead(c *Context, h zx.Handle, options uint32, bytes, handles userOut
 		return result
 	}
 	if st != zx.OK {
-		discard(m)
+		m.Discard()
 		return st
 	}
-	return c.deliver(b, bytes, m, handles)
+	return c.deliver(m, bytes, handles)
 }
 
-// deliver copies a message to ring 3, the bytes before the handles. On error
-// its handles are closed.
+// deliver copies a message to ring 3, the bytes before the handles, and ends it.
+// On error its handles are closed.
 //
 // Errors: ErrInvalidArgs a pointer | ErrNoMemory the table is full.
-func (c *Context) deliver(b []byte, bytes userOut, m []object.Moving, handles userOut) zx.Status {
-	if len(b) > 0 {
-		if st := c.write(bytes, b); st != zx.OK {
-			discard(m)
+func (c *Context) deliver(m *object.Message, bytes, handles userOut) zx.Status {
+	if len(m.Bytes) > 0 {
+		if st := c.write(bytes, m.Bytes); st != zx.OK {
+			m.Discard()
 			return st
 		}
 	}
-	if len(m) == 0 {
+	if len(m.Handles) == 0 {
+		m.Free()
 		return zx.OK
 	}
 	st := zx.OK
 	values := make([]byte, 0, handleBytes*object.ChannelMaxHandles)
-	for i := range m {
-		h, s := c.Handles.Give(m[i])
-		if s != zx.OK {
-			discard(m[i:])
-			st = s
+	for len(m.Handles) > 0 {
+		var h zx.Handle
+		if h, st = c.Handles.Give(m.Handles[0]); st != zx.OK {
 			break
 		}
+		m.Handles = m.Handles[1:]
 		values = binary.LittleEndian.AppendUint32(values, uint32(h))
 	}
+	m.Discard() // what is left
 	if st == zx.OK {
 		st = c.write(handles, values)
 	}
@@ -104,13 +104,6 @@ func (c *Context) deliver(b []byte, bytes userOut, m []object.Moving, handles us
 		}
 	}
 	return st
-}
-
-// discard closes handles that move.
-func discard(m []object.Moving) {
-	for i := range m {
-		m[i].Discard()
-	}
 }
 
 // channelWrite is zx_channel_write. Whatever happens, the handles are the
@@ -125,10 +118,10 @@ func channelWrite(c *Context, h zx.Handle, options uint32, bytes userIn, numByte
 		c.dropHandles(handles, numHandles)
 		return st
 	}
-	b, m, st := c.message(o, bytes, numBytes, handles, numHandles, 0)
+	m, st := c.message(o, bytes, numBytes, handles, numHandles, 0)
 	if st == zx.OK {
-		if st = o.(*object.Channel).Write(b, m); st != zx.OK {
-			discard(m)
+		if st = o.(*object.Channel).Write(m); st != zx.OK {
+			m.Discard()
 		}
 	}
 	object.Unref(o)
@@ -147,35 +140,34 @@ func (c *Context) channelFull(st zx.Status) zx.Status {
 // bytes, and the handles, which leave the table. On error they are closed.
 //
 // Errors, in this order: ErrOutOfRange numBytes or numHandles is above the limit |
-// ErrInvalidArgs bytes | ErrInvalidArgs numBytes is below least | ErrInvalidArgs
-// handles | for the first bad handle: ErrBadHandle | ErrNotSupported it is o's |
-// ErrAccessDenied it lacks TRANSFER.
-func (c *Context) message(o object.Object, bytes userIn, numBytes uint32, handles userIn, numHandles, least uint32) ([]byte, []object.Moving, zx.Status) {
-	if numBytes > object.ChannelMaxBytes || numHandles > object.ChannelMaxHandles {
+// ErrNoMemory | ErrInvalidArgs bytes | ErrInvalidArgs numBytes is below least |
+// ErrInvalidArgs handles | for the first bad handle: ErrBadHandle |
+// ErrNotSupported it is o's | ErrAccessDenied it lacks TRANSFER.
+func (c *Context) message(o object.Object, bytes userIn, numBytes uint32, handles userIn, numHandles, least uint32) (*object.Message, zx.Status) {
+	m, st := object.NewMessage(c.Account, numBytes, numHandles)
+	if st != zx.OK {
 		c.dropHandles(handles, numHandles)
-		return nil, nil, zx.ErrOutOfRange
+		return nil, st
 	}
-	var b []byte
-	st := zx.OK
 	if numBytes > 0 {
-		b = make([]byte, numBytes)
-		st = c.read(b, bytes)
+		st = c.read(m.Bytes, bytes)
 	}
 	if st == zx.OK && numBytes < least {
 		st = zx.ErrInvalidArgs
 	}
 	if st != zx.OK {
+		m.Free()
 		c.dropHandles(handles, numHandles)
-		return nil, nil, st
+		return nil, st
 	}
 	if numHandles == 0 {
-		return b, nil, zx.OK
+		return m, zx.OK
 	}
 	values := c.scratch[:handleBytes*numHandles]
 	if st := c.read(values, handles); st != zx.OK {
-		return nil, nil, st
+		m.Free()
+		return nil, st
 	}
-	m := make([]object.Moving, 0, numHandles)
 	for ; len(values) > 0; values = values[handleBytes:] {
 		one, s := c.Handles.Take(zx.Handle(binary.LittleEndian.Uint32(values)), zx.ObjNone, 0)
 		if s == zx.OK {
@@ -184,17 +176,17 @@ func (c *Context) message(o object.Object, bytes userIn, numBytes uint32, handle
 			} else if one.Rights&zx.RightTransfer == 0 {
 				s = zx.ErrAccessDenied
 			}
-			m = append(m, one)
+			m.Handles = append(m.Handles, one)
 		}
 		if st == zx.OK {
 			st = s
 		}
 	}
 	if st != zx.OK {
-		discard(m)
-		return nil, nil, st
+		m.Discard()
+		return nil, st
 	}
-	return b, m, zx.OK
+	return m, zx.OK
 }
 
 // dropHandles closes the handles of a message that is not sent: as many as a
@@ -252,13 +244,13 @@ func channelCall(c *Context, h zx.Handle, options uint32, deadline zx.Time, args
 		c.dropHandles(wrHandles, wrNumHandles)
 		return st
 	}
-	b, m, st := c.message(o, wrBytes, wrNumBytes, wrHandles, wrNumHandles, txidBytes)
+	m, st := c.message(o, wrBytes, wrNumBytes, wrHandles, wrNumHandles, txidBytes)
 	if st == zx.OK {
-		if st = w.Begin(o.(*object.Channel), c.Waiter, b, m); st == zx.OK {
+		if st = w.Begin(o.(*object.Channel), c.Waiter, m); st == zx.OK {
 			c.wait.object, c.wait.call = o, w
 			return c.sleep(zx.ThreadBlockedChannel, deadline, channelWoken)
 		}
-		discard(m)
+		m.Discard()
 		st = c.channelFull(st)
 	}
 	object.Unref(o)
@@ -272,22 +264,22 @@ func channelWoken(c *Context, woken zx.Status) zx.Status {
 	if st == zx.ErrShouldWait || st == zx.ErrInternalIntrRetry {
 		return c.sleep(zx.ThreadBlockedChannel, c.wait.deadline, channelWoken)
 	}
-	reply, moved := w.End()
+	reply := w.End()
 	o := c.wait.object
 	c.wait.object, c.wait.call = nil, nil
 	defer object.Unref(o)
-	if st != zx.OK {
-		discard(moved)
-		return st
+	if st == zx.OK {
+		if uint64(len(reply.Bytes)) > uint64(w.maxBytes) || uint64(len(reply.Handles)) > uint64(w.maxHandles) {
+			st = zx.ErrBufferTooSmall
+		} else if st = c.write32(w.actualBytes, uint32(len(reply.Bytes))); st == zx.OK {
+			st = c.write32(w.actualHandles, uint32(len(reply.Handles)))
+		}
 	}
-	if uint64(len(reply)) > uint64(w.maxBytes) || uint64(len(moved)) > uint64(w.maxHandles) {
-		st = zx.ErrBufferTooSmall
-	} else if st = c.write32(w.actualBytes, uint32(len(reply))); st == zx.OK {
-		st = c.write32(w.actualHandles, uint32(len(moved)))
+	if st == zx.OK {
+		return c.deliver(reply, w.bytes, w.handles)
 	}
-	if st != zx.OK {
-		discard(moved)
-		return st
+	if reply != nil {
+		reply.Discard()
 	}
-	return c.deliver(reply, w.bytes, moved, w.handles)
+	return st
 }

@@ -230,15 +230,21 @@ func TestChannelCall(t *testing.T) {
 	defer object.Unref(o)
 	peer := o.(*object.Channel)
 	peer.Read(64, 0) // the one that timed out
+	answerWith := func(bytes string, handles ...object.Moving) {
+		m, _ := object.NewMessage(nil, uint32(len(bytes)), uint32(len(handles)))
+		copy(m.Bytes, bytes)
+		m.Handles = append(m.Handles, handles...)
+		peer.Write(m)
+	}
 	serve := func(answer string, handles ...object.Moving) chan string {
 		asked := make(chan string, 1)
 		go func() {
 			for {
-				q, _, st := peer.Read(64, 0)
+				q, _, _, st := peer.Read(64, 0)
 				if st == zx.OK {
-					peer.Write([]byte("unasked"), nil)
-					peer.Write(append(append([]byte{}, q[:4]...), answer...), handles)
-					asked <- string(q[4:])
+					answerWith("unasked")
+					answerWith(string(q.Bytes[:4])+answer, handles...)
+					asked <- string(q.Bytes[4:])
 					return
 				}
 				time.Sleep(50 * time.Microsecond)
@@ -264,7 +270,7 @@ func TestChannelCall(t *testing.T) {
 	asked = serve("again")
 	w.want("suspended", zx.OK, zx.SysChannelCall, a, 0, inf, args, actual, actual+4)
 	<-asked
-	if _, _, st := peer.Read(64, 0); st != zx.ErrShouldWait {
+	if _, _, _, st := peer.Read(64, 0); st != zx.ErrShouldWait {
 		t.Errorf("a second message after a suspend: %v", st)
 	}
 	select {

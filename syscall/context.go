@@ -1,6 +1,7 @@
 package syscall
 
 import (
+	"faultline/account"
 	"faultline/object"
 	"faultline/pager"
 	"faultline/vmar"
@@ -210,6 +211,8 @@ type Context struct {
 	Process Process
 	Thread  Thread
 	System  System
+	// Account pays for what the process makes the kernel keep.
+	Account *account.Account
 	Handles *object.HandleTable
 	Space   *vmar.AddressSpace
 	Store   *vmo.Store

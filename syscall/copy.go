@@ -3,6 +3,7 @@ package syscall
 import (
 	"encoding/binary"
 
+	"faultline/account"
 	"faultline/object"
 	"faultline/zx"
 )
@@ -57,15 +58,35 @@ func (c *Context) optional64(dst userOut, n uint64) zx.Status {
 	return c.write64(dst, n)
 }
 
-// give makes a handle of the new object o and writes it to out; on error o is
-// gone.
+// objectBytes is what an object is charged for that says nothing of its own.
+var objectBytes = account.Bytes(208)
+
+// add makes a handle of the new object o, for which the process pays from now on,
+// unless its maker has seen to that; on error o is gone.
 //
-// Errors: ErrNoMemory the table is full | ErrBadState the process is ending |
-// those of write.
-func (c *Context) give(o object.Object, rights zx.Rights, out userOut) zx.Status {
-	h, st := c.Handles.Add(o, rights)
+// Errors: ErrNoMemory | ErrBadState the process is ending.
+func (c *Context) add(o object.Object, rights zx.Rights) (zx.Handle, zx.Status) {
+	bytes := objectBytes
+	if o, ok := o.(interface{ KernelBytes() int64 }); ok {
+		bytes = o.KernelBytes()
+	}
+	h := zx.HandleInvalid
+	st := o.ObjectBase().Bill(c.Account, bytes)
+	if st == zx.OK {
+		h, st = c.Handles.Add(o, rights)
+	}
 	if st != zx.OK {
 		object.Drop(o)
+	}
+	return h, st
+}
+
+// give is add that writes the handle to out.
+//
+// Errors: those of add and of write.
+func (c *Context) give(o object.Object, rights zx.Rights, out userOut) zx.Status {
+	h, st := c.add(o, rights)
+	if st != zx.OK {
 		return st
 	}
 	return c.report(h, out)
@@ -84,15 +105,13 @@ func (c *Context) share(o object.Object, rights zx.Rights, out userOut) zx.Statu
 
 // givePair is give for two objects that are made together.
 func (c *Context) givePair(a object.Object, aRights zx.Rights, aOut userOut, b object.Object, bRights zx.Rights, bOut userOut) zx.Status {
-	h, st := c.Handles.Add(a, aRights)
+	h, st := c.add(a, aRights)
 	if st != zx.OK {
-		object.Drop(a)
 		object.Drop(b)
 		return st
 	}
-	k, st := c.Handles.Add(b, bRights)
+	k, st := c.add(b, bRights)
 	if st != zx.OK {
-		object.Drop(b)
 		c.Handles.Close(h)
 		return st
 	}

@@ -167,7 +167,7 @@ func objectWaitAsync(c *Context, h, port zx.Handle, key uint64, signals zx.Signa
 		return zx.ErrNotSupported
 	}
 	wait := object.AsyncWait{
-		Port: po.(*object.Port), Key: key, Signals: signals,
+		Port: po.(*object.Port), Key: key, Signals: signals, Account: c.Account,
 		Edge: options&zx.WaitAsyncEdge != 0,
 	}
 	if options&zx.WaitAsyncTimestamp != 0 {

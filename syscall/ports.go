@@ -58,7 +58,7 @@ func portQueue(c *Context, h zx.Handle, packet userIn) zx.Status {
 	}
 	p := o.(*object.Port)
 	if st = c.read(c.packet.Bytes()[:], packet); st == zx.OK {
-		st = p.QueueUser(&c.packet)
+		st = p.QueueUser(c.Account, &c.packet)
 	}
 	p.Unref(p)
 	if st == zx.ErrShouldWait {

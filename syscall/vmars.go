@@ -41,7 +41,7 @@ func vmarAllocate(c *Context, parent zx.Handle, options uint32, offset, size uin
 	if st != zx.OK {
 		return st
 	}
-	h, st := c.Handles.Add(NewVMAR(r), zx.RightsVMAR|r.Rights())
+	h, st := c.add(NewVMAR(r), zx.RightsVMAR|r.Rights())
 	if st != zx.OK {
 		r.Destroy()
 		return st

@@ -136,6 +136,7 @@ func (k consoleKernel) Memory() console.MemoryInfo {
 		Frames:    k.Kernel.Memory.Stats(),
 		Store:     k.Kernel.Store.Stats(),
 		Handles:   object.HandleCount(),
+		Account:   k.Kernel.Account(),
 
 		Collections: s.NumGC,
 	}
@@ -177,8 +178,12 @@ func (k consoleKernel) Mappings() (list []console.MappingInfo) {
 
 // Counters gives the counts of pagers and the evictor, by Zircon's names.
 func (k consoleKernel) Counters() []pager.Counter {
+	a := k.Kernel.Account()
 	return append(k.Kernel.Pagers.Counters(),
-		pager.Counter{Name: "vm.reclamation.pages_evicted_pager_backed.total", Value: k.Kernel.Store.Stats().Evicted})
+		pager.Counter{Name: "vm.reclamation.pages_evicted_pager_backed.total", Value: k.Kernel.Store.Stats().Evicted},
+		pager.Counter{Name: "kernel.account.bytes", Value: uint64(a.Used)},
+		pager.Counter{Name: "kernel.account.peak", Value: uint64(a.Peak)},
+		pager.Counter{Name: "kernel.account.refused", Value: a.Refused})
 }
 
 // Faults gives the last n records of the fault trace.

@@ -103,7 +103,7 @@ var Table = []Call{
 	{10, "object_wait_async", st, "zx_handle_t handle, zx_handle_t port, uint64_t key, zx_signals_t signals, uint32_t options", "WAIT on handle, WRITE on port",
 		"Queues one packet of type ZX_PKT_TYPE_SIGNAL_ONE when one of signals is asserted: at once if it is, unless ZX_WAIT_ASYNC_EDGE. Closing handle ends it.",
 		[]Err{{"INVALID_ARGS", "options has other bits than TIMESTAMP and EDGE"}, {"BAD_HANDLE", "port is not valid"}, {"WRONG_TYPE", "port is not a port"}, {"ACCESS_DENIED", "port lacks WRITE"},
-			badHandle, {"ACCESS_DENIED", "handle lacks WAIT"}, {"NOT_SUPPORTED", "the object cannot be waited on"}, {"NO_MEMORY", "the port holds 16,384 registrations"}}, 0},
+			badHandle, {"ACCESS_DENIED", "handle lacks WAIT"}, {"NOT_SUPPORTED", "the object cannot be waited on"}, {"NO_MEMORY", "out of memory"}}, 0},
 
 	{11, "event_create", st, "uint32_t options, zx_handle_t* out", "", "Makes an event: an object that is its signals.",
 		[]Err{{"INVALID_ARGS", "options is not 0"}, tableFull, badOut}, 0},
@@ -270,9 +270,9 @@ var Table = []Call{
 
 // channelMessage is how a message can be refused.
 var channelMessage = []Err{
-	{"OUT_OF_RANGE", "more than 65,536 bytes or 64 handles"}, {"INVALID_ARGS", "the bytes or the handles cannot be read"},
+	{"OUT_OF_RANGE", "more than 65,536 bytes or 64 handles"}, {"NO_MEMORY", "out of memory"}, {"INVALID_ARGS", "the bytes or the handles cannot be read"},
 	{"BAD_HANDLE", "a handle is not valid, or is there twice"}, {"NOT_SUPPORTED", "a handle is of this very channel end"}, {"ACCESS_DENIED", "a handle lacks TRANSFER"},
-	{"NO_MEMORY", "all messages that wait in channels take 16 MiB"}, {"PEER_CLOSED", "the other end is closed"},
+	{"PEER_CLOSED", "the other end is closed"},
 	{"SHOULD_WAIT", "3,500 messages wait there; the thread takes a policy exception (synth code 16)"},
 }
 
