@@ -6,12 +6,24 @@ import (
 	"faultline/zx"
 )
 
-// KernelRange is a piece of the kernel's identity map: bytes [Start, End),
-// page aligned, supervisor only.
+// KernelRange is a piece of the kernel's map: bytes [Start, End), page aligned,
+// supervisor only. Its virtual address is its physical one, but see DeviceAddress.
 type KernelRange struct {
 	Start, End zx.PhysAddr
 	Prot       Prot
 	Device     bool // registers of a device: never cached
+}
+
+// identityEnd is where the identity map ends and user space begins.
+const identityEnd zx.PhysAddr = 1 << 39
+
+// DeviceAddress is where the kernel sees the device registers at pa: at pa, or in the
+// upper half when pa lies where user space is.
+func DeviceAddress(pa zx.PhysAddr) uint64 {
+	if pa < identityEnd {
+		return uint64(pa)
+	}
+	return uint64(pa) | 0xffff_8000_0000_0000
 }
 
 // KernelFeatures says what the CPU can do for the kernel's map.
@@ -26,15 +38,19 @@ type KernelFeatures struct {
 // accessed and dirty, because nothing tracks kernel pages and the CPU then
 // need not write the tables.
 //
-// Pre: EFER.NXE is or will be set; ranges lie in the first 512 GiB. Errors: a
-// range that is empty, unaligned, out of order, out of bounds, without Read,
+// Pre: EFER.NXE is or will be set; ranges lie in the first 512 GiB, those of
+// devices in the first 128 TiB. Errors: a range that is empty, unaligned, out of order, out of bounds, without Read,
 // or both writable and executable; NO_MEMORY. The CPU uses the map once the
 // caller has loaded Root into CR3; it is not changed afterwards.
 func (m *Memory) NewKernelTable(ranges []KernelRange, have KernelFeatures) (*PageTable, error) {
 	end := zx.PhysAddr(0)
 	for _, r := range ranges {
+		most := identityEnd
+		if r.Device {
+			most = 1 << 47
+		}
 		switch {
-		case r.Start >= r.End || (r.Start|r.End)&zx.PageMask != 0 || r.End > 1<<shift(LevelPML4):
+		case r.Start >= r.End || (r.Start|r.End)&zx.PageMask != 0 || r.End > most || r.Start < identityEnd && r.End > identityEnd:
 			return nil, fmt.Errorf("mmu.NewKernelTable: bad bounds [%#x, %#x)", r.Start, r.End)
 		case r.Start < end:
 			return nil, fmt.Errorf("mmu.NewKernelTable: range [%#x, %#x) begins before %#x, where the last one ended", r.Start, r.End, end)
@@ -66,10 +82,25 @@ func (m *Memory) NewKernelTable(ranges []KernelRange, have KernelFeatures) (*Pag
 // DestroyKernel frees a table made by NewKernelTable. Pre: neither it nor any
 // table that shares with it is loaded on a CPU or will be used.
 func (t *PageTable) DestroyKernel() {
-	if e := t.mem.table(t.root).load(0); e.Present() {
-		t.mem.freeTables(e.Frame(), LevelPDPT)
+	for i := range kernelEntries {
+		if e := t.mem.table(t.root).load(i); e.Present() {
+			t.mem.freeTables(e.Frame(), LevelPDPT)
+		}
 	}
 	t.Destroy()
+}
+
+// kernelEntries goes through the entries of a root that the kernel's map may have:
+// the first, and those of the upper half.
+func kernelEntries(yield func(i uint64) bool) {
+	for i := uint64(0); i < 1<<indexBits; i++ {
+		if !yield(i) {
+			return
+		}
+		if i == 0 {
+			i = 1<<(indexBits-1) - 1
+		}
+	}
 }
 
 // kernelLeaf makes the entry of a kernel page of level at pa.
@@ -106,13 +137,14 @@ func (t *PageTable) mapKernel(r KernelRange, have KernelFeatures) zx.Status {
 			}
 			level++
 		}
-		w := t.walk(uint64(pa), level)
+		va := DeviceAddress(pa)
+		w := t.walk(va, level)
 		if w.level != level {
-			if st := t.grow(&w, uint64(pa), level, kernelTable); st != zx.OK {
+			if st := t.grow(&w, va, level, kernelTable); st != zx.OK {
 				return st
 			}
 		}
-		t.mem.table(w.table[level]).store(uint64(pa)>>shift(level), kernelLeaf(pa, level, r, have))
+		t.mem.table(w.table[level]).store(va>>shift(level), kernelLeaf(pa, level, r, have))
 		pa += zx.PhysAddr(1) << shift(level)
 	}
 	return zx.OK

@@ -22,7 +22,11 @@ var kernelRanges = []KernelRange{
 	{Start: 64*mib + 20*kib, End: 3 * gib, Prot: Read | Write},
 	{Start: 0xfee0_0000, End: 0xfee0_1000, Prot: Read | Write, Device: true},
 	{Start: 4 * gib, End: 9 * gib, Prot: Read | Write},
+	{Start: highDevice, End: highDevice + 4*kib, Prot: Read | Write, Device: true},
 }
+
+// highDevice are registers where firmware puts them when there is no room below.
+const highDevice = 896 * gib
 
 func TestKernelTable(t *testing.T) {
 	for _, have := range []KernelFeatures{{}, {Pages1G: true, Global: true}} {
@@ -60,6 +64,11 @@ func TestKernelTable(t *testing.T) {
 			covered += tr.size
 			at += tr.size
 		}
+		tr, ok := sdmWalk(m, kt.Root(), DeviceAddress(highDevice))
+		if !ok || tr.pa != highDevice || !tr.device || tr.x || tr.u || DeviceAddress(highDevice)>>47 != 1<<17-1 {
+			t.Fatalf("%#x: %v, %+v", DeviceAddress(highDevice), ok, tr)
+		}
+		covered += tr.size
 		want := uint64(0)
 		for _, r := range kernelRanges {
 			want += uint64(r.End - r.Start)
@@ -73,6 +82,9 @@ func TestKernelTable(t *testing.T) {
 		}
 		if e, level := user.lookup(2*mib + 5); level == LevelPML4 || e.Prot() != Read|Exec || e&PTE_US != 0 {
 			t.Fatalf("a process sees kernel text as %v at level %d", e, level)
+		}
+		if tr, ok := sdmWalk(m, user.Root(), DeviceAddress(highDevice)); !ok || tr.pa != highDevice || tr.u {
+			t.Fatalf("a process's root has the high device: %v, %+v", ok, tr)
 		}
 		f, _ := m.Alloc()
 		user.Map(0x80_0000_0000, f, Read.Leaf())
@@ -100,6 +112,8 @@ func TestKernelTableRefuses(t *testing.T) {
 		"empty":          {{Start: 4096, End: 4096, Prot: Read}},
 		"overlap":        {{Start: 4096, End: 12288, Prot: Read}, {Start: 8192, End: 16384, Prot: Read}},
 		"beyond PML4[0]": {{Start: 511 * gib, End: 513 * gib, Prot: Read}},
+		"high RAM":       {{Start: 513 * gib, End: 514 * gib, Prot: Read}},
+		"high, no canon": {{Start: 1 << 47, End: 1<<47 + gib, Prot: Read, Device: true}},
 	} {
 		if _, err := m.NewKernelTable(r, KernelFeatures{}); err == nil {
 			t.Errorf("%s: accepted", name)

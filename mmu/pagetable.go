@@ -52,8 +52,8 @@ type PageTable struct {
 	recent [recentTables]recentTable
 }
 
-// NewPageTable makes a root whose first 512 GiB are those of shared: the very
-// same tables, so kernel mappings are one for all. The rest is empty.
+// NewPageTable makes a root whose first 512 GiB and upper half are those of shared:
+// the very same tables, so kernel mappings are one for all. The rest is empty.
 // Pre: shared outlives the new root. Errors: NO_MEMORY.
 func (m *Memory) NewPageTable(shared *PageTable) (*PageTable, zx.Status) {
 	root, st := m.allocTable()
@@ -61,7 +61,12 @@ func (m *Memory) NewPageTable(shared *PageTable) (*PageTable, zx.Status) {
 		return nil, st
 	}
 	if shared != nil {
-		m.table(root).store(0, m.table(shared.root).load(0))
+		from, to := m.table(shared.root), m.table(root)
+		for i := range kernelEntries {
+			if e := from.load(i); e != 0 {
+				to.store(i, e)
+			}
+		}
 	}
 	t := &PageTable{mem: m, root: root}
 	t.forget()

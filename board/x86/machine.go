@@ -64,7 +64,7 @@ var open = sync.OnceValues(func() (*Machine, error) {
 	}
 
 	stage(stageTables)
-	page := func(addr zx.PhysAddr) { m.Devices = append(m.Devices, pages(Range{addr, addr + 1})) }
+	page := func(addr zx.PhysAddr) { deviceRanges = append(deviceRanges, pages(Range{addr, addr + 1})) }
 	page(zx.PhysAddr(lapic.base))
 	page(zx.PhysAddr(ioAPIC.Base))
 	if clock.source == hpetReference.name {
@@ -75,9 +75,6 @@ var open = sync.OnceValues(func() (*Machine, error) {
 		var d *pciDevice
 		if d, m.DiskErr = findPCIBlock(); d != nil {
 			dev = d
-			for _, w := range d.windows {
-				m.Devices = append(m.Devices, pages(w))
-			}
 		}
 	} else {
 		slots := mmioSlots(boot.CommandLine)
@@ -97,7 +94,7 @@ var open = sync.OnceValues(func() (*Machine, error) {
 		}
 	}
 	stage(stageDisk)
-	m.Devices = joinRanges(m.Devices)
+	m.Devices = joinRanges(deviceRanges)
 	return m, nil
 })
 

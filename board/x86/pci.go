@@ -113,8 +113,8 @@ func (f pciFunction) bar(n uint8) (zx.PhysAddr, error) {
 		}
 		addr |= uint64(f.read32(pciBAR0+4*n+4)) << 32
 	}
-	if addr == 0 || addr >= bootMapped {
-		return 0, fmt.Errorf("pci %v: BAR %d at %#x is not mapped", f, n, addr)
+	if addr == 0 {
+		return 0, fmt.Errorf("pci %v: firmware gave BAR %d no address", f, n)
 	}
 	return zx.PhysAddr(addr), nil
 }

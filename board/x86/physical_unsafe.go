@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"unsafe"
 
+	"faultline/cpu"
 	"faultline/zx"
 )
 
@@ -29,3 +30,54 @@ func readPhysical(addr zx.PhysAddr, n int) ([]byte, error) {
 	}
 	return b, nil
 }
+
+// deviceRanges are the registers that drivers use, as far as known.
+var deviceRanges []Range
+
+// upperHalf is where the kernel sees what lies at physical addresses of user space,
+// from lowerEnd on. Package mmu's DeviceAddress is the same rule.
+const (
+	lowerEnd  = 1 << 39
+	upperHalf = 0xffff_8000_0000_0000
+)
+
+// mapDevice lets a driver reach the registers, or other memory of a device, at r: now,
+// by the boot tables, and under the kernel's tables, which map Machine.Devices. It gives
+// the virtual address of r.Start.
+//
+// Pre: the boot tables are in place.
+// Errors: r is not within the first 128 TiB.
+func mapDevice(r Range) (uint64, error) {
+	if r.Start >= r.End || r.End > 1<<47 {
+		return 0, fmt.Errorf("device memory %v cannot be mapped", r)
+	}
+	deviceRanges = append(deviceRanges, pages(r))
+	va := uint64(r.Start)
+	if va >= lowerEnd {
+		va |= upperHalf
+	}
+	if r.End <= bootMapped {
+		return va, nil
+	}
+	const large, entries = 2 << 20, 512
+	const present, write, writeThrough, uncached, size = 1 << 0, 1 << 1, 1 << 3, 1 << 4, 1 << 7
+	for pa := uint64(r.Start) &^ (large - 1); pa < uint64(r.End); pa += large {
+		table := (*[entries]uint64)(unsafe.Add(nil, uintptr(cpu.ReadCR3()&^(zx.PageSize-1))))
+		for shift := 39; shift > 21; shift -= 9 {
+			e := &table[(va-uint64(r.Start)+pa)>>shift%entries]
+			if *e&present == 0 {
+				bootTablePages = append(bootTablePages, make([]byte, 2*zx.PageSize))
+				at := (AddressOf(bootTablePages[len(bootTablePages)-1]) + zx.PageSize - 1) &^ (zx.PageSize - 1)
+				*e = at | present | write
+			}
+			table = (*[entries]uint64)(unsafe.Add(nil, uintptr(*e&0x000f_ffff_ffff_f000)))
+		}
+		if e := &table[pa>>21%entries]; *e == 0 {
+			*e = pa | present | write | writeThrough | uncached | size
+		}
+	}
+	return va, nil
+}
+
+// bootTablePages keeps what mapDevice added to the boot tables from the collector.
+var bootTablePages [][]byte

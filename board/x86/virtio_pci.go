@@ -47,7 +47,6 @@ type pciDevice struct {
 	multiplier uint64
 	device     uint64
 	notifyAt   uint64 // of queue 0, known once it is set
-	windows    []Range
 }
 
 // findPCIBlock returns the first virtio block device, nil if there is none.
@@ -113,16 +112,14 @@ func (d *pciDevice) capability(at, kind uint8) error {
 	if err != nil {
 		return err
 	}
-	start := uint64(bar) + offset
-	if start+length > bootMapped {
-		return fmt.Errorf("pci %v: virtio structure %d at %#x is not mapped", f, kind, start)
+	start := bar + zx.PhysAddr(offset)
+	if *base, err = mapDevice(Range{start, start + zx.PhysAddr(length)}); err != nil {
+		return fmt.Errorf("pci %v: virtio structure %d: %w", f, kind, err)
 	}
-	*base = start
 	if kind == capNotify {
 		d.notifyLen = length
 		d.multiplier = uint64(f.read32(at + 16))
 	}
-	d.windows = append(d.windows, Range{zx.PhysAddr(start), zx.PhysAddr(start + length)})
 	return nil
 }
 
