@@ -24,4 +24,5 @@
 #define PRIuPTR "lu"
 #define PRIxPTR "lx"
 
+
 #endif  // ZX_INTTYPES_H_
