@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"debug/elf"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -111,8 +112,14 @@ func checkImage(t *testing.T, name string, image []byte) {
 // cc runs the SDK's compiler driver.
 func cc(t *testing.T, libzx string, args ...string) {
 	t.Helper()
+	ccBy(t, "gcc", libzx, args...)
+}
+
+// ccBy is cc with the compiler named.
+func ccBy(t *testing.T, compiler, libzx string, args ...string) {
+	t.Helper()
 	cmd := exec.Command("sh", append([]string{"./cc"}, args...)...)
-	cmd.Env = append(os.Environ(), "LIBZX="+libzx)
+	cmd.Env = append(os.Environ(), "LIBZX="+libzx, "CC="+compiler)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("cc %s: %v\n%s", strings.Join(args, " "), err, text)
 	}
@@ -135,6 +142,13 @@ func TestMain(m *testing.M) {
 // compile builds a program with the SDK; onLinux puts testdata/linux.c in the
 // place of the system calls, so that it runs here.
 func compile(t *testing.T, source string, onLinux bool) string {
+	t.Helper()
+	return compileBy(t, "gcc", source, onLinux)
+}
+
+// compileBy is compile with the compiler of the program named; the library is
+// always gcc's.
+func compileBy(t *testing.T, compiler, source string, onLinux bool) string {
 	t.Helper()
 	if _, err := exec.LookPath("gcc"); err != nil {
 		t.Skip("no gcc")
@@ -159,9 +173,9 @@ func compile(t *testing.T, source string, onLinux bool) string {
 	}
 	out := filepath.Join(t.TempDir(), "program")
 	if onLinux {
-		cc(t, library, "-Wextra", "-Werror", "-o", out, source, "testdata/linux.c", "-Wl,-e,linux_start")
+		ccBy(t, compiler, library, "-Wextra", "-Werror", "-o", out, source, "testdata/linux.c", "-Wl,-e,linux_start")
 	} else {
-		cc(t, library, "-Wextra", "-Werror", "-o", out, source, "c/syscalls.S")
+		ccBy(t, compiler, library, "-Wextra", "-Werror", "-o", out, source, "c/syscalls.S")
 	}
 	return out
 }
@@ -217,6 +231,69 @@ func TestLibrary(t *testing.T) {
 	out, code, _ := run(t, compile(t, "testdata/library.c", true), nil, "an argument")
 	if want := strings.Repeat("w", 1199) + "\nno newline"; code != 0 || out != want {
 		t.Errorf("exit code %d, output:\n%s", code, out)
+	}
+}
+
+// compilers lists those that are here and compile C++ too.
+func compilers(t *testing.T) (list []string) {
+	for _, name := range []string{"gcc", "clang"} {
+		if exec.Command(name, "-x", "c++", "-E", "-o", os.DevNull, "-include", "array", os.DevNull).Run() == nil {
+			list = append(list, name)
+		}
+	}
+	if len(list) == 0 {
+		t.Skip("no compiler of C++")
+	}
+	return list
+}
+
+// TestCxx runs the checks of testdata/cxx.cc.
+func TestCxx(t *testing.T) {
+	for _, compiler := range compilers(t) {
+		if out, code, _ := run(t, compileBy(t, compiler, "testdata/cxx.cc", true), nil); code != 0 || out != "" {
+			t.Errorf("%s: exit code %d, output:\n%s", compiler, code, out)
+		}
+	}
+}
+
+// TestHeaders compiles each header alone, and twice, as C11 and C++20.
+func TestHeaders(t *testing.T) {
+	dir := t.TempDir()
+	var names []string
+	err := filepath.WalkDir("c/include", func(path string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(path, ".h") {
+			names = append(names, strings.TrimPrefix(path, "c/include/"))
+		}
+		return err
+	})
+	if err != nil || len(names) < 20 {
+		t.Fatalf("%d headers, %v", len(names), err)
+	}
+	driver, err := filepath.Abs("cc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, compiler := range compilers(t) {
+		for ext, std := range map[string]string{".c": "-std=c11", ".cc": "-std=c++20"} {
+			args := []string{driver, std, "-Wextra", "-pedantic", "-Werror", "-c"}
+			for i, name := range names {
+				if ext == ".c" && (strings.HasPrefix(name, "lib/zx") || name == "zx/objects.h") {
+					continue // C++ only
+				}
+				text := fmt.Sprintf("#include <%s>\n#include <%[1]s>\nextern int used;\n", name)
+				source := filepath.Join(dir, fmt.Sprint("header", i, ext))
+				if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				args = append(args, source)
+			}
+			cmd := exec.Command("sh", args...)
+			cmd.Dir = dir
+			cmd.Env = append(os.Environ(), "CC="+compiler)
+			if text, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%s %s: %v\n%s", compiler, std, err, text)
+			}
+		}
 	}
 }
 

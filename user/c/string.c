@@ -143,6 +143,12 @@ char* strpbrk(const char* text, const char* accept) {
 
 char* strcpy(char* restrict to, const char* restrict from) { return memcpy(to, from, strlen(from) + 1); }
 
+char* stpcpy(char* restrict to, const char* restrict from) {
+  size_t n = strlen(from);
+  memcpy(to, from, n + 1);
+  return to + n;
+}
+
 char* strncpy(char* restrict to, const char* restrict from, size_t max) {
   size_t n = strnlen(from, max);
   memcpy(to, from, n);

@@ -23,6 +23,7 @@ char* strstr(const char* text, const char* part);
 size_t strspn(const char* text, const char* accept);
 size_t strcspn(const char* text, const char* reject);
 char* strpbrk(const char* text, const char* accept);
+char* stpcpy(char* __restrict to, const char* __restrict from);
 char* strcpy(char* __restrict to, const char* __restrict from);
 char* strncpy(char* __restrict to, const char* __restrict from, size_t max);
 char* strcat(char* __restrict to, const char* __restrict from);
