@@ -75,7 +75,7 @@ func (r *operatorRig) supply(v *vmo.VMO, off, n uint64, content bool) {
 	for i := uint64(0); content && i < n; i++ {
 		r.must(aux.WriteBytes([]byte{1}, i*zx.PageSize, &vmo.PageRequest{}))
 	}
-	r.must(r.pager.SupplyPages(v, off*zx.PageSize, n*zx.PageSize, aux, 0))
+	r.must(r.pager.SupplyPages(v, off*zx.PageSize, n*zx.PageSize, aux, 0, &vmo.PageRequest{}))
 }
 
 // ask leaves a request outstanding, and gives the end of its wait.

@@ -146,7 +146,7 @@ func (c *Console) pagerShow(k *knownPager) {
 			if pager.ProxyOf(v) == s {
 				n := v.Info()
 				what = fmt.Sprintf("VMO %d %s, %#x bytes, %d of %d pages committed, options %s",
-					i.VMO, names[i.VMO], n.Size, n.CommittedBytes>>zx.PageShift, n.Size>>zx.PageShift, optionNames(&n))
+					i.VMO, names[i.VMO], n.Size, n.Committed.Bytes>>zx.PageShift, n.Size>>zx.PageShift, optionNames(&n))
 			}
 			v.Release()
 		}

@@ -102,7 +102,7 @@ func (c *Console) mem(args []string) error {
 	var paged, anonymous, nodes int
 	c.kernel.Store().ForEach(func(v *vmo.VMO) {
 		i := v.Info()
-		if n := int(i.CommittedBytes / page); i.Paged {
+		if n := int(i.Committed.Scaled / page); i.PagerBacked {
 			paged += n
 		} else {
 			anonymous += n

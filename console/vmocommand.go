@@ -99,7 +99,7 @@ func (c *Console) vmoList() error {
 			koid, key = fmt.Sprint(s.Pager().Koid()), fmt.Sprint(s.Key())
 		}
 		p, _, _ := pageCounts(v, 0)
-		c.printf("%5d %6s %4s %20d %9d %8d %8d %8d %5d  %s\n", i.ID, koid, key, i.Size, i.CommittedBytes>>zx.PageShift,
+		c.printf("%5d %6s %4s %20d %9d %8d %8d %8d %5d  %s\n", i.ID, koid, key, i.Size, i.Committed.Bytes>>zx.PageShift,
 			p[vmo.Clean], p[vmo.Dirty], p[vmo.AwaitingClean], i.Mappings, names[i.ID])
 	})
 	c.printf("%d VMOs; committed, clean, dirty and awaiting clean count pages of %d bytes\n", n, zx.PageSize)
@@ -121,7 +121,7 @@ func (c *Console) vmoShow(v *vmo.VMO) error {
 	c.printf("  size        %#x (%d pages), stream size %#x\n", i.Size, i.Size>>zx.PageShift, i.StreamSize)
 	c.printf("  options     %s\n", optionNames(&i))
 	c.printf("  committed   %#x (%d pages), %d bytes of metadata, %d pages evicted so far\n",
-		i.CommittedBytes, i.CommittedBytes>>zx.PageShift, i.MetadataBytes, i.ChangeEvents)
+		i.Committed.Bytes, i.Committed.Bytes>>zx.PageShift, i.MetadataBytes, i.ChangeEvents)
 	c.printf("  modified    %v\n", i.Modified)
 	c.printf("  references  %d, of which mappings %d", i.References-1, i.Mappings) // one is ours
 	for _, h := range c.kernel.Handles() {

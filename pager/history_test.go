@@ -169,7 +169,7 @@ func play(t *testing.T, d *dice) (ops int) {
 					w.must(aux.WriteBytes(buf[:pg], uint64(i-a)*pg, &req))
 				}
 			}
-			got = w.pager.SupplyPages(v, base+uint64(a)*pg, uint64(b-a)*pg, aux, 0)
+			got = w.pager.SupplyPages(v, base+uint64(a)*pg, uint64(b-a)*pg, aux, 0, &req)
 			aux.Release()
 		case 8, 9:
 			a, b := pages()
@@ -352,8 +352,8 @@ func (m *model) compare(f *file, fail func(string, ...any)) {
 		}
 	}
 	info := f.v.Info()
-	if info.CommittedBytes != committed*pg {
-		fail("%d pages committed, want %d", info.CommittedBytes/pg, committed)
+	if info.Committed.Bytes != committed*pg {
+		fail("%d pages committed, want %d", info.Committed.Bytes/pg, committed)
 	}
 	if info.StreamSize != m.base*pg+m.stream {
 		fail("stream size %#x, want %#x", info.StreamSize, m.base*pg+m.stream)

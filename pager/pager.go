@@ -165,13 +165,14 @@ func (p *Pager) Detach(v *vmo.VMO) zx.Status {
 // pages of v from off on. aux then reads as zero there, even when a check of
 // the destination fails afterwards.
 //
-// A system call checks between the steps: CheckAligned, handles of pager and
+// r is for what aux shares with another VMO and must be copied first. A system
+// call checks between the steps: CheckAligned, handles of pager and
 // VMO, Owns, handle of aux, and then calls this, which repeats them.
 //
 // Errors, in this order: ErrInvalidArgs unaligned, or v is not p's | those of
 // vmo.VMO.TakePages | those of vmo.VMO.SupplyPages.
 // Source: spec section 3.4.
-func (p *Pager) SupplyPages(v *vmo.VMO, off, length uint64, aux *vmo.VMO, auxOff uint64) zx.Status {
+func (p *Pager) SupplyPages(v *vmo.VMO, off, length uint64, aux *vmo.VMO, auxOff uint64, r *vmo.PageRequest) zx.Status {
 	if (off|length|auxOff)&zx.PageMask != 0 {
 		return zx.ErrInvalidArgs
 	}
@@ -184,7 +185,7 @@ func (p *Pager) SupplyPages(v *vmo.VMO, off, length uint64, aux *vmo.VMO, auxOff
 		}
 	}
 	var run vmo.PageRun
-	if st := aux.TakePages(auxOff, length, &run); st != zx.OK {
+	if st := aux.TakePages(auxOff, length, &run, r); st != zx.OK {
 		return st
 	}
 	return v.SupplyPages(off, &run)

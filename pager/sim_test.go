@@ -280,7 +280,7 @@ func (w *world) create(pages uint64, options uint32) *file {
 // drop closes the file's handle and mapping.
 func (f *file) drop() {
 	f.m.UnmapRange(0, ^uint64(0)&^zx.PageMask)
-	f.v.RemoveMapping(f.m)
+	f.v.RemoveMapping(&f.m.place)
 	f.v.Release()
 }
 
@@ -325,7 +325,7 @@ func (w *world) aux(first, n uint64, empty bool) *vmo.VMO {
 func (f *file) trySupply(off, n uint64, empty bool) zx.Status {
 	a := f.w.aux(off, n, empty)
 	defer a.Release()
-	st := f.w.pager.SupplyPages(f.v, off*pg, n*pg, a, 0)
+	st := f.w.pager.SupplyPages(f.v, off*pg, n*pg, a, 0, &f.w.self.req)
 	f.w.settle()
 	return st
 }
@@ -386,7 +386,7 @@ func (f *file) ranges(want ...string) {
 // committed demands a number of resident pages.
 func (f *file) committed(pages uint64) {
 	f.w.t.Helper()
-	if got := f.v.Info().CommittedBytes / pg; got != pages {
+	if got := f.v.Info().Committed.Bytes / pg; got != pages {
 		f.w.t.Fatalf("%d pages committed, want %d", got, pages)
 	}
 }
@@ -446,17 +446,18 @@ func (f *file) store(page uint64, b byte) *thread {
 
 // mapping is a whole VMO mapped readable and writable: what vmar does, small.
 type mapping struct {
-	w    *world
-	v    *vmo.VMO
-	mu   sync.Mutex // the page-table lock
-	ptes map[uint64]vmo.Page
+	w     *world
+	v     *vmo.VMO
+	place vmo.MappingPlace
+	mu    sync.Mutex // the page-table lock
+	ptes  map[uint64]vmo.Page
 	// faults counts, for tests that a store must or must not trap.
 	faults int
 }
 
 func (w *world) mapVMO(v *vmo.VMO) *mapping {
 	m := &mapping{w: w, v: v, ptes: map[uint64]vmo.Page{}}
-	v.AddMapping(m)
+	v.AddMapping(&m.place, m, 0, 1<<62)
 	return m
 }
 

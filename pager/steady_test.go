@@ -75,7 +75,7 @@ func (s *steady) circle(off uint64) {
 	s.want(s.require(off, true), zx.ErrShouldWait)
 	s.packet(zx.PageRead, off)
 	s.want(s.aux.WriteBytes(s.fill, off, &s.req), zx.OK)
-	s.want(s.p.SupplyPages(s.v, off, pg, s.aux, off), zx.OK)
+	s.want(s.p.SupplyPages(s.v, off, pg, s.aux, off, &s.req), zx.OK)
 	s.want(s.req.Wait(), zx.OK)
 	s.want(s.require(off, false), zx.OK)
 	s.want(s.require(off, true), zx.ErrShouldWait)
@@ -343,7 +343,7 @@ func TestReclaim(t *testing.T) {
 	if st := anon.Commit(0, pages*pg, &req); st != zx.ErrNoMemory {
 		t.Errorf("commit past memory: %v", st)
 	}
-	if got := v.Info().CommittedBytes; got != 0 {
+	if got := v.Info().Committed.Bytes; got != 0 {
 		t.Errorf("%d bytes survived", got)
 	}
 	anon.Release()
@@ -370,7 +370,7 @@ func BenchmarkSupply(b *testing.B) {
 	s.want(s.aux.Commit(0, pages*pg, &s.req), zx.OK)
 	b.ResetTimer()
 	for i := 0; i < b.N; i++ {
-		s.want(s.p.SupplyPages(s.v, 0, pages*pg, s.aux, 0), zx.OK)
+		s.want(s.p.SupplyPages(s.v, 0, pages*pg, s.aux, 0, &s.req), zx.OK)
 		b.StopTimer()
 		s.v.DropClean()
 		s.want(s.aux.Commit(0, pages*pg, &s.req), zx.OK)
@@ -383,7 +383,7 @@ func BenchmarkWriteback(b *testing.B) {
 	const pages = 4096
 	s := newSteady(b, pages)
 	s.want(s.aux.Commit(0, pages*pg, &s.req), zx.OK)
-	s.want(s.p.SupplyPages(s.v, 0, pages*pg, s.aux, 0), zx.OK)
+	s.want(s.p.SupplyPages(s.v, 0, pages*pg, s.aux, 0, &s.req), zx.OK)
 	s.want(s.p.OpRange(zx.PagerOpDirty, s.v, 0, pages*pg, 0), zx.OK)
 	b.ResetTimer()
 	for i := 0; i < b.N; i++ {

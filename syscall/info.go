@@ -207,7 +207,7 @@ func (o *VMO) encode(record []byte, rights zx.Rights) {
 	if i.Options&zx.VMODiscardable != 0 {
 		flags |= zx.InfoVMODiscardable
 	}
-	if i.Paged {
+	if i.PagerBacked {
 		flags |= zx.InfoVMOPagerBacked
 	}
 	le.PutUint64(record[0:], uint64(o.Koid()))
@@ -216,15 +216,15 @@ func (o *VMO) encode(record []byte, rights zx.Rights) {
 	le.PutUint64(record[64:], uint64(i.Mappings))
 	le.PutUint64(record[72:], uint64(i.Mappings)) // share_count: each mapping at most once
 	le.PutUint32(record[80:], flags)
-	le.PutUint64(record[88:], i.CommittedBytes)
+	le.PutUint64(record[88:], i.Committed.Bytes)
 	le.PutUint32(record[96:], uint32(rights))
 	le.PutUint64(record[104:], i.MetadataBytes)
 	le.PutUint64(record[112:], i.ChangeEvents)
-	le.PutUint64(record[120:], i.CommittedBytes) // populated: nothing is compressed
+	le.PutUint64(record[120:], i.Committed.Bytes) // populated: nothing is compressed
 	if len(record) >= infoVMOv3Bytes {
-		le.PutUint64(record[128:], i.CommittedBytes)
-		le.PutUint64(record[136:], i.CommittedBytes)
-		le.PutUint64(record[144:], i.CommittedBytes)
-		le.PutUint64(record[152:], i.CommittedBytes)
+		le.PutUint64(record[128:], i.Committed.Bytes)
+		le.PutUint64(record[136:], i.Committed.Bytes)
+		le.PutUint64(record[144:], i.Committed.Bytes)
+		le.PutUint64(record[152:], i.Committed.Bytes)
 	}
 }

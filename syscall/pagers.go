@@ -94,7 +94,7 @@ func pagerSupplyPages(c *Context, pagerHandle, vmoHandle zx.Handle, offset, leng
 	}
 	a, st := c.vmo(aux, zx.RightRead|zx.RightWrite)
 	if st == zx.OK {
-		st = p.SupplyPages(o.VMO, offset, length, a.VMO, auxOffset)
+		st = p.SupplyPages(o.VMO, offset, length, a.VMO, auxOffset, c.Request)
 		a.Unref(a)
 	}
 	unpair(p, o)

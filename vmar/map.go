@@ -83,7 +83,7 @@ func (r *VMAR) Map(options uint32, off uint64, v *vmo.VMO, vmoOff, length uint64
 	m := &Mapping{space: as, v: v, base: at, size: size, off: vmoOff, max: r.most(both)}
 	m.setProt(prot(options))
 	v.Retain()
-	v.AddMapping(m)
+	v.AddMapping(&m.place, m, vmoOff, size)
 	as.count++
 	r.insert(child{base: at, end: at + size, mapping: m})
 	as.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 type Mapping struct {
 	space *AddressSpace
 	v     *vmo.VMO
+	place vmo.MappingPlace // among the mappings of v
 
 	// Guarded by space.mu and the VMO's lock: both to write, either to read.
 	base uint64 // address, page aligned
@@ -107,9 +108,10 @@ func (m *Mapping) split(at uint64) *Mapping {
 	m.v.Retain()
 	// For a moment both show the right part, which harms nobody; the other
 	// order would leave it to neither.
-	m.v.AddMapping(right)
+	m.v.AddMapping(&right.place, right, right.off, right.size)
 	m.v.Lock()
 	m.size = at - m.base
+	m.v.ShrinkMapping(&m.place, m.size)
 	m.shown, m.shownEnd = m.off, m.off+m.size
 	m.v.Unlock()
 	m.space.count++
@@ -125,7 +127,7 @@ func (m *Mapping) forget() {
 		m.space.last = &none
 	}
 	m.space.count--
-	m.v.RemoveMapping(m)
+	m.v.RemoveMapping(&m.place)
 	m.v.Release()
 }
 

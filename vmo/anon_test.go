@@ -32,7 +32,7 @@ func TestAnonymous(t *testing.T) {
 	}
 	pages := func(want uint64) {
 		t.Helper()
-		if got := v.Info().CommittedBytes / pg; got != want {
+		if got := v.Info().Committed.Bytes / pg; got != want {
 			t.Fatalf("%d pages, want %d", got, want)
 		}
 	}
@@ -124,7 +124,7 @@ func TestSparseCost(t *testing.T) {
 	b.ok(b.v.SetStreamSize(1<<30, &b.req))
 	b.ok(b.v.SetStreamSize(1<<40, &b.req))
 	b.v.Detach()
-	if got := b.v.Info(); got.CommittedBytes != 0 || got.Intervals > 3 {
+	if got := b.v.Info(); got.Committed.Bytes != 0 || got.Intervals > 3 {
 		t.Fatalf("%+v", got)
 	}
 	b.close()

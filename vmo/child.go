@@ -1,39 +1,9 @@
 package vmo
 
-import "faultline/zx"
-
-// CreateChild is where clones, slices and references will be made. For now it
-// does the checks that come before the kind-specific rules and then refuses.
-//
-// Pre: the caller rounds nothing: size is as given to the call.
-// Errors, in this order: ErrOutOfRange rounding size wraps | ErrInvalidArgs
-// NO_WRITE with RESIZABLE, no kind, or an option the kind does not allow |
-// ErrNotSupported every kind, for now. The handle look-up belongs between the
-// second and the third; CheckChild splits them.
-// Source: spec section 3.15.
-func (v *VMO) CreateChild(options uint32, off, size uint64) (*VMO, zx.Status) {
-	if st := CheckChild(options, size); st != zx.OK {
-		return nil, st
-	}
-	allowed := zx.VMOChildNoWrite | zx.VMOChildResizable
-	var kind uint32
-	for _, k := range []uint32{
-		zx.VMOChildSlice, zx.VMOChildReference, zx.VMOChildSnapshot,
-		zx.VMOChildSnapshotAtLeastOnWrite, zx.VMOChildSnapshotModified,
-	} {
-		if options&k != 0 {
-			kind = k
-			break
-		}
-	}
-	if kind == zx.VMOChildSlice {
-		allowed = zx.VMOChildNoWrite
-	}
-	if kind == 0 || options&^(kind|allowed) != 0 {
-		return nil, zx.ErrInvalidArgs
-	}
-	return nil, zx.ErrNotSupported
-}
+import (
+	"faultline/avl"
+	"faultline/zx"
+)
 
 // CheckChild is the part of CreateChild that comes before the handle is looked
 // up: steps 1 and 2 of spec section 3.15.
@@ -45,4 +15,192 @@ func CheckChild(options uint32, size uint64) zx.Status {
 		return zx.ErrInvalidArgs
 	}
 	return zx.OK
+}
+
+// childKinds are the kinds of children, in the order in which they are looked
+// for.
+var childKinds = [...]uint32{
+	zx.VMOChildSlice, zx.VMOChildReference, zx.VMOChildSnapshot,
+	zx.VMOChildSnapshotAtLeastOnWrite, zx.VMOChildSnapshotModified,
+}
+
+// CreateChild makes a child of v that shows [off, off+size): a slice or a
+// reference shows the very pages, a snapshot shows them until one side writes.
+// It has one reference, and keeps the pages it needs, but not v. Costs the same
+// for any size.
+//
+// The caller rounds nothing, and has done CheckChild, which is repeated.
+//
+// Units: bytes.
+// Locks: takes the family's.
+// Errors, in this order: those of CheckChild | ErrNotSupported discardable |
+// ErrInvalidArgs no kind, or an option the kind does not allow | those of the
+// kind (slice, reference, snapshot).
+// Flush: done; an exact snapshot takes write permission from the mappings of
+// the node.
+// Source: spec sections 3.15, 7.
+func (v *VMO) CreateChild(options uint32, off, size uint64) (*VMO, zx.Status) {
+	if st := CheckChild(options, size); st != zx.OK {
+		return nil, st
+	}
+	if v.Discardable() {
+		return nil, zx.ErrNotSupported
+	}
+	kind := uint32(0)
+	for _, k := range childKinds {
+		if kind == 0 && options&k != 0 {
+			kind = k
+		}
+	}
+	allowed := kind | zx.VMOChildNoWrite
+	if kind != zx.VMOChildSlice {
+		allowed |= zx.VMOChildResizable
+	}
+	if kind == 0 || options&^allowed != 0 {
+		return nil, zx.ErrInvalidArgs
+	}
+	child := &VMO{fam: v.fam, store: v.store, mem: v.mem, options: v.options & (zx.VMOUnbounded | zx.VMOResizable)}
+	child.refs.Store(1)
+	c := v.lock()
+	defer v.Unlock()
+	var st zx.Status
+	switch kind {
+	case zx.VMOChildSlice:
+		st = v.slice(child, off, pageUp(size))
+	case zx.VMOChildReference:
+		st = v.reference(child, options, off, size)
+	default:
+		child.options = 0
+		if options&zx.VMOChildResizable != 0 {
+			child.options = zx.VMOResizable
+		}
+		child.primary, child.clone = true, true
+		child.immutable = kind == zx.VMOChildSnapshot && options&zx.VMOChildNoWrite != 0
+		st = v.snapshot(c, child, kind, off, size)
+	}
+	if st != zx.OK {
+		return nil, st
+	}
+	v.store.vmos.take(child)
+	v.bear(child)
+	return child, zx.OK
+}
+
+// slice makes child show [off, off+size) of what v shows.
+//
+// Errors, in this order: ErrInvalidArgs off is unaligned | ErrOutOfRange too
+// large | ErrInvalidArgs it leaves v | ErrNotSupported v is resizable.
+// Source: spec section 7.1 as 11 corrects it.
+func (v *VMO) slice(child *VMO, off, size uint64) zx.Status {
+	switch {
+	case off&zx.PageMask != 0:
+		return zx.ErrInvalidArgs
+	case size > zx.VMOMaxSize:
+		return zx.ErrOutOfRange
+	case !zx.InRange(off, size, v.sizeLocked()):
+		return zx.ErrInvalidArgs
+	case v.Resizable():
+		return zx.ErrNotSupported
+	}
+	child.isSlice, child.off, child.length = true, v.off+off, size
+	child.options = 0
+	v.cow.addWindow(child)
+	return zx.OK
+}
+
+// reference makes child show all that v shows, and its size and stream size.
+//
+// Errors, in this order: ErrInvalidArgs a range | ErrNotSupported v is a slice, or
+// RESIZABLE is asked for and v is not.
+// Source: spec section 7.1.
+func (v *VMO) reference(child *VMO, options uint32, off, size uint64) zx.Status {
+	switch {
+	case off != 0 || size != 0:
+		return zx.ErrInvalidArgs
+	case v.isSlice, options&zx.VMOChildResizable != 0 && !v.Resizable():
+		return zx.ErrNotSupported
+	}
+	v.cow.addWindow(child)
+	return zx.OK
+}
+
+// snapshot makes child show [off, off+size) of what v shows, each page until it
+// or, of an exact snapshot, v writes it.
+//
+// Errors, in this order: ErrInvalidArgs off is unaligned | ErrOutOfRange too
+// large, the range wraps, or leaves a slice | ErrNotSupported SNAPSHOT below a
+// pager | ErrInvalidArgs it wraps in the root | ErrNotSupported an exact one of a
+// slice | ErrBadState of exact ones: a page of the node is pinned |
+// ErrNotSupported of exact ones: the family's shape.
+// Source: spec section 7.1 as 11 corrects it.
+func (v *VMO) snapshot(c *cowPages, child *VMO, kind uint32, off, size uint64) zx.Status {
+	length := pageUp(size)
+	switch {
+	case off&zx.PageMask != 0:
+		return zx.ErrInvalidArgs
+	case length > zx.VMOMaxSize, off+length < off, v.isSlice && !zx.InRange(off, length, v.length):
+		return zx.ErrOutOfRange
+	case kind == zx.VMOChildSnapshot && c.fam.root != nil:
+		return zx.ErrNotSupported
+	case c.projected(v.off+off)+length < length:
+		return zx.ErrInvalidArgs
+	}
+	exact := kind == zx.VMOChildSnapshot || kind == zx.VMOChildSnapshotModified && c.parent != nil
+	oneWay := !exact && c.fam.root != nil && (c.parent == nil || !c.parent.hidden())
+	switch {
+	case oneWay:
+	case v.isSlice:
+		return zx.ErrNotSupported
+	case c.anyPinned(0, pageIndex(c.size)):
+		return zx.ErrBadState
+	case c.paged || !c.children.Empty():
+		return zx.ErrNotSupported
+	}
+	at, from, limit := c.hangPoint(v.off+off, length, oneWay)
+	if !oneWay && at == c && c.parent != nil && !c.parent.hidden() && !c.parent.paged {
+		return zx.ErrNotSupported
+	}
+	n := v.store.newCow(c.fam, length)
+	n.stream = size
+	n.addWindow(child)
+	if !oneWay && at == c {
+		c.hide()
+	}
+	at.adopt(n, from, limit)
+	return zx.OK
+}
+
+// projected gives where off lies in the top of the family.
+func (c *cowPages) projected(off uint64) uint64 {
+	for ; c.parent != nil; c = c.parent {
+		off += c.parentOff
+	}
+	return off
+}
+
+// hangPoint gives the node below which a snapshot of [off, off+length) of c
+// hangs, from where, and how much of it it sees: the lowest that has anything
+// there. An exact one stops below a node that somebody can write.
+func (c *cowPages) hangPoint(off, length uint64, oneWay bool) (at *cowPages, from, limit uint64) {
+	limit = min(length, max(c.size, off)-off)
+	for c.parent != nil && (oneWay || c.parent.hidden()) && !c.ownsAny(off, off+limit) {
+		limit = min(limit, max(c.parentLimit, off)-off)
+		off += c.parentOff
+		c = c.parent
+	}
+	return c, off, limit
+}
+
+// hide makes c a hidden node: its windows, with their mappings, go to a new node
+// below it that has nothing yet.
+func (c *cowPages) hide() {
+	c.removeWrite(0, c.size)
+	n := c.store.newCow(c.fam, c.size)
+	n.stream, n.reclaimed = c.stream, c.reclaimed
+	n.windows, n.mappings = c.windows, c.mappings
+	for w := n.windows; w != nil; w = w.nextWindow {
+		w.cow = n
+	}
+	c.windows, c.mappings = nil, avl.Tree[MappingPlace]{}
+	c.adopt(n, 0, c.size)
 }

@@ -10,7 +10,7 @@ import (
 // Requests for what changed progress. Not a modification.
 //
 // Units: bytes, page aligned.
-// Locks: none held; takes v.mu.
+// Locks: none held; takes the VMO's.
 // Errors, in this order: ErrOutOfRange wraps | ErrNotSupported without
 // TRAP_DIRTY | ErrOutOfRange starts past the end; and, after releasing every
 // DIRTY waiter that meets the part of the range inside the VMO: ErrOutOfRange
@@ -23,24 +23,24 @@ func (v *VMO) DirtyPages(off, length uint64) zx.Status {
 	if off+length < off {
 		return zx.ErrOutOfRange
 	}
-	if !v.traps {
+	if !v.cow.traps {
 		return zx.ErrNotSupported
 	}
 	for {
-		v.mu.Lock()
-		if length == zx.PageSize && v.dirtyOne(off) {
-			v.mu.Unlock()
+		c := v.lock()
+		if length == zx.PageSize && c.dirtyOne(off) {
+			v.Unlock()
 			return zx.OK
 		}
-		if off > v.size {
-			v.mu.Unlock()
+		if off > c.size {
+			v.Unlock()
 			return zx.ErrOutOfRange
 		}
-		st := v.dirtyLocked(off, off+length)
+		st := c.dirtyLocked(off, off+length)
 		if st != zx.OK && st != zx.ErrNoMemory {
-			v.releaseDirty(off, length)
+			c.releaseDirty(off, length)
 		}
-		v.mu.Unlock()
+		v.Unlock()
 		if st == zx.ErrNoResources {
 			return zx.ErrNoMemory
 		}
@@ -48,115 +48,115 @@ func (v *VMO) DirtyPages(off, length uint64) zx.Status {
 			return st
 		}
 		if !v.store.Reclaim(reclaimPages) {
-			v.mu.Lock()
-			v.releaseDirty(off, length)
-			v.mu.Unlock()
+			v.Lock()
+			c.releaseDirty(off, length)
+			v.Unlock()
 			return st
 		}
 	}
 }
 
 // dirtyOne is dirtyLocked for one page that is clean or awaits being so; it says
-// whether that is the case. Locks: v.mu held.
-func (v *VMO) dirtyOne(off uint64) bool {
-	if off >= v.size || v.source.Detached() {
+// whether that is the case. Locks: the family's held.
+func (c *cowPages) dirtyOne(off uint64) bool {
+	if off >= c.size || c.fam.source.Detached() {
 		return false
 	}
 	idx := pageIndex(off)
-	s := v.tree.near(idx)
+	s := c.tree.near(idx)
 	if s == nil {
-		s = v.tree.walk(v.mem, idx)
+		s = c.tree.walk(c.mem, idx)
 	}
 	if s == nil || 1<<s.state()&(1<<Clean|1<<AwaitingClean) == 0 {
 		return false
 	}
-	v.transition(s, s.in(Dirty))
-	v.source.Progress(RequestDirty, off, zx.PageSize)
+	c.transition(s, s.in(Dirty))
+	c.fam.source.Progress(RequestDirty, off, zx.PageSize)
 	return true
 }
 
 // releaseDirty lets the DIRTY waiters of the range look again.
-func (v *VMO) releaseDirty(off, length uint64) {
-	if end := min(off+length, v.size); off < end {
-		v.source.Release(RequestDirty, off, end-off)
+func (c *cowPages) releaseDirty(off, length uint64) {
+	if end := min(off+length, c.size); off < end {
+		c.fam.source.Release(RequestDirty, off, end-off)
 	}
 }
 
-// dirtyLocked is DirtyPages with v.mu held and off inside the VMO. On error
+// dirtyLocked is DirtyPages with the lock held and off inside the VMO. On error
 // nothing has changed.
-func (v *VMO) dirtyLocked(off, end uint64) zx.Status {
+func (c *cowPages) dirtyLocked(off, end uint64) zx.Status {
 	switch {
-	case end > v.size:
+	case end > c.size:
 		return zx.ErrOutOfRange
-	case v.source.Detached():
+	case c.fam.source.Detached():
 		return zx.ErrBadState
-	case v.firstAbsent(off, end) < end:
+	case c.firstAbsent(off, end) < end:
 		return zx.ErrNotFound
 	}
 	var fresh PageRun
-	if st := v.prepareDirty(off, end, &fresh); st != zx.OK {
+	if st := c.prepareDirty(off, end, &fresh); st != zx.OK {
 		return st
 	}
 	if fresh.pages > 0 {
-		v.unmapZeros(off, end-off)
-		v.zeros.remove(off, end)
+		c.unmapZeros(off, end-off)
+		c.zeros.remove(off, end)
 	}
 	first, limit := pageIndex(off), pageIndex(end)
 	news := first // start of the run of pages that changed
 	for idx := first; idx < limit; {
-		slots, n, leaf := v.tree.run(v.mem, idx, limit)
+		slots, n, leaf := c.tree.run(c.mem, idx, limit)
 		added := 0
 		for i := range slots {
 			s, at := slots[i], idx+uint64(i)
 			switch {
 			case s.state() == Dirty:
-				v.dirtied(news, at)
+				c.dirtied(news, at)
 				news = at + 1
 			case s.hasPage():
-				v.transition(&slots[i], s.in(Dirty))
+				c.transition(&slots[i], s.in(Dirty))
 			default:
 				if s == 0 {
 					added++
 				}
-				f := fresh.pop(v.mem)
-				v.mem.Meta(f).Set(v.id, at, 0)
-				v.transition(&slots[i], pageSlot(f, Dirty))
-				v.pages++
+				f := fresh.pop(c.mem)
+				c.mem.Meta(f).Set(c.id, at, 0)
+				c.transition(&slots[i], pageSlot(f, Dirty))
+				c.pages++
 			}
 		}
-		v.tree.added(v.mem, leaf, added)
+		c.tree.added(c.mem, leaf, added)
 		idx += n
 	}
-	v.dirtied(news, limit)
+	c.dirtied(news, limit)
 	return zx.OK
 }
 
 // dirtied reports the pages [first, end) as newly dirty.
-func (v *VMO) dirtied(first, end uint64) {
+func (c *cowPages) dirtied(first, end uint64) {
 	if first < end {
-		v.source.Progress(RequestDirty, first<<zx.PageShift, (end-first)<<zx.PageShift)
+		c.fam.source.Progress(RequestDirty, first<<zx.PageShift, (end-first)<<zx.PageShift)
 	}
 }
 
 // prepareDirty gathers what dirtying [off, end) needs: a page of zeros for each
 // offset without a page, and the leaves to put them in. Pre: nothing there is
 // absent. On NO_MEMORY all is given back.
-func (v *VMO) prepareDirty(off, end uint64, fresh *PageRun) zx.Status {
+func (c *cowPages) prepareDirty(off, end uint64, fresh *PageRun) zx.Status {
 	need := 0
 	for pos := off; pos < end; {
-		if iv := v.zeros.holding(pos); iv != nil {
+		if iv := c.zeros.holding(pos); iv != nil {
 			stop := min(iv.end, end)
 			n := pageIndex(stop - pos)
-			if n > uint64(v.mem.Stats().Total) {
+			if n > uint64(c.mem.Stats().Total) {
 				return zx.ErrNoResources // more than eviction could ever free
 			}
 			need += int(n)
 			pos = stop
 			continue
 		}
-		stop := v.zeros.next(pos, end)
+		stop := c.zeros.next(pos, end)
 		for first, limit := pageIndex(pos), pageIndex(stop); first < limit; {
-			slots, n, _ := v.tree.run(v.mem, first, limit)
+			slots, n, _ := c.tree.run(c.mem, first, limit)
 			for _, s := range slots {
 				if s.state() == Marker {
 					need++
@@ -167,19 +167,22 @@ func (v *VMO) prepareDirty(off, end uint64, fresh *PageRun) zx.Status {
 		pos = stop
 	}
 	for ; need > 0; need-- {
-		f, st := v.mem.AllocZeroed()
+		f, st := c.mem.AllocZeroed()
 		if st != zx.OK {
-			v.store.Discard(fresh)
+			c.store.Discard(fresh)
 			return st
 		}
-		fresh.append(v.mem, f, 0)
+		fresh.append(c.mem, f, 0)
 	}
 	if fresh.pages == 0 {
 		return zx.OK
 	}
-	st := v.tree.reserve(v.mem, pageIndex(off), pageIndex(end))
+	st := c.zeros.reserve(1)
+	if st == zx.OK {
+		st = c.tree.reserve(c.mem, pageIndex(off), pageIndex(end))
+	}
 	if st != zx.OK {
-		v.store.Discard(fresh)
+		c.store.Discard(fresh)
 	}
 	return st
 }
@@ -204,31 +207,29 @@ func (r *PageRun) pop(m *mmu.Memory) mmu.Frame {
 // lost.
 //
 // Units: bytes, page aligned.
-// Locks: none held; takes v.mu. Errors: ErrOutOfRange wraps or leaves the VMO.
+// Locks: none held; takes the VMO's. Errors: ErrOutOfRange wraps or leaves the VMO.
 // Flush: done.
 // Source: spec section 3.5.3.
 func (v *VMO) WritebackBegin(off, length uint64, zeroOnly bool) zx.Status {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	c := v.lock()
+	defer v.Unlock()
 	if st := v.checkRange(off, length); st != zx.OK || length == 0 {
 		return st
 	}
 	end := off + length
 	if !zeroOnly {
 		for idx, limit := pageIndex(off), pageIndex(end); idx < limit; {
-			slots, n, _ := v.tree.run(v.mem, idx, limit)
+			slots, n, _ := c.tree.run(c.mem, idx, limit)
 			for i := range slots {
 				if s := slots[i]; s&(slotStateMask|slotPinned) == slot(Dirty) {
-					v.transition(&slots[i], s.in(AwaitingClean))
+					c.transition(&slots[i], s.in(AwaitingClean))
 				}
 			}
 			idx += n
 		}
 	}
-	v.zeros.begin(off, end)
-	for _, m := range v.mappings {
-		m.RemoveWriteRange(off, length)
-	}
+	c.zeros.begin(off, end)
+	c.removeWrite(off, end)
 	return zx.OK
 }
 
@@ -237,20 +238,20 @@ func (v *VMO) WritebackBegin(off, length uint64, zeroOnly bool) zx.Status {
 // Without a begin it does nothing.
 //
 // Units: bytes, page aligned.
-// Locks: none held; takes v.mu. Errors: ErrOutOfRange wraps or leaves the VMO.
+// Locks: none held; takes the VMO's. Errors: ErrOutOfRange wraps or leaves the VMO.
 // Flush: none; translations of the zero page where zeros became absent linger
 // until something is supplied there.
 // Source: spec section 3.5.4.
 func (v *VMO) WritebackEnd(off, length uint64) zx.Status {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	c := v.lock()
+	defer v.Unlock()
 	if st := v.checkRange(off, length); st != zx.OK || length == 0 {
 		return st
 	}
 	end := off + length
-	age := &v.store.age
+	age := &c.store.age
 	for idx, limit := pageIndex(off), pageIndex(end); idx < limit; {
-		slots, n, _ := v.tree.run(v.mem, idx, limit)
+		slots, n, _ := c.tree.run(c.mem, idx, limit)
 		if slots != nil {
 			age.mu.Lock()
 			for i := range slots {
@@ -258,8 +259,8 @@ func (v *VMO) WritebackEnd(off, length uint64) zx.Status {
 				if s.state() != AwaitingClean {
 					continue
 				}
-				v.transition(&slots[i], s.in(Clean))
-				if meta := v.mem.Meta(s.frame()); meta.Next == 0 {
+				c.transition(&slots[i], s.in(Clean))
+				if meta := c.mem.Meta(s.frame()); meta.Next == 0 {
 					age.pushLocked(listFor(meta), s.frame())
 				}
 			}
@@ -267,7 +268,7 @@ func (v *VMO) WritebackEnd(off, length uint64) zx.Status {
 		}
 		idx += n
 	}
-	v.zeros.end(off, end)
+	c.zeros.end(off, end)
 	return zx.OK
 }
 
@@ -290,19 +291,19 @@ type DirtySink interface {
 // took. With countAll the scan goes on when sink is full and avail counts every
 // range; otherwise it stops there.
 //
-// Locks: none held; takes v.mu.
+// Locks: none held; takes the VMO's.
 // Errors: ErrOutOfRange wraps or leaves the VMO | what sink answers.
 // Source: spec section 3.6.
 func (v *VMO) EnumerateDirty(off, length uint64, sink DirtySink, countAll bool) (actual, avail uint64, st zx.Status) {
-	v.mu.Lock()
+	c := v.lock()
 	if st = v.checkRange(off, length); st != zx.OK {
-		v.mu.Unlock()
+		v.Unlock()
 		return 0, 0, st
 	}
 	pos, end := zx.RoundDown(off), pageUp(off+length)
 	full := false
 	for {
-		next, r := v.nextDirty(pos, min(end, v.size))
+		next, r := c.nextDirty(pos, min(end, c.size))
 		if r.Length == 0 {
 			break
 		}
@@ -313,14 +314,14 @@ func (v *VMO) EnumerateDirty(off, length uint64, sink DirtySink, countAll bool) 
 			case zx.ErrBufferTooSmall:
 				full = true
 			case zx.ErrShouldWait:
-				v.mu.Unlock()
+				v.Unlock()
 				if st = sink.Resolve(); st != zx.OK {
 					return actual, avail, st
 				}
-				v.mu.Lock()
+				v.Lock()
 				continue
 			default:
-				v.mu.Unlock()
+				v.Unlock()
 				return actual, avail, st
 			}
 		}
@@ -330,28 +331,28 @@ func (v *VMO) EnumerateDirty(off, length uint64, sink DirtySink, countAll bool) 
 		avail++
 		pos = next
 	}
-	v.mu.Unlock()
+	v.Unlock()
 	return actual, avail, zx.OK
 }
 
 // nextDirty gives the first dirty range from pos on, clipped to [pos, end), and
 // where to go on; its length is 0 when there is none.
-func (v *VMO) nextDirty(pos, end uint64) (next uint64, r zx.DirtyRange) {
+func (c *cowPages) nextDirty(pos, end uint64) (next uint64, r zx.DirtyRange) {
 	const dirty = 1<<Dirty | 1<<AwaitingClean
 	if pos >= end {
 		return end, r
 	}
 	limit := pageIndex(end)
-	page := v.tree.scan(v.mem, pageIndex(pos), limit, dirty) << zx.PageShift
-	for i := v.zeros.at(pos); i < len(v.zeros.list) && v.zeros.list[i].start < min(page, end); i++ {
-		if iv := &v.zeros.list[i]; iv.kind == zerosDirty {
+	page := c.tree.scan(c.mem, pageIndex(pos), limit, dirty) << zx.PageShift
+	for i := c.zeros.at(pos); i < len(c.zeros.list) && c.zeros.list[i].start < min(page, end); i++ {
+		if iv := &c.zeros.list[i]; iv.kind == zerosDirty {
 			start, stop := max(pos, iv.start), min(iv.end, end)
 			return stop, zx.DirtyRange{Offset: start, Length: stop - start, Options: zx.VMODirtyRangeIsZero}
 		}
 	}
 	stop := page
 	for stop < end {
-		slots, _, _ := v.tree.run(v.mem, pageIndex(stop), limit)
+		slots, _, _ := c.tree.run(c.mem, pageIndex(stop), limit)
 		i := 0
 		for i < len(slots) && dirty>>slots[i].state()&1 != 0 {
 			i++
@@ -367,20 +368,20 @@ func (v *VMO) nextDirty(pos, end uint64) (next uint64, r zx.DirtyRange) {
 // Fail fails the requests of both kinds that meet the range; no page changes.
 //
 // Units: bytes, page aligned.
-// Locks: none held; takes v.mu.
+// Locks: none held; takes the VMO's.
 // Errors: ErrOutOfRange wraps or leaves the VMO | ErrBadState detached.
 // Source: spec section 3.5.1, steps 8 to 10.
 func (v *VMO) Fail(off, length uint64, status zx.Status) zx.Status {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	c := v.lock()
+	defer v.Unlock()
 	if st := v.checkRange(off, length); st != zx.OK {
 		return st
 	}
-	if v.source.Detached() {
+	if c.fam.source.Detached() {
 		return zx.ErrBadState
 	}
 	if length != 0 {
-		v.source.Fail(off, length, status)
+		c.fam.source.Fail(off, length, status)
 	}
 	return zx.OK
 }
@@ -389,12 +390,12 @@ func (v *VMO) Fail(off, length uint64, status zx.Status) zx.Status {
 // markers dropped, everything unmapped. What is dirty, and every zero interval,
 // stays. Again is allowed.
 //
-// Locks: none held; takes v.mu. Flush: done.
+// Locks: none held; takes the VMO's. Flush: done.
 // Source: spec section 2.3.
 func (v *VMO) Detach() {
-	v.mu.Lock()
-	v.source.Detach()
-	v.unmap(0, v.size)
-	v.dropPages(0, v.size, 1<<Clean|1<<Marker)
-	v.mu.Unlock()
+	c := v.lock()
+	c.fam.source.Detach()
+	c.unmap(0, c.size)
+	c.dropPages(0, c.size, 1<<Clean|1<<Marker)
+	v.Unlock()
 }

@@ -11,7 +11,8 @@ import "faultline/zx"
 //	                            +---------------------LOCK-----------------------+
 //
 // Until its first lock a VMO is not discarded. A discarded one has no pages and
-// refuses every access that needs one, until it is locked. Guarded by VMO.mu.
+// refuses every access that needs one, until it is locked. It has no children.
+// Guarded by the family's lock.
 type discardState uint8
 
 const (
@@ -21,34 +22,34 @@ const (
 	discardDone
 )
 
-// discardable is the part of a VMO with the option DISCARDABLE. Guarded by
-// VMO.mu but for the links.
+// discardable is the part of the node of a VMO with the option DISCARDABLE.
+// Guarded by the family's lock but for the links.
 type discardable struct {
 	state discardState
 	locks uint64 // LOCKs and TRY_LOCKs without their UNLOCK
 
-	next, prev *VMO // of Store.discards; guarded by Store.mu
-	listed     bool // guarded by Store.mu
+	next, prev *cowPages // of Store.discards; guarded by Store.mu
+	listed     bool      // guarded by Store.mu
 }
 
 // discardList is the unlocked discardable VMOs, the longest unlocked first.
 // Guarded by Store.mu.
-type discardList struct{ head, tail *VMO }
+type discardList struct{ head, tail *cowPages }
 
-func (l *discardList) push(v *VMO) {
-	d := &v.discard
+func (l *discardList) push(c *cowPages) {
+	d := &c.discard
 	d.prev, d.next, d.listed = l.tail, nil, true
 	if l.tail == nil {
-		l.head = v
+		l.head = c
 	} else {
-		l.tail.discard.next = v
+		l.tail.discard.next = c
 	}
-	l.tail = v
+	l.tail = c
 }
 
-// remove takes v off the list if it is there.
-func (l *discardList) remove(v *VMO) {
-	d := &v.discard
+// remove takes c off the list if it is there.
+func (l *discardList) remove(c *cowPages) {
+	d := &c.discard
 	if !d.listed {
 		return
 	}
@@ -68,12 +69,12 @@ func (l *discardList) remove(v *VMO) {
 // Discardable says whether memory pressure may take the pages of the VMO.
 func (v *VMO) Discardable() bool { return v.options&zx.VMODiscardable != 0 }
 
-// checkLock is the checks of the lock operations, v.mu held.
+// checkLock is the checks of the lock operations, its lock held.
 func (v *VMO) checkLock(off, length uint64) zx.Status {
 	switch {
 	case !v.Discardable():
 		return zx.ErrNotSupported
-	case off != 0 || length != v.size:
+	case off != 0 || length != v.sizeLocked():
 		return zx.ErrOutOfRange
 	}
 	return zx.OK
@@ -83,21 +84,21 @@ func (v *VMO) checkLock(off, length uint64) zx.Status {
 // UnlockContent was called as often, and tells what had been discarded before:
 // all or nothing. It commits nothing.
 //
-// Locks: takes v.mu.
+// Locks: takes the VMO's.
 // Errors, in this order: ErrNotSupported not discardable | ErrOutOfRange the
 // range is not the whole VMO.
 // Source: zx_vmo_op_range, ZX_VMO_OP_LOCK.
 func (v *VMO) LockContent(off, length uint64) (state zx.VMOLockState, st zx.Status) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	c := v.lock()
+	defer v.Unlock()
 	if st = v.checkLock(off, length); st != zx.OK {
 		return state, st
 	}
 	state.Offset, state.Size = off, length
-	if v.discard.state == discardDone {
-		state.DiscardedSize = v.size
+	if c.discard.state == discardDone {
+		state.DiscardedSize = c.size
 	}
-	v.lockContent()
+	c.lockContent()
 	return state, zx.OK
 }
 
@@ -106,70 +107,70 @@ func (v *VMO) LockContent(off, length uint64) (state zx.VMOLockState, st zx.Stat
 // Errors, in this order: those of LockContent | ErrUnavailable it was discarded.
 // Source: zx_vmo_op_range, ZX_VMO_OP_TRY_LOCK.
 func (v *VMO) TryLockContent(off, length uint64) zx.Status {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	c := v.lock()
+	defer v.Unlock()
 	if st := v.checkLock(off, length); st != zx.OK {
 		return st
 	}
-	if v.discard.state == discardDone {
+	if c.discard.state == discardDone {
 		return zx.ErrUnavailable
 	}
-	v.lockContent()
+	c.lockContent()
 	return zx.OK
 }
 
-// lockContent counts a lock. Locks: v.mu held.
-func (v *VMO) lockContent() {
-	if v.discard.locks++; v.discard.locks > 1 {
+// lockContent counts a lock. Locks: the family's held.
+func (c *cowPages) lockContent() {
+	if c.discard.locks++; c.discard.locks > 1 {
 		return
 	}
-	v.discard.state = discardLocked
-	v.store.mu.Lock()
-	v.store.discards.remove(v)
-	v.store.mu.Unlock()
+	c.discard.state = discardLocked
+	c.store.mu.Lock()
+	c.store.discards.remove(c)
+	c.store.mu.Unlock()
 }
 
 // UnlockContent takes one lock back; after the last one the VMO may be
 // discarded.
 //
-// Locks: takes v.mu.
+// Locks: takes the VMO's.
 // Errors, in this order: ErrNotSupported, ErrOutOfRange as LockContent |
 // ErrBadState it is not locked.
 // Source: zx_vmo_op_range, ZX_VMO_OP_UNLOCK.
 func (v *VMO) UnlockContent(off, length uint64) zx.Status {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	c := v.lock()
+	defer v.Unlock()
 	if st := v.checkLock(off, length); st != zx.OK {
 		return st
 	}
-	if v.discard.locks == 0 {
+	if c.discard.locks == 0 {
 		return zx.ErrBadState
 	}
-	v.unlockContent()
+	c.unlockContent()
 	return zx.OK
 }
 
 // UndoLock takes back a LockContent that just succeeded but cannot be reported,
 // whatever the size is now.
 //
-// Locks: takes v.mu.
+// Locks: takes the VMO's.
 func (v *VMO) UndoLock() {
-	v.mu.Lock()
-	if v.discard.locks > 0 { // another thread may have unlocked too often
-		v.unlockContent()
+	c := v.lock()
+	if c.discard.locks > 0 { // another thread may have unlocked too often
+		c.unlockContent()
 	}
-	v.mu.Unlock()
+	v.Unlock()
 }
 
-// unlockContent uncounts a lock. Pre: there is one. Locks: v.mu held.
-func (v *VMO) unlockContent() {
-	if v.discard.locks--; v.discard.locks > 0 {
+// unlockContent uncounts a lock. Pre: there is one. Locks: the family's held.
+func (c *cowPages) unlockContent() {
+	if c.discard.locks--; c.discard.locks > 0 {
 		return
 	}
-	v.discard.state = discardUnlocked
-	v.store.mu.Lock()
-	v.store.discards.push(v)
-	v.store.mu.Unlock()
+	c.discard.state = discardUnlocked
+	c.store.mu.Lock()
+	c.store.discards.push(c)
+	c.store.mu.Unlock()
 }
 
 // discardVMOs discards unlocked discardable VMOs, the longest unlocked first,
@@ -179,36 +180,42 @@ func (v *VMO) unlockContent() {
 func (s *Store) discardVMOs(want int) (freed int) {
 	for freed < want {
 		s.mu.Lock()
-		v := s.discards.head
-		for v != nil && !v.tryRetain() {
-			v = v.discard.next // it is going away and takes itself off
-		}
-		if v != nil {
-			s.discards.remove(v)
+		c := s.discards.head
+		if c != nil {
+			s.discards.remove(c)
 		}
 		s.mu.Unlock()
-		if v == nil {
+		if c == nil {
 			break
 		}
-		freed += v.discardPages()
-		v.Release()
+		c.fam.mu.Lock()
+		freed += c.discardPages()
+		c.fam.mu.Unlock()
 	}
 	s.discarded.Add(uint64(freed))
 	return freed
 }
 
-// discardPages drops the pages of v if it is still unlocked, and gives how many.
-// Flush: done. Locks: takes v.mu.
-func (v *VMO) discardPages() int {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.discard.state != discardUnlocked {
+// discardPages drops the pages of c if it is still unlocked and alive, and gives
+// how many. Flush: done. Locks: the family's held.
+func (c *cowPages) discardPages() int {
+	if c.dead || c.discard.state != discardUnlocked {
 		return 0
 	}
-	v.discard.state = discardDone
-	before := v.pages
-	v.unmap(0, v.size)
-	v.dropPages(0, v.size, allStates)
-	v.reclaimed += before - v.pages
-	return int(before - v.pages)
+	c.discard.state = discardDone
+	before := c.pages
+	c.unmap(0, c.size)
+	c.dropPages(0, c.size, allStates)
+	c.reclaimed += before - c.pages
+	return int(before - c.pages)
+}
+
+// forgetDiscard takes c, which dies, off the list of what may be discarded.
+func (c *cowPages) forgetDiscard() {
+	if c.discard.state != discardUnlocked {
+		return
+	}
+	c.store.mu.Lock()
+	c.store.discards.remove(c)
+	c.store.mu.Unlock()
 }

@@ -30,27 +30,33 @@ type Page struct {
 // removed and flushed here; the caller's own are its own matter.
 // Source: spec sections 4.2, 4.3, 6.1 steps 5 and 6.
 func (v *VMO) RequirePage(off uint64, write bool, r *PageRequest, out *Page) zx.Status {
-	if off >= v.size {
+	c := v.cow
+	if v.isSlice {
+		if off >= v.length {
+			return zx.ErrOutOfRange
+		}
+		off += v.off
+	} else if off >= c.size {
 		return zx.ErrOutOfRange
 	}
 	// The usual cases in few instructions; require knows them all. Each is of
 	// one page, so that what is asked for needs no measuring.
 	idx := pageIndex(off)
-	s := v.tree.near(idx)
+	s := c.tree.near(idx)
 	if s == nil {
-		s = v.tree.walk(v.mem, idx)
+		s = c.tree.walk(c.mem, idx)
 	}
 	switch {
 	case s == nil || *s == 0:
-		if v.paged && (len(v.zeros.list) == 0 || v.zeros.holding(off) == nil) {
-			return v.ask(RequestRead, off, off+zx.PageSize, r)
+		if c.paged && (c.zeros.empty() || c.zeros.holding(off) == nil) {
+			return c.ask(RequestRead, off, off+zx.PageSize, r)
 		}
 	case s.hasPage():
 		p := *s
 		if state := p.state(); state == Dirty || state == Untracked {
 			out.Frame = p.frame()
 			if write {
-				out.Writable, v.modified = true, true
+				out.Writable, c.modified = true, true
 			} else {
 				// The first store to a dirty page still faults, so that
 				// it counts as a modification.
@@ -63,17 +69,17 @@ func (v *VMO) RequirePage(off uint64, write bool, r *PageRequest, out *Page) zx.
 			out.Frame, out.Writable = p.frame(), false
 			return zx.OK
 		}
-		if v.traps {
+		if c.traps {
 			*s = p | slotReferenced
-			return v.ask(RequestDirty, off, off+zx.PageSize, r)
+			return c.ask(RequestDirty, off, off+zx.PageSize, r)
 		}
 	}
-	st := v.require(off, off+zx.PageSize, write, r, out)
+	st := c.require(off, off+zx.PageSize, write, r, out)
 	if st == zx.OK {
 		if write {
-			v.modified = true
-		} else if out.Frame == v.mem.ZeroPage() {
-			v.zeroMapped = true
+			c.modified = true
+		} else if out.Frame == c.mem.ZeroPage() {
+			c.fam.zeroMapped = true
 		}
 	}
 	return st
@@ -87,17 +93,20 @@ func (v *VMO) RequirePage(off uint64, write bool, r *PageRequest, out *Page) zx.
 // Locks: v.mu held.
 // Source: spec sections 3.16, 4.2.
 func (v *VMO) PeekPage(off uint64, out *Page) bool {
-	if off >= v.size {
+	if off >= v.sizeLocked() {
 		return false
 	}
-	if s := v.tree.get(v.mem, pageIndex(off)); s.hasPage() {
-		out.Frame, out.Writable = s.frame(), s.state() == Untracked
-		return true
-	} else if s == 0 && (!v.paged || v.zeros.holding(off) == nil) {
+	c, off := v.cow, v.off+off
+	w := c.see(off)
+	switch {
+	case w.c == nil || w.ask:
 		return false
+	case w.s.hasPage():
+		out.Frame, out.Writable = w.s.frame(), w.c == c && w.s.state() == Untracked
+	default:
+		out.Frame, out.Writable = c.mem.ZeroPage(), false
+		c.fam.zeroMapped = true
 	}
-	out.Frame, out.Writable = v.mem.ZeroPage(), false
-	v.zeroMapped = true
 	return true
 }
 
@@ -109,9 +118,9 @@ func (v *VMO) PeekPage(off uint64, out *Page) bool {
 // Pre: off below v.size, off and limit page aligned, limit past off.
 // Locks: v.mu held.
 // Errors: as RequirePage.
-func (v *VMO) require(off, limit uint64, write bool, r *PageRequest, out *Page) zx.Status {
+func (c *cowPages) require(off, limit uint64, write bool, r *PageRequest, out *Page) zx.Status {
 	idx := pageIndex(off)
-	s := v.tree.find(v.mem, idx)
+	s := c.tree.find(c.mem, idx)
 	var p slot
 	if s != nil {
 		p = *s
@@ -122,57 +131,116 @@ func (v *VMO) require(off, limit uint64, write bool, r *PageRequest, out *Page) 
 		return zx.OK
 
 	case Clean, AwaitingClean:
-		if write && !v.traps {
-			v.transition(s, p.in(Dirty))
+		if write && !c.traps {
+			c.transition(s, p.in(Dirty))
 		}
 		*s |= slotReferenced
-		if write && v.traps {
-			return v.askDirty(off, limit, r)
+		if write && c.traps {
+			return c.askDirty(off, limit, r)
 		}
 		out.Frame, out.Writable = p.frame(), write
 		return zx.OK
 
 	case Marker:
-		return v.requireZero(off, limit, idx, write, r, out)
+		return c.requireZero(off, limit, idx, write, r, out)
 
 	case Absent:
-		if v.paged && v.zeros.holding(off) == nil {
-			return v.ask(RequestRead, off, v.absentEnd(off, limit), r)
+		switch {
+		case !c.zeros.empty() && c.zeros.holding(off) != nil:
+		case c.paged:
+			return c.ask(RequestRead, off, c.absentEnd(off, limit), r)
+		case c.parent != nil && off < c.parentLimit:
+			return c.requireShared(off, limit, write, r, out)
 		}
-		return v.requireZero(off, limit, idx, write, r, out)
+		return c.requireZero(off, limit, idx, write, r, out)
 	}
-	panic(fmt.Sprintf("vmo.require: VMO %d page %#x has state %v", v.id, idx, p.state()))
+	panic(fmt.Sprintf("vmo.require: node %d page %#x has state %v", c.id, idx, p.state()))
+}
+
+// requireShared is require for what c shows of its parent. A write gives c a page
+// of its own: that of a hidden node if nobody else sees it, else a copy.
+func (c *cowPages) requireShared(off, limit uint64, write bool, r *PageRequest, out *Page) zx.Status {
+	w := c.parent.see(off + c.parentOff)
+	if w.ask {
+		w = c.look(off, limit)
+		return w.c.ask(RequestRead, w.at, w.at+w.end-off, r)
+	}
+	if !write {
+		out.Frame, out.Writable = c.mem.ZeroPage(), false
+		if w.s.hasPage() {
+			out.Frame = w.s.frame()
+			if w.s.state() == Clean {
+				*w.c.tree.find(w.c.mem, pageIndex(w.at)) |= slotReferenced
+			}
+		}
+		return zx.OK
+	}
+	out.Writable = true
+	if w.s.hasPage() && w.c.hidden() && w.c.sharers(w.at, c, 1) == 0 {
+		out.Frame = w.s.frame()
+		return c.take(w.c, w.at, off)
+	}
+	var st zx.Status
+	if w.s.hasPage() {
+		out.Frame, st = c.mem.Alloc()
+	} else {
+		out.Frame, st = c.mem.AllocZeroed()
+	}
+	if st != zx.OK {
+		return st
+	}
+	s, st := c.tree.insert(c.mem, pageIndex(off))
+	if st != zx.OK {
+		c.mem.Free(out.Frame)
+		return st
+	}
+	if w.s.hasPage() {
+		c.mem.Copy(out.Frame, w.s.frame())
+	}
+	c.own(s, off, out.Frame)
+	c.unmapForked(off, w.s.hasPage())
+	return zx.OK
+}
+
+// unmapForked removes the translations of what c, and those below it, showed at
+// off until it got a page of its own: a page of another, or the zero page.
+func (c *cowPages) unmapForked(off uint64, page bool) {
+	if page {
+		c.unmap(off, zx.PageSize)
+	} else {
+		c.unmapZeros(off, zx.PageSize)
+	}
 }
 
 // requireZero is require for an offset that reads as zero and has no page.
-func (v *VMO) requireZero(off, limit, idx uint64, write bool, r *PageRequest, out *Page) zx.Status {
-	if v.discard.state == discardDone {
+func (c *cowPages) requireZero(off, limit, idx uint64, write bool, r *PageRequest, out *Page) zx.Status {
+	if c.discard.state == discardDone {
 		return zx.ErrNotFound
 	}
 	if !write {
-		out.Frame, out.Writable = v.mem.ZeroPage(), false
+		out.Frame, out.Writable = c.mem.ZeroPage(), false
 		return zx.OK
 	}
 	to := Untracked
-	if v.paged {
-		if v.traps {
-			return v.askDirty(off, limit, r)
+	if c.paged {
+		if c.traps {
+			return c.askDirty(off, limit, r)
 		}
 		to = Dirty
 	}
-	f, st := v.materialize(off, idx, to)
+	f, st := c.materialize(off, idx, to)
 	out.Frame, out.Writable = f, true
 	return st
 }
 
 // askDirty asks whether the run of non-dirty content at off may become dirty.
-func (v *VMO) askDirty(off, limit uint64, r *PageRequest) zx.Status {
-	return v.ask(RequestDirty, off, v.nonDirtyEnd(off, limit), r)
+func (c *cowPages) askDirty(off, limit uint64, r *PageRequest) zx.Status {
+	return c.ask(RequestDirty, off, c.nonDirtyEnd(off, limit), r)
 }
 
 // ask registers r for [off, end).
-func (v *VMO) ask(kind RequestKind, off, end uint64, r *PageRequest) zx.Status {
-	return v.source.Request(kind, off, end-off, r)
+func (c *cowPages) ask(kind RequestKind, off, end uint64, r *PageRequest) zx.Status {
+	return c.fam.source.Request(kind, off, end-off, r)
 }
 
 // materialize replaces zeros without a page (a marker, a page of a zero
@@ -180,31 +248,34 @@ func (v *VMO) ask(kind RequestKind, off, end uint64, r *PageRequest) zx.Status {
 // On error nothing has changed.
 //
 // Locks: v.mu held. Flush: translations of the shared zero page are removed.
-func (v *VMO) materialize(off, idx uint64, to State) (mmu.Frame, zx.Status) {
-	f, st := v.mem.AllocZeroed()
+func (c *cowPages) materialize(off, idx uint64, to State) (mmu.Frame, zx.Status) {
+	if st := c.zeros.reserve(1); st != zx.OK {
+		return 0, st
+	}
+	f, st := c.mem.AllocZeroed()
 	if st != zx.OK {
 		return 0, st
 	}
-	s, st := v.tree.insert(v.mem, idx)
+	s, st := c.tree.insert(c.mem, idx)
 	if st != zx.OK {
-		v.mem.Free(f)
+		c.mem.Free(f)
 		return 0, st
 	}
-	v.place(s, off, idx, f, to)
+	c.place(s, off, idx, f, to)
 	return f, zx.OK
 }
 
 // place puts f, full of zeros, into the slot s of a page that reads as zero.
 // Pre: s is counted in the tree.
-func (v *VMO) place(s *slot, off, idx uint64, f mmu.Frame, to State) {
-	v.unmapZeros(off, zx.PageSize)
-	if *s == 0 && len(v.zeros.list) != 0 {
-		v.zeros.remove(off, off+zx.PageSize)
+func (c *cowPages) place(s *slot, off, idx uint64, f mmu.Frame, to State) {
+	c.unmapZeros(off, zx.PageSize)
+	if *s == 0 && !c.zeros.empty() {
+		c.zeros.remove(off, off+zx.PageSize)
 	}
-	v.mem.Meta(f).Set(v.id, idx, 0)
-	v.transition(s, pageSlot(f, to))
-	v.pages++
+	c.mem.Meta(f).Set(c.id, idx, 0)
+	c.transition(s, pageSlot(f, to))
+	c.pages++
 	if to == Clean {
-		v.store.age.push(f)
+		c.store.age.push(f)
 	}
 }

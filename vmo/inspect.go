@@ -15,43 +15,61 @@ type Run struct {
 // that exist, however large the VMO.
 //
 // Units: off in bytes, page aligned.
-// Locks: takes v.mu. What two calls tell is not of one moment.
+// Locks: takes the VMO's. What two calls tell is not of one moment.
 func (v *VMO) Runs(off uint64, out []Run) (n int, next uint64) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for n < len(out) && off < v.size {
-		r := v.runAt(off)
+	c := v.lock()
+	defer v.Unlock()
+	for size := v.sizeLocked(); n < len(out) && off < size; n++ {
+		r := c.runAt(v.off+off, v.off+size)
+		r.Offset -= v.off
 		out[n] = r
-		n++
 		off = r.Offset + r.Length
 	}
 	return n, off
 }
 
-// runAt gives the longest run that begins at off. Pre: off below v.size. Locks:
-// v.mu held.
-func (v *VMO) runAt(off uint64) Run {
-	state, end := v.state(off), v.size
+// States writes the states of the pages from off on into out and gives how many
+// pages of the VMO there were: the picture the console draws. Pages that it shows
+// of an ancestor are absent.
+//
+// Locks: takes the VMO's.
+func (v *VMO) States(off uint64, out []State) int {
+	c := v.lock()
+	defer v.Unlock()
+	for i := range out {
+		at := off + uint64(i)<<zx.PageShift
+		if at >= v.sizeLocked() {
+			return i
+		}
+		out[i] = c.state(v.off + at)
+	}
+	return len(out)
+}
+
+// runAt gives the longest run that begins at off, up to end. Pre: off below end.
+// Locks: the family's held.
+func (c *cowPages) runAt(off, end uint64) Run {
+	state := c.state(off)
 	switch state {
 	case Absent:
-		end = v.absentEnd(off, end)
+		end = c.absentEnd(off, end)
 	case ZeroDirty, ZeroAwaiting, ZeroUntracked:
-		iv := v.zeros.holding(off)
+		iv := c.zeros.holding(off)
 		end = min(end, iv.end)
 		if state == ZeroAwaiting {
 			end = min(end, addSaturating(iv.start, iv.awaiting))
 		}
 	default:
-		end = v.slotsEnd(pageIndex(off), pageIndex(end), state) << zx.PageShift
+		end = c.slotsEnd(pageIndex(off), pageIndex(end), state) << zx.PageShift
 	}
 	return Run{state, off, end - off}
 }
 
 // slotsEnd gives the first page in [idx, limit) whose slot is not in state, or
-// limit. Locks: v.mu held.
-func (v *VMO) slotsEnd(idx, limit uint64, state State) uint64 {
+// limit. Locks: the family's held.
+func (c *cowPages) slotsEnd(idx, limit uint64, state State) uint64 {
 	for idx < limit {
-		slots, n, _ := v.tree.run(v.mem, idx, limit)
+		slots, n, _ := c.tree.run(c.mem, idx, limit)
 		if slots == nil {
 			return idx
 		}
@@ -68,17 +86,20 @@ func (v *VMO) slotsEnd(idx, limit uint64, state State) uint64 {
 // ByID gives the VMO with that id and a reference to it, which the caller
 // releases; nil when there is none.
 func (s *Store) ByID(id uint32) *VMO {
-	if id == 0 {
-		return nil
+	if v := s.vmos.get(id); v != nil && v.tryRetain() {
+		return v
 	}
-	return s.lookup(id)
+	return nil
 }
 
 // Nodes counts the frames the VMO's tree is made of, beside its pages.
 //
-// Locks: takes v.mu.
+// Locks: takes the VMO's.
 func (v *VMO) Nodes() int {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.tree.nodes(v.mem)
+	c := v.lock()
+	defer v.Unlock()
+	if !v.primary {
+		return 0
+	}
+	return c.tree.nodes(c.mem)
 }

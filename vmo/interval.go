@@ -30,6 +30,15 @@ type interval struct {
 // Guarded by the VMO's lock.
 type intervals struct{ list []interval }
 
+func (z *intervals) empty() bool { return len(z.list) == 0 }
+
+func (z *intervals) count() int { return len(z.list) }
+
+func (z *intervals) clear() { z.list = nil }
+
+// reserve sets memory aside for n more intervals. Errors: ErrNoMemory.
+func (z *intervals) reserve(n int) zx.Status { return zx.OK }
+
 // at gives the position of the first interval that ends after off.
 func (z *intervals) at(off uint64) int {
 	lo, hi := 0, len(z.list)
@@ -204,3 +213,6 @@ func addSaturating(a, b uint64) uint64 {
 
 // pageUp rounds a size that is known not to wrap.
 func pageUp(n uint64) uint64 { return (n + zx.PageMask) &^ zx.PageMask }
+
+// intervalBytes is the size of an interval.
+const intervalBytes = 32

@@ -29,7 +29,7 @@ const (
 // shrinks meanwhile the range is trimmed. Not a modification.
 //
 // Units: bytes, rounded outward to pages.
-// Locks: none held; takes v.mu.
+// Locks: none held; takes the VMO's.
 // Errors: ErrOutOfRange wraps or leaves the VMO | the pager's code | ErrBadState
 // | ErrTimedOut | ErrNoMemory | ErrNotFound the VMO was discarded |
 // ErrInternalIntrKilled, ErrInternalIntrRetry.
@@ -50,11 +50,11 @@ func (v *VMO) Prefetch(off, length uint64, r *PageRequest) zx.Status {
 // source it does nothing, whatever the range.
 //
 // Units: bytes, rounded outward to pages.
-// Locks: none held; takes v.mu.
+// Locks: none held; takes the VMO's.
 // Errors: ErrOutOfRange | ErrInternalIntrKilled, ErrInternalIntrRetry.
 // Source: spec section 8.
 func (v *VMO) AlwaysNeed(off, length uint64, r *PageRequest) zx.Status {
-	if !v.paged {
+	if v.fam.source == nil {
 		return zx.OK
 	}
 	return v.overRange(opAlwaysNeed, off, length, r)
@@ -65,30 +65,31 @@ func (v *VMO) overRange(op rangeOp, off, length uint64, r *PageRequest) zx.Statu
 	if !ok {
 		return zx.ErrOutOfRange
 	}
-	v.mu.Lock()
-	if end > v.size || off > v.size {
-		v.mu.Unlock()
+	c := v.lock()
+	if size := v.sizeLocked(); end > size || off > size {
+		v.Unlock()
 		return zx.ErrOutOfRange
 	}
+	pos, end = v.off+pos, v.off+end // from here on, of the node
 	for first := true; ; first = false {
 		if !first {
-			v.mu.Lock()
-			end = min(end, v.size) // it may have shrunk
+			c = v.lock()
+			end = min(end, c.size) // it may have shrunk
 		}
 		var st zx.Status
 		switch op {
 		case opCommit:
-			if v.discard.state == discardDone {
+			if c.discard.state == discardDone {
 				st = zx.ErrNotFound
 			} else {
-				pos, st = v.commitLocked(pos, end, r)
+				pos, st = c.commitLocked(pos, end, r)
 			}
 		case opPrefetch:
-			pos, st = v.prefetchLocked(pos, end, r)
+			pos, st = c.prefetchLocked(pos, end, r)
 		case opAlwaysNeed:
-			pos, st = v.needLocked(pos, end, r)
+			pos, st = c.needLocked(pos, end, r)
 		}
-		v.mu.Unlock()
+		v.Unlock()
 		switch st {
 		case zx.ErrShouldWait:
 			st = r.Wait()
@@ -113,24 +114,25 @@ func (v *VMO) overRange(op rangeOp, off, length uint64, r *PageRequest) zx.Statu
 	}
 }
 
-// commitLocked is Commit until something is missing. Locks: v.mu held.
-func (v *VMO) commitLocked(pos, end uint64, r *PageRequest) (uint64, zx.Status) {
+// commitLocked is Commit until something is missing. Locks: the family's held.
+func (c *cowPages) commitLocked(pos, end uint64, r *PageRequest) (uint64, zx.Status) {
 	for pos < end {
 		idx := pageIndex(pos)
-		s := v.tree.get(v.mem, idx)
+		s := c.tree.get(c.mem, idx)
 		st := zx.OK
 		switch {
 		case s.hasPage():
 		case s.state() == Marker:
-			_, st = v.materialize(pos, idx, Clean)
-		case !v.paged:
-			_, st = v.materialize(pos, idx, Untracked)
-		case v.zeros.holding(pos) == nil:
-			st = v.ask(RequestRead, pos, v.absentEnd(pos, end), r)
-		case v.traps:
-			st = v.askDirty(pos, end, r)
+			_, st = c.materialize(pos, idx, Clean)
+		case !c.paged:
+			var p Page
+			st = c.require(pos, end, true, r, &p)
+		case c.zeros.holding(pos) == nil:
+			st = c.ask(RequestRead, pos, c.absentEnd(pos, end), r)
+		case c.traps:
+			st = c.askDirty(pos, end, r)
 		default:
-			_, st = v.materialize(pos, idx, Dirty)
+			_, st = c.materialize(pos, idx, Dirty)
 		}
 		if st != zx.OK {
 			return pos, st
@@ -140,65 +142,44 @@ func (v *VMO) commitLocked(pos, end uint64, r *PageRequest) (uint64, zx.Status) 
 	return pos, zx.OK
 }
 
-// prefetchLocked is Prefetch until something is missing. Locks: v.mu held.
-func (v *VMO) prefetchLocked(pos, end uint64, r *PageRequest) (uint64, zx.Status) {
-	if !v.paged {
-		return end, zx.OK
+// prefetchLocked is Prefetch until something is missing. Locks: the family's held.
+func (c *cowPages) prefetchLocked(pos, end uint64, r *PageRequest) (uint64, zx.Status) {
+	for c.fam.source != nil && pos < end {
+		w := c.look(pos, end)
+		if w.ask {
+			return pos, w.c.ask(RequestRead, w.at, w.at+w.end-pos, r)
+		}
+		pos = w.end
 	}
-	if pos = v.firstAbsent(pos, end); pos >= end {
-		return end, zx.OK
-	}
-	return pos, v.ask(RequestRead, pos, v.absentEnd(pos, end), r)
+	return end, zx.OK
 }
 
-// firstAbsent gives the first absent offset from pos on, or end.
-func (v *VMO) firstAbsent(pos, end uint64) uint64 {
+// needLocked is AlwaysNeed until something is missing. Locks: the family's held.
+func (c *cowPages) needLocked(pos, end uint64, r *PageRequest) (uint64, zx.Status) {
 	for pos < end {
-		slots, _, _ := v.tree.run(v.mem, pageIndex(pos), pageIndex(end))
-		i := 0
-		for i < len(slots) && slots[i] != 0 {
-			i++
+		switch w := c.look(pos, end); {
+		case w.ask && !c.fam.source.Detached():
+			return pos, w.c.ask(RequestRead, w.at, w.at+w.end-pos, r)
+		case w.c != nil && w.c.paged && !w.ask:
+			w.c.markNeeded(pageIndex(w.at), pageIndex(w.at+w.end-pos))
+			pos = w.end
+		default:
+			pos = w.end // none of them can be had, or marked
 		}
-		pos += uint64(i) << zx.PageShift
-		if slots == nil || i < len(slots) {
-			iv := v.zeros.holding(pos)
-			if iv == nil {
-				return pos
-			}
-			pos = iv.end
-		}
-	}
-	return min(pos, end)
-}
-
-// needLocked is AlwaysNeed until something is missing. Locks: v.mu held.
-func (v *VMO) needLocked(pos, end uint64, r *PageRequest) (uint64, zx.Status) {
-	for pos < end {
-		absent := v.firstAbsent(pos, end)
-		v.markNeeded(pageIndex(pos), pageIndex(absent))
-		if pos = absent; pos >= end {
-			break
-		}
-		runEnd := v.absentEnd(pos, end)
-		if v.source.Detached() {
-			pos = runEnd // none of them can be had
-			continue
-		}
-		return pos, v.ask(RequestRead, pos, runEnd, r)
 	}
 	return end, zx.OK
 }
 
 // markNeeded marks the pages of [first, limit) ALWAYS_NEED.
-func (v *VMO) markNeeded(first, limit uint64) {
-	age := &v.store.age
+func (c *cowPages) markNeeded(first, limit uint64) {
+	age := &c.store.age
 	for first < limit {
-		slots, n, _ := v.tree.run(v.mem, first, limit)
+		slots, n, _ := c.tree.run(c.mem, first, limit)
 		for _, s := range slots {
 			if !s.hasPage() {
 				continue
 			}
-			meta := v.mem.Meta(s.frame())
+			meta := c.mem.Meta(s.frame())
 			if meta.Tag()&tagNeeded != 0 {
 				continue
 			}
@@ -220,24 +201,37 @@ func (v *VMO) markNeeded(first, limit uint64) {
 // A mark of AlwaysNeed stays. On a VMO without a source it does nothing.
 //
 // Units: bytes, rounded outward to pages.
-// Locks: takes v.mu. Errors: ErrOutOfRange.
+// Locks: takes the VMO's. Errors: ErrOutOfRange.
 // Source: spec section 8.
 func (v *VMO) DontNeed(off, length uint64) zx.Status {
-	if !v.paged {
+	if v.fam.source == nil || length == 0 && !v.isSlice {
 		return zx.OK
 	}
 	start, end, ok := roundRange(off, length)
 	if !ok {
 		return zx.ErrOutOfRange
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if end > v.size || off > v.size {
+	c := v.lock()
+	defer v.Unlock()
+	size := v.sizeLocked()
+	if end > size || off > size {
 		return zx.ErrOutOfRange
 	}
-	age := &v.store.age
-	for first, limit := pageIndex(start), pageIndex(end); first < limit; {
-		slots, n, _ := v.tree.run(v.mem, first, limit)
+	for pos, end := v.off+start, v.off+end; pos < end; {
+		w := c.look(pos, end)
+		if w.c != nil && w.c.paged && !w.ask {
+			w.c.dontNeed(pageIndex(w.at), pageIndex(w.at+w.end-pos))
+		}
+		pos = w.end
+	}
+	return zx.OK
+}
+
+// dontNeed is DontNeed for the pages [first, limit).
+func (c *cowPages) dontNeed(first, limit uint64) {
+	age := &c.store.age
+	for first < limit {
+		slots, n, _ := c.tree.run(c.mem, first, limit)
 		age.mu.Lock()
 		for i := len(slots) - 1; i >= 0; i-- {
 			s := &slots[i]
@@ -246,49 +240,48 @@ func (v *VMO) DontNeed(off, length uint64) zx.Status {
 			}
 			*s &^= slotReferenced
 			age.removeLocked(s.frame())
-			age.pushFrontLocked(listFor(v.mem.Meta(s.frame())), s.frame())
+			age.pushFrontLocked(listFor(c.mem.Meta(s.frame())), s.frame())
 		}
 		age.mu.Unlock()
 		first += n
 	}
-	return zx.OK
 }
 
 // DropClean evicts every clean page of the VMO at once and gives how many:
 // the console's `evict`. Pages marked ALWAYS_NEED go too.
 //
-// Locks: takes v.mu.
+// Locks: takes the VMO's.
 // Source: spec section 8, eviction.
 func (v *VMO) DropClean() int {
-	if !v.paged {
+	c := v.lock()
+	defer v.Unlock()
+	if !c.paged {
 		return 0
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	before := v.pages
-	v.dropClean(1 << Clean)
-	n := before - v.pages
-	v.reclaimed += n
+	before := c.pages
+	c.dropClean(1 << Clean)
+	n := before - c.pages
+	c.reclaimed += n
 	v.store.evicted.Add(n)
 	return int(n)
 }
 
 // dropClean empties the slots in one of the states of mask, none of which is
 // mapped writable, page run by page run.
-func (v *VMO) dropClean(mask uint16) {
-	limit := pageIndex(v.size)
+func (c *cowPages) dropClean(mask uint16) {
+	limit := pageIndex(c.size)
 	for first := uint64(0); first < limit; {
-		if first = v.tree.scan(v.mem, first, limit, mask); first == limit {
+		if first = c.tree.scan(c.mem, first, limit, mask); first == limit {
 			break
 		}
-		slots, _, _ := v.tree.run(v.mem, first, limit)
+		slots, _, _ := c.tree.run(c.mem, first, limit)
 		n := 0
 		for n < len(slots) && mask>>slots[n].state()&1 != 0 {
 			n++
 		}
 		start, end := first<<zx.PageShift, (first+uint64(n))<<zx.PageShift
-		v.unmap(start, end-start)
-		v.dropPages(start, end, mask)
+		c.unmap(start, end-start)
+		c.dropPages(start, end, mask)
 		first += uint64(n)
 	}
 }
@@ -296,27 +289,28 @@ func (v *VMO) dropClean(mask uint16) {
 // Decommit frees the pages of the range of an anonymous VMO, which then reads
 // as zero.
 //
-// Units: bytes. Locks: takes v.mu.
+// Units: bytes. Locks: takes the VMO's.
 // Errors, in this order: ErrOutOfRange wraps or leaves the VMO | OK for a length
-// of 0 | ErrNotSupported the VMO is paged | ErrInvalidArgs not page aligned |
-// ErrBadState a page is pinned.
+// of 0 | ErrNotSupported a pager made the VMO, or it shares pages with a snapshot |
+// ErrInvalidArgs not page aligned | ErrBadState a page is pinned.
 // Source: spec section 3.9, DECOMMIT.
 func (v *VMO) Decommit(off, length uint64) zx.Status {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	c := v.lock()
+	defer v.Unlock()
+	start, end := v.off+off, v.off+off+length
 	switch {
 	case v.checkRange(off, length) != zx.OK:
 		return zx.ErrOutOfRange
 	case length == 0:
 		return zx.OK
-	case v.paged:
+	case c.paged || c.parent != nil:
 		return zx.ErrNotSupported
 	case (off|length)&zx.PageMask != 0:
 		return zx.ErrInvalidArgs
-	case v.anyPinned(pageIndex(off), pageIndex(off+length)):
+	case c.anyPinned(pageIndex(start), pageIndex(end)):
 		return zx.ErrBadState
 	}
-	v.unmap(off, length)
-	v.dropPages(off, off+length, allStates)
+	c.unmap(start, length)
+	c.dropPages(start, end, allStates)
 	return zx.OK
 }

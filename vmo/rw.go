@@ -11,7 +11,7 @@ const writeBatch = 16 * zx.PageSize
 // Read copies n bytes at off into buf. Bytes already copied stay when it
 // fails. Whenever the lock was dropped the whole range is checked anew.
 //
-// Locks: none held; takes v.mu.
+// Locks: none held; takes the VMO's.
 // Errors: ErrOutOfRange the range wraps or leaves the VMO, also if it shrank
 // meanwhile | the pager's code | ErrBadState the pager is gone | ErrTimedOut |
 // ErrNotFound the VMO was discarded |
@@ -66,15 +66,16 @@ func (v *VMO) copyRange(b side, off, n uint64, write bool, r *PageRequest) zx.St
 	r.Early = !write
 	pos, asked, ahead := off, false, write
 	for {
-		v.mu.Lock()
+		c := v.lock()
 		st := v.checkRange(off, n)
 		if st == zx.OK {
-			if pos, st = v.copyLocked(&b, off, pos, end, write, r); st == zx.OK {
-				v.mu.Unlock()
+			pos, st = c.copyLocked(&b, v.off+off, v.off+pos, v.off+end, write, r)
+			if pos -= v.off; st == zx.OK {
+				v.Unlock()
 				return r.done(asked, zx.OK)
 			}
 		}
-		v.mu.Unlock()
+		v.Unlock()
 		switch st {
 		case zx.ErrShouldWait:
 			asked = true
@@ -111,9 +112,9 @@ func (b *side) resolveRest(pos, n uint64) zx.Status {
 // copyLocked copies from pos on until the end, or until something is missing,
 // and gives the position it reached.
 //
-// Locks: v.mu held.
+// Locks: the family's held.
 // Errors: those of require | ErrNext the far side must be resolved.
-func (v *VMO) copyLocked(b *side, off, pos, end uint64, write bool, r *PageRequest) (uint64, zx.Status) {
+func (c *cowPages) copyLocked(b *side, off, pos, end uint64, write bool, r *PageRequest) (uint64, zx.Status) {
 	limit := pageUp(end)
 	for pos < end {
 		page := zx.RoundDown(pos)
@@ -122,18 +123,18 @@ func (v *VMO) copyLocked(b *side, off, pos, end uint64, write bool, r *PageReque
 			ask = page + writeBatch
 		}
 		var p Page
-		if st := v.require(page, ask, write, r, &p); st != zx.OK {
+		if st := c.require(page, ask, write, r, &p); st != zx.OK {
 			return pos, st
 		}
-		chunk := v.mem.Bytes(p.Frame)[pos-page : min(end-page, zx.PageSize)]
+		chunk := c.mem.Bytes(p.Frame)[pos-page : min(end-page, zx.PageSize)]
 		moved := b.move(pos-off, chunk, write)
 		if moved > 0 {
 			pos += uint64(moved)
-			v.modified = v.modified || write
+			c.modified = c.modified || write
 		}
 		if moved < len(chunk) {
-			if write && !v.traps {
-				v.dirtyAhead(page, ask, r)
+			if write && !c.traps {
+				c.dirtyAhead(page, ask, r)
 			}
 			return pos, zx.ErrNext
 		}
@@ -144,13 +145,13 @@ func (v *VMO) copyLocked(b *side, off, pos, end uint64, write bool, r *PageReque
 // dirtyAhead makes the resident pages of a write's batch dirty. Pages become
 // dirty when they are looked up, a batch at a time, even if the copy then fails
 // for want of the source.
-func (v *VMO) dirtyAhead(off, limit uint64, r *PageRequest) {
+func (c *cowPages) dirtyAhead(off, limit uint64, r *PageRequest) {
 	for ; off < limit; off += zx.PageSize {
-		if v.state(off) == Absent {
+		if w := c.see(off); w.ask {
 			return
 		}
 		var p Page
-		if v.require(off, limit, true, r, &p) != zx.OK {
+		if c.require(off, limit, true, r, &p) != zx.OK {
 			return
 		}
 	}

@@ -83,7 +83,7 @@ var edges = [8]uint8{
 // happens here; an arrow that package documentation does not draw panics.
 //
 // Locks: v.mu held. The caller keeps the counts of tree and VMO.
-func (v *VMO) transition(s *slot, to slot) {
+func (c *cowPages) transition(s *slot, to slot) {
 	if edges[*s&slotStateMask]>>(to&slotStateMask)&1 == 0 {
 		badTransition(s, to)
 	}

@@ -80,9 +80,9 @@ func (b *bench) supply(off, n uint64, markers bool) zx.Status {
 }
 
 func (b *bench) state(page uint64) State {
-	b.v.mu.Lock()
-	defer b.v.mu.Unlock()
-	return b.v.state(page * pg)
+	b.v.Lock()
+	defer b.v.Unlock()
+	return b.v.cow.state(page * pg)
 }
 
 func (b *bench) touch(page uint64, write bool) zx.Status {
@@ -97,7 +97,7 @@ func (b *bench) touch(page uint64, write bool) zx.Status {
 func (b *bench) probe(do func(b *bench) zx.Status) string {
 	var probes [RequestKinds]PageRequest
 	for kind := range probes {
-		if RequestKind(kind) == RequestRead || b.v.traps {
+		if RequestKind(kind) == RequestRead || b.v.cow.traps {
 			probes[kind].Init(b.src)
 			b.src.Request(RequestKind(kind), 2*pg, pg, &probes[kind])
 		}
@@ -139,7 +139,7 @@ func (b *bench) into(s State) {
 		b.ok(b.supply(2, 1, false))
 	case Dirty, AwaitingClean:
 		b.ok(b.supply(2, 1, false))
-		if b.v.traps {
+		if b.v.cow.traps {
 			b.ok(b.v.DirtyPages(2*pg, pg))
 		} else {
 			b.ok(b.touch(2, true))

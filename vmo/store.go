@@ -14,17 +14,21 @@ type Store struct {
 	mem *mmu.Memory
 	age ageList
 
+	vmos  registry[VMO]
+	nodes registry[cowPages]
+
 	mu       sync.Mutex
-	vmos     []*VMO   // by id; slot 0 is never used
-	free     []uint32 // ids given back
-	discards discardList
+	discards discardList // guarded by mu
 
 	evicted, discarded atomic.Uint64
 }
 
 // NewStore makes a Store over mem.
 func NewStore(mem *mmu.Memory) *Store {
-	return &Store{mem: mem, age: ageList{mem: mem}, vmos: make([]*VMO, 1)}
+	s := &Store{mem: mem, age: ageList{mem: mem}}
+	s.vmos.id = func(v *VMO) *uint32 { return &v.id }
+	s.nodes.id = func(c *cowPages) *uint32 { return &c.id }
+	return s
 }
 
 // Memory gives the frames the Store allocates from.
@@ -68,7 +72,7 @@ func (s *Store) New(size uint64, options uint32) (*VMO, zx.Status) {
 	case rounded > zx.VMOMaxSize || size > rounded:
 		return nil, zx.ErrOutOfRange
 	}
-	return s.register(&VMO{size: rounded, stream: size, options: options}), zx.OK
+	return s.newRoot(&family{}, rounded, size, options), zx.OK
 }
 
 // NewPaged makes a VMO whose pages come from source, with one reference.
@@ -87,60 +91,102 @@ func (s *Store) NewPaged(size uint64, options uint32, source *PageSource) (*VMO,
 	case rounded > zx.VMOMaxSize || size > rounded:
 		return nil, zx.ErrOutOfRange
 	}
-	v := &VMO{size: rounded, stream: size, options: options, source: source, paged: true, traps: source.TrapsDirty()}
+	v := s.newRoot(&family{source: source}, rounded, size, options)
+	c := v.cow
+	v.root, c.paged, c.traps, c.fam.root = true, true, source.TrapsDirty(), c
 	if up := pageUp(size); options&zx.VMOUnbounded != 0 && up < rounded {
-		v.zeros.add(up, rounded, zerosUntracked)
+		if st := c.zeros.reserve(1); st != zx.OK {
+			v.Release()
+			return nil, st
+		}
+		c.zeros.add(up, rounded, zerosUntracked)
 	}
-	return s.register(v), zx.OK
+	return v, zx.OK
 }
 
-// register gives v its identity and first reference.
-func (s *Store) register(v *VMO) *VMO {
-	v.store, v.mem = s, s.mem
+// newRoot makes a VMO with a node of its own in a new family, and its first
+// reference.
+func (s *Store) newRoot(f *family, size, stream uint64, options uint32) *VMO {
+	v := &VMO{fam: f, store: s, mem: s.mem, options: options, primary: true}
 	v.refs.Store(1)
-	s.mu.Lock()
-	if n := len(s.free); n > 0 {
-		v.id = s.free[n-1]
-		s.free = s.free[:n-1]
-		s.vmos[v.id] = v
+	c := s.newCow(f, size)
+	c.stream = stream
+	c.addWindow(v)
+	s.vmos.take(v)
+	return v
+}
+
+// newCow makes an empty node.
+func (s *Store) newCow(f *family, size uint64) *cowPages {
+	c := &cowPages{fam: f, store: s, mem: s.mem, size: size}
+	s.nodes.take(c)
+	return c
+}
+
+// registry gives things numbers, from 1 on, and finds them by these. A number
+// given back is used again.
+type registry[T any] struct {
+	id func(*T) *uint32 // where a thing keeps its number
+
+	mu   sync.Mutex
+	list []*T // by number less one
+	free []uint32
+}
+
+// take gives t a number.
+func (r *registry[T]) take(t *T) {
+	r.mu.Lock()
+	if n := len(r.free); n > 0 {
+		*r.id(t) = r.free[n-1]
+		r.free = r.free[:n-1]
+		r.list[*r.id(t)-1] = t
 	} else {
-		v.id = uint32(len(s.vmos))
-		s.vmos = append(s.vmos, v)
+		r.list = append(r.list, t)
+		*r.id(t) = uint32(len(r.list))
 	}
-	s.mu.Unlock()
-	return v
+	r.mu.Unlock()
 }
 
-// unregister takes the identity back. Pre: v has no pages and no reference.
-func (s *Store) unregister(v *VMO) {
-	s.mu.Lock()
-	s.vmos[v.id] = nil
-	s.free = append(s.free, v.id)
-	s.mu.Unlock()
+// give takes a number back.
+func (r *registry[T]) give(id uint32) {
+	r.mu.Lock()
+	r.list[id-1] = nil
+	r.free = append(r.free, id)
+	r.mu.Unlock()
 }
 
-// lookup gives the VMO with an id and a reference to it, or nil.
-func (s *Store) lookup(id uint32) *VMO {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if int(id) >= len(s.vmos) {
-		return nil
+// swap lets a and b change numbers.
+func (r *registry[T]) swap(a, b *T) {
+	r.mu.Lock()
+	i, j := r.id(a), r.id(b)
+	*i, *j = *j, *i
+	r.list[*i-1], r.list[*j-1] = a, b
+	r.mu.Unlock()
+}
+
+// get gives what has a number, or nil.
+func (r *registry[T]) get(id uint32) *T {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i := int(id) - 1; i >= 0 && i < len(r.list) {
+		return r.list[i]
 	}
-	v := s.vmos[id]
-	if v == nil || !v.tryRetain() {
-		return nil
-	}
-	return v
+	return nil
+}
+
+// count gives how many numbers are in use, and the greatest there ever was.
+func (r *registry[T]) count() (used, most int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.list) - len(r.free), len(r.list)
 }
 
 // ForEach calls f with every VMO, in order of id, holding a reference but no
 // lock.
 func (s *Store) ForEach(f func(*VMO)) {
-	s.mu.Lock()
-	n := len(s.vmos)
-	s.mu.Unlock()
-	for id := 1; id < n; id++ {
-		if v := s.lookup(uint32(id)); v != nil {
+	_, most := s.vmos.count()
+	for id := 1; id <= most; id++ {
+		if v := s.ByID(uint32(id)); v != nil {
 			f(v)
 			v.Release()
 		}
@@ -150,6 +196,7 @@ func (s *Store) ForEach(f func(*VMO)) {
 // StoreStats counts pages at this moment.
 type StoreStats struct {
 	VMOs    int    // alive
+	Nodes   int    // page nodes alive
 	Listed  int    // clean pages the evictor may take, dirty ones not yet met included
 	Needed  int    // the same, marked ALWAYS_NEED
 	Evicted uint64 // pages of paged VMOs evicted since boot
@@ -160,9 +207,8 @@ type StoreStats struct {
 // Stats counts pages at this moment.
 func (s *Store) Stats() StoreStats {
 	st := StoreStats{Evicted: s.evicted.Load(), Discarded: s.discarded.Load()}
-	s.mu.Lock()
-	st.VMOs = len(s.vmos) - 1 - len(s.free)
-	s.mu.Unlock()
+	st.VMOs, _ = s.vmos.count()
+	st.Nodes, _ = s.nodes.count()
 	s.age.mu.Lock()
 	st.Listed, st.Needed = s.age.n[ageNormal], s.age.n[ageNeeded]
 	s.age.mu.Unlock()
@@ -227,10 +273,9 @@ func (s *Store) evict(list, want int) (freed int) {
 			break
 		}
 		budget -= n
-		// A VMO that is going away frees its pages itself, listed or not.
-		if v := s.lookup(owner); v != nil {
-			freed += v.evict(list, batch[:n])
-			v.Release()
+		// A node that is going away frees its pages itself, listed or not.
+		if c := s.nodes.get(owner); c != nil {
+			freed += c.evict(list, batch[:n])
 		}
 	}
 	s.evicted.Add(uint64(freed))
@@ -263,44 +308,47 @@ func (a *ageList) pop(list int, batch []victim) (n int, owner uint32) {
 // evict drops those pages of batch that are still ours, clean, unpinned and not
 // lately used; the last go back as the youngest. It gives how many were freed.
 //
-// Locks: takes v.mu.
-func (v *VMO) evict(list int, batch []victim) (freed int) {
-	v.mu.Lock()
+// Locks: takes the family's.
+func (c *cowPages) evict(list int, batch []victim) (freed int) {
+	c.fam.mu.Lock()
+	defer c.fam.mu.Unlock()
+	if c.dead {
+		return 0
+	}
 	start, end := uint64(0), uint64(0) // run of pages to unmap, in bytes
 	for i := range batch {
 		f, idx := batch[i].frame, batch[i].index
 		batch[i].frame = 0
-		s := v.tree.find(v.mem, idx)
+		s := c.tree.find(c.mem, idx)
 		if s == nil || s.frame() != f || s.state() != Clean {
 			continue
 		}
-		needed := v.mem.Meta(f).Tag()&tagNeeded != 0 // perhaps only since the pop
+		needed := c.mem.Meta(f).Tag()&tagNeeded != 0 // perhaps only since the pop
 		if *s&slotPinned != 0 || list == ageNormal && (needed || *s&slotReferenced != 0) {
 			*s &^= slotReferenced
-			v.store.age.push(f)
+			c.store.age.push(f)
 			continue
 		}
-		v.transition(s, 0)
-		v.store.age.remove(f) // listed again since the pop, perhaps
-		v.pages--
-		v.reclaimed++
+		c.transition(s, 0)
+		c.store.age.remove(f) // listed again since the pop, perhaps
+		c.pages--
+		c.reclaimed++
 		freed++
 		batch[i].frame = f
 		if off := idx << zx.PageShift; off != end || start == end {
-			v.unmap(start, end-start)
+			c.unmap(start, end-start)
 			start, end = off, off+zx.PageSize
 		} else {
 			end += zx.PageSize
 		}
 	}
-	v.unmap(start, end-start)
+	c.unmap(start, end-start)
 	for i := range batch {
 		if f := batch[i].frame; f != 0 {
-			v.mem.Free(f)
-			_, _, leaf := v.tree.run(v.mem, batch[i].index, batch[i].index+1)
-			v.tree.gone(v.mem, batch[i].index, leaf, 1)
+			c.mem.Free(f)
+			_, _, leaf := c.tree.run(c.mem, batch[i].index, batch[i].index+1)
+			c.tree.gone(c.mem, batch[i].index, leaf, 1)
 		}
 	}
-	v.mu.Unlock()
 	return freed
 }

@@ -63,66 +63,107 @@ func (s *Store) Discard(r *PageRun) {
 	*r = PageRun{}
 }
 
-// TakePages moves the pages of [off, off+length) out of an anonymous VMO into
-// run; the range then reads as zero, mapped or not.
+// TakePages moves the pages of [off, off+length) out of a VMO that no pager made
+// into run; the range then reads as zero, mapped or not. What it shares is copied
+// first, which may need the pager of an ancestor.
 //
 // Pre: off and length page aligned; run is empty.
-// Locks: none held; takes v.mu.
+// Locks: none held; takes the VMO's.
 // Errors, the VMO untouched: ErrOutOfRange the range wraps or leaves the VMO |
-// ErrNotSupported the VMO is paged | ErrBadState a page is pinned. A length of
-// 0 is OK before any of them but the wrap.
+// ErrNotSupported a pager made the VMO | ErrBadState a page is pinned. A length of
+// 0 is OK before any of them but the wrap. While copying: those of Commit, with
+// the front of the range taken and lost.
 // Source: spec section 3.4 step 6.
-func (v *VMO) TakePages(off, length uint64, run *PageRun) zx.Status {
+func (v *VMO) TakePages(off, length uint64, run *PageRun, r *PageRequest) zx.Status {
 	if off+length < off {
 		return zx.ErrOutOfRange
 	}
 	if length == 0 {
 		return zx.OK
 	}
-	v.mu.Lock()
-	st := v.takeLocked(off, length, run)
-	v.mu.Unlock()
-	return st
+	done := uint64(0)
+	for {
+		c := v.lock()
+		st := v.takeLocked(c, off, length, &done, run, r)
+		v.Unlock()
+		if st = v.sleep(st, r); st == zx.ErrNext {
+			continue
+		}
+		if st != zx.OK {
+			v.store.Discard(run)
+		}
+		run.Length = length
+		return st
+	}
 }
 
-func (v *VMO) takeLocked(off, length uint64, run *PageRun) zx.Status {
+// takeLocked is TakePages from *done bytes on, until something is missing.
+func (v *VMO) takeLocked(c *cowPages, off, length uint64, done *uint64, run *PageRun, r *PageRequest) zx.Status {
 	if st := v.checkRange(off, length); st != zx.OK {
 		return st
 	}
-	if v.paged {
+	if c.paged {
 		return zx.ErrNotSupported
 	}
-	first, limit := pageIndex(off), pageIndex(off+length)
-	if v.anyPinned(first, limit) {
+	start, end := v.off+off, v.off+off+length
+	base := pageIndex(start)
+	if *done == 0 && c.anyPinned(base, pageIndex(end)) {
 		return zx.ErrBadState
 	}
-	v.unmap(off, length)
+	if c.parent != nil {
+		// Each page is made its own, so that it can be taken, and zeros put
+		// over what the parent shows in its place.
+		for pos := start + *done; pos < end; pos, *done = pos+zx.PageSize, *done+zx.PageSize {
+			if st := c.takeShared(pos, pos+zx.PageSize, base, run, r); st != zx.OK {
+				return st
+			}
+		}
+		return zx.OK
+	}
+	c.unmap(start, length)
+	c.takeOwn(base, pageIndex(end), base, run)
+	return zx.OK
+}
+
+// takeOwn takes the pages [first, limit) of c itself.
+func (c *cowPages) takeOwn(first, limit, base uint64, run *PageRun) {
 	for idx := first; idx < limit; {
-		slots, n, leaf := v.tree.run(v.mem, idx, limit)
+		slots, n, leaf := c.tree.run(c.mem, idx, limit)
 		taken := 0
 		for i := range slots {
 			s := slots[i]
 			if s == 0 {
 				continue
 			}
-			v.transition(&slots[i], 0)
-			run.append(v.mem, s.frame(), idx+uint64(i)-first)
+			c.transition(&slots[i], 0)
+			run.append(c.mem, s.frame(), idx+uint64(i)-base)
 			taken++
 		}
 		// The leaf stays, empty or not: an aux VMO is filled again.
 		if leaf != 0 && taken > 0 {
-			v.mem.Meta(leaf).AddLive(-taken)
+			c.mem.Meta(leaf).Next -= mmu.Frame(taken)
 		}
-		v.pages -= uint64(taken)
+		c.pages -= uint64(taken)
 		idx += n
 	}
-	run.Length = length
-	return zx.OK
 }
 
-// anyPinned says whether a page of [first, limit) is pinned. Pinning is not
-// here yet: nothing is.
-func (v *VMO) anyPinned(first, limit uint64) bool { return false }
+// takeShared takes the page [pos, end) of a child.
+func (c *cowPages) takeShared(pos, end, base uint64, run *PageRun, r *PageRequest) zx.Status {
+	if st := c.zeros.reserve(1); st != zx.OK {
+		return st
+	}
+	if w := c.see(pos); w.ask || w.s.hasPage() {
+		var p Page
+		if st := c.require(pos, end, true, r, &p); st != zx.OK {
+			return st
+		}
+	}
+	c.unmap(pos, end-pos)
+	c.takeOwn(pageIndex(pos), pageIndex(end), base, run)
+	c.coverShared(pos, end)
+	return zx.OK
+}
 
 // SupplyPages gives the pages of run to the absent offsets of
 // [off, off+run.Length): a page makes its offset Clean, a missing one makes it
@@ -131,13 +172,13 @@ func (v *VMO) anyPinned(first, limit uint64) bool { return false }
 // on error.
 //
 // Pre: off page aligned.
-// Locks: none held; takes v.mu.
+// Locks: none held; takes the VMO's.
 // Errors: ErrOutOfRange the range wraps or leaves the VMO | ErrBadState the
 // source is detached | ErrNoMemory with the front of the range supplied.
 // Flush: done.
 // Source: spec section 3.4 step 7 and "Insertion".
 func (v *VMO) SupplyPages(off uint64, run *PageRun) zx.Status {
-	if !v.paged {
+	if !v.root {
 		panic(fmt.Sprintf("vmo.SupplyPages: VMO %d has no source", v.id))
 	}
 	st := zx.OK
@@ -146,9 +187,9 @@ func (v *VMO) SupplyPages(off uint64, run *PageRun) zx.Status {
 		st = zx.ErrOutOfRange
 	case run.Length != 0:
 		for done := uint64(0); ; {
-			v.mu.Lock()
-			st = v.supplyLocked(off, &done, run)
-			v.mu.Unlock()
+			c := v.lock()
+			st = c.supplyLocked(off, &done, run)
+			v.Unlock()
 			if st != zx.ErrNoMemory || !v.store.Reclaim(reclaimPages) {
 				break
 			}
@@ -163,18 +204,20 @@ func (v *VMO) SupplyPages(off uint64, run *PageRun) zx.Status {
 // that easy; if not, nothing happened and the two calls are to be made.
 //
 // Pre: off and auxOff page aligned; v has a source.
-// Locks: none held; takes the lock of aux, then v.mu.
+// Locks: none held; takes the lock of aux, then that of v.
 // Errors: those of SupplyPages.
 func (v *VMO) SupplyPage(off uint64, aux *VMO, auxOff uint64) (st zx.Status, handled bool) {
-	aux.mu.Lock()
-	f := aux.takeOne(auxOff)
-	aux.mu.Unlock()
+	f := mmu.Frame(0)
+	if a := aux.lock(); auxOff < aux.sizeLocked() {
+		f = a.takeOne(aux.off + auxOff)
+	}
+	aux.Unlock()
 	if f == 0 {
 		return zx.OK, false
 	}
-	v.mu.Lock()
-	supplied := v.supplyOne(off, f)
-	v.mu.Unlock()
+	c := v.lock()
+	supplied := c.supplyOne(off, f)
+	v.Unlock()
 	if supplied {
 		return zx.OK, true
 	}
@@ -184,62 +227,62 @@ func (v *VMO) SupplyPage(off uint64, aux *VMO, auxOff uint64) (st zx.Status, han
 }
 
 // takeOne takes the page at off out of an anonymous VMO; 0 if there is none, or
-// none that may be taken. Locks: v.mu held.
-func (v *VMO) takeOne(off uint64) mmu.Frame {
-	if off >= v.size || v.paged {
+// none that may be taken. Locks: the family's held.
+func (c *cowPages) takeOne(off uint64) mmu.Frame {
+	if c.paged || c.parent != nil {
 		return 0
 	}
 	idx := pageIndex(off)
-	s := v.tree.find(v.mem, idx)
+	s := c.tree.find(c.mem, idx)
 	if s == nil || *s&(slotStateMask|slotPinned) != slot(Untracked) {
 		return 0
 	}
-	if len(v.mappings) != 0 {
-		v.unmap(off, zx.PageSize)
+	if !c.mappings.Empty() {
+		c.unmapHere(off, off+zx.PageSize)
 	}
 	f := s.frame()
-	v.transition(s, 0)
-	v.tree.count(idx, -1) // the leaf stays, empty or not
-	v.pages--
+	c.transition(s, 0)
+	c.tree.count(idx, -1) // the leaf stays, empty or not
+	c.pages--
 	return f
 }
 
 // supplyOne makes f the page at off, if there is nothing yet, and says whether
-// it did. Locks: v.mu held.
-func (v *VMO) supplyOne(off uint64, f mmu.Frame) bool {
-	if off >= v.size || v.source.Detached() || len(v.zeros.list) != 0 && v.zeros.holding(off) != nil {
+// it did. Locks: the family's held.
+func (c *cowPages) supplyOne(off uint64, f mmu.Frame) bool {
+	if off >= c.size || c.fam.source.Detached() || !c.zeros.empty() && c.zeros.holding(off) != nil {
 		return false
 	}
 	idx := pageIndex(off)
-	s := v.tree.near(idx)
+	s := c.tree.near(idx)
 	if s == nil {
-		if _, st := v.tree.leaf(v.mem, idx); st != zx.OK {
+		if _, st := c.tree.leaf(c.mem, idx); st != zx.OK {
 			return false
 		}
-		s = v.tree.find(v.mem, idx)
+		s = c.tree.find(c.mem, idx)
 	}
 	if *s != 0 {
 		return false
 	}
-	v.transition(s, pageSlot(f, Clean))
-	v.tree.count(idx, 1)
-	v.pages++
-	v.mem.Meta(f).Set(v.id, idx, 0)
-	age := &v.store.age
+	c.transition(s, pageSlot(f, Clean))
+	c.tree.count(idx, 1)
+	c.pages++
+	c.mem.Meta(f).Set(c.id, idx, 0)
+	age := &c.store.age
 	age.mu.Lock()
 	age.pushLocked(ageNormal, f)
 	age.mu.Unlock()
-	v.unmapZeros(off, zx.PageSize)
-	v.source.Progress(RequestRead, off, zx.PageSize)
+	c.unmapZeros(off, zx.PageSize)
+	c.fam.source.Progress(RequestRead, off, zx.PageSize)
 	return true
 }
 
 // supplyLocked supplies from *done bytes into the run on and moves *done.
-func (v *VMO) supplyLocked(off uint64, done *uint64, run *PageRun) zx.Status {
-	if st := v.checkRange(off, run.Length); st != zx.OK {
+func (c *cowPages) supplyLocked(off uint64, done *uint64, run *PageRun) zx.Status {
+	if st := checkRange(off, run.Length, c.size); st != zx.OK {
 		return st
 	}
-	if v.source.Detached() {
+	if c.fam.source.Detached() {
 		return zx.ErrBadState
 	}
 	base := pageIndex(off)
@@ -250,7 +293,7 @@ func (v *VMO) supplyLocked(off uint64, done *uint64, run *PageRun) zx.Status {
 	var zeroStart, zeroEnd uint64 // the next zero interval, in pages
 	st := zx.OK
 	for idx < limit {
-		slots, leaf, s := v.tree.fill(v.mem, idx, limit)
+		slots, leaf, s := c.tree.fill(c.mem, idx, limit)
 		if s != zx.OK {
 			st = s
 			break
@@ -258,58 +301,60 @@ func (v *VMO) supplyLocked(off uint64, done *uint64, run *PageRun) zx.Status {
 		var chain supplyChain
 		added := 0
 		for i := range slots {
-			if idx >= zeroEnd && len(v.zeros.list) != 0 {
-				zeroStart, zeroEnd = v.nextZeros(idx)
+			if idx >= zeroEnd && !c.zeros.empty() {
+				zeroStart, zeroEnd = c.nextZeros(idx)
 			}
-			f := run.take(v.mem, idx-base)
+			f := run.take(c.mem, idx-base)
 			if slots[i] != 0 || idx >= zeroStart && idx < zeroEnd {
 				if f != 0 {
-					v.mem.Free(f)
+					c.mem.Free(f)
 				}
-				v.supplied(news, idx)
+				c.supplied(news, idx)
 				news = idx + 1
 			} else {
 				if f != 0 {
-					v.transition(&slots[i], pageSlot(f, Clean))
-					chain.append(v, f, idx)
+					c.transition(&slots[i], pageSlot(f, Clean))
+					chain.append(c, f, idx)
 				} else {
-					v.transition(&slots[i], slot(Marker))
+					c.transition(&slots[i], slot(Marker))
 				}
 				added++
 			}
 			idx++
 		}
-		v.pages += uint64(chain.n)
+		c.pages += uint64(chain.n)
 		if added > 0 {
-			v.tree.added(v.mem, leaf, added)
+			c.tree.added(c.mem, leaf, added)
 		} else {
-			v.tree.prune(v.mem, idx-1)
+			c.tree.prune(c.mem, idx-1)
 		}
-		chain.list(&v.store.age)
+		chain.list(&c.store.age)
 	}
-	v.supplied(news, idx)
+	c.supplied(news, idx)
 	*done = (idx - base) << zx.PageShift
 	return st
 }
 
 // nextZeros gives the zero interval that holds page idx or follows it, in
 // pages; beyond the last one it is one that never comes.
-func (v *VMO) nextZeros(idx uint64) (start, end uint64) {
-	if i := v.zeros.at(idx << zx.PageShift); i < len(v.zeros.list) {
-		return pageIndex(v.zeros.list[i].start), pageIndex(v.zeros.list[i].end)
+func (c *cowPages) nextZeros(idx uint64) (start, end uint64) {
+	off := c.zeros.next(idx<<zx.PageShift, ^uint64(0))
+	iv := c.zeros.holding(off)
+	if iv == nil {
+		return ^uint64(0), ^uint64(0)
 	}
-	return ^uint64(0), ^uint64(0)
+	return pageIndex(iv.start), pageIndex(iv.end)
 }
 
 // supplied unmaps and reports the new pages [first, end). What may be mapped
 // there is the shared zero page, left behind by a WRITEBACK_END.
-func (v *VMO) supplied(first, end uint64) {
+func (c *cowPages) supplied(first, end uint64) {
 	if first >= end {
 		return
 	}
 	off, n := first<<zx.PageShift, (end-first)<<zx.PageShift
-	v.unmapZeros(off, n)
-	v.source.Progress(RequestRead, off, n)
+	c.unmapZeros(off, n)
+	c.fam.source.Progress(RequestRead, off, n)
 }
 
 // take gives the page of the run at position idx, 0 where it has none. Pre:
@@ -338,16 +383,16 @@ type supplyChain struct {
 	n           int
 }
 
-func (c *supplyChain) append(v *VMO, f mmu.Frame, idx uint64) {
-	meta := v.mem.Meta(f)
-	meta.Set(v.id, idx, 0)
+func (c *supplyChain) append(to *cowPages, f mmu.Frame, idx uint64) {
+	meta := to.mem.Meta(f)
+	meta.Set(to.id, idx, 0)
 	meta.Next = f
 	if c.n == 0 {
 		meta.Prev = f
 		c.first = f
 	} else {
 		meta.Prev = c.last
-		v.mem.Meta(c.last).Next = f
+		to.mem.Meta(c.last).Next = f
 	}
 	c.last = f
 	c.n++

@@ -38,7 +38,7 @@ type tree struct {
 	hotKey  uint64
 	hotLeaf mmu.Frame
 	hotMeta *mmu.Meta
-	hot     *node
+	hot     *treeNode
 }
 
 // leafKey is the hotKey of the leaf that holds page idx.
@@ -87,7 +87,7 @@ func (t *tree) walk(m *mmu.Memory, idx uint64) *slot {
 }
 
 // warm makes a leaf hot.
-func (t *tree) warm(m *mmu.Memory, idx uint64, leaf mmu.Frame, n *node) {
+func (t *tree) warm(m *mmu.Memory, idx uint64, leaf mmu.Frame, n *treeNode) {
 	t.hotKey, t.hotLeaf, t.hotMeta, t.hot = leafKey(idx), leaf, m.Meta(leaf), n
 }
 

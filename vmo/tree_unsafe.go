@@ -6,12 +6,12 @@ import (
 	"faultline/mmu"
 )
 
-// node is one level of a tree: a frame full of slots.
-type node [nodeSlots]slot
+// treeNode is one level of a tree: a frame full of slots.
+type treeNode [nodeSlots]slot
 
 // nodeAt reaches the node kept in frame f.
-func nodeAt(m *mmu.Memory, f mmu.Frame) *node {
-	return (*node)(unsafe.Pointer(m.Bytes(f)))
+func nodeAt(m *mmu.Memory, f mmu.Frame) *treeNode {
+	return (*treeNode)(unsafe.Pointer(m.Bytes(f)))
 }
 
 // solo is the only slot of a tree of height 0, as a slice.

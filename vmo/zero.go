@@ -8,7 +8,7 @@ import "faultline/zx"
 // written like any other. A modification.
 //
 // Units: bytes, any alignment.
-// Locks: none held; takes v.mu.
+// Locks: none held; takes the VMO's.
 // Errors: ErrOutOfRange wraps or leaves the VMO, also if it shrank meanwhile |
 // the pager's code | ErrBadState | ErrTimedOut | ErrNoMemory |
 // ErrInternalIntrKilled, ErrInternalIntrRetry.
@@ -17,12 +17,12 @@ import "faultline/zx"
 func (v *VMO) Zero(off, n uint64, r *PageRequest) zx.Status {
 	var z zeroing
 	for {
-		v.mu.Lock()
+		c := v.lock()
 		st := v.checkRange(off, n)
 		if st == zx.OK && n != 0 {
-			st = v.zeroLocked(&z, off, off+n, r)
+			st = c.zeroLocked(&z, v.off+off, v.off+off+n, r)
 		}
-		v.mu.Unlock()
+		v.Unlock()
 		if st = v.sleep(st, r); st != zx.ErrNext {
 			return st
 		}
@@ -49,80 +49,100 @@ func (v *VMO) sleep(st zx.Status, r *PageRequest) zx.Status {
 // zeroing is what a Zero has done before it had to wait.
 type zeroing struct{ head, tail bool }
 
-// zeroLocked zeroes [off, end), the partial pages first. Locks: v.mu held.
-func (v *VMO) zeroLocked(z *zeroing, off, end uint64, r *PageRequest) zx.Status {
+// zeroLocked zeroes [off, end), the partial pages first. Locks: the family's held.
+func (c *cowPages) zeroLocked(z *zeroing, off, end uint64, r *PageRequest) zx.Status {
 	start, stop := pageUp(off), zx.RoundDown(end)
 	if start > stop {
-		return v.zeroBytes(off, end, r)
+		return c.zeroBytes(off, end, r)
 	}
 	if !z.head && off < start {
-		if st := v.zeroBytes(off, start, r); st != zx.OK {
+		if st := c.zeroBytes(off, start, r); st != zx.OK {
 			return st
 		}
 		z.head = true
 	}
 	if !z.tail && stop < end {
-		if st := v.zeroBytes(stop, end, r); st != zx.OK {
+		if st := c.zeroBytes(stop, end, r); st != zx.OK {
 			return st
 		}
 		z.tail = true
 	}
-	v.zeroPages(start, stop)
-	return zx.OK
+	return c.zeroPages(start, stop)
 }
 
 // zeroBytes zeroes [from, to) inside one page, by a write unless the page reads
-// as zero. Locks: v.mu held.
-func (v *VMO) zeroBytes(from, to uint64, r *PageRequest) zx.Status {
+// as zero. Locks: the family's held.
+func (c *cowPages) zeroBytes(from, to uint64, r *PageRequest) zx.Status {
 	page := zx.RoundDown(from)
-	s := v.tree.get(v.mem, pageIndex(page))
-	if !s.hasPage() && (s.state() == Marker || !v.paged || v.zeros.holding(page) != nil) {
+	if w := c.see(page); !w.ask && !w.s.hasPage() {
 		return zx.OK
 	}
 	var p Page
-	if st := v.require(page, page+zx.PageSize, true, r, &p); st != zx.OK {
+	if st := c.require(page, page+zx.PageSize, true, r, &p); st != zx.OK {
 		return st
 	}
-	clear(v.mem.Bytes(p.Frame)[from-page : to-page])
-	v.modified = true
+	clear(c.mem.Bytes(p.Frame)[from-page : to-page])
+	c.modified = true
 	return zx.OK
 }
 
-// zeroPages makes the whole pages [start, stop) zeros. Locks: v.mu held.
-func (v *VMO) zeroPages(start, stop uint64) {
+// zeroPages makes the whole pages [start, stop) zeros. Locks: the family's held.
+// Errors: ErrNoMemory with the front zeroed.
+func (c *cowPages) zeroPages(start, stop uint64) zx.Status {
 	if start >= stop {
-		return
+		return zx.OK
 	}
-	v.modified = true
-	v.unmap(start, stop-start)
-	if !v.paged {
-		v.dropPages(start, stop, allStates)
-		return
+	c.modified = true
+	c.unmap(start, stop-start)
+	if !c.paged {
+		if st := c.zeros.reserve(1); st != zx.OK {
+			return st
+		}
+		c.dropPages(start, stop, allStates)
+		c.coverShared(start, stop)
+		return zx.OK
 	}
 	for pos := start; pos < stop; {
-		if iv := v.zeros.holding(pos); iv != nil {
+		if st := c.zeros.reserve(2); st != zx.OK {
+			return st
+		}
+		if iv := c.zeros.holding(pos); iv != nil {
 			end := min(iv.end, stop)
 			// Untracked zeros round the whole range stay untracked.
 			if iv.kind == zerosUntracked && (iv.start >= start || iv.end <= stop) {
-				v.zeros.remove(pos, end)
-				v.zeros.add(pos, end, zerosDirty)
+				c.zeros.remove(pos, end)
+				c.zeros.add(pos, end, zerosDirty)
 			}
 			pos = end
 			continue
 		}
-		pos = v.zeroRun(pos, v.zeros.next(pos, stop))
+		pos = c.zeroRun(pos, c.zeros.next(pos, stop))
 	}
+	return zx.OK
+}
+
+// coverShared puts zeros over what c would show of its parent in [start, stop),
+// where it has no page, and frees what nobody sees any more.
+//
+// Pre: an interval is reserved; the range is not mapped.
+func (c *cowPages) coverShared(start, stop uint64) {
+	if stop = min(stop, c.parentLimit); c.parent == nil || start >= stop {
+		return
+	}
+	c.zeros.remove(start, stop)
+	c.zeros.add(start, stop, zerosUntracked)
+	c.parent.sweep(c.parentOff+start, c.parentOff+stop)
 }
 
 // zeroRun makes the front of [pos, limit), which meets no interval, a dirty
 // zero interval, up to the first marker or the end of a leaf; markers at the
 // front are passed over. It gives the position it reached.
-func (v *VMO) zeroRun(pos, limit uint64) uint64 {
-	slots, n, _ := v.tree.run(v.mem, pageIndex(pos), pageIndex(limit))
+func (c *cowPages) zeroRun(pos, limit uint64) uint64 {
+	slots, n, _ := c.tree.run(c.mem, pageIndex(pos), pageIndex(limit))
 	if slots == nil {
 		end := pos + n<<zx.PageShift
-		v.zeros.add(pos, end, zerosDirty)
-		v.source.Progress(RequestRead, pos, end-pos)
+		c.zeros.add(pos, end, zerosDirty)
+		c.fam.source.Progress(RequestRead, pos, end-pos)
 		return end
 	}
 	i := 0
@@ -135,41 +155,41 @@ func (v *VMO) zeroRun(pos, limit uint64) uint64 {
 		end += zx.PageSize
 		if slots[i] != 0 {
 			if absent < end-zx.PageSize {
-				v.source.Progress(RequestRead, absent, end-zx.PageSize-absent)
+				c.fam.source.Progress(RequestRead, absent, end-zx.PageSize-absent)
 			}
 			absent = end
 		}
 	}
 	if absent < end {
-		v.source.Progress(RequestRead, absent, end-absent)
+		c.fam.source.Progress(RequestRead, absent, end-absent)
 	}
 	if pos < end {
-		v.dropPages(pos, end, allStates)
-		v.zeros.add(pos, end, zerosDirty)
+		c.dropPages(pos, end, allStates)
+		c.zeros.add(pos, end, zerosDirty)
 	}
 	return end
 }
 
 // untrack makes [start, v.size) untracked zeros whatever was there, and says
-// whether anything else was. Locks: v.mu held. Pre: start below v.size, no page
+// whether anything else was. Locks: the family's held. Pre: start below v.size, no page
 // there is pinned, the VMO is paged.
-func (v *VMO) untrack(start uint64) bool {
-	if iv := v.zeros.holding(start); iv != nil && iv.kind == zerosUntracked && iv.end >= v.size {
+func (c *cowPages) untrack(start uint64) bool {
+	if iv := c.zeros.holding(start); iv != nil && iv.kind == zerosUntracked && iv.end >= c.size {
 		return false
 	}
-	v.unmap(start, v.size-start)
-	v.progressAbsent(start, v.size)
-	v.dropPages(start, v.size, allStates)
-	v.zeros.remove(start, v.size)
-	v.zeros.add(start, v.size, zerosUntracked)
+	c.unmap(start, c.size-start)
+	c.progressAbsent(start, c.size)
+	c.dropPages(start, c.size, allStates)
+	c.zeros.remove(start, c.size)
+	c.zeros.add(start, c.size, zerosUntracked)
 	return true
 }
 
 // progressAbsent reports the absent pages of the range as if supplied.
-func (v *VMO) progressAbsent(start, end uint64) {
-	for pos := v.firstAbsent(start, end); pos < end; pos = v.firstAbsent(pos, end) {
-		run := v.absentEnd(pos, end)
-		v.source.Progress(RequestRead, pos, run-pos)
+func (c *cowPages) progressAbsent(start, end uint64) {
+	for pos := c.firstAbsent(start, end); pos < end; pos = c.firstAbsent(pos, end) {
+		run := c.absentEnd(pos, end)
+		c.fam.source.Progress(RequestRead, pos, run-pos)
 		pos = run
 	}
 }
@@ -180,10 +200,11 @@ func (v *VMO) progressAbsent(start, end uint64) {
 // bytes from an unaligned size to the end of its page are zeroed by a write
 // whose failure is ignored. A modification.
 //
-// Locks: none held; takes v.mu.
+// Locks: none held; takes the VMO's.
 // Errors, in this order: ErrOutOfRange the rounding wraps | ErrUnavailable not
 // resizable | ErrOutOfRange too large | ErrBadState a page in the cut tail is
-// pinned | ErrInternalIntrKilled, ErrInternalIntrRetry with the size set.
+// pinned | ErrInvalidArgs a clone would
+// wrap in the root | ErrNoMemory | ErrInternalIntrKilled, ErrInternalIntrRetry with the size set.
 // Flush: translations of what is cut off or added are removed and flushed.
 // Source: spec section 3.13.
 func (v *VMO) SetSize(size uint64, r *PageRequest) zx.Status {
@@ -196,21 +217,34 @@ func (v *VMO) SetSize(size uint64, r *PageRequest) zx.Status {
 	case rounded > zx.VMOMaxSize:
 		return zx.ErrOutOfRange
 	}
-	v.mu.Lock()
-	if rounded < v.size && v.anyPinned(pageIndex(rounded), pageIndex(v.size)) {
-		v.mu.Unlock()
+	c := v.lock()
+	if rounded < c.size && c.anyPinned(pageIndex(rounded), pageIndex(c.size)) {
+		v.Unlock()
 		return zx.ErrBadState
 	}
-	v.resize(rounded)
-	v.stream = size
-	v.modified = true
+	if c.parent != nil && c.projected(rounded) < rounded {
+		v.Unlock()
+		return zx.ErrInvalidArgs
+	}
+	for {
+		if st := c.resize(rounded); st == zx.OK {
+			break
+		}
+		v.Unlock()
+		if st := v.store.makeRoom(); st != zx.OK {
+			return st
+		}
+		c = v.lock()
+	}
+	c.stream = size
+	c.modified = true
 	if size == rounded {
-		v.mu.Unlock()
+		v.Unlock()
 		return zx.OK
 	}
 	for {
-		st := v.zeroBytes(size, rounded, r)
-		v.mu.Unlock()
+		st := c.zeroBytes(size, rounded, r)
+		v.Unlock()
 		switch st = v.sleep(st, r); st {
 		case zx.ErrNext:
 		case zx.ErrInternalIntrKilled, zx.ErrInternalIntrRetry:
@@ -218,44 +252,54 @@ func (v *VMO) SetSize(size uint64, r *PageRequest) zx.Status {
 		default:
 			return zx.OK
 		}
-		v.mu.Lock()
-		if v.stream != size || v.size != rounded {
-			v.mu.Unlock()
+		c = v.lock()
+		if c.stream != size || c.size != rounded {
+			v.Unlock()
 			return zx.OK // resized again meanwhile
 		}
 	}
 }
 
-// resize moves the end of the VMO. Locks: v.mu held.
-func (v *VMO) resize(size uint64) {
-	old := v.size
+// resize moves the end of the node. Locks: the family's held. Errors:
+// ErrNoMemory, nothing changed.
+func (c *cowPages) resize(size uint64) zx.Status {
+	if st := c.zeros.reserve(1); st != zx.OK {
+		return st
+	}
+	old := c.size
 	switch {
 	case size < old:
-		v.unmap(size, old-size)
-		if v.paged {
-			v.progressAbsent(size, old)
-			if v.traps {
-				v.progressNonDirty(size, old)
+		c.unmap(size, old-size)
+		if c.paged {
+			c.progressAbsent(size, old)
+			if c.traps {
+				c.progressNonDirty(size, old)
 			}
 		}
-		v.dropPages(size, old, allStates)
-		v.zeros.remove(size, old)
+		c.dropPages(size, old, allStates)
+		c.zeros.remove(size, old)
+		c.clipChildren(size)
+		if end := c.parentLimit; size < end {
+			c.clipView(size)
+			c.parent.sweep(c.parentOff+size, c.parentOff+end)
+		}
 	case size > old:
-		v.unmap(old, size-old)
-		if v.paged {
-			v.zeros.add(old, size, zerosDirty)
+		c.unmap(old, size-old)
+		if c.paged {
+			c.zeros.add(old, size, zerosDirty)
 		}
 	}
-	v.size = size
+	c.size = size
+	return zx.OK
 }
 
 // progressNonDirty reports everything in the range that is not dirty as if
 // dirtied.
-func (v *VMO) progressNonDirty(start, end uint64) {
+func (c *cowPages) progressNonDirty(start, end uint64) {
 	for pos := start; pos < end; pos += zx.PageSize {
-		dirty := v.tree.scan(v.mem, pageIndex(pos), pageIndex(end), 1<<Dirty) << zx.PageShift
+		dirty := c.tree.scan(c.mem, pageIndex(pos), pageIndex(end), 1<<Dirty) << zx.PageShift
 		if pos < dirty {
-			v.source.Progress(RequestDirty, pos, dirty-pos)
+			c.fam.source.Progress(RequestDirty, pos, dirty-pos)
 		}
 		pos = dirty
 	}
@@ -265,51 +309,59 @@ func (v *VMO) progressNonDirty(start, end uint64) {
 // reads as zero and is dirty; what lies past the new end becomes untracked
 // zeros. A modification when it zeroes anything or makes anything untracked.
 //
-// Locks: none held; takes v.mu.
-// Errors: OK when size is the current one | ErrOutOfRange past the VMO's end |
+// Locks: none held; takes the VMO's.
+// Errors: ErrNotSupported a slice | OK when size is the current one | ErrOutOfRange past the VMO's end |
 // ErrBadState a page past the new end is pinned | those of Zero; then the
 // stream size is unchanged.
 // Flush: translations from the smaller size on are removed and flushed.
 // Source: spec section 3.14.
 func (v *VMO) SetStreamSize(size uint64, r *PageRequest) zx.Status {
+	if v.isSlice {
+		return zx.ErrNotSupported
+	}
 	for {
-		v.mu.Lock()
-		st := v.setStreamLocked(size, r)
-		v.mu.Unlock()
+		c := v.lock()
+		st := c.setStreamLocked(size, r)
+		v.Unlock()
 		if st = v.sleep(st, r); st != zx.ErrNext {
 			return st
 		}
 	}
 }
 
-func (v *VMO) setStreamLocked(size uint64, r *PageRequest) zx.Status {
-	if size == v.stream {
+func (c *cowPages) setStreamLocked(size uint64, r *PageRequest) zx.Status {
+	if size == c.stream {
 		return zx.OK
 	}
-	if size > v.size {
+	if size > c.size {
 		return zx.ErrOutOfRange
 	}
-	lo, up := min(size, v.stream), pageUp(size)
+	lo, up := min(size, c.stream), pageUp(size)
 	whole := pageUp(lo)
-	if up < v.size && v.anyPinned(pageIndex(up), pageIndex(v.size)) {
+	if up < c.size && c.anyPinned(pageIndex(up), pageIndex(c.size)) {
 		return zx.ErrBadState
 	}
 	if lo < whole {
-		if st := v.zeroBytes(lo, whole, r); st != zx.OK {
+		if st := c.zeroBytes(lo, whole, r); st != zx.OK {
 			return st
 		}
 	}
-	v.zeroPages(whole, up)
-	if up < v.size {
-		if v.paged {
-			v.modified = v.untrack(up) || v.modified
-		} else {
-			v.zeroPages(up, v.size)
+	if st := c.zeroPages(whole, up); st != zx.OK {
+		return st
+	}
+	if up < c.size {
+		if st := c.zeros.reserve(1); st != zx.OK {
+			return st
+		}
+		if c.paged {
+			c.modified = c.untrack(up) || c.modified
+		} else if st := c.zeroPages(up, c.size); st != zx.OK {
+			return st
 		}
 	}
-	if from := zx.RoundDown(lo); from < v.size {
-		v.unmap(from, v.size-from)
+	if from := zx.RoundDown(lo); from < c.size {
+		c.unmap(from, c.size-from)
 	}
-	v.stream = size
+	c.stream = size
 	return zx.OK
 }

@@ -203,7 +203,7 @@ func (b *bencher) goPager() error {
 		return err
 	}
 	info := v.Info()
-	resident := info.CommittedBytes / zx.PageSize
+	resident := info.Committed.Bytes / zx.PageSize
 	if resident != benchPages {
 		return fmt.Errorf("bench: %d pages are resident, want %d", resident, benchPages)
 	}

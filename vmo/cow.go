@@ -1,0 +1,234 @@
+package vmo
+
+import (
+	"sync"
+
+	"faultline/avl"
+	"faultline/mmu"
+	"faultline/zx"
+)
+
+// cowPages is a page node: pages by offset, with their states. Handles and
+// mappings hold windows on it (VMO); the ones that show its pages by
+// copy-on-write are its children. Package documentation draws a family.
+type cowPages struct {
+	fam   *family // constant, as is what follows up to traps
+	store *Store
+	mem   *mmu.Memory
+	paged bool // the root of a pager's family: absent pages are asked for
+	traps bool // TRAP_DIRTY
+
+	// Guarded by fam.mu, as is everything below.
+	id        uint32 // in Store: the Owner of the frames
+	dead      bool
+	size      uint64 // bytes, a multiple of the page size
+	stream    uint64 // bytes
+	tree      tree
+	zeros     intervals
+	pages     uint64 // resident pages
+	reclaimed uint64 // pages the evictor took: committed_change_events
+	modified  bool   // since the last query with RESET; of a pager's root
+	discard   discardable
+
+	windows  *VMO // that show it, through VMO.nextWindow
+	mappings avl.Tree[MappingPlace]
+
+	// What it does not have in [0, parentLimit) it shows of its parent, there
+	// parentOff further on; what lies beyond reads as zero.
+	parent      *cowPages
+	parentOff   uint64
+	parentLimit uint64
+	sibling     avl.Node[cowPages] // among the parent's children
+	children    avl.Tree[cowPages] // by parentOff, weights are where what they see ends
+}
+
+// family is what the nodes of one tree share.
+type family struct {
+	mu         sync.Mutex
+	source     *PageSource // nil without a pager
+	root       *cowPages   // the pager's; nil without one
+	zeroMapped bool        // the shared zero page may be mapped somewhere
+}
+
+// hidden says whether nobody has a handle on the node: it only keeps what its
+// children share. The root of a pager's family is never hidden.
+func (c *cowPages) hidden() bool { return c.windows == nil && !c.paged }
+
+// transition is in slot.go; state gives the state of the page that holds off, of
+// what the node has itself.
+func (c *cowPages) state(off uint64) State {
+	if s := c.tree.get(c.mem, pageIndex(off)); s != 0 {
+		return s.state()
+	}
+	return c.zeros.state(off)
+}
+
+// owns says whether the node itself has content at off: a page, a marker or
+// zeros.
+func (c *cowPages) owns(off uint64) bool { return c.state(off) != Absent }
+
+// absentEnd gives the end of the absent run that starts at off, at most limit.
+// Pre: off is absent, both are page aligned.
+func (c *cowPages) absentEnd(off, limit uint64) uint64 {
+	limit = c.zeros.next(off, limit)
+	if end := off + zx.PageSize; end >= limit {
+		return end
+	}
+	return c.tree.scan(c.mem, pageIndex(off), pageIndex(limit), allStates) << zx.PageShift
+}
+
+// ownedEnd gives the end of a run of content that starts at off, at most limit:
+// of slots in use up to the end of their leaf, or of zeros. Pre: off is owned.
+func (c *cowPages) ownedEnd(off, limit uint64) uint64 {
+	if iv := c.zeros.holding(off); iv != nil {
+		return min(iv.end, limit)
+	}
+	slots, _, _ := c.tree.run(c.mem, pageIndex(off), pageIndex(limit))
+	i := 0
+	for i < len(slots) && slots[i] != 0 {
+		i++
+	}
+	return off + uint64(i)<<zx.PageShift
+}
+
+// ownsAny says whether the node has content in [off, end).
+func (c *cowPages) ownsAny(off, end uint64) bool {
+	return off < end && (c.owns(off) || c.absentEnd(off, end) < end)
+}
+
+// firstAbsent gives the first absent offset from pos on, or end.
+func (c *cowPages) firstAbsent(pos, end uint64) uint64 {
+	for pos < end && c.owns(pos) {
+		pos = c.ownedEnd(pos, end)
+	}
+	return min(pos, end)
+}
+
+// nonDirtyEnd gives the end of the run from off on that has content but is not
+// dirty: clean and awaiting-clean pages, markers and zero intervals. At most
+// limit; off itself when its page is dirty or absent.
+func (c *cowPages) nonDirtyEnd(off, limit uint64) uint64 {
+	for off < limit {
+		slots, _, _ := c.tree.run(c.mem, pageIndex(off), pageIndex(limit))
+		i := 0
+		for i < len(slots) && slots[i] != 0 && slots[i].state() != Dirty {
+			i++
+		}
+		off += uint64(i) << zx.PageShift
+		if i < len(slots) && slots[i] != 0 {
+			return off
+		}
+		if slots == nil || i < len(slots) {
+			iv := c.zeros.holding(off)
+			if iv == nil {
+				return off
+			}
+			off = iv.end
+		}
+	}
+	return min(off, limit)
+}
+
+// dropPages empties the slots in [start, end) that are in one of the states of
+// mask, frees their pages, and prunes the tree. Pinned pages stay. Pre: what is
+// dropped is not mapped.
+func (c *cowPages) dropPages(start, end uint64, mask uint16) {
+	first, limit := pageIndex(start), pageIndex(end)
+	age := &c.store.age
+	for first < limit {
+		slots, n, leaf := c.tree.run(c.mem, first, limit)
+		gone := 0
+		if slots != nil && c.paged {
+			age.mu.Lock()
+		}
+		for i := range slots {
+			s := slots[i]
+			if mask>>s.state()&1 == 0 || s&slotPinned != 0 {
+				continue
+			}
+			c.transition(&slots[i], 0)
+			gone++
+			if s.hasPage() {
+				c.pages--
+				if c.paged {
+					age.removeLocked(s.frame())
+				}
+				c.mem.Free(s.frame())
+			}
+		}
+		if slots != nil && c.paged {
+			age.mu.Unlock()
+		}
+		c.tree.gone(c.mem, first, leaf, gone)
+		first += n
+	}
+}
+
+// unmap removes the translations of [off, off+length) everywhere: in the windows
+// of the node and of those below that see it there.
+//
+// Flush: done.
+func (c *cowPages) unmap(off, length uint64) {
+	if length == 0 {
+		return
+	}
+	c.unmapHere(off, off+length)
+	if !c.children.Empty() {
+		c.unmapBelow(off, off+length)
+	}
+}
+
+// unmapHere is unmap for the windows of the node alone.
+func (c *cowPages) unmapHere(off, end uint64) {
+	for n := c.mappings.Heavy(0, off+1); n != nil && n.Key() < end; n = n.Heavier(off + 1) {
+		m := n.Owner()
+		lo, hi := max(off, m.window.off)-m.window.off, end-m.window.off
+		m.Mapping.UnmapRange(lo, hi-lo)
+	}
+}
+
+// unmapBelow is unmap for the nodes below. Of one page, those that have their
+// own are passed over.
+func (c *cowPages) unmapBelow(off, end uint64) {
+	one := end-off == zx.PageSize
+	d := c.descend(off, end)
+	for n, past := d.next(false), false; n != nil; n = d.next(past) {
+		lo, hi := d.here()
+		if past = one && n.owns(lo); !past {
+			n.unmapHere(lo, min(hi, n.parentLimit))
+		}
+	}
+}
+
+// unmapZeros removes what translations of the shared zero page may linger in
+// the range. It is all that can be mapped where no page is: so a family of which
+// no zero was ever mapped, the usual case, pays nothing here.
+func (c *cowPages) unmapZeros(off, length uint64) {
+	if c.fam.zeroMapped {
+		c.unmap(off, length)
+	}
+}
+
+// removeWrite takes write permission from the translations of [off, end) in the
+// windows of the node; no other maps its pages writable.
+//
+// Flush: done.
+func (c *cowPages) removeWrite(off, end uint64) {
+	for n := c.mappings.Heavy(0, off+1); n != nil && n.Key() < end; n = n.Heavier(off + 1) {
+		m := n.Owner()
+		lo, hi := max(off, m.window.off)-m.window.off, end-m.window.off
+		m.Mapping.RemoveWriteRange(lo, hi-lo)
+	}
+}
+
+// checkRange is the range check of most operations.
+func checkRange(off, length, size uint64) zx.Status {
+	if !zx.InRange(off, length, size) {
+		return zx.ErrOutOfRange
+	}
+	return zx.OK
+}
+
+// anyPinned says whether a page of [first, limit) is pinned. Pinning is not
+// here yet: nothing is.
+func (c *cowPages) anyPinned(first, limit uint64) bool { return false }

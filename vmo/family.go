@@ -1,0 +1,316 @@
+package vmo
+
+import (
+	"faultline/mmu"
+	"faultline/zx"
+)
+
+// This file walks families: up, to find who has what a node shows, and down, to
+// find who sees what a node has. No walk recurses or allocates, however deep the
+// family.
+
+// sight is what a node shows at an offset: of whom, and what it is there.
+type sight struct {
+	c  *cowPages // who has it; nil for zeros that nobody has
+	at uint64    // where, bytes
+	s  slot      // 0 for zeros of an interval, and where a pager's root has nothing
+	// end is where, in the node looked from, something else may begin.
+	end uint64
+	// ask says that it is a page the pager has not supplied.
+	ask bool
+}
+
+// see looks up what c shows at off.
+//
+// Pre: off is page aligned. end of the answer is not set: it is off and a page.
+func (c *cowPages) see(off uint64) sight {
+	for {
+		if s := c.tree.get(c.mem, pageIndex(off)); s != 0 {
+			return sight{c: c, at: off, s: s}
+		}
+		if !c.zeros.empty() && c.zeros.holding(off) != nil {
+			return sight{c: c, at: off}
+		}
+		if c.parent == nil || off >= c.parentLimit {
+			if c.paged {
+				return sight{c: c, at: off, ask: true}
+			}
+			return sight{}
+		}
+		off += c.parentOff
+		c = c.parent
+	}
+}
+
+// look is see that also tells up to where, at most limit, the same one has what
+// c shows, or nobody has.
+func (c *cowPages) look(off, limit uint64) sight {
+	var up uint64 // what was added to off on the way
+	for {
+		if c.owns(off) {
+			return sight{c: c, at: off, s: c.tree.get(c.mem, pageIndex(off)), end: c.ownedEnd(off, limit) - up}
+		}
+		limit = c.absentEnd(off, limit)
+		if c.parent == nil || off >= c.parentLimit {
+			v := sight{end: limit - up}
+			if c.paged {
+				v.c, v.at, v.ask = c, off, true
+			}
+			return v
+		}
+		limit = min(limit, c.parentLimit) + c.parentOff
+		off += c.parentOff
+		up += c.parentOff
+		c = c.parent
+	}
+}
+
+// descent is a walk over the nodes below top that see some of [lo, hi) of it,
+// each before those below it.
+type descent struct {
+	top, at *cowPages
+	lo, hi  uint64 // in top
+	down    uint64 // what to take off for at
+}
+
+func (c *cowPages) descend(lo, hi uint64) descent { return descent{top: c, at: c, lo: lo, hi: hi} }
+
+// here gives the range in the node the walk is at. Where a node between shows
+// less of top than that one, it is too wide.
+func (d *descent) here() (lo, hi uint64) {
+	return max(d.lo, d.down) - d.down, max(d.hi, d.down) - d.down
+}
+
+// next gives the next node, or nil; past passes over all below the one before.
+func (d *descent) next(past bool) *cowPages {
+	lo, hi := d.here()
+	if !past {
+		if n := d.at.children.Heavy(0, lo+1); n != nil && n.Key() < hi {
+			return d.enter(n.Owner())
+		}
+	}
+	for d.at != d.top {
+		c := d.at
+		d.at, d.down = c.parent, d.down-c.parentOff
+		lo, hi = d.here()
+		if n := c.sibling.Heavier(lo + 1); n != nil && n.Key() < hi {
+			return d.enter(n.Owner())
+		}
+	}
+	return nil
+}
+
+func (d *descent) enter(c *cowPages) *cowPages {
+	d.at, d.down = c, d.down+c.parentOff
+	return c
+}
+
+// sharers counts the nodes with windows that see what c has at off, itself
+// included, up to most; those of except, and below it, do not count.
+func (c *cowPages) sharers(off uint64, except *cowPages, most int) (n int) {
+	if c.windows != nil {
+		n++
+	}
+	d := c.descend(off, off+zx.PageSize)
+	for b := d.next(false); b != nil && n < most; {
+		lo, _ := d.here()
+		past := b == except || b.owns(lo)
+		if !past && b.windows != nil {
+			n++
+		}
+		b = d.next(past)
+	}
+	return n
+}
+
+// sweep frees the pages of [lo, hi) of c and of the hidden nodes it shows there
+// that nobody sees any more, up to the first node that is not hidden: what that
+// one does not have it sees itself.
+//
+// Pre: what went out of sight is not mapped.
+func (c *cowPages) sweep(lo, hi uint64) {
+	for c != nil && c.hidden() && lo < hi {
+		for pos := c.firstPage(lo, hi); pos < hi; pos = c.firstPage(pos+zx.PageSize, hi) {
+			if c.sharers(pos, nil, 1) == 0 {
+				c.dropPages(pos, pos+zx.PageSize, allStates)
+			}
+		}
+		hi = min(hi, c.parentLimit)
+		lo, hi, c = lo+c.parentOff, hi+c.parentOff, c.parent
+	}
+}
+
+// firstPage gives the first offset from pos on whose slot is in use, or end.
+func (c *cowPages) firstPage(pos, end uint64) uint64 {
+	if pos >= end {
+		return end
+	}
+	return c.tree.scan(c.mem, pageIndex(pos), pageIndex(end), allStates) << zx.PageShift
+}
+
+// adopt hangs child below c, which it sees from off on for limit bytes.
+func (c *cowPages) adopt(child *cowPages, off, limit uint64) {
+	child.parent, child.parentOff, child.parentLimit = c, off, limit
+	c.children.Insert(&child.sibling, child, off, off+limit)
+}
+
+// disown takes child off its parent.
+func (c *cowPages) disown() {
+	c.parent.children.Remove(&c.sibling)
+	c.parent, c.parentOff, c.parentLimit = nil, 0, 0
+}
+
+// clipView ends what c sees of its parent at limit, for good.
+func (c *cowPages) clipView(limit uint64) {
+	if c.parent != nil && limit < c.parentLimit {
+		c.parentLimit = limit
+		c.parent.children.SetWeight(&c.sibling, c.parentOff+limit)
+	}
+}
+
+// clipChildren ends what the children see of c at size, for good.
+func (c *cowPages) clipChildren(size uint64) {
+	for n := c.children.Heavy(0, size+1); n != nil; n = c.children.Heavy(0, size+1) {
+		child := n.Owner()
+		child.clipView(max(size, child.parentOff) - child.parentOff)
+		if child.parentOff > size { // its weight is its key, which is too heavy
+			child.rehang(size)
+		}
+	}
+}
+
+// rehang moves c, which sees nothing of its parent, to off.
+func (c *cowPages) rehang(off uint64) {
+	p := c.parent
+	c.disown()
+	p.adopt(c, off, 0)
+}
+
+// settle puts a family right after the last window of c was closed, or a child
+// of it went: a node that nobody needs dies and what only it saw is freed; a
+// hidden one with a single child becomes one with it. It goes on upward.
+func (c *cowPages) settle() {
+	for first := true; c != nil && c.windows == nil; first = false {
+		if !c.children.Empty() {
+			if c.paged {
+				return
+			}
+			if first { // else what the child saw was swept
+				c.sweep(0, c.size)
+			}
+			if n := c.children.First(); n.Next() == nil {
+				c.merge(n.Owner())
+			}
+			return
+		}
+		parent, lo, limit := c.parent, c.parentOff, c.parentLimit
+		if parent != nil {
+			c.disown()
+		}
+		c.die()
+		if parent != nil {
+			parent.sweep(lo, lo+limit)
+		}
+		c = parent
+	}
+}
+
+// die frees all that c has. Pre: no windows, no children, no parent.
+func (c *cowPages) die() {
+	if c.paged {
+		c.fam.source.Detach()
+	}
+	c.forgetDiscard()
+	c.dropPages(0, c.size, allStates)
+	c.tree.destroy(c.mem)
+	c.zeros.clear()
+	c.dead = true
+	c.store.nodes.give(c.id)
+}
+
+// merge makes c, hidden, one with its only child: what the child sees of c and
+// does not have becomes its own, and it hangs on the parent of c. When memory is
+// short they stay two, and mean the same.
+func (c *cowPages) merge(child *cowPages) {
+	off, limit := child.parentOff, child.parentLimit
+	if child.zeros.reserve(1+c.zeros.count()) != zx.OK {
+		return
+	}
+	// What the child does not see goes: the rest of c, and what it has itself.
+	c.dropPages(0, off, allStates)
+	c.dropPages(off+limit, c.size, allStates)
+	for pos := c.firstPage(off, off+limit); pos < off+limit; pos = c.firstPage(pos+zx.PageSize, off+limit) {
+		if child.owns(pos - off) {
+			c.dropPages(pos, pos+zx.PageSize, allStates)
+		}
+	}
+	if off == 0 && child.pages == 0 {
+		// The whole tree changes hands, and the name of its pages with it.
+		c.tree, child.tree = child.tree, c.tree
+		c.pages, child.pages = child.pages, c.pages
+		c.store.nodes.swap(c, child)
+	} else {
+		for pos := c.firstPage(off, off+limit); pos < off+limit; pos = c.firstPage(pos, off+limit) {
+			if child.take(c, pos, pos-off) != zx.OK {
+				return
+			}
+		}
+	}
+	for pos := off; pos < off+limit; {
+		iv := c.zeros.holding(pos)
+		if iv == nil {
+			if pos = c.zeros.next(pos, off+limit); pos == off+limit {
+				break
+			}
+			iv = c.zeros.holding(pos)
+		}
+		end := min(iv.end, off+limit)
+		child.fillZeros(pos-off, end-off)
+		pos = end
+	}
+	child.disown()
+	if p := c.parent; p != nil {
+		seen := max(c.parentLimit, off) - off
+		p.adopt(child, c.parentOff+off, min(limit, seen))
+		c.disown()
+	}
+	c.die()
+}
+
+// fillZeros makes the absent parts of [start, end) zeros that hide the parent.
+// Pre: intervals are reserved.
+func (c *cowPages) fillZeros(start, end uint64) {
+	for start < end {
+		if c.owns(start) {
+			start = c.ownedEnd(start, end)
+			continue
+		}
+		stop := c.absentEnd(start, end)
+		c.zeros.add(start, stop, zerosUntracked)
+		start = stop
+	}
+}
+
+// take moves the page that from has at pos to off of c, which has nothing there.
+// Whoever has it mapped may keep it so. Errors: ErrNoMemory, nothing changed.
+func (c *cowPages) take(from *cowPages, pos, off uint64) zx.Status {
+	to, st := c.tree.insert(c.mem, pageIndex(off))
+	if st != zx.OK {
+		return st
+	}
+	slots, _, leaf := from.tree.run(from.mem, pageIndex(pos), pageIndex(pos)+1)
+	s := slots[0]
+	from.transition(&slots[0], 0)
+	from.tree.gone(from.mem, pageIndex(pos), leaf, 1)
+	from.pages--
+	c.own(to, off, s.frame())
+	return zx.OK
+}
+
+// own puts page f into the slot of off, as a page without a pager. Pre: the slot
+// is empty and counted.
+func (c *cowPages) own(s *slot, off uint64, f mmu.Frame) {
+	c.mem.Meta(f).Set(c.id, pageIndex(off), 0)
+	c.transition(s, pageSlot(f, Untracked))
+	c.pages++
+}

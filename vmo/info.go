@@ -1,0 +1,113 @@
+package vmo
+
+import (
+	"faultline/mmu"
+	"faultline/zx"
+)
+
+// Info is what the console and zx_object_get_info tell of a VMO.
+type Info struct {
+	ID           uint32
+	Size         uint64 // bytes
+	StreamSize   uint64
+	Committed    Amount // real pages only
+	ChangeEvents uint64 // pages the evictor took
+	// MetadataBytes is that of nodes, intervals and frame records of the pages.
+	MetadataBytes uint64
+	ZeroDirty     uint64 // bytes of dirty zero intervals
+	ZeroUntracked uint64 // bytes past the stream size, and of a child's own zeros
+	Intervals     int
+	Mappings      int
+	References    int
+	Options       uint32
+	PagerBacked   bool // it, or an ancestor, was made by a pager
+	TrapsDirty    bool
+	Modified      bool
+	Detached      bool
+	Immutable     bool
+	Parent        zx.Koid // KoidInvalid without one
+	HasParent     bool
+	IsCowClone    bool
+	IsSlice       bool
+	Children      int
+	Locks         uint64 // of a discardable VMO
+	Discarded     bool   // and not locked since
+}
+
+// Amount is memory that may be shared, in bytes. Source: spec section 1.5 as 11
+// corrects it.
+type Amount struct {
+	Bytes      uint64 // all the VMO counts
+	Private    uint64 // what nobody else sees
+	Scaled     uint64 // each page divided by those who see it
+	Fractional uint64 // what Scaled rounded off, of 2^63
+}
+
+// Info counts at this moment.
+//
+// Locks: takes the VMO's.
+func (v *VMO) Info() Info {
+	c := v.lock()
+	defer v.Unlock()
+	i := Info{
+		ID: v.id, Size: v.sizeLocked(), StreamSize: c.stream, ChangeEvents: c.reclaimed,
+		Mappings: v.mapped, References: int(v.refs.Load()), Options: v.options,
+		PagerBacked: c.fam.root != nil, TrapsDirty: v.root && c.traps, Modified: c.modified,
+		Immutable: v.immutable, HasParent: v.kin.parent != nil, IsSlice: v.isSlice, Children: v.kin.children,
+		Locks: c.discard.locks, Discarded: c.discard.state == discardDone,
+	}
+	if i.IsSlice {
+		i.StreamSize = v.length
+	}
+	if p := v.kin.parent; p != nil {
+		i.Parent, i.IsCowClone = p.kin.koid, v.clone
+	}
+	if v.root {
+		i.Detached = c.fam.source.Detached()
+	}
+	if v.primary {
+		i.Committed = c.amount()
+		i.MetadataBytes = uint64(c.tree.nodes(c.mem))<<zx.PageShift + uint64(c.zeros.count())*intervalBytes + c.pages*mmu.MetaBytes
+		i.ZeroDirty, i.ZeroUntracked = c.zeros.bytes(zerosDirty), c.zeros.bytes(zerosUntracked)
+		i.Intervals = c.zeros.count()
+	}
+	return i
+}
+
+// amount counts what c has and what it sees of hidden nodes. Pages of an
+// ancestor with windows are that one's.
+func (c *cowPages) amount() (a Amount) {
+	a.Bytes = c.pages << zx.PageShift
+	a.Private = a.Bytes
+	a.Scaled = a.Bytes
+	if c.parent == nil || !c.parent.hidden() {
+		return a
+	}
+	const unit = uint64(1) << 63 // a byte, in Fractional
+	for pos := uint64(0); pos < c.size; {
+		w := c.look(pos, c.size)
+		if w.c == nil || w.c == c || !w.c.hidden() {
+			pos = w.end
+			continue
+		}
+		for at := w.at; pos < w.end; pos, at = pos+zx.PageSize, at+zx.PageSize {
+			if !w.c.tree.get(c.mem, pageIndex(at)).hasPage() {
+				continue
+			}
+			n := uint64(w.c.sharers(at, nil, 1<<30))
+			a.Bytes += zx.PageSize
+			if n == 1 {
+				a.Private += zx.PageSize
+			}
+			a.Scaled += zx.PageSize / n
+			if rest := zx.PageSize % n; rest != 0 {
+				a.Fractional += unit / n * rest
+				if a.Fractional >= unit {
+					a.Fractional -= unit
+					a.Scaled++
+				}
+			}
+		}
+	}
+	return a
+}

@@ -1,0 +1,80 @@
+package vmo
+
+import "faultline/zx"
+
+// ChildObserver is told when a VMO has its first child and when it has none any
+// more; the object that handles name implements it.
+//
+// Locks: called with the VMO's lock held.
+type ChildObserver interface {
+	ZeroChildren(none bool)
+}
+
+// kinship is the place of a VMO among those that users made of one another,
+// which is not how their pages hang together. Guarded by the family's lock.
+type kinship struct {
+	koid           zx.Koid
+	observer       ChildObserver
+	parent         *VMO
+	child          *VMO // the first
+	older, younger *VMO // children of the same parent
+	children       int
+}
+
+// SetObject tells the VMO which object handles of it name, and who hears of its
+// children; the koid stays when the object goes. A nil observer hears nothing.
+//
+// Locks: takes the VMO's.
+func (v *VMO) SetObject(koid zx.Koid, observer ChildObserver) {
+	v.Lock()
+	v.kin.koid, v.kin.observer = koid, observer
+	v.Unlock()
+}
+
+// bear makes child a child of v. Locks: the family's held, as below.
+func (v *VMO) bear(child *VMO) {
+	k := &child.kin
+	k.parent, k.older, k.younger = v, nil, v.kin.child
+	if k.younger != nil {
+		k.younger.kin.older = child
+	}
+	v.kin.child = child
+	v.kin.children++
+	if v.kin.children == 1 && v.kin.observer != nil {
+		v.kin.observer.ZeroChildren(false)
+	}
+}
+
+// leave takes v off its parent.
+func (v *VMO) leave() {
+	k, p := &v.kin, v.kin.parent
+	if k.older == nil {
+		p.kin.child = k.younger
+	} else {
+		k.older.kin.younger = k.younger
+	}
+	if k.younger != nil {
+		k.younger.kin.older = k.older
+	}
+	k.parent, k.older, k.younger = nil, nil, nil
+	p.kin.children--
+}
+
+// pass takes v, which dies, out of its kin: its children go to its parent.
+func (v *VMO) pass() {
+	p := v.kin.parent
+	for v.kin.child != nil {
+		child := v.kin.child
+		child.leave()
+		if p != nil {
+			p.bear(child)
+		}
+	}
+	if p == nil {
+		return
+	}
+	v.leave()
+	if p.kin.children == 0 && p.kin.observer != nil {
+		p.kin.observer.ZeroChildren(true)
+	}
+}
