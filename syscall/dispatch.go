@@ -86,6 +86,8 @@ func Dispatch(c *Context, number uint64, a *[8]uint64) int64 {
 		return int64(vmoSetStreamSize(c, zx.Handle(a[0]), a[1]))
 	case zx.SysVMOOpRange:
 		return int64(vmoOpRange(c, zx.Handle(a[0]), uint32(a[1]), a[2], a[3], userOut(a[4]), a[5]))
+	case zx.SysVMOCreateChild:
+		return int64(vmoCreateChild(c, zx.Handle(a[0]), uint32(a[1]), a[2], a[3], userOut(a[4])))
 	case zx.SysVMARAllocate:
 		return int64(vmarAllocate(c, zx.Handle(a[0]), uint32(a[1]), a[2], a[3], userOut(a[4]), userOut(a[5])))
 	case zx.SysVMARDestroy:
@@ -150,8 +152,6 @@ func Dispatch(c *Context, number uint64, a *[8]uint64) int64 {
 		return int64(jobCreate(c, zx.Handle(a[0]), uint32(a[1]), userOut(a[2])))
 	case zx.SysJobSetPolicy:
 		return int64(jobSetPolicy(c, zx.Handle(a[0]), uint32(a[1]), uint32(a[2]), userIn(a[3]), uint32(a[4])))
-	case zx.SysVMOCreateChild:
-		return int64(zx.ErrNotSupported)
 	}
 	return int64(zx.ErrBadSyscall)
 }

@@ -17,9 +17,6 @@ func TestUnknownNumbers(t *testing.T) {
 			t.Errorf("number %#x: %v", n, st)
 		}
 	}
-	for _, n := range []uint64{zx.SysVMOCreateChild} {
-		w.want("not yet", zx.ErrNotSupported, n)
-	}
 }
 
 func TestHandleCalls(t *testing.T) {

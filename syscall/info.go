@@ -17,6 +17,8 @@ const (
 	infoJobProcesses   uint32 = 9
 	infoJob            uint32 = 24
 	infoHandleCount    uint32 = 19
+	infoVMOv0          uint32 = 0x00000017 // the oldest layout; each is the start of the next
+	infoVMOv1          uint32 = 0x10000017
 	infoVMOv3          uint32 = 0x30000017
 )
 
@@ -28,6 +30,8 @@ const (
 	infoJobBytes         = 16
 	infoVMARBytes        = 16
 	infoThreadBytes      = 72
+	infoVMOv0Bytes       = 104
+	infoVMOv1Bytes       = 120
 	infoVMOv2Bytes       = 128
 	infoVMOv3Bytes       = 176
 )
@@ -58,7 +62,7 @@ func objectGetInfo(c *Context, h zx.Handle, topic uint32, buffer userOut, size u
 		typ = zx.ObjVMAR
 	case zx.InfoThread, zx.InfoThreadExceptionReport:
 		typ = zx.ObjThread
-	case zx.InfoVMOv2, infoVMOv3:
+	case infoVMOv0, infoVMOv1, zx.InfoVMOv2, infoVMOv3:
 		typ, rights = zx.ObjVMO, 0
 	default:
 		return zx.ErrNotSupported
@@ -139,12 +143,9 @@ func objectGetInfo(c *Context, h zx.Handle, topic uint32, buffer userOut, size u
 		}
 		object.Unref(o)
 		return c.koids(koids, buffer, size, actual, avail)
-	case zx.InfoVMOv2:
-		record = c.scratch[:infoVMOv2Bytes]
-		o.(*VMO).encode(record, have)
-	case infoVMOv3:
-		record = c.scratch[:infoVMOv3Bytes]
-		o.(*VMO).encode(record, have)
+	case infoVMOv0, infoVMOv1, zx.InfoVMOv2, infoVMOv3:
+		o.(*VMO).encode(c.scratch[:infoVMOv3Bytes], have)
+		record = c.scratch[:[...]int{infoVMOv0Bytes, infoVMOv1Bytes, infoVMOv2Bytes, infoVMOv3Bytes}[topic>>28]]
 	}
 	object.Unref(o)
 	if st != zx.OK {
@@ -193,26 +194,32 @@ func (c *Context) oneRecord(record []byte, buffer userOut, size uint64, actual, 
 	return zx.OK
 }
 
-// encode writes zx_info_vmo_t, layout 2, or layout 3 if record is longer. The
-// fields of parent and children stay zero: there are no clones.
+// encode writes zx_info_vmo_t in its newest layout, version 3.
 //
 // Source: spec section 1.5.
 func (o *VMO) encode(record []byte, rights zx.Rights) {
 	le := binary.LittleEndian
 	i := o.VMO.Info()
 	flags := zx.InfoVMOTypePaged | zx.InfoVMOViaHandle
-	if i.Options&zx.VMOResizable != 0 {
-		flags |= zx.InfoVMOResizable
-	}
-	if i.Options&zx.VMODiscardable != 0 {
-		flags |= zx.InfoVMODiscardable
-	}
-	if i.PagerBacked {
-		flags |= zx.InfoVMOPagerBacked
+	for _, f := range []struct {
+		set  bool
+		flag uint32
+	}{
+		{i.Options&zx.VMOResizable != 0, zx.InfoVMOResizable},
+		{i.IsCowClone, zx.InfoVMOIsCOWClone},
+		{i.PagerBacked, zx.InfoVMOPagerBacked},
+		{i.Options&zx.VMODiscardable != 0, zx.InfoVMODiscardable},
+		{i.Immutable, zx.InfoVMOImmutable},
+	} {
+		if f.set {
+			flags |= f.flag
+		}
 	}
 	le.PutUint64(record[0:], uint64(o.Koid()))
 	copy(record[8:8+maxName-1], o.Name())
 	le.PutUint64(record[40:], i.Size)
+	le.PutUint64(record[48:], uint64(i.Parent))
+	le.PutUint64(record[56:], uint64(i.Children))
 	le.PutUint64(record[64:], uint64(i.Mappings))
 	le.PutUint64(record[72:], uint64(i.Mappings)) // share_count: each mapping at most once
 	le.PutUint32(record[80:], flags)
@@ -220,11 +227,10 @@ func (o *VMO) encode(record []byte, rights zx.Rights) {
 	le.PutUint32(record[96:], uint32(rights))
 	le.PutUint64(record[104:], i.MetadataBytes)
 	le.PutUint64(record[112:], i.ChangeEvents)
-	le.PutUint64(record[120:], i.Committed.Bytes) // populated: nothing is compressed
-	if len(record) >= infoVMOv3Bytes {
-		le.PutUint64(record[128:], i.Committed.Bytes)
-		le.PutUint64(record[136:], i.Committed.Bytes)
-		le.PutUint64(record[144:], i.Committed.Bytes)
-		le.PutUint64(record[152:], i.Committed.Bytes)
+	// Nothing is compressed: what is populated is committed.
+	le.PutUint64(record[120:], i.Committed.Bytes)
+	for n, amount := range [...]uint64{i.Committed.Private, i.Committed.Scaled, i.Committed.Fractional} {
+		le.PutUint64(record[128+16*n:], amount)
+		le.PutUint64(record[136+16*n:], amount)
 	}
 }

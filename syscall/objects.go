@@ -29,11 +29,24 @@ type VMO struct {
 func NewVMO(v *vmo.VMO, pager zx.Koid) *VMO {
 	o := &VMO{VMO: v, Pager: pager}
 	o.Base.Init(zx.ObjVMO, zx.SignalVMOZeroChildren)
+	v.SetObject(o.Koid(), o)
 	return o
 }
 
-// OnLastRef drops the reference to the VMO.
-func (o *VMO) OnLastRef() { o.VMO.Release() }
+// OnLastRef drops the reference to the VMO, which mappings may keep.
+func (o *VMO) OnLastRef() {
+	o.VMO.SetObject(o.Koid(), nil)
+	o.VMO.Release()
+}
+
+// ZeroChildren implements vmo.ChildObserver.
+func (o *VMO) ZeroChildren(none bool) {
+	if none {
+		o.UpdateSignals(0, zx.SignalVMOZeroChildren)
+	} else {
+		o.UpdateSignals(zx.SignalVMOZeroChildren, 0)
+	}
+}
 
 // Name is the name the VMO was given by zx_object_set_property.
 func (o *VMO) Name() string {

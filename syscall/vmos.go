@@ -211,3 +211,48 @@ func rangeOp(c *Context, o *VMO, have zx.Rights, op uint32, offset, size uint64)
 	// Invalidating loses data and is for debugging kernels.
 	return zx.ErrNotSupported
 }
+
+// vmoCreateChild is zx_vmo_create_child.
+//
+// Source: spec section 3.15.
+func vmoCreateChild(c *Context, h zx.Handle, options uint32, offset, size uint64, out userOut) zx.Status {
+	if st := vmo.CheckChild(options, size); st != zx.OK {
+		return st
+	}
+	need := zx.RightDuplicate | zx.RightRead
+	if options&zx.VMOChildReference != 0 && options&zx.VMOChildResizable != 0 {
+		need |= zx.RightResize
+	}
+	o, have, st := c.Handles.GetRights(h, zx.ObjVMO, need)
+	if st != zx.OK {
+		return st
+	}
+	parent := o.(*VMO)
+	v, st := parent.VMO.CreateChild(options, offset, size)
+	if st != zx.OK {
+		object.Unref(o)
+		return st
+	}
+	child := NewVMO(v, zx.KoidInvalid)
+	if name := parent.Name(); name != "" && have&zx.RightGetProperty != 0 {
+		child.SetName(name)
+	}
+	object.Unref(o)
+	return c.give(child, childRights(options, have), out)
+}
+
+// childRights gives what a fresh handle of a child carries, made through a
+// handle with rights have.
+func childRights(options uint32, have zx.Rights) zx.Rights {
+	have = have&^zx.RightResize | zx.RightGetProperty | zx.RightSetProperty
+	if options&zx.VMOChildResizable != 0 {
+		have |= zx.RightResize
+	}
+	switch {
+	case options&zx.VMOChildNoWrite != 0:
+		have &^= zx.RightWrite
+	case options&(zx.VMOChildSlice|zx.VMOChildReference) == 0:
+		have = have&^zx.RightExecute | zx.RightWrite
+	}
+	return have
+}

@@ -134,6 +134,7 @@ const (
 	InfoVMOPagerBacked uint32 = 1 << 5
 	InfoVMOContiguous  uint32 = 1 << 6
 	InfoVMODiscardable uint32 = 1 << 7
+	InfoVMOImmutable   uint32 = 1 << 8
 )
 
 // ExceptionType is zx_exception_report_t.header.type.

@@ -197,7 +197,7 @@ zx_status_t zx_vmo_set_stream_size(zx_handle_t handle, uint64_t size);
 // ZX_VMO_OP_COMMIT, DECOMMIT, ZERO, PREFETCH, ALWAYS_NEED, DONT_NEED, LOCK, TRY_LOCK, UNLOCK, CACHE_SYNC, CACHE_CLEAN, CACHE_CLEAN_INVALIDATE. LOCK writes zx_vmo_lock_state_t to buffer; no other op looks at it.
 zx_status_t zx_vmo_op_range(zx_handle_t handle, uint32_t op, uint64_t offset, uint64_t size, void* buffer, size_t buffer_size);
 
-// Makes a clone, slice or reference. Not yet.
+// Makes a child. ZX_VMO_CHILD_SLICE and REFERENCE show the very pages of the VMO, SNAPSHOT, SNAPSHOT_MODIFIED and SNAPSHOT_AT_LEAST_ON_WRITE show them until a page is written. Options: RESIZABLE (not of a slice), NO_WRITE.
 zx_status_t zx_vmo_create_child(zx_handle_t handle, uint32_t options, uint64_t offset, uint64_t size, zx_handle_t* out);
 
 // Makes a region inside a region.
