@@ -98,7 +98,6 @@ func TestAnonymous(t *testing.T) {
 		{zx.VMOChildResizable, pg, zx.ErrInvalidArgs},
 		{zx.VMOChildSlice | zx.VMOChildResizable, pg, zx.ErrInvalidArgs},
 		{zx.VMOChildSlice | zx.VMOChildSnapshot, pg, zx.ErrInvalidArgs},
-		{zx.VMOChildSnapshot | zx.VMOChildResizable, pg, zx.ErrNotSupported},
 	} {
 		if _, st := v.CreateChild(c.options, 0, c.size); st != c.want {
 			t.Errorf("child %#x of %#x: %v, want %v", c.options, c.size, st, c.want)

@@ -26,9 +26,10 @@ void info_becomes(where_t at, vmo_t* v, const char* what, size_t field, uint64_t
   line_is(at);
   zx_time_t deadline = later();
   for (;;) {
-    zx_info_vmo_t info = vmo_info(at, v->handle);
+    uint8_t info[176];  // the newest layout, of which zx_info_vmo_t is the start
+    status_is(at, "zx_object_get_info", ZX_OK, zx_object_get_info(v->handle, 23u | 3u << 28, info, sizeof(info), NULL, NULL));
     uint64_t got;
-    memcpy(&got, (const uint8_t*)&info + field, sizeof(got));
+    memcpy(&got, info + field, sizeof(got));
     if (got == want) {
       return;
     }

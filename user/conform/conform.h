@@ -254,10 +254,10 @@ vmo_t* child(where_t at, vmo_t* parent, uint32_t options, uint64_t offset, uint6
 #define NO_CHILD(v, options, o, n) no_child(HERE, v, options, o, n)
 void no_child(where_t at, vmo_t* parent, uint32_t options, uint64_t o, uint64_t n);
 
-// CHILDREN and POPULATED wait until ZX_INFO_VMO counts n children, n pages. A
-// page that several children share counts for one of them.
+// CHILDREN and POPULATED wait until ZX_INFO_VMO counts n children, n pages. Of a
+// page that several share each counts its part (populated_scaled_bytes).
 #define CHILDREN(v, n) info_becomes(HERE, v, "num_children", offsetof(zx_info_vmo_t, num_children), n)
-#define POPULATED(v, n) info_becomes(HERE, v, "populated_bytes", offsetof(zx_info_vmo_t, populated_bytes), (n) * PAGE)
+#define POPULATED(v, n) info_becomes(HERE, v, "populated_scaled_bytes", 152, (uint64_t)((n) * PAGE))
 void info_becomes(where_t at, vmo_t* v, const char* what, size_t field, uint64_t want);
 
 // WORD is the first word of a page through the mapping.

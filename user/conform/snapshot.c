@@ -36,7 +36,7 @@ static void s001(variant_t how) {
   POPULATED(clone, 1);
   EQUAL(A, WORD(clone, 0));
   vmo_t* snapshot = SNAPSHOT(clone);
-  POPULATED(snapshot, 0);
+  POPULATED(snapshot, 0.5);
   EQUAL(A, WORD(clone, 0));
   EQUAL(A, WORD(snapshot, 0));
   WORD(clone, 0) = clone->key;
@@ -79,8 +79,8 @@ static void s004(variant_t how) {
   WORD(full, 0) = 0xbee5;
   WORD(full, 1) = A;
   vmo_t* partial = CHILD_BYTES(full, MODIFIED_CHILD, 0, 1);
-  POPULATED(full, 2);
-  POPULATED(partial, 0);
+  POPULATED(full, 1.5);
+  POPULATED(partial, 0.5);
   CHILDREN(full, 1);
   CHILDREN(partial, 0);
   drop_vmo(full);
@@ -100,16 +100,16 @@ static void s005(variant_t how) {
   WORD(clone, 1) = B;
   vmo_t* snapshot = CHILD(clone, MODIFIED_CHILD | ZX_VMO_CHILD_RESIZABLE, 0, 2);
   POPULATED(root, 2);
-  POPULATED(clone, 2);
-  POPULATED(snapshot, 0);
-  RESIZE(clone, 1);
-  POPULATED(root, 2);
   POPULATED(clone, 1);
   POPULATED(snapshot, 1);
+  RESIZE(clone, 1);
+  POPULATED(root, 2);
+  POPULATED(clone, 0.5);
+  POPULATED(snapshot, 1.5);
   RESIZE(snapshot, 1);
   POPULATED(root, 2);
-  POPULATED(clone, 1);
-  POPULATED(snapshot, 0);
+  POPULATED(clone, 0.5);
+  POPULATED(snapshot, 0.5);
 }
 
 // s006: the children are not resizable, so that each shrink must be refused; a
@@ -350,7 +350,7 @@ static void s026(variant_t how) {
   vmo_t* clone = SNAPSHOT(root_with(1, A));
   WORD(clone, 0) = B;
   vmo_t* snapshot = SNAPSHOT(clone);
-  POPULATED(snapshot, 0);
+  POPULATED(snapshot, 0.5);
   OK(zx_vmo_op_range(snapshot->handle, ZX_VMO_OP_COMMIT, 0, PAGE, NULL, 0));
   POPULATED(snapshot, 1);
 }
@@ -409,12 +409,12 @@ static void s031(variant_t how) {
   WORD(clone, 0) = 0x1eaf5;
   vmo_t* snapshot = SNAPSHOT(clone);
   POPULATED(root, 2);
-  POPULATED(clone, 1);
-  POPULATED(snapshot, 0);
+  POPULATED(clone, 0.5);
+  POPULATED(snapshot, 0.5);
   WORD(clone, 1) = B;
   POPULATED(root, 2);
-  POPULATED(clone, 2);
-  POPULATED(snapshot, 0);
+  POPULATED(clone, 1.5);
+  POPULATED(snapshot, 0.5);
   WORD(snapshot, 0) = 0xcafe;
   POPULATED(root, 2);
   POPULATED(clone, 2);
