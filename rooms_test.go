@@ -39,7 +39,7 @@ var edges = []struct {
 	{"mmu", []string{"zx"}},
 	{"object", []string{"account", "avl", "zx"}},
 	{"vmo", []string{"avl", "mmu", "zx"}},
-	{"vmar", []string{"avl", "mmu", "vmo", "zx"}},
+	{"vmar", []string{"account", "avl", "mmu", "vmo", "zx"}},
 	{"pager", []string{"avl", "vmo", "object", "zx"}},
 	{"syscall", []string{"account", "pager", "vmar", "vmo", "object", "zx"}},
 	{"syscall/*", nil}, // the generator

@@ -46,7 +46,7 @@ func (t *Tree[T]) Empty() bool { return t.root == nil }
 // Insert puts n, which lies in owner, behind every node whose key is not
 // greater. Pre: n is in no tree.
 func (t *Tree[T]) Insert(n *Node[T], owner *T, key, weight uint64) {
-	*n = Node[T]{owner: owner, key: key, weight: weight, most: weight, height: 1}
+	n.owner, n.key, n.weight, n.most, n.height = owner, key, weight, weight, 1 // the rest is zero
 	at := &t.root
 	for p := *at; p != nil; p = *at {
 		n.parent = p

@@ -128,7 +128,7 @@ func (p *Process) mapSegment(s segment, bias uint64) error {
 		options |= zx.VMPermExecute
 	}
 	root := p.space.Root()
-	if _, st := root.Map(options, bias+s.start-uint64(root.Base()), v, 0, size, allRights, allRights); st != zx.OK {
+	if _, st := root.Map(options, bias+s.start-uint64(root.Base()), v, 0, size, allRights, allRights, nil); st != zx.OK {
 		return fmt.Errorf("segment [%#x, %#x): cannot be mapped there: %w", bias+s.start, bias+s.end, st)
 	}
 	return nil
@@ -142,9 +142,9 @@ func (p *Process) mapStack() (v *vmo.VMO, top zx.VirtAddr, err error) {
 		return nil, 0, fmt.Errorf("stack: %w", st)
 	}
 	const guard = zx.PageSize
-	region, base, st := p.space.Root().Allocate(zx.VMCanMapRead|zx.VMCanMapWrite|zx.VMCanMapSpecific, 0, guard+stackBytes, allRights)
+	region, base, st := p.space.Root().Allocate(zx.VMCanMapRead|zx.VMCanMapWrite|zx.VMCanMapSpecific, 0, guard+stackBytes, allRights, nil)
 	if st == zx.OK {
-		_, st = region.Map(zx.VMSpecific|zx.VMPermRead|zx.VMPermWrite, guard, v, 0, stackBytes, allRights, allRights)
+		_, st = region.Map(zx.VMSpecific|zx.VMPermRead|zx.VMPermWrite, guard, v, 0, stackBytes, allRights, allRights, nil)
 	}
 	if st != zx.OK {
 		v.Release()

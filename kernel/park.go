@@ -114,8 +114,11 @@ func (w *worker) Wake() {
 }
 
 // Yield lets others run. See zx.Yielder.
-func (w *worker) Yield() zx.Status {
-	w.kernel.machine.Idle(w.kernel.now() + moment)
+func (w *worker) Yield() zx.Status { return w.kernel.Yield() }
+
+// Yield lets other goroutines run for work that is no thread's.
+func (k *Kernel) Yield() zx.Status {
+	k.machine.Idle(k.now() + moment)
 	runtime.Gosched()
 	return zx.OK
 }

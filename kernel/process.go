@@ -80,13 +80,13 @@ func (k *Kernel) NewProcess(job *Job, name string, output func([]byte)) (*Proces
 		return nil, st
 	}
 	p.Ref() // until it is dead
-	space, st := vmar.NewAddressSpace(k.Memory, k.table, k)
+	space, st := vmar.NewAddressSpace(k.Memory, k.table, k, a)
 	if st == zx.OK {
 		p.space = space
 		if st = job.add(p); st == zx.OK {
 			return p, zx.OK
 		}
-		space.Destroy()
+		space.Destroy(nil)
 	}
 	object.Unref(p)
 	return nil, st
@@ -208,10 +208,10 @@ func (p *Process) threadEnded(t *Thread) {
 	}
 	p.mu.Unlock()
 	t.UpdateSignals(zx.SignalThreadRunning|zx.SignalThreadSuspended, zx.SignalTaskTerminated)
-	object.Unref(t)
 	if last {
-		p.bury()
+		p.bury(t)
 	}
+	object.Unref(t)
 }
 
 // Exit ends the process with code; the first code given stays. Every thread
@@ -235,12 +235,13 @@ func (p *Process) end(code int64, exception *Exception) {
 		fmt.Fprintln(p.kernel.console, exception.Text())
 	}
 	if unborn {
-		p.bury()
+		p.bury(p.kernel)
 	}
 }
 
-// bury frees what the process owns. Pre: no thread of it runs or will run.
-func (p *Process) bury() {
+// bury frees what the process owns, yielding by y as often as it must. Pre: no
+// thread of it runs or will run.
+func (p *Process) bury(y zx.Yielder) {
 	p.mu.Lock()
 	if p.state == processDead {
 		p.mu.Unlock()
@@ -256,7 +257,7 @@ func (p *Process) bury() {
 	p.closeExceptions()
 	p.handles.CloseAll()
 	p.kernel.leave(p.space.CR3())
-	p.space.Destroy()
+	p.space.Destroy(y)
 	p.UpdateSignals(0, zx.SignalTaskTerminated)
 	object.Collect() // what only its handles could reach
 	close(p.ended)

@@ -57,7 +57,7 @@ func TestTracePlace(t *testing.T) {
 	if st != zx.OK {
 		t.Fatal(st)
 	}
-	space, st := vmar.NewAddressSpace(memory, table, noTLB{})
+	space, st := vmar.NewAddressSpace(memory, table, noTLB{}, nil)
 	if st != zx.OK {
 		t.Fatal(st)
 	}
@@ -66,7 +66,7 @@ func TestTracePlace(t *testing.T) {
 		store.New(zx.PageSize, 0)
 	}
 	v, _ := store.New(8*zx.PageSize, 0)
-	base, st := space.Root().Map(zx.VMPermRead|zx.VMPermWrite, 0, v, 2*zx.PageSize, 4*zx.PageSize, zx.RightsVMO, zx.RightsVMO)
+	base, st := space.Root().Map(zx.VMPermRead|zx.VMPermWrite, 0, v, 2*zx.PageSize, 4*zx.PageSize, zx.RightsVMO, zx.RightsVMO, nil)
 	if st != zx.OK {
 		t.Fatal(st)
 	}

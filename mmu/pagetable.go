@@ -216,6 +216,17 @@ func (t *PageTable) Unmap(va zx.VirtAddr, npages uint64, g *Gather, b *zx.Budget
 	return npages
 }
 
+// Empty says that the page at va is not mapped, if that takes no walk: the look
+// before an Unmap that mostly finds nothing, as where a fresh page replaces a
+// page of zeros that may be mapped.
+func (t *PageTable) Empty(va zx.VirtAddr) bool {
+	t.mu.Lock()
+	c := t.recently(uint64(va))
+	empty := c.key == uint64(va)>>shift(LevelPD) && atomic.LoadUint64(c.leaf.at(uint64(va))) == 0
+	t.mu.Unlock()
+	return empty
+}
+
 // RemoveWrite takes write permission from npages pages from va on. Flush: the
 // caller; until then a store may still get through. Otherwise as Unmap.
 func (t *PageTable) RemoveWrite(va zx.VirtAddr, npages uint64, g *Gather, b *zx.Budget) uint64 {

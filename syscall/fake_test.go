@@ -197,7 +197,7 @@ func (x *trouble) SetSecondChance(again bool) zx.Status {
 func (m *machine) newProcess() *process {
 	p := &process{m: m}
 	p.Base.Init(zx.ObjProcess, 0)
-	space, st := vmar.NewAddressSpace(m.mem, m.table, noTLB{})
+	space, st := vmar.NewAddressSpace(m.mem, m.table, noTLB{}, nil)
 	if st != zx.OK {
 		m.t.Fatal(st)
 	}
@@ -208,7 +208,7 @@ func (m *machine) newProcess() *process {
 // end does what the kernel does at the end of a process.
 func (p *process) end() {
 	p.handles.CloseAll()
-	p.space.Destroy()
+	p.space.Destroy(nil)
 }
 
 func (p *process) CreateProcess(in Job, name string) (Process, *vmar.VMAR, zx.Status) {
@@ -457,11 +457,11 @@ func (w *world) mapFresh(size, length uint64, perm uint32) (zx.VirtAddr, *vmo.VM
 	}
 	// A region of its own, one page longer, keeps the hole free.
 	all := zx.RightMap | zx.RightRead | zx.RightWrite
-	sub, _, st := w.proc.space.Root().Allocate(zx.VMCanMapRead|zx.VMCanMapWrite|zx.VMCanMapSpecific, 0, length+pageSize, all)
+	sub, _, st := w.proc.space.Root().Allocate(zx.VMCanMapRead|zx.VMCanMapWrite|zx.VMCanMapSpecific, 0, length+pageSize, all, nil)
 	if st != zx.OK {
 		w.t.Fatal(st)
 	}
-	va, st := sub.Map(perm|zx.VMSpecific, 0, v, 0, length, all, all)
+	va, st := sub.Map(perm|zx.VMSpecific, 0, v, 0, length, all, all, nil)
 	if st != zx.OK {
 		w.t.Fatal(st)
 	}

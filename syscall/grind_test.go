@@ -138,7 +138,7 @@ func (g *grinder) seed() {
 	g.w.proc.handles.Add(a, object.RightsChannel)
 	g.w.proc.handles.Add(b, object.RightsChannel)
 	rights := zx.RightsVMAR | zx.RightRead | zx.RightWrite
-	sub, _, st := g.w.proc.space.Root().Allocate(zx.VMCanMapRead|zx.VMCanMapWrite|zx.VMCanMapSpecific, 0, 1<<30, rights)
+	sub, _, st := g.w.proc.space.Root().Allocate(zx.VMCanMapRead|zx.VMCanMapWrite|zx.VMCanMapSpecific, 0, 1<<30, rights, nil)
 	if st == zx.OK {
 		g.w.proc.handles.Add(NewVMAR(sub), rights)
 	}

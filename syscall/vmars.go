@@ -36,14 +36,14 @@ func vmarAllocate(c *Context, parent zx.Handle, options uint32, offset, size uin
 	if st != zx.OK {
 		return st
 	}
-	r, base, st := p.Region.Allocate(options, offset, size, have)
+	r, base, st := p.Region.Allocate(options, offset, size, have, c.Thread)
 	object.Unref(p)
 	if st != zx.OK {
 		return st
 	}
 	h, st := c.add(NewVMAR(r), zx.RightsVMAR|r.Rights())
 	if st != zx.OK {
-		r.Destroy()
+		r.Destroy(nil)
 		return st
 	}
 	if st = c.write32(out, uint32(h)); st == zx.OK {
@@ -51,7 +51,7 @@ func vmarAllocate(c *Context, parent zx.Handle, options uint32, offset, size uin
 	}
 	if st != zx.OK {
 		c.Handles.Close(h)
-		r.Destroy()
+		r.Destroy(nil)
 	}
 	return st
 }
@@ -65,7 +65,7 @@ func vmarDestroy(c *Context, h zx.Handle) zx.Status {
 	if o.Region == o.Region.Space().Root() {
 		st = zx.ErrNotSupported
 	} else {
-		st = o.Region.Destroy()
+		st = o.Region.Destroy(c.Thread)
 	}
 	object.Unref(o)
 	return st
@@ -92,12 +92,12 @@ func vmarMap(c *Context, h zx.Handle, options uint32, offset uint64, vmoHandle z
 	}
 	addr := zx.VirtAddr(0)
 	if st = c.writeOrExecute(options); st == zx.OK {
-		addr, st = o.Region.Map(allowXOM(options), offset, vo.(*VMO).VMO, vmoOffset, length, vmoRights, rights)
+		addr, st = o.Region.Map(allowXOM(options), offset, vo.(*VMO).VMO, vmoOffset, length, vmoRights, rights, c.Thread)
 	}
 	object.Unref(vo)
 	if st == zx.OK {
 		if st = c.write64(out, uint64(addr)); st != zx.OK {
-			o.Region.Unmap(addr, length, rights)
+			o.Region.Unmap(addr, length, rights, nil)
 		}
 	}
 	object.Unref(o)
@@ -110,7 +110,7 @@ func vmarUnmap(c *Context, h zx.Handle, addr zx.VirtAddr, length uint64) zx.Stat
 	if st != zx.OK {
 		return st
 	}
-	st = o.Region.Unmap(addr, length, have)
+	st = o.Region.Unmap(addr, length, have, c.Thread)
 	object.Unref(o)
 	return st
 }
@@ -124,23 +124,19 @@ func vmarProtect(c *Context, h zx.Handle, options uint32, addr zx.VirtAddr, leng
 		return st
 	}
 	if st = c.writeOrExecute(options); st == zx.OK {
-		st = o.Region.Protect(options, addr, length, have)
+		st = o.Region.Protect(options, addr, length, have, c.Thread)
 	}
 	object.Unref(o)
 	return st
 }
 
-// vmarOpRange is zx_vmar_op_range. No operation has a use for the buffer.
+// vmarOpRange is zx_vmar_op_range.
 func vmarOpRange(c *Context, h zx.Handle, op uint32, addr zx.VirtAddr, length uint64, buffer userOut, bufferSize uint64) zx.Status {
 	o, have, st := c.vmar(h, 0)
 	if st != zx.OK {
 		return st
 	}
-	if buffer != 0 || bufferSize != 0 {
-		st = zx.ErrInvalidArgs
-	} else {
-		st = o.Region.OpRange(op, addr, length, have, c.Request)
-	}
+	st = o.Region.OpRange(op, addr, length, buffer != 0 || bufferSize != 0, have, c.Request)
 	object.Unref(o)
 	return st
 }

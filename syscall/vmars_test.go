@@ -49,8 +49,11 @@ func TestVMARMap(t *testing.T) {
 		{"resizable wins over sizes", root, permR | uint64(zx.VMRequireNonResizable), 0, loose, 1, 0, zx.ErrNotSupported},
 		{"vmo offset unaligned", root, permR, 0, v, 1, pageSize, zx.ErrInvalidArgs},
 		{"length 0", root, permR, 0, v, 0, 0, zx.ErrInvalidArgs},
-		{"length wraps", root, permR, 0, v, 0, ^uint64(0), zx.ErrInvalidArgs},
-		{"vmo range wraps", root, permR, 0, v, ^uint64(4095), 2 * pageSize, zx.ErrInvalidArgs},
+		{"length wraps", root, permR, 0, v, 0, ^uint64(0), zx.ErrOutOfRange},
+		{"length rounds to 0", root, permR, 0, v, 0, ^uint64(4093), zx.ErrOutOfRange},
+		{"beyond the stream", root, permR | uint64(zx.VMFaultBeyondStreamSize), 0, v, 0, pageSize, zx.ErrInvalidArgs},
+		{"beyond the stream", root, permR | uint64(zx.VMFaultBeyondStreamSize|zx.VMAllowFaults), 0, v, 0, pageSize, zx.OK},
+		{"vmo range wraps", root, permR, 0, v, ^uint64(4095), 2 * pageSize, zx.ErrOutOfRange},
 		{"offset without specific", root, permR, pageSize, v, 0, pageSize, zx.ErrInvalidArgs},
 		{"specific unaligned", root, permR | uint64(zx.VMSpecific), at + 1, v, 0, pageSize, zx.ErrInvalidArgs},
 		{"specific taken", root, permR | uint64(zx.VMSpecific), at, v, 0, pageSize, zx.ErrAlreadyExists},
@@ -137,6 +140,8 @@ func TestVMARUnmapProtectOpRange(t *testing.T) {
 	w.want("buffer", zx.ErrInvalidArgs, zx.SysVMAROpRange, root, 1, va, pageSize, 1, 0)
 	w.want("buffer size", zx.ErrInvalidArgs, zx.SysVMAROpRange, root, 1, va, pageSize, 0, 1)
 	w.want("op", zx.ErrInvalidArgs, zx.SysVMAROpRange, root, 99, va, pageSize, 0, 0)
+	w.want("right wins over buffer", zx.ErrAccessDenied, zx.SysVMAROpRange, weak, uint64(zx.VMAROpZero), va, pageSize, 1, 0)
+	w.want("right", zx.ErrAccessDenied, zx.SysVMAROpRange, w.with(root, zx.RightWrite), uint64(zx.VMAROpMapRange), va, pageSize, 0, 0)
 	for _, op := range []uint32{zx.VMAROpCommit, zx.VMAROpMapRange, zx.VMAROpDontNeed, zx.VMAROpAlwaysNeed, zx.VMAROpPrefetch, zx.VMAROpZero, zx.VMAROpDecommit} {
 		w.want("op", zx.OK, zx.SysVMAROpRange, root, uint64(op), va, 3*pageSize, 0, 0)
 	}
@@ -148,7 +153,9 @@ func TestVMARUnmapProtectOpRange(t *testing.T) {
 	w.want("permission", zx.ErrInvalidArgs, zx.SysVMARAllocate, root, permR, 0, pageSize, out, addr)
 	w.want("empty", zx.ErrInvalidArgs, zx.SysVMARAllocate, root, can, 0, 0, out, addr)
 	w.want("wraps", zx.ErrInvalidArgs, zx.SysVMARAllocate, root, can, 0, ^uint64(0), out, addr)
-	w.want("too big", zx.ErrNoResources, zx.SysVMARAllocate, root, can, 0, 1<<47, out, addr)
+	w.want("unaligned", zx.ErrInvalidArgs, zx.SysVMARAllocate, root, can, 0, pageSize-1, out, addr)
+	w.want("too big", zx.ErrInvalidArgs, zx.SysVMARAllocate, root, can, 0, 1<<47, out, addr)
+	w.want("no room", zx.ErrNoResources, zx.SysVMARAllocate, root, can, 0, w.proc.space.Root().Size(), out, addr)
 	w.badOuts(4, 4, nil, zx.SysVMARAllocate, root, can, 0, pageSize, 0, addr)
 	w.badOuts(8, 5, nil, zx.SysVMARAllocate, root, can, 0, pageSize, out, 0)
 	w.want("allocate", zx.OK, zx.SysVMARAllocate, weak, can, 0, 4*pageSize, out, addr)

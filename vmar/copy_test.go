@@ -55,7 +55,7 @@ func TestCopyRefuses(t *testing.T) {
 	rw := w.mapAt(0, prw, v, 0, 2)
 	ro := w.mapAt(4, pr, v, 0, 2)
 	past := w.mapAt(8, prw, v, 2, 2)
-	top, st := w.as.Root().Map(prw|zx.VMSpecific, userSize-page, v, 0, page, allRights, allRights)
+	top, st := w.as.Root().Map(prw|zx.VMSpecific, userSize-page, v, 0, page, allRights, allRights, nil)
 	w.ok(st)
 	big := make([]byte, 3*page)
 	for _, c := range []struct {
@@ -95,9 +95,9 @@ func TestCopyRefuses(t *testing.T) {
 	w.want(w.as.Resolve(rw, ^uint64(0), false, &w.req), zx.ErrNotFound)
 	// What a copy may do is what the program may do, at this moment.
 	w.ok(w.as.CopyOut(rw, big[:8], &w.req))
-	w.ok(w.as.Root().Protect(pr, rw, page, allRights))
+	w.ok(w.as.Root().Protect(pr, rw, page, allRights, nil))
 	w.want(w.as.CopyOut(rw, big[:8], &w.req), zx.ErrAccessDenied)
-	w.ok(w.as.Root().Protect(0, rw, page, allRights))
+	w.ok(w.as.Root().Protect(0, rw, page, allRights, nil))
 	w.want(w.as.CopyIn(big[:8], rw, &w.req), zx.ErrAccessDenied)
 	w.close(v)
 }

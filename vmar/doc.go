@@ -30,8 +30,20 @@
 // # Where a mapping goes
 //
 // Without SPECIFIC a mapping or region goes to the lowest address of its
-// parent where it fits with one unmapped page on either side of it: the first
-// fit, the same in every run. Nothing is random.
+// parent where it fits: the first fit, the same in every run. Nothing is random
+// and nothing around it is kept free; who wants a guard page allocates a region
+// one page larger. The children of a region are ordered by address in a tree
+// that knows the free space before each, so that finding what is at an address,
+// and where something fits, takes O(log n).
+//
+// # Long operations
+//
+// What works on a range works in slices (zx.Budget): between two of them no lock
+// is held and other threads run. Between slices an address, never a pointer, is
+// remembered. Each slice checks anew, and does its part whole: translations go
+// and are flushed first, then the mappings and regions that held them. A mapping
+// that takes more than one slice is dying meanwhile, a region dead: for
+// everybody else they are gone, but for the place they still take.
 //
 // # Locks
 //
@@ -46,8 +58,7 @@
 // range operation clears the page tables and flushes first, under
 // AddressSpace.mu, which keeps faults out, and only then shrinks or forgets
 // the mapping: at no time does a translation exist that the VMO cannot reach.
-// What the VMO must reach is narrower than the mapping: the part shown, which
-// grows when pages are entered. Changes outside it look at no table.
+// The reference to the VMO goes when the lock is free again: it may be the last.
 //
 // # Not here yet
 //

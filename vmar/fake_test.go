@@ -81,7 +81,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	var st zx.Status
-	if w.as, st = NewAddressSpace(w.mem, w.kt, w.tlb); st != zx.OK {
+	if w.as, st = NewAddressSpace(w.mem, w.kt, w.tlb, nil); st != zx.OK {
 		t.Fatal(st)
 	}
 	return w
@@ -90,7 +90,7 @@ func newWorld(t testing.TB) *world {
 // close destroys everything and checks that every frame came back.
 func (w *world) close(vmos ...*vmo.VMO) {
 	w.t.Helper()
-	w.as.Destroy()
+	w.as.Destroy(nil)
 	for _, v := range vmos {
 		if n := v.Info().Mappings; n != 0 {
 			w.t.Fatalf("VMO %d still has %d mappings", v.ID(), n)
@@ -155,7 +155,7 @@ const (
 // mapAt maps v at page n of user space and gives the address.
 func (w *world) mapAt(n uint64, options uint32, v *vmo.VMO, off, pages uint64) zx.VirtAddr {
 	w.t.Helper()
-	va, st := w.as.Root().Map(options|zx.VMSpecific, n*page, v, off*page, pages*page, allRights, allRights)
+	va, st := w.as.Root().Map(options|zx.VMSpecific, n*page, v, off*page, pages*page, allRights, allRights, nil)
 	w.ok(st)
 	if va != UserBase+zx.VirtAddr(n*page) {
 		w.t.Fatalf("mapped at %#x", va)

@@ -89,14 +89,14 @@ func (as *AddressSpace) resolve(va uint64, need mmu.Prot, waited bool, r *vmo.Pa
 		v, off := m.v, m.off+page-m.base
 		v.Lock()
 		var p vmo.Page
-		st := v.RequirePage(off, need&mmu.Write != 0, r, &p)
+		st := zx.ErrOutOfRange
+		if !m.streamed || off < m.limitLocked() {
+			st = v.RequirePage(off, need&mmu.Write != 0, r, &p)
+		}
 		if st == zx.OK {
 			leaf := m.readable
 			if p.Writable {
 				leaf = m.writable
-			}
-			if off >= m.shownEnd || off < m.shown {
-				m.show(off, zx.PageSize)
 			}
 			var stale bool
 			if stale, st = as.table.Map(zx.VirtAddr(page), p.Frame, leaf); stale {
@@ -131,7 +131,7 @@ func (as *AddressSpace) enterAround(m *Mapping, va uint64) uint64 {
 	end := min(m.end(), ((va-1)|(tableSpan-1))+1)
 	n := min(as.around-1, (end-va)>>zx.PageShift)
 	for n > 0 {
-		done, st := m.mapResident(va, n, true)
+		done, st := m.mapResident(va, n)
 		if done == 0 || st != zx.OK {
 			break
 		}

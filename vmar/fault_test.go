@@ -104,18 +104,18 @@ func TestBlockedFault(t *testing.T) {
 			return zx.OK
 		}, zx.OK, 11, 3},
 		{"unmapped, then supplied", false, func(w *world, v, o *vmo.VMO, va zx.VirtAddr) zx.Status {
-			w.ok(w.as.Root().Unmap(va, page, allRights))
+			w.ok(w.as.Root().Unmap(va, page, allRights, nil))
 			w.supply(v, 1, 1, 10)
 			return zx.OK
 		}, zx.ErrNotFound, 0, 1},
 		{"replaced", false, func(w *world, v, o *vmo.VMO, va zx.VirtAddr) zx.Status {
-			_, st := w.as.Root().Map(pr|zx.VMSpecificOverwrite, uint64(va-UserBase), o, 0, page, allRights, allRights)
+			_, st := w.as.Root().Map(pr|zx.VMSpecificOverwrite, uint64(va-UserBase), o, 0, page, allRights, allRights, nil)
 			w.ok(st)
 			w.supply(v, 1, 1, 10)
 			return zx.OK
 		}, zx.OK, 77, 1},
 		{"moved to another page of the same VMO", false, func(w *world, v, o *vmo.VMO, va zx.VirtAddr) zx.Status {
-			_, st := w.as.Root().Map(pr|zx.VMSpecificOverwrite, uint64(va-UserBase), v, 2*page, page, allRights, allRights)
+			_, st := w.as.Root().Map(pr|zx.VMSpecificOverwrite, uint64(va-UserBase), v, 2*page, page, allRights, allRights, nil)
 			w.ok(st)
 			w.supply(v, 1, 2, 10)
 			return zx.OK
@@ -125,12 +125,12 @@ func TestBlockedFault(t *testing.T) {
 			return zx.OK
 		}, zx.ErrOutOfRange, 0, 1},
 		{"permission taken", true, func(w *world, v, o *vmo.VMO, va zx.VirtAddr) zx.Status {
-			w.ok(w.as.Root().Protect(pr, va, page, allRights))
+			w.ok(w.as.Root().Protect(pr, va, page, allRights, nil))
 			w.supply(v, 1, 1, 10)
 			return zx.OK
 		}, zx.ErrAccessDenied, 0, 1},
 		{"region destroyed", false, func(w *world, v, o *vmo.VMO, va zx.VirtAddr) zx.Status {
-			w.ok(w.as.Root().Destroy())
+			w.ok(w.as.Root().Destroy(nil))
 			return zx.OK
 		}, zx.ErrNotFound, 0, 1},
 		{"detached", false, func(w *world, v, o *vmo.VMO, va zx.VirtAddr) zx.Status {
@@ -208,7 +208,7 @@ func TestCutMappingLeavesNeighbours(t *testing.T) {
 	for i := zx.VirtAddr(0); i < 8; i++ {
 		w.ok(w.store1(va + i*page))
 	}
-	w.ok(w.as.Root().Unmap(va+2*page, 3*page, allRights))
+	w.ok(w.as.Root().Unmap(va+2*page, 3*page, allRights, nil))
 	w.mapAt(2, prw, other, 0, 3)
 	for i := zx.VirtAddr(2); i < 5; i++ {
 		w.ok(w.store1(va + i*page))
@@ -247,8 +247,8 @@ func TestTrapDirty(t *testing.T) {
 		t.Fatalf("clean page mapped %v", w.pte(va).Prot())
 	}
 	// Scenario 41: protect does not grant what dirty tracking withholds.
-	w.ok(w.as.Root().Protect(pr, va, 2*page, allRights))
-	w.ok(w.as.Root().Protect(prw, va, 2*page, allRights))
+	w.ok(w.as.Root().Protect(pr, va, 2*page, allRights, nil))
+	w.ok(w.as.Root().Protect(prw, va, 2*page, allRights, nil))
 	if w.pte(va).Prot() != mmu.Read {
 		t.Fatalf("protect made the page %v", w.pte(va).Prot())
 	}

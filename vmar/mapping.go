@@ -9,26 +9,22 @@ import (
 // Mapping shows part of a VMO in an address space. It implements vmo.Mapping
 // and holds a reference to the VMO.
 type Mapping struct {
-	space *AddressSpace
-	v     *vmo.VMO
-	place vmo.MappingPlace // among the mappings of v
-
-	// Guarded by space.mu and the VMO's lock: both to write, either to read.
-	base uint64 // address, page aligned
-	size uint64 // bytes, page aligned
-	off  uint64 // bytes in the VMO, page aligned
+	place
+	v     *vmo.VMO         // constant
+	off   uint64           // bytes in the VMO, page aligned; constant
+	shown vmo.MappingPlace // among the mappings of v
 
 	max  mmu.Prot // constant
 	prot mmu.Prot // guarded by space.mu, as is what follows; see setProt
+	// dying: being removed over several slices, and no longer there for anybody
+	// else. No fault enters a translation, so what is unmapped stays so.
+	dying    bool
+	streamed bool // FAULT_BEYOND_STREAM_SIZE; constant
 	// What a translation of a page may allow: what the mapping allows, less
 	// writing when the page must not be written.
 	readable, writable mmu.PTE
-	next               uint64 // where the pages mapped by the last read fault end
-
-	// No page of the VMO outside [shown, shownEnd) has a translation here, so
-	// what happens to such a page need not look for one. Bytes; both 0 when
-	// there is none. Guarded by the VMO's lock; space.mu too to widen it.
-	shown, shownEnd uint64
+	next               uint64   // where the pages mapped by the last read fault end
+	heir               *Mapping // once forgotten: the next of AddressSpace.gone
 }
 
 // setProt sets what the mapping allows; translations are the caller's matter.
@@ -39,27 +35,19 @@ func (m *Mapping) setProt(p mmu.Prot) {
 	m.writable = (p | mmu.Read).Leaf()
 }
 
-// show takes [off, off+length) of the VMO, about to get translations, into
-// what is shown. Locks: space.mu and the VMO's lock held.
-func (m *Mapping) show(off, length uint64) {
-	if m.shownEnd == 0 {
-		m.shown = off
-	}
-	m.shown, m.shownEnd = min(m.shown, off), max(m.shownEnd, off+length)
-}
+// space is the address space the mapping is in.
+func (m *Mapping) space() *AddressSpace { return m.parent.space }
 
 // UnmapRange implements vmo.Mapping: it removes the translations of what the
 // mapping shows of [off, off+length).
 //
 // Locks: the VMO's lock held. Flush: done here.
 func (m *Mapping) UnmapRange(off, length uint64) {
-	if va, pages := m.clip(off, length); pages != 0 {
+	as := m.space()
+	if va, pages := m.clip(off, length); pages > 1 || pages == 1 && !as.table.Empty(va) {
 		var g mmu.Gather
-		m.space.table.Unmap(va, pages, &g, nil)
-		g.Flush(m.space.tlb)
-		if pages<<zx.PageShift == m.shownEnd-m.shown {
-			m.shown, m.shownEnd = 0, 0
-		}
+		as.table.Unmap(va, pages, &g, nil)
+		g.Flush(as.tlb)
 	}
 }
 
@@ -70,13 +58,13 @@ func (m *Mapping) UnmapRange(off, length uint64) {
 func (m *Mapping) RemoveWriteRange(off, length uint64) {
 	if va, pages := m.clip(off, length); pages != 0 {
 		var g mmu.Gather
-		m.space.table.RemoveWrite(va, pages, &g, nil)
-		g.Flush(m.space.tlb)
+		m.space().table.RemoveWrite(va, pages, &g, nil)
+		g.Flush(m.space().tlb)
 	}
 }
 
-// clip gives where the mapping may have translations of [off, off+length) of the
-// VMO: a page address and a number of pages, perhaps 0.
+// clip gives where the mapping shows [off, off+length) of the VMO: a page
+// address and a number of pages, perhaps 0.
 //
 // Locks: the VMO's lock held.
 func (m *Mapping) clip(off, length uint64) (zx.VirtAddr, uint64) {
@@ -84,51 +72,77 @@ func (m *Mapping) clip(off, length uint64) (zx.VirtAddr, uint64) {
 	if end < off {
 		end = ^uint64(0)
 	}
-	lo, hi := max(off, m.shown), min(end, m.shownEnd)
+	lo, hi := max(off, m.off), min(end, m.off+m.size)
 	if lo >= hi {
 		return 0, 0
 	}
 	return zx.VirtAddr(m.base + lo - m.off), (hi - lo + zx.PageMask) >> zx.PageShift
 }
 
-// end is the address after the last byte.
-func (m *Mapping) end() uint64 { return m.base + m.size }
+// limit is the offset in the VMO from which on an access faults. Locks: the VMO's
+// lock not held.
+func (m *Mapping) limit() uint64 {
+	m.v.Lock()
+	defer m.v.Unlock()
+	return m.limitLocked()
+}
+
+// limitLocked is limit with the VMO's lock held.
+func (m *Mapping) limitLocked() uint64 {
+	if m.streamed {
+		n, _ := zx.RoundUp(m.v.StreamSizeLocked())
+		return n
+	}
+	return m.v.SizeLocked()
+}
+
+// newMapping makes a mapping of v in r, which takes a reference and which the
+// VMO knows from now on. Pre: it is charged.
+//
+// Locks: space.mu held; takes the VMO's.
+func (r *VMAR) newMapping(base, size uint64, v *vmo.VMO, off uint64, p, most mmu.Prot) *Mapping {
+	m := &Mapping{v: v, off: off, max: most}
+	m.parent, m.mapping, m.base, m.size = r, m, base, size
+	m.setProt(p)
+	v.Retain()
+	v.AddMapping(&m.shown, m, off, size)
+	r.space.count++
+	return m
+}
 
 // split cuts m at address at and gives the part from there on, a mapping of
 // its own that the VMO knows. Translations stay.
 //
-// Pre: base < at < end, page aligned. Locks: space.mu held; takes the VMO's.
+// Pre: base < at < end, page aligned; it is charged. Locks: space.mu held; takes the VMO's.
 func (m *Mapping) split(at uint64) *Mapping {
-	right := &Mapping{
-		space: m.space, v: m.v, max: m.max,
-		base: at, size: m.end() - at, off: m.off + at - m.base,
-	}
-	right.setProt(m.prot)
-	right.show(right.off, right.size) // more than there is harms nobody
-	m.v.Retain()
 	// For a moment both show the right part, which harms nobody; the other
 	// order would leave it to neither.
-	m.v.AddMapping(&right.place, right, right.off, right.size)
+	right := m.parent.newMapping(at, m.end()-at, m.v, m.off+at-m.base, m.prot, m.max)
+	right.streamed = m.streamed
 	m.v.Lock()
 	m.size = at - m.base
-	m.v.ShrinkMapping(&m.place, m.size)
-	m.shown, m.shownEnd = m.off, m.off+m.size
+	m.v.ShrinkMapping(&m.shown, m.size)
 	m.v.Unlock()
-	m.space.count++
 	return right
 }
 
-// forget ends the mapping. Pre: no translation of it is left; the region that
-// held it no longer does.
+// die makes the mapping one that is there for nobody but who removes it.
+// Locks: space.mu held.
+func (m *Mapping) die() {
+	m.dying = true
+	m.space().last = &none
+}
+
+// forget ends the mapping. Pre: no translation of it is left.
 //
-// Locks: space.mu held; takes the VMO's.
+// Locks: space.mu held, in a slice; takes the VMO's.
 func (m *Mapping) forget() {
-	if m.space.last == m {
-		m.space.last = &none
-	}
-	m.space.count--
-	m.v.RemoveMapping(&m.place)
-	m.v.Release()
+	m.die()
+	as := m.space()
+	as.count--
+	as.account.Release(childBytes)
+	m.v.RemoveMapping(&m.shown)
+	m.heir, as.gone = as.gone, m
 }
 
 // maxBatch is the most pages entered into the tables in one go: the budget of
@@ -137,47 +151,40 @@ const maxBatch = 16
 
 // mapResident maps up to n pages from address va on that have content and are
 // not mapped yet, without asking, committing or dirtying anything, and gives
-// how many pages it got through: it stops at the first page without content if
-// contiguous is set, and where one batch ends. Pages the VMO tracks are mapped
-// read-only.
+// how many it got through: it stops at the first page without content, and
+// where one batch ends. Pages the VMO tracks are mapped read-only.
 //
 // Pre: va is page aligned, the pages lie in m.
 // Locks: space.mu and the VMO's lock held. Errors: ErrNoMemory.
-func (m *Mapping) mapResident(va, n uint64, contiguous bool) (uint64, zx.Status) {
+func (m *Mapping) mapResident(va, n uint64) (uint64, zx.Status) {
 	var frames [maxBatch]mmu.Frame
-	off := m.off + va - m.base
-	i, found, writable := peek(m.v, off, frames[:min(n, maxBatch)], contiguous)
-	if !found {
-		return uint64(i), zx.OK
+	off, limit := m.off+va-m.base, m.limitLocked()
+	if off >= limit {
+		return 0, zx.OK
+	}
+	i, writable := peek(m.v, off, frames[:min(n, maxBatch, (limit-off)>>zx.PageShift)])
+	if i == 0 {
+		return 0, zx.OK
 	}
 	leaf := m.readable
 	if writable {
 		leaf = m.writable
 	}
-	m.show(off, uint64(i)<<zx.PageShift)
-	return uint64(i), m.space.table.MapMissing(zx.VirtAddr(va), frames[:i], leaf)
+	return uint64(i), m.space().table.MapMissing(zx.VirtAddr(va), frames[:i], leaf)
 }
 
 // peek collects the pages from off on that have content, all of which may be
-// mapped writable or none, and gives how many places it filled: 0 stands for no
-// page, at which contiguous stops. found says whether there is any page.
+// mapped writable or none, and gives how many there are.
 //
-// Pre: frames is zero. Locks: the VMO's lock held.
-func peek(v *vmo.VMO, off uint64, frames []mmu.Frame, contiguous bool) (n int, found, writable bool) {
+// Locks: the VMO's lock held.
+func peek(v *vmo.VMO, off uint64, frames []mmu.Frame) (n int, writable bool) {
 	var p vmo.Page
 	for i := range frames {
-		if v.PeekPage(off, &p) {
-			if p.Writable != writable {
-				if found {
-					return i, true, writable // the next batch has its own permissions
-				}
-				writable = p.Writable
-			}
-			frames[i], found = p.Frame, true
-		} else if contiguous {
-			return i, found, writable
+		if !v.PeekPage(off, &p) || i > 0 && p.Writable != writable {
+			return i, writable // the next batch has its own permissions
 		}
+		frames[i], writable = p.Frame, p.Writable
 		off += zx.PageSize
 	}
-	return len(frames), found, writable
+	return len(frames), writable
 }

@@ -76,13 +76,13 @@ func (m *model) step(op, where, length, arg byte) {
 				want = zx.ErrAlreadyExists
 			}
 		}
-		_, st := root.Map(options, (windowBase+i)*page, v, off*page, n*page, rights, allRights)
+		_, st := root.Map(options, (windowBase+i)*page, v, off*page, n*page, rights, allRights, nil)
 		m.want(st, want)
 		for p := i; p < i+n && st == zx.OK; p++ {
 			m.pages[p] = modelPage{which, off + p - i, prot(perm), max}
 		}
 	case 2: // unmap
-		m.ok(root.Unmap(at(i), n*page, allRights))
+		m.ok(root.Unmap(at(i), n*page, allRights, nil))
 		for p := i; p < i+n; p++ {
 			m.pages[p] = modelPage{v: -1}
 		}
@@ -95,7 +95,7 @@ func (m *model) step(op, where, length, arg byte) {
 				want = zx.ErrAccessDenied
 			}
 		}
-		m.want(root.Protect(perm, at(i), n*page, allRights), want)
+		m.want(root.Protect(perm, at(i), n*page, allRights, nil), want)
 		for p := i; p < i+n && want == zx.OK; p++ {
 			m.pages[p].prot = prot(perm)
 		}
@@ -165,7 +165,7 @@ func (m *model) step(op, where, length, arg byte) {
 				want = zx.ErrOutOfRange
 			}
 		}
-		st := root.OpRange(zx.VMAROpCommit, at(i), n*page, allRights, &m.req)
+		st := root.OpRange(zx.VMAROpCommit, at(i), n*page, false, allRights, &m.req)
 		if (st == zx.OK) != (want == zx.OK) {
 			m.t.Fatalf("COMMIT of pages %d to %d: %v, want %v", i, i+n, st, want)
 		}
@@ -290,14 +290,14 @@ func TestTogether(t *testing.T) {
 	})
 	run(func(i int, req *vmo.PageRequest) {
 		n := uint64(i % 14)
-		root.Unmap(UserBase+zx.VirtAddr(n*page), 2*page, allRights)
+		root.Unmap(UserBase+zx.VirtAddr(n*page), 2*page, allRights, nil)
 		v := a
 		if n >= 8 {
 			v = b
 		}
-		root.Map(prw|zx.VMSpecific, n*page, v, n%8*page, 2*page, allRights, allRights)
+		root.Map(prw|zx.VMSpecific, n*page, v, n%8*page, 2*page, allRights, allRights, nil)
 	})
-	run(func(i int, req *vmo.PageRequest) { root.Protect([]uint32{pr, prw}[i&1], at16(i), page, allRights) })
+	run(func(i int, req *vmo.PageRequest) { root.Protect([]uint32{pr, prw}[i&1], at16(i), page, allRights, nil) })
 	run(func(i int, req *vmo.PageRequest) {
 		a.Zero(uint64(i%8)*page, page, req)
 		b.WritebackBegin(0, 8*page, false)
@@ -305,7 +305,7 @@ func TestTogether(t *testing.T) {
 		a.Decommit(uint64(i%8)*page, page)
 	})
 	run(func(i int, req *vmo.PageRequest) {
-		root.OpRange(zx.VMAROpCommit, UserBase, 8*page, allRights, req)
+		root.OpRange(zx.VMAROpCommit, UserBase, 8*page, false, allRights, req)
 		w.as.ForEachMapping(func(MappingInfo) bool { return true })
 	})
 	wg.Wait()

@@ -3,6 +3,7 @@ package vmar
 import (
 	"sync"
 
+	"faultline/account"
 	"faultline/mmu"
 	"faultline/zx"
 )
@@ -23,45 +24,43 @@ const DefaultFaultAround = 16
 
 // AddressSpace is the user space of one process.
 type AddressSpace struct {
-	mem   *mmu.Memory
-	table *mmu.PageTable
-	tlb   mmu.TLB
+	mem     *mmu.Memory
+	table   *mmu.PageTable
+	tlb     mmu.TLB
+	account *account.Account // pays for mappings and regions
 
 	mu     sync.Mutex
 	root   *VMAR    // guarded by mu, as is everything below it
 	last   *Mapping // the mapping found last, or none
 	around uint64   // pages a read fault maps at most; at least 1
 	count  int      // mappings alive
-	areas  int      // regions alive, the root left out
-	limit  int      // how many mappings and regions there may be
+	gone   *Mapping // ended in this slice, their VMOs still to be released; see inSlices
 }
 
-// MaxChildren is how many mappings and regions an address space may have, so
-// that no program can eat the kernel's heap with them.
-const MaxChildren = 1 << 16
+// childBytes is what a mapping or a region is charged for, its place in the VMO's
+// list included.
+var childBytes = account.Bytes(256)
 
-// roomFor says whether n more mappings or regions are allowed.
-// Locks: as.mu held.
-func (as *AddressSpace) roomFor(n int) bool { return as.count+as.areas+n <= as.limit }
+// charge charges n mappings to come. Errors: ErrNoMemory.
+func (as *AddressSpace) charge(n int) zx.Status { return as.account.Charge(int64(n) * childBytes) }
 
 // none is a Mapping that holds no address: what last points to when there is
 // no last mapping.
 var none Mapping
 
 // NewAddressSpace makes an empty address space whose kernel half is that of
-// kernelTable. tlb is called whenever a translation was weakened.
+// kernelTable. tlb is called whenever a translation was weakened; a pays for the
+// mappings and regions.
 //
 // Errors: ErrNoMemory.
-func NewAddressSpace(mem *mmu.Memory, kernelTable *mmu.PageTable, tlb mmu.TLB) (*AddressSpace, zx.Status) {
+func NewAddressSpace(mem *mmu.Memory, kernelTable *mmu.PageTable, tlb mmu.TLB, a *account.Account) (*AddressSpace, zx.Status) {
 	table, st := mem.NewPageTable(kernelTable)
 	if st != zx.OK {
 		return nil, st
 	}
-	as := &AddressSpace{mem: mem, table: table, tlb: tlb, last: &none, around: DefaultFaultAround, limit: MaxChildren}
-	as.root = &VMAR{
-		space: as, base: uint64(UserBase), size: userSize,
-		flags: canMapRWX | zx.VMCanMapSpecific,
-	}
+	as := &AddressSpace{mem: mem, table: table, tlb: tlb, account: a, last: &none, around: DefaultFaultAround}
+	as.root = &VMAR{space: as, flags: canMapRWX | zx.VMCanMapSpecific}
+	as.root.place = place{base: uint64(UserBase), size: userSize, region: as.root}
 	return as, zx.OK
 }
 
@@ -80,14 +79,41 @@ func (as *AddressSpace) SetFaultAround(pages int) {
 	as.mu.Unlock()
 }
 
-// Destroy unmaps everything, lets go of every VMO, and frees the page tables.
+// Destroy unmaps everything, lets go of every VMO, and frees the page tables,
+// yielding by y, whose answer is ignored, as often as it must.
 // Pre: no CPU has this space in CR3, and no thread of the process will run in
 // ring 3 or copy user memory again.
 //
 // Locks: none held; takes as.mu, then VMO locks one at a time.
-func (as *AddressSpace) Destroy() {
-	as.root.Destroy()
+func (as *AddressSpace) Destroy(y zx.Yielder) {
+	for st := zx.ErrInternalIntrRetry; st != zx.OK && st != zx.ErrBadState; {
+		st = as.root.Destroy(y)
+	}
 	as.table.Destroy()
+}
+
+// inSlices calls step, with as.mu held, until it says that all is done or fails.
+// Between two slices the lock is free, the VMOs that step put on as.gone are
+// released, and b looks up. So everything may have changed when step runs again.
+//
+// Locks: none held; takes as.mu. Errors: those of step | those of b.Look.
+func (as *AddressSpace) inSlices(b *zx.Budget, step func() (done bool, st zx.Status)) zx.Status {
+	for {
+		as.mu.Lock()
+		done, st := step()
+		gone := as.gone
+		as.gone = nil
+		as.mu.Unlock()
+		for m := gone; m != nil; m = m.heir {
+			m.v.Release()
+		}
+		if done || st != zx.OK {
+			return st
+		}
+		if st = b.Look(); st != zx.OK {
+			return st
+		}
+	}
 }
 
 // isUserRange says whether [va, va+n) is user space, without wrapping.
@@ -102,7 +128,7 @@ func (as *AddressSpace) find(va uint64) *Mapping {
 	if m := as.last; va-m.base < m.size {
 		return m
 	}
-	_, m := as.root.find(va)
+	m := as.root.find(va)
 	if m != nil {
 		as.last = m
 	}
@@ -120,16 +146,26 @@ type MappingInfo struct {
 }
 
 // ForEachMapping calls f with every mapping, by address, until it answers
-// false. The list is that of one moment; f runs without locks.
+// false. f runs without locks; what changes meanwhile it may see or not.
 func (as *AddressSpace) ForEachMapping(f func(MappingInfo) bool) {
-	as.mu.Lock()
-	list := make([]MappingInfo, 0, as.count)
-	list = as.root.appendMappings(list)
-	as.mu.Unlock()
-	for _, m := range list {
-		if !f(m) {
+	var list [32]MappingInfo
+	for at := uint64(UserBase); ; {
+		as.mu.Lock()
+		n := 0
+		for m := as.root.from(at); m != nil && n < len(list); m = as.root.from(m.end()) {
+			list[n] = m.info()
+			n++
+		}
+		as.mu.Unlock()
+		for i := range list[:n] {
+			if !f(list[i]) {
+				return
+			}
+		}
+		if n < len(list) {
 			return
 		}
+		at = uint64(list[n-1].Base) + list[n-1].Size
 	}
 }
 

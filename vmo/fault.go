@@ -110,6 +110,22 @@ func (v *VMO) PeekPage(off uint64, out *Page) bool {
 	return true
 }
 
+// NextContent gives the first offset in [off, limit) at which PeekPage may find
+// content, or limit. What is absent is passed over, however much it is.
+//
+// Units: bytes, page aligned. Locks: v.mu held.
+func (v *VMO) NextContent(off, limit uint64) uint64 {
+	to := v.off + min(limit, v.sizeLocked())
+	for off += v.off; off < to; {
+		w := v.cow.look(off, to)
+		if w.c != nil && !w.ask {
+			return off - v.off
+		}
+		off = w.end
+	}
+	return limit
+}
+
 // require makes the page at off readable or, if write is set, dirty. Where the
 // pager is needed it asks for at most [off, limit) (spec section 5.2) and
 // answers ErrShouldWait. A page that only reads as zero is given as the shared

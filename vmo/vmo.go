@@ -154,13 +154,18 @@ func (v *VMO) sizeLocked() uint64 {
 // StreamSize gives the size of the content in bytes. References share it; that
 // of a slice is its size.
 func (v *VMO) StreamSize() uint64 {
-	c := v.lock()
-	n := c.stream
-	if v.isSlice {
-		n = v.length
-	}
+	v.lock()
+	n := v.StreamSizeLocked()
 	v.Unlock()
 	return n
+}
+
+// StreamSizeLocked is StreamSize with the VMO's lock held.
+func (v *VMO) StreamSizeLocked() uint64 {
+	if v.isSlice {
+		return v.length
+	}
+	return v.cow.stream
 }
 
 // checkRange says whether [off, off+length) lies in the VMO. Locks: the VMO's

@@ -72,22 +72,23 @@ const (
 
 // Mapping options of zx_vmar_map, spec section 1.4.
 const (
-	VMPermRead            uint32 = 1 << 0
-	VMPermWrite           uint32 = 1 << 1
-	VMPermExecute         uint32 = 1 << 2
-	VMCompact             uint32 = 1 << 3
-	VMSpecific            uint32 = 1 << 4
-	VMSpecificOverwrite   uint32 = 1 << 5
-	VMCanMapSpecific      uint32 = 1 << 6
-	VMCanMapRead          uint32 = 1 << 7
-	VMCanMapWrite         uint32 = 1 << 8
-	VMCanMapExecute       uint32 = 1 << 9
-	VMMapRange            uint32 = 1 << 10
-	VMRequireNonResizable uint32 = 1 << 11
-	VMAllowFaults         uint32 = 1 << 12
-	VMOffsetIsUpperLimit  uint32 = 1 << 13
-	VMPermReadIfXOM       uint32 = 1 << 14
-	VMAlignShift                 = 24 // log2 of the alignment, 10 to 32, in bits 24 and up
+	VMPermRead              uint32 = 1 << 0
+	VMPermWrite             uint32 = 1 << 1
+	VMPermExecute           uint32 = 1 << 2
+	VMCompact               uint32 = 1 << 3
+	VMSpecific              uint32 = 1 << 4
+	VMSpecificOverwrite     uint32 = 1 << 5
+	VMCanMapSpecific        uint32 = 1 << 6
+	VMCanMapRead            uint32 = 1 << 7
+	VMCanMapWrite           uint32 = 1 << 8
+	VMCanMapExecute         uint32 = 1 << 9
+	VMMapRange              uint32 = 1 << 10
+	VMRequireNonResizable   uint32 = 1 << 11
+	VMAllowFaults           uint32 = 1 << 12
+	VMOffsetIsUpperLimit    uint32 = 1 << 13
+	VMFaultBeyondStreamSize uint32 = 1 << 15
+	VMPermReadIfXOM         uint32 = 1 << 14
+	VMAlignShift                   = 24 // log2 of the alignment, 10 to 32, in bits 24 and up
 )
 
 // PacketType says what a port packet carries (zx_port_packet_t.type).

@@ -305,7 +305,7 @@ func (b *bencher) trapSamples(probe [2]byte) ([]uint32, error) {
 			return nil, st
 		}
 		root, all := space.Root(), zx.RightsVMO|zx.RightExecute
-		if _, st := root.Map(perms|zx.VMSpecific|zx.VMPermRead, uint64(at-root.Base()), v, 0, bytes, all, all); st != zx.OK {
+		if _, st := root.Map(perms|zx.VMSpecific|zx.VMPermRead, uint64(at-root.Base()), v, 0, bytes, all, all, nil); st != zx.OK {
 			v.Release()
 			return nil, st
 		}

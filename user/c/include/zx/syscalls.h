@@ -200,13 +200,13 @@ zx_status_t zx_vmo_op_range(zx_handle_t handle, uint32_t op, uint64_t offset, ui
 // Makes a child. ZX_VMO_CHILD_SLICE and REFERENCE show the very pages of the VMO, SNAPSHOT, SNAPSHOT_MODIFIED and SNAPSHOT_AT_LEAST_ON_WRITE show them until a page is written. Options: RESIZABLE (not of a slice), NO_WRITE.
 zx_status_t zx_vmo_create_child(zx_handle_t handle, uint32_t options, uint64_t offset, uint64_t size, zx_handle_t* out);
 
-// Makes a region inside a region.
+// Makes a region inside a region, without SPECIFIC at the lowest free address that fits; nothing around it is kept free.
 zx_status_t zx_vmar_allocate(zx_handle_t parent_vmar, zx_vm_option_t options, uint64_t offset, uint64_t size, zx_handle_t* child_vmar, zx_vaddr_t* child_addr);
 
 // Unmaps everything in the region and below, and ends it.
 zx_status_t zx_vmar_destroy(zx_handle_t handle);
 
-// Maps [vmo_offset, vmo_offset+len) of the VMO. Mapping past the VMO's end is allowed; touching it faults.
+// Maps [vmo_offset, vmo_offset+len) of the VMO. Without SPECIFIC they go to the lowest free address that fits. Mapping past the VMO's end is allowed; touching it faults; with FAULT_BEYOND_STREAM_SIZE so does what lies past the last page of the stream.
 zx_status_t zx_vmar_map(zx_handle_t handle, zx_vm_option_t options, uint64_t vmar_offset, zx_handle_t vmo, uint64_t vmo_offset, uint64_t len, zx_vaddr_t* mapped_addr);
 
 // Unmaps [addr, addr+len), len rounded up to pages; nothing mapped there is no error. A thread that waits for a page there stays waiting and then faults.
