@@ -36,3 +36,7 @@ func NewRegs() *Regs {
 func (r *Regs) FP() []byte {
 	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(r), regsBytes)), boot.fpSize)
 }
+
+// General is the integer registers of r but RSP, in the order of the fields: R15
+// first, RAX last. It is part of r.
+func (r *Regs) General() *[15]uint64 { return (*[15]uint64)(unsafe.Pointer(r)) }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"faultline/cpu"
+	"faultline/syscall"
 	"faultline/zx"
 )
 
@@ -31,15 +32,17 @@ const spareExecutors = 4
 type percpu struct {
 	kernel  *Kernel
 	machine Board
-	armed   *bool       // machine.TickArmed()
-	root    zx.PhysAddr // in CR3; the CPU's own
-	slice   int64       // when the time of the thread that runs is over; the CPU's own
+	armed   *bool // machine.TickArmed()
+
+	// Only the executor that has the CPU touches these.
+	running bool        // a thread does, not a goroutine of the kernel
+	direct  *Thread     // ready, and next
+	root    zx.PhysAddr // in CR3
+	slice   int64       // when the time of the threads that run is over
 	heed    bool        // look at something before ring 3: see attend
 
 	mu         sync.Mutex
 	head, tail *Thread     // ready, in the order they became so, by Thread.next
-	direct     *Thread     // ready, and next
-	current    *Thread     // runs, or nil while goroutines of the kernel do
 	idler      *executor   // sleeps, for nothing is ready
 	spare      *executor   // have no CPU, by executor.next
 	spares     int         // how many
@@ -59,14 +62,14 @@ func newCPU(k *Kernel, root zx.PhysAddr) *percpu {
 
 // ready makes t, which sleeps no more, ready to run.
 //
-// Locks: takes c.mu. It never blocks.
+// Locks: may take c.mu. It never blocks.
 func (c *percpu) ready(t *Thread) {
-	c.mu.Lock()
-	if c.direct == nil && c.current != nil {
+	if c.running && c.direct == nil {
 		c.direct = t
-	} else {
-		c.push(t)
+		return
 	}
+	c.mu.Lock()
+	c.push(t)
 	idler := c.idler
 	c.idler = nil
 	c.mu.Unlock()
@@ -84,17 +87,6 @@ func (c *percpu) push(t *Thread) {
 		c.tail.next = t
 	}
 	c.tail = t
-}
-
-// pop takes out who runs next, nil if nobody is ready. Locks: mu held.
-func (c *percpu) pop() *Thread {
-	t := c.direct
-	if t != nil {
-		c.direct = nil
-	} else if t = c.head; t != nil {
-		c.head = t.next
-	}
-	return t
 }
 
 // rouse wakes the executor if it sleeps.
@@ -134,18 +126,9 @@ func (c *percpu) attend() {
 
 // yield lets the goroutines of the kernel run that are ready.
 func (c *percpu) yield() {
-	t := c.take(nil)
+	c.running = false
 	runtime.Gosched()
-	c.take(t)
-}
-
-// take makes t the thread that runs and gives the one before.
-func (c *percpu) take(t *Thread) *Thread {
-	c.mu.Lock()
-	was := c.current
-	c.current = t
-	c.mu.Unlock()
-	return was
+	c.running = true
 }
 
 // tick takes the interrupt that made t leave ring 3: goroutines of the kernel
@@ -256,17 +239,62 @@ type executor struct {
 
 func newExecutor(c *percpu) *executor { return &executor{cpu: c} }
 
-// run is the life of an executor.
+// run is the life of an executor: take the next thread, go on with what it
+// waited for, enter ring 3 and decide about what made it come back, again, until
+// it waits, ends, or its slice is over.
 func (e *executor) run() {
 	for {
-		t := e.pick()
+		c := e.cpu
+		t := c.direct
+		if t != nil {
+			c.direct = nil
+		} else {
+			t = e.pick()
+		}
 		if t.deep {
 			if !e.handTo(t.executor) {
 				return
 			}
 			continue
 		}
-		t.run(e)
+		t.executor = e
+		on := t.step == stepUser && !t.paused || t.goOn()
+		for on {
+			c = e.cpu // a call may have waited, and come back to another one
+			if c.heed || !*c.armed {
+				c.attend()
+			}
+			if t.interrupted.Load() != 0 {
+				on = t.heed()
+				continue
+			}
+			// Nothing from here on may let a goroutine run: it could load
+			// another root.
+			if root := t.root; root != c.root {
+				c.load(root)
+			}
+			cpu.Exec(t.regs)
+			switch v := t.regs.Vector(); {
+			case v == cpu.VectorSyscall:
+				// The call that does nothing pays for every instruction here.
+				t.syscalls.Add(1)
+				result := syscall.Dispatch(&t.context, (*syscall.Registers)(t.regs.General()))
+				if !t.context.Sleeps() && result != int64(zx.ErrInternalIntrKilled) && result != int64(zx.ErrInternalIntrRetry) {
+					t.regs.RAX = uint64(result)
+				} else {
+					on = t.called(result, zx.OK)
+				}
+			case v == cpu.VectorPageFault:
+				on = t.pageFault()
+			case v >= cpu.VectorFirstInterrupt:
+				on = c.tick(t, v)
+			default:
+				on = t.raise(exceptionOf(v), zx.OK)
+			}
+			if on && t.step != stepUser {
+				on = t.goOn()
+			}
+		}
 	}
 }
 
@@ -275,10 +303,10 @@ func (e *executor) pick() *Thread {
 	c := e.cpu
 	for {
 		c.mu.Lock()
-		t := c.pop()
-		c.current = t
-		if t != nil {
+		if t := c.head; t != nil {
+			c.head = t.next
 			c.mu.Unlock()
+			c.running = true
 			return t
 		}
 		if len(c.deadlines) > 0 {
@@ -291,6 +319,7 @@ func (e *executor) pick() *Thread {
 		}
 		c.idler = e
 		c.mu.Unlock()
+		c.running = false
 		e.take()
 		c.heed = false // whoever was ready has run
 	}
@@ -300,8 +329,8 @@ func (e *executor) pick() *Thread {
 // one, which waits in the midst of a call, is next.
 func (e *executor) handOn() {
 	c := e.cpu
+	c.running = false
 	c.mu.Lock()
-	c.current = nil
 	s := c.spare
 	if s != nil {
 		c.spare = s.next

@@ -100,6 +100,9 @@ func (s *processToken) OnLastRef() { object.Unref(s.process) }
 // pauseCall is pause in the midst of a call. RAX shows ErrInternalIntrRetry
 // meanwhile.
 func (t *Thread) pauseCall() bool {
+	if t.step == stepAgain {
+		t.saved = *t.regs.General()
+	}
 	t.regs.RAX, t.rip = retryRAX, t.regs.RIP()
 	return t.pause()
 }

@@ -38,8 +38,7 @@ type Thread struct {
 	label
 	process *Process
 	regs    *cpu.Regs
-	number  uint64    // of the call in progress
-	args    [8]uint64 // of it
+	root    zx.PhysAddr // of the process's page table
 	context syscall.Context
 
 	request, copyRequest vmo.PageRequest
@@ -51,12 +50,14 @@ type Thread struct {
 	cpu      *percpu   // where it is ready
 	executor *executor // that runs it, or waits with it in the midst of a call
 	step     step
-	deep     bool     // its executor waits with it
-	paused   bool     // shows that it is suspended
-	rip      uint64   // when it was suspended in a call
-	began    zx.Time  // the page fault in progress, while it is traced
-	trouble  *trouble // the exception in progress
-	policy   uint32   // of the policy exception to take
+	deep     bool              // its executor waits with it
+	paused   bool              // shows that it is suspended
+	saved    syscall.Registers // when it was suspended in a call
+	rip      uint64            // then
+	need     mmu.Prot          // of the page fault in progress
+	began    zx.Time           // the page fault in progress, while it is traced
+	trouble  *trouble          // the exception in progress
+	policy   uint32            // of the policy exception to take
 
 	timed, late bool    // it sleeps until deadline | that has come; late: guarded by cpu.mu
 	deadline    zx.Time // as the rest
@@ -79,7 +80,7 @@ var (
 
 // newThread makes a thread of p that has not started.
 func newThread(p *Process, name string) *Thread {
-	t := &Thread{process: p, cpu: p.kernel.cpu}
+	t := &Thread{process: p, cpu: p.kernel.cpu, root: p.space.CR3()}
 	t.SetName(name)
 	t.Base.Init(zx.ObjThread, 0)
 	t.regs = cpu.NewRegs()
@@ -144,41 +145,6 @@ func (t *Thread) interrupt(bit uint32) {
 // killed says whether the thread must die.
 func (t *Thread) killed() bool { return t.interrupted.Load()&interruptKill != 0 }
 
-// run has the CPU of e for t until it waits, ends, or its slice is over: it goes
-// on with what it waited for, then enters ring 3 and decides about what made it
-// come back, again.
-func (t *Thread) run(e *executor) {
-	t.executor = e
-	root := t.process.space.CR3()
-	on := t.step == stepUser && !t.paused || t.goOn()
-	for on {
-		c := e.cpu
-		if c.heed || !*c.armed {
-			c.attend()
-		}
-		if t.interrupted.Load() != 0 {
-			on = t.heed()
-			continue
-		}
-		// Nothing from here on may let a goroutine run: it could load another
-		// root.
-		if root != c.root {
-			c.load(root)
-		}
-		cpu.Exec(t.regs)
-		switch v := t.regs.Vector(); {
-		case v == cpu.VectorSyscall:
-			on = t.syscall() && (t.step == stepUser || t.goOn())
-		case v == cpu.VectorPageFault:
-			on = t.pageFault() && (t.step == stepUser || t.goOn())
-		case v >= cpu.VectorFirstInterrupt:
-			on = c.tick(t, v)
-		default:
-			on = t.raise(exceptionOf(v), zx.OK) && (t.step == stepUser || t.goOn())
-		}
-	}
-}
-
 // goOn goes on with what the thread waited for until it may enter ring 3, and
 // says so, or waits again.
 func (t *Thread) goOn() bool {
@@ -228,24 +194,15 @@ func (t *Thread) end() {
 	t.process.threadEnded(t)
 }
 
-// syscall performs the call the thread has just made. It says whether the thread
-// goes on, by its step.
-func (t *Thread) syscall() bool {
-	t.syscalls.Add(1)
-	r := t.regs
-	t.number = r.RAX
-	t.args = [8]uint64{r.RDI, r.RSI, r.RDX, r.R10, r.R8, r.R9, r.R12, r.R13}
-	return t.called(syscall.Dispatch(&t.context, t.number, &t.args), zx.OK)
-}
-
 // called decides about a call that was dispatched or resumed, with this result;
 // woken is what it was resumed with.
 func (t *Thread) called(result int64, woken zx.Status) bool {
-	if state, deadline, sleeps := t.context.Sleeps(); sleeps {
+	if t.context.Sleeps() {
 		t.step = stepCall
 		if woken == zx.ErrInternalIntrRetry {
 			return t.pauseCall() // it cannot be issued again
 		}
+		state, deadline := t.context.Sleep()
 		return !t.block(state, deadline, interruptKill|interruptSuspend)
 	}
 	t.step = stepUser
@@ -277,33 +234,39 @@ func (t *Thread) callAgain() bool {
 		t.step = stepUser
 		return true
 	}
-	return t.called(syscall.Dispatch(&t.context, t.number, &t.args), zx.OK)
+	return t.called(syscall.Dispatch(&t.context, &t.saved), zx.OK)
 }
 
-// pageFault resolves the fault the thread has just taken, or ends it. It says
-// whether the thread goes on, by its step.
+// pageFault decides the fault the thread has just taken. It says whether the
+// thread goes on, by its step.
 func (t *Thread) pageFault() bool {
 	t.faults.Add(1)
-	if mmu.PageFaultError(t.regs.ErrorCode())&mmu.PF_US == 0 {
+	code := mmu.PageFaultError(t.regs.ErrorCode())
+	if code&mmu.PF_US == 0 {
 		// Not an access of the thread's own: the CPU read a descriptor table
 		// or the like for an instruction of ring 3, and found nothing there.
 		// No page of user space could help. Source: Intel SDM 3A 4.6.1.
 		return t.raise(zx.ExcpGeneral, zx.OK)
 	}
-	if k := t.process.kernel; k.trace.on.Load() {
+	k := t.process.kernel
+	if k.trace.on.Load() {
 		t.began = k.Now()
 	}
+	if code.Unknown() != 0 {
+		return t.faulted(zx.ErrNotSupported)
+	}
+	t.need = code.Need()
 	return t.resolve(false)
 }
 
 // resolve has the page made good that the thread faulted at; waited says that it
 // waited for it already.
 func (t *Thread) resolve(waited bool) bool {
-	r := t.regs
-	st := t.process.space.Fault(zx.VirtAddr(r.CR2()), mmu.PageFaultError(r.ErrorCode()), waited, &t.request)
+	st := t.context.Space.Fault(zx.VirtAddr(t.regs.CR2()), t.need, waited, &t.request)
 	if st != zx.ErrShouldWait {
-		return t.resolved(st)
+		return t.faulted(st)
 	}
+	t.request.Await()
 	t.step = stepFault
 	return !t.block(zx.ThreadBlockedPager, zx.TimeInfinite, interruptKill|interruptSuspend)
 }
@@ -317,13 +280,13 @@ func (t *Thread) faultWoken() bool {
 	case zx.ErrShouldWait:
 		return !t.block(zx.ThreadBlockedPager, zx.TimeInfinite, bits)
 	default:
-		return t.resolved(st)
+		return t.faulted(st)
 	}
 }
 
-// resolved ends a page fault with st. A thread that is to be suspended faults
+// faulted ends a page fault with st. A thread that is to be suspended faults
 // again when it runs on.
-func (t *Thread) resolved(st zx.Status) bool {
+func (t *Thread) faulted(st zx.Status) bool {
 	t.step = stepUser
 	if t.began != 0 {
 		t.traceFault(st)

@@ -47,6 +47,21 @@ type PageFaultError uint64
 // shadow stacks, SGX, and RSVD, which no table of ours can cause.
 func (e PageFaultError) Unknown() PageFaultError { return e &^ (PF_P | PF_WR | PF_US | PF_ID) }
 
+// Need gives the permissions behind an error code without unknown bits: Read, or
+// Write instead; Exec besides for an instruction fetch. User mode and the present
+// bit decide nothing here: every mapping is for user mode, and a present page may
+// lack a permission or none. Source: SDM 3A 4.7.
+func (e PageFaultError) Need() Prot {
+	p := Read
+	if e&PF_WR != 0 {
+		p = Write
+	}
+	if e&PF_ID != 0 {
+		p |= Exec
+	}
+	return p
+}
+
 // String spells the bits that are set, as in "P|WR|US".
 func (e PageFaultError) String() string {
 	names := [...]string{"P", "WR", "US", "RSVD", "ID"}

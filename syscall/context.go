@@ -201,6 +201,17 @@ type System interface {
 	Random(p []byte)
 }
 
+// Registers is the integer registers of a thread at its SYSCALL, RSP apart, in the
+// order in which package cpu keeps them. Dispatch only reads them.
+type Registers [15]uint64
+
+// Places in Registers: the arguments in their order, and the number.
+const (
+	rdi, rsi, rdx, r10, r8, r9, r12, r13 = 9, 10, 11, 5, 7, 6, 3, 2
+
+	rax = 14
+)
+
 // scratchBytes is the size of the largest record copied through Context.
 const scratchBytes = 256
 

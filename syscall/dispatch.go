@@ -4,154 +4,154 @@ package syscall
 
 import "faultline/zx"
 
-// Dispatch performs system call number with arguments a (RDI RSI RDX R10 R8 R9
-// R12 R13) for the thread of c and gives what RAX receives: a status extended
-// to 64 bits, or the value of a call that returns one. When c.Sleeps, the result
-// means nothing: the thread sleeps, then c.Resume goes on.
+// Dispatch performs the system call that r asks for, for the thread of c, and
+// gives what RAX receives: a status extended to 64 bits, or the value of a call
+// that returns one. When c.Sleeps, the result means nothing: the thread sleeps,
+// then c.Resume goes on.
 //
 // ErrInternalIntrRetry asks the caller to suspend the thread and issue the call
-// again with the same arguments; ErrInternalIntrKilled to end it. Neither may
+// again with the same registers; ErrInternalIntrKilled to end it. Neither may
 // reach ring 3.
-func Dispatch(c *Context, number uint64, a *[8]uint64) int64 {
-	switch number {
+func Dispatch(c *Context, r *Registers) int64 {
+	switch r[rax] {
 	case zx.SysHandleClose:
-		return int64(handleClose(c, zx.Handle(a[0])))
+		return int64(handleClose(c, zx.Handle(r[rdi])))
 	case zx.SysHandleCloseMany:
-		return int64(handleCloseMany(c, userIn(a[0]), a[1]))
+		return int64(handleCloseMany(c, userIn(r[rdi]), r[rsi]))
 	case zx.SysHandleDuplicate:
-		return int64(handleDuplicate(c, zx.Handle(a[0]), zx.Rights(a[1]), userOut(a[2])))
+		return int64(handleDuplicate(c, zx.Handle(r[rdi]), zx.Rights(r[rsi]), userOut(r[rdx])))
 	case zx.SysHandleReplace:
-		return int64(handleReplace(c, zx.Handle(a[0]), zx.Rights(a[1]), userOut(a[2])))
+		return int64(handleReplace(c, zx.Handle(r[rdi]), zx.Rights(r[rsi]), userOut(r[rdx])))
 	case zx.SysObjectGetInfo:
-		return int64(objectGetInfo(c, zx.Handle(a[0]), uint32(a[1]), userOut(a[2]), a[3], userOut(a[4]), userOut(a[5])))
+		return int64(objectGetInfo(c, zx.Handle(r[rdi]), uint32(r[rsi]), userOut(r[rdx]), r[r10], userOut(r[r8]), userOut(r[r9])))
 	case zx.SysObjectGetProperty:
-		return int64(objectGetProperty(c, zx.Handle(a[0]), uint32(a[1]), userOut(a[2]), a[3]))
+		return int64(objectGetProperty(c, zx.Handle(r[rdi]), uint32(r[rsi]), userOut(r[rdx]), r[r10]))
 	case zx.SysObjectSetProperty:
-		return int64(objectSetProperty(c, zx.Handle(a[0]), uint32(a[1]), userIn(a[2]), a[3]))
+		return int64(objectSetProperty(c, zx.Handle(r[rdi]), uint32(r[rsi]), userIn(r[rdx]), r[r10]))
 	case zx.SysObjectSignal:
-		return int64(objectSignal(c, zx.Handle(a[0]), uint32(a[1]), uint32(a[2])))
+		return int64(objectSignal(c, zx.Handle(r[rdi]), uint32(r[rsi]), uint32(r[rdx])))
 	case zx.SysObjectWaitOne:
-		return int64(objectWaitOne(c, zx.Handle(a[0]), zx.Signals(a[1]), zx.Time(a[2]), userOut(a[3])))
+		return int64(objectWaitOne(c, zx.Handle(r[rdi]), zx.Signals(r[rsi]), zx.Time(r[rdx]), userOut(r[r10])))
 	case zx.SysObjectWaitMany:
-		return int64(objectWaitMany(c, userOut(a[0]), a[1], zx.Time(a[2])))
+		return int64(objectWaitMany(c, userOut(r[rdi]), r[rsi], zx.Time(r[rdx])))
 	case zx.SysObjectWaitAsync:
-		return int64(objectWaitAsync(c, zx.Handle(a[0]), zx.Handle(a[1]), a[2], zx.Signals(a[3]), uint32(a[4])))
+		return int64(objectWaitAsync(c, zx.Handle(r[rdi]), zx.Handle(r[rsi]), r[rdx], zx.Signals(r[r10]), uint32(r[r8])))
 	case zx.SysEventCreate:
-		return int64(eventCreate(c, uint32(a[0]), userOut(a[1])))
+		return int64(eventCreate(c, uint32(r[rdi]), userOut(r[rsi])))
 	case zx.SysChannelCreate:
-		return int64(channelCreate(c, uint32(a[0]), userOut(a[1]), userOut(a[2])))
+		return int64(channelCreate(c, uint32(r[rdi]), userOut(r[rsi]), userOut(r[rdx])))
 	case zx.SysChannelRead:
-		return int64(channelRead(c, zx.Handle(a[0]), uint32(a[1]), userOut(a[2]), userOut(a[3]), uint32(a[4]), uint32(a[5]), userOut(a[6]), userOut(a[7])))
+		return int64(channelRead(c, zx.Handle(r[rdi]), uint32(r[rsi]), userOut(r[rdx]), userOut(r[r10]), uint32(r[r8]), uint32(r[r9]), userOut(r[r12]), userOut(r[r13])))
 	case zx.SysChannelWrite:
-		return int64(channelWrite(c, zx.Handle(a[0]), uint32(a[1]), userIn(a[2]), uint32(a[3]), userIn(a[4]), uint32(a[5])))
+		return int64(channelWrite(c, zx.Handle(r[rdi]), uint32(r[rsi]), userIn(r[rdx]), uint32(r[r10]), userIn(r[r8]), uint32(r[r9])))
 	case zx.SysChannelCall:
-		return int64(channelCall(c, zx.Handle(a[0]), uint32(a[1]), zx.Time(a[2]), userIn(a[3]), userOut(a[4]), userOut(a[5])))
+		return int64(channelCall(c, zx.Handle(r[rdi]), uint32(r[rsi]), zx.Time(r[rdx]), userIn(r[r10]), userOut(r[r8]), userOut(r[r9])))
 	case zx.SysPortCreate:
-		return int64(portCreate(c, uint32(a[0]), userOut(a[1])))
+		return int64(portCreate(c, uint32(r[rdi]), userOut(r[rsi])))
 	case zx.SysPortWait:
-		return int64(portWait(c, zx.Handle(a[0]), zx.Time(a[1]), userOut(a[2])))
+		return int64(portWait(c, zx.Handle(r[rdi]), zx.Time(r[rsi]), userOut(r[rdx])))
 	case zx.SysPortQueue:
-		return int64(portQueue(c, zx.Handle(a[0]), userIn(a[1])))
+		return int64(portQueue(c, zx.Handle(r[rdi]), userIn(r[rsi])))
 	case zx.SysPortCancel:
-		return int64(portCancel(c, zx.Handle(a[0]), zx.Handle(a[1]), a[2]))
+		return int64(portCancel(c, zx.Handle(r[rdi]), zx.Handle(r[rsi]), r[rdx]))
 	case zx.SysPortCancelKey:
-		return int64(portCancelKey(c, zx.Handle(a[0]), uint32(a[1]), a[2]))
+		return int64(portCancelKey(c, zx.Handle(r[rdi]), uint32(r[rsi]), r[rdx]))
 	case zx.SysPagerCreate:
-		return int64(pagerCreate(c, uint32(a[0]), userOut(a[1])))
+		return int64(pagerCreate(c, uint32(r[rdi]), userOut(r[rsi])))
 	case zx.SysPagerCreateVMO:
-		return int64(pagerCreateVMO(c, zx.Handle(a[0]), uint32(a[1]), zx.Handle(a[2]), a[3], a[4], userOut(a[5])))
+		return int64(pagerCreateVMO(c, zx.Handle(r[rdi]), uint32(r[rsi]), zx.Handle(r[rdx]), r[r10], r[r8], userOut(r[r9])))
 	case zx.SysPagerDetachVMO:
-		return int64(pagerDetachVMO(c, zx.Handle(a[0]), zx.Handle(a[1])))
+		return int64(pagerDetachVMO(c, zx.Handle(r[rdi]), zx.Handle(r[rsi])))
 	case zx.SysPagerSupplyPages:
-		return int64(pagerSupplyPages(c, zx.Handle(a[0]), zx.Handle(a[1]), a[2], a[3], zx.Handle(a[4]), a[5]))
+		return int64(pagerSupplyPages(c, zx.Handle(r[rdi]), zx.Handle(r[rsi]), r[rdx], r[r10], zx.Handle(r[r8]), r[r9]))
 	case zx.SysPagerOpRange:
-		return int64(pagerOpRange(c, zx.Handle(a[0]), uint32(a[1]), zx.Handle(a[2]), a[3], a[4], a[5]))
+		return int64(pagerOpRange(c, zx.Handle(r[rdi]), uint32(r[rsi]), zx.Handle(r[rdx]), r[r10], r[r8], r[r9]))
 	case zx.SysPagerQueryDirtyRanges:
-		return int64(pagerQueryDirtyRanges(c, zx.Handle(a[0]), zx.Handle(a[1]), a[2], a[3], userOut(a[4]), a[5], userOut(a[6]), userOut(a[7])))
+		return int64(pagerQueryDirtyRanges(c, zx.Handle(r[rdi]), zx.Handle(r[rsi]), r[rdx], r[r10], userOut(r[r8]), r[r9], userOut(r[r12]), userOut(r[r13])))
 	case zx.SysPagerQueryVMOStats:
-		return int64(pagerQueryVMOStats(c, zx.Handle(a[0]), zx.Handle(a[1]), uint32(a[2]), userOut(a[3]), a[4]))
+		return int64(pagerQueryVMOStats(c, zx.Handle(r[rdi]), zx.Handle(r[rsi]), uint32(r[rdx]), userOut(r[r10]), r[r8]))
 	case zx.SysVMOCreate:
-		return int64(vmoCreate(c, a[0], uint32(a[1]), userOut(a[2])))
+		return int64(vmoCreate(c, r[rdi], uint32(r[rsi]), userOut(r[rdx])))
 	case zx.SysVMORead:
-		return int64(vmoRead(c, zx.Handle(a[0]), userOut(a[1]), a[2], a[3]))
+		return int64(vmoRead(c, zx.Handle(r[rdi]), userOut(r[rsi]), r[rdx], r[r10]))
 	case zx.SysVMOWrite:
-		return int64(vmoWrite(c, zx.Handle(a[0]), userIn(a[1]), a[2], a[3]))
+		return int64(vmoWrite(c, zx.Handle(r[rdi]), userIn(r[rsi]), r[rdx], r[r10]))
 	case zx.SysVMOGetSize:
-		return int64(vmoGetSize(c, zx.Handle(a[0]), userOut(a[1])))
+		return int64(vmoGetSize(c, zx.Handle(r[rdi]), userOut(r[rsi])))
 	case zx.SysVMOSetSize:
-		return int64(vmoSetSize(c, zx.Handle(a[0]), a[1]))
+		return int64(vmoSetSize(c, zx.Handle(r[rdi]), r[rsi]))
 	case zx.SysVMOGetStreamSize:
-		return int64(vmoGetStreamSize(c, zx.Handle(a[0]), userOut(a[1])))
+		return int64(vmoGetStreamSize(c, zx.Handle(r[rdi]), userOut(r[rsi])))
 	case zx.SysVMOSetStreamSize:
-		return int64(vmoSetStreamSize(c, zx.Handle(a[0]), a[1]))
+		return int64(vmoSetStreamSize(c, zx.Handle(r[rdi]), r[rsi]))
 	case zx.SysVMOOpRange:
-		return int64(vmoOpRange(c, zx.Handle(a[0]), uint32(a[1]), a[2], a[3], userOut(a[4]), a[5]))
+		return int64(vmoOpRange(c, zx.Handle(r[rdi]), uint32(r[rsi]), r[rdx], r[r10], userOut(r[r8]), r[r9]))
 	case zx.SysVMOCreateChild:
-		return int64(vmoCreateChild(c, zx.Handle(a[0]), uint32(a[1]), a[2], a[3], userOut(a[4])))
+		return int64(vmoCreateChild(c, zx.Handle(r[rdi]), uint32(r[rsi]), r[rdx], r[r10], userOut(r[r8])))
 	case zx.SysVMARAllocate:
-		return int64(vmarAllocate(c, zx.Handle(a[0]), uint32(a[1]), a[2], a[3], userOut(a[4]), userOut(a[5])))
+		return int64(vmarAllocate(c, zx.Handle(r[rdi]), uint32(r[rsi]), r[rdx], r[r10], userOut(r[r8]), userOut(r[r9])))
 	case zx.SysVMARDestroy:
-		return int64(vmarDestroy(c, zx.Handle(a[0])))
+		return int64(vmarDestroy(c, zx.Handle(r[rdi])))
 	case zx.SysVMARMap:
-		return int64(vmarMap(c, zx.Handle(a[0]), uint32(a[1]), a[2], zx.Handle(a[3]), a[4], a[5], userOut(a[6])))
+		return int64(vmarMap(c, zx.Handle(r[rdi]), uint32(r[rsi]), r[rdx], zx.Handle(r[r10]), r[r8], r[r9], userOut(r[r12])))
 	case zx.SysVMARUnmap:
-		return int64(vmarUnmap(c, zx.Handle(a[0]), zx.VirtAddr(a[1]), a[2]))
+		return int64(vmarUnmap(c, zx.Handle(r[rdi]), zx.VirtAddr(r[rsi]), r[rdx]))
 	case zx.SysVMARProtect:
-		return int64(vmarProtect(c, zx.Handle(a[0]), uint32(a[1]), zx.VirtAddr(a[2]), a[3]))
+		return int64(vmarProtect(c, zx.Handle(r[rdi]), uint32(r[rsi]), zx.VirtAddr(r[rdx]), r[r10]))
 	case zx.SysVMAROpRange:
-		return int64(vmarOpRange(c, zx.Handle(a[0]), uint32(a[1]), zx.VirtAddr(a[2]), a[3], userOut(a[4]), a[5]))
+		return int64(vmarOpRange(c, zx.Handle(r[rdi]), uint32(r[rsi]), zx.VirtAddr(r[rdx]), r[r10], userOut(r[r8]), r[r9]))
 	case zx.SysProcessCreate:
-		return int64(processCreate(c, zx.Handle(a[0]), userIn(a[1]), a[2], uint32(a[3]), userOut(a[4]), userOut(a[5])))
+		return int64(processCreate(c, zx.Handle(r[rdi]), userIn(r[rsi]), r[rdx], uint32(r[r10]), userOut(r[r8]), userOut(r[r9])))
 	case zx.SysProcessStart:
-		return int64(processStart(c, zx.Handle(a[0]), zx.Handle(a[1]), zx.VirtAddr(a[2]), zx.VirtAddr(a[3]), zx.Handle(a[4]), a[5]))
+		return int64(processStart(c, zx.Handle(r[rdi]), zx.Handle(r[rsi]), zx.VirtAddr(r[rdx]), zx.VirtAddr(r[r10]), zx.Handle(r[r8]), r[r9]))
 	case zx.SysProcessExit:
-		processExit(c, int64(a[0]))
+		processExit(c, int64(r[rdi]))
 		return 0
 	case zx.SysThreadCreate:
-		return int64(threadCreate(c, zx.Handle(a[0]), userIn(a[1]), a[2], uint32(a[3]), userOut(a[4])))
+		return int64(threadCreate(c, zx.Handle(r[rdi]), userIn(r[rsi]), r[rdx], uint32(r[r10]), userOut(r[r8])))
 	case zx.SysThreadStart:
-		return int64(threadStart(c, zx.Handle(a[0]), zx.VirtAddr(a[1]), zx.VirtAddr(a[2]), a[3], a[4]))
+		return int64(threadStart(c, zx.Handle(r[rdi]), zx.VirtAddr(r[rsi]), zx.VirtAddr(r[rdx]), r[r10], r[r8]))
 	case zx.SysThreadExit:
 		threadExit(c)
 		return 0
 	case zx.SysThreadReadState:
-		return int64(threadReadState(c, zx.Handle(a[0]), uint32(a[1]), userOut(a[2]), a[3]))
+		return int64(threadReadState(c, zx.Handle(r[rdi]), uint32(r[rsi]), userOut(r[rdx]), r[r10]))
 	case zx.SysThreadWriteState:
-		return int64(threadWriteState(c, zx.Handle(a[0]), uint32(a[1]), userIn(a[2]), a[3]))
+		return int64(threadWriteState(c, zx.Handle(r[rdi]), uint32(r[rsi]), userIn(r[rdx]), r[r10]))
 	case zx.SysTaskKill:
-		return int64(taskKill(c, zx.Handle(a[0])))
+		return int64(taskKill(c, zx.Handle(r[rdi])))
 	case zx.SysTaskSuspend:
-		return int64(taskSuspend(c, zx.Handle(a[0]), userOut(a[1])))
+		return int64(taskSuspend(c, zx.Handle(r[rdi]), userOut(r[rsi])))
 	case zx.SysTaskSuspendToken:
-		return int64(taskSuspendToken(c, zx.Handle(a[0]), userOut(a[1])))
+		return int64(taskSuspendToken(c, zx.Handle(r[rdi]), userOut(r[rsi])))
 	case zx.SysTaskCreateExceptionChannel:
-		return int64(taskCreateExceptionChannel(c, zx.Handle(a[0]), uint32(a[1]), userOut(a[2])))
+		return int64(taskCreateExceptionChannel(c, zx.Handle(r[rdi]), uint32(r[rsi]), userOut(r[rdx])))
 	case zx.SysExceptionGetThread:
-		return int64(exceptionGetThread(c, zx.Handle(a[0]), userOut(a[1])))
+		return int64(exceptionGetThread(c, zx.Handle(r[rdi]), userOut(r[rsi])))
 	case zx.SysExceptionGetProcess:
-		return int64(exceptionGetProcess(c, zx.Handle(a[0]), userOut(a[1])))
+		return int64(exceptionGetProcess(c, zx.Handle(r[rdi]), userOut(r[rsi])))
 	case zx.SysFutexWait:
-		return int64(futexWait(c, userIn(a[0]), int32(a[1]), zx.Handle(a[2]), zx.Time(a[3])))
+		return int64(futexWait(c, userIn(r[rdi]), int32(r[rsi]), zx.Handle(r[rdx]), zx.Time(r[r10])))
 	case zx.SysFutexWake:
-		return int64(futexWake(c, userIn(a[0]), uint32(a[1])))
+		return int64(futexWake(c, userIn(r[rdi]), uint32(r[rsi])))
 	case zx.SysDebugWrite:
-		return int64(debugWrite(c, userIn(a[0]), a[1]))
+		return int64(debugWrite(c, userIn(r[rdi]), r[rsi]))
 	case zx.SysClockGetMonotonic:
 		return int64(clockGetMonotonic(c))
 	case zx.SysNanosleep:
-		return int64(nanosleep(c, zx.Time(a[0])))
+		return int64(nanosleep(c, zx.Time(r[rdi])))
 	case zx.SysSystemGetPageSize:
 		return int64(systemGetPageSize(c))
 	case zx.SysCprngDraw:
-		return int64(cprngDraw(c, userOut(a[0]), a[1]))
+		return int64(cprngDraw(c, userOut(r[rdi]), r[rsi]))
 	case zx.SysFutexRequeue:
-		return int64(futexRequeue(c, userIn(a[0]), uint32(a[1]), int32(a[2]), userIn(a[3]), uint32(a[4]), zx.Handle(a[5])))
+		return int64(futexRequeue(c, userIn(r[rdi]), uint32(r[rsi]), int32(r[rdx]), userIn(r[r10]), uint32(r[r8]), zx.Handle(r[r9])))
 	case zx.SysVMOReplaceAsExecutable:
-		return int64(vmoReplaceAsExecutable(c, zx.Handle(a[0]), zx.Handle(a[1]), userOut(a[2])))
+		return int64(vmoReplaceAsExecutable(c, zx.Handle(r[rdi]), zx.Handle(r[rsi]), userOut(r[rdx])))
 	case zx.SysJobCreate:
-		return int64(jobCreate(c, zx.Handle(a[0]), uint32(a[1]), userOut(a[2])))
+		return int64(jobCreate(c, zx.Handle(r[rdi]), uint32(r[rsi]), userOut(r[rdx])))
 	case zx.SysJobSetPolicy:
-		return int64(jobSetPolicy(c, zx.Handle(a[0]), uint32(a[1]), uint32(a[2]), userIn(a[3]), uint32(a[4])))
+		return int64(jobSetPolicy(c, zx.Handle(r[rdi]), uint32(r[rsi]), uint32(r[rdx]), userIn(r[r10]), uint32(r[r8])))
 	}
 	return int64(zx.ErrBadSyscall)
 }

@@ -508,14 +508,12 @@ func (w *world) call(number uint64, args ...uint64) int64 {
 // dispatch makes a system call and sleeps when it does, as the kernel's threads
 // do.
 func dispatch(c *Context, number uint64, a *[8]uint64) int64 {
-	result := Dispatch(c, number, a)
-	for {
-		state, deadline, sleeps := c.Sleeps()
-		if !sleeps {
-			return result
-		}
-		result = c.Resume(c.Waiter.Wait(state, deadline))
+	r := Registers{rax: number, rdi: a[0], rsi: a[1], rdx: a[2], r10: a[3], r8: a[4], r9: a[5], r12: a[6], r13: a[7]}
+	result := Dispatch(c, &r)
+	for c.Sleeps() {
+		result = c.Resume(c.Waiter.Wait(c.Sleep()))
 	}
+	return result
 }
 
 // status is call for a call that answers a status.

@@ -36,9 +36,12 @@ func (c *Context) sleep(state zx.ThreadState, deadline zx.Time, then func(*Conte
 }
 
 // Sleeps says whether the call last dispatched or resumed has gone to sleep
-// instead of being done, and until when, showing what.
-func (c *Context) Sleeps() (state zx.ThreadState, deadline zx.Time, yes bool) {
-	return c.wait.state, c.wait.deadline, c.wait.then != nil
+// instead of being done.
+func (c *Context) Sleeps() bool { return c.wait.then != nil }
+
+// Sleep is what the thread of a call that sleeps shows, and until when.
+func (c *Context) Sleep() (state zx.ThreadState, deadline zx.Time) {
+	return c.wait.state, c.wait.deadline
 }
 
 // Resume goes on with a call that sleeps. woken is how the sleep ended: OK woken,

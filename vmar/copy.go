@@ -35,7 +35,7 @@ func (as *AddressSpace) copyIn(dst []byte, src zx.VirtAddr, n int, r *vmo.PageRe
 	}
 	for {
 		dst, src = dst[n:], src+zx.VirtAddr(n)
-		if st := as.require(uint64(src), mmu.Read, r); st != zx.OK {
+		if st := as.require(src, mmu.Read, r); st != zx.OK {
 			return st
 		}
 		if n = as.table.CopyIn(dst, src); n == len(dst) {
@@ -62,7 +62,7 @@ func (as *AddressSpace) copyOut(dst zx.VirtAddr, src []byte, n int, r *vmo.PageR
 	}
 	for {
 		dst, src = dst+zx.VirtAddr(n), src[n:]
-		if st := as.require(uint64(dst), mmu.Write, r); st != zx.OK {
+		if st := as.require(dst, mmu.Write, r); st != zx.OK {
 			return st
 		}
 		if n = as.table.CopyOut(dst, src); n == len(src) {
@@ -98,7 +98,7 @@ func (as *AddressSpace) Resolve(va zx.VirtAddr, n uint64, write bool, r *vmo.Pag
 	if write {
 		need = mmu.Write
 	}
-	return as.require(uint64(va), need, r)
+	return as.require(va, need, r)
 }
 
 // Copier is a buffer in user memory as the far side of vmo.Read and vmo.Write.

@@ -173,10 +173,13 @@ func (w *world) store1(va zx.VirtAddr) zx.Status {
 
 // fault takes a fault to its end, as a thread does.
 func (w *world) fault(va zx.VirtAddr, code mmu.PageFaultError) zx.Status {
-	st := w.as.Fault(va, code, false, &w.req)
+	if code.Unknown() != 0 {
+		return zx.ErrNotSupported
+	}
+	st := w.as.Fault(va, code.Need(), false, &w.req)
 	for st == zx.ErrShouldWait {
 		if st = w.req.Answer(w.sleep.Wait(zx.ThreadBlockedPager, zx.TimeInfinite)); st == zx.OK {
-			st = w.as.Fault(va, code, true, &w.req)
+			st = w.as.Fault(va, code.Need(), true, &w.req)
 		}
 	}
 	return st

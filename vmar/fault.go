@@ -9,74 +9,44 @@ import (
 // reclaimPages is how many frames a fault that found none asks the evictor for.
 const reclaimPages = 64
 
-// need gives the permissions behind a page-fault error code of which every bit
-// is known: Read, or Write instead; Exec besides for an instruction fetch. User
-// mode and the present bit decide nothing here: every mapping is for user
-// mode, and a present page may lack a permission or none.
-// Source: spec section 6.1 steps 1 and 4, SDM 3A 4.7.
-func need(code mmu.PageFaultError) mmu.Prot {
-	p := mmu.Read
-	if code&mmu.PF_WR != 0 {
-		p = mmu.Write
-	}
-	if code&mmu.PF_ID != 0 {
-		p |= mmu.Exec
-	}
-	return p
-}
-
-// Fault decides a page fault of user mode at va: OK means run the thread on
-// from the same instruction, whether the page was mapped now or was good already
-// (a spurious fault). ErrShouldWait means that r, the thread's page request, is
-// registered and awaits its answer: the caller sleeps, asks r.Answer, and on OK
-// calls again, with waited set. Any other status is fatal, the synth_code of the
-// exception. Allocates nothing.
-//
-// Locks: none held; takes as.mu, then the VMO's.
-// Errors: ErrShouldWait | ErrNotSupported a bit in code this kernel has no
-// meaning for, the reserved-bit flag included | ErrNotFound not a user address,
-// or no mapping (any more) | ErrAccessDenied | ErrOutOfRange past the end of the
-// VMO | ErrBadState the pager is gone | ErrNoMemory nothing could be reclaimed.
-// Flush: done here.
-// Source: spec section 6.1.
-func (as *AddressSpace) Fault(va zx.VirtAddr, code mmu.PageFaultError, waited bool, r *vmo.PageRequest) zx.Status {
-	if code.Unknown() != 0 {
-		return zx.ErrNotSupported
-	}
-	st := as.resolve(uint64(va), need(code), waited, r)
-	if st == zx.ErrShouldWait {
-		r.Await()
-	}
-	return st
-}
-
-// require is resolve that waits for the page, on the caller's stack.
+// require is Fault that waits for the page, on the caller's stack.
 //
 // Errors: as Fault but for ErrShouldWait | those of vmo.PageRequest.Wait.
-func (as *AddressSpace) require(va uint64, need mmu.Prot, r *vmo.PageRequest) zx.Status {
-	st := as.resolve(va, need, false, r)
+func (as *AddressSpace) require(va zx.VirtAddr, need mmu.Prot, r *vmo.PageRequest) zx.Status {
+	st := as.Fault(va, need, false, r)
 	for st == zx.ErrShouldWait {
 		if st = r.Wait(); st == zx.OK {
-			st = as.resolve(va, need, true, r)
+			st = as.Fault(va, need, true, r)
 		}
 	}
 	return st
 }
 
-// resolve makes the page at va good for an access that needs need: steps 2 to
-// 6 of spec section 6.1. On a read that goes on where the last one ended, pages
-// after it that have content come along: a program that walks through a file
-// pays for a sixteenth of the faults, one that jumps about pays nothing. Nor
-// does one that waited for its page: what follows is seldom there before it, and
-// the next fault finds out.
+// Fault makes the page at va good for an access that needs need: OK means run the
+// thread on from the same instruction, whether the page was mapped now or was good
+// already (a spurious fault). ErrShouldWait means that r, the thread's page
+// request, is registered: the caller calls r.Await, sleeps, asks r.Answer, and on
+// OK calls again, with waited set. Any other status is fatal, the synth_code of
+// the exception. Allocates nothing.
 //
-// Errors: as Fault; after ErrShouldWait r is registered and nothing more.
-func (as *AddressSpace) resolve(va uint64, need mmu.Prot, waited bool, r *vmo.PageRequest) zx.Status {
+// On a read that goes on where the last one ended, pages after it that have
+// content come along: a program that walks through a file pays for a sixteenth of
+// the faults, one that jumps about pays nothing. Nor does one that waited for its
+// page: what follows is seldom there before it, and the next fault finds out.
+//
+// Locks: none held; takes as.mu, then the VMO's.
+// Errors: ErrShouldWait | ErrNotFound not a user address, or no mapping (any
+// more) | ErrAccessDenied | ErrOutOfRange past the end of the VMO | ErrBadState
+// the pager is gone | ErrNoMemory nothing could be reclaimed.
+// Flush: done here.
+// Source: spec section 6.1 steps 2 to 6.
+func (as *AddressSpace) Fault(va zx.VirtAddr, need mmu.Prot, waited bool, r *vmo.PageRequest) zx.Status {
+	addr := uint64(va)
 	for {
 		as.mu.Lock()
-		m := as.last // usually; va, if it is no user address, is in no mapping
-		if va-m.base >= m.size {
-			if m = as.find(va); m == nil {
+		m := as.last // usually; addr, if it is no user address, is in no mapping
+		if addr-m.base >= m.size {
+			if m = as.find(addr); m == nil {
 				as.mu.Unlock()
 				return zx.ErrNotFound
 			}
@@ -85,7 +55,7 @@ func (as *AddressSpace) resolve(va uint64, need mmu.Prot, waited bool, r *vmo.Pa
 			as.mu.Unlock()
 			return zx.ErrAccessDenied
 		}
-		page := va &^ zx.PageMask
+		page := addr &^ zx.PageMask
 		v, off := m.v, m.off+page-m.base
 		v.Lock()
 		var p vmo.Page

@@ -18,7 +18,7 @@ func TestNeed(t *testing.T) {
 		if code&16 != 0 {
 			want |= mmu.Exec
 		}
-		if got := need(code); got != want {
+		if got := code.Need(); got != want {
 			t.Errorf("code %v: need %v, want %v", code, got, want)
 		}
 	}

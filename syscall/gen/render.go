@@ -131,6 +131,9 @@ func numbers(table []Call) ([]byte, error) {
 	return format.Source(b.Bytes())
 }
 
+// argRegisters are the registers of the arguments, as package syscall names them.
+var argRegisters = [...]string{"rdi", "rsi", "rdx", "r10", "r8", "r9", "r12", "r13"}
+
 func dispatch(table []Call) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `// %s
@@ -139,16 +142,16 @@ package syscall
 
 import "faultline/zx"
 
-// Dispatch performs system call number with arguments a (RDI RSI RDX R10 R8 R9
-// R12 R13) for the thread of c and gives what RAX receives: a status extended
-// to 64 bits, or the value of a call that returns one. When c.Sleeps, the result
-// means nothing: the thread sleeps, then c.Resume goes on.
+// Dispatch performs the system call that r asks for, for the thread of c, and
+// gives what RAX receives: a status extended to 64 bits, or the value of a call
+// that returns one. When c.Sleeps, the result means nothing: the thread sleeps,
+// then c.Resume goes on.
 //
 // ErrInternalIntrRetry asks the caller to suspend the thread and issue the call
-// again with the same arguments; ErrInternalIntrKilled to end it. Neither may
+// again with the same registers; ErrInternalIntrKilled to end it. Neither may
 // reach ring 3.
-func Dispatch(c *Context, number uint64, a *[8]uint64) int64 {
-	switch number {
+func Dispatch(c *Context, r *Registers) int64 {
+	switch r[rax] {
 `, notice)
 	var notYet []string
 	for i := range table {
@@ -165,9 +168,9 @@ func Dispatch(c *Context, number uint64, a *[8]uint64) int64 {
 		for i, p := range args {
 			t, _ := p.goType()
 			if t == "uint64" {
-				call += fmt.Sprintf(", a[%d]", i)
+				call += fmt.Sprintf(", r[%s]", argRegisters[i])
 			} else {
-				call += fmt.Sprintf(", %s(a[%d])", t, i)
+				call += fmt.Sprintf(", %s(r[%s])", t, argRegisters[i])
 			}
 		}
 		call += ")"
