@@ -247,7 +247,12 @@ type trouble struct {
 // Source: spec sections 6.1 step 7 and 6.3.
 func (t *Thread) deal(e *Exception) bool {
 	t.trouble = &trouble{what: e, job: t.process.job}
-	t.step = stepHandle
+	return t.handle()
+}
+
+// handleWoken goes on with an exception that a handler had.
+func (t *Thread) handleWoken() bool {
+	t.woke(interruptKill)
 	return t.handle()
 }
 
@@ -256,13 +261,11 @@ func (t *Thread) deal(e *Exception) bool {
 func (t *Thread) handle() bool {
 	d, p := t.trouble, t.process
 	for {
-		for d.asked != nil && !d.asked.closed.Load() && !t.killed() {
-			if t.block(zx.ThreadBlockedException, zx.TimeInfinite, interruptKill) {
-				return false
-			}
-			t.woke(interruptKill)
-		}
 		if d.asked != nil {
+			if !d.asked.closed.Load() && !t.killed() {
+				t.step = stepHandle
+				return !t.block(zx.ThreadBlockedException, zx.TimeInfinite, interruptKill)
+			}
 			decision := d.asked.state.Load()
 			d.again = d.again || d.asked.second.Load()
 			t.takeBack()

@@ -60,14 +60,10 @@ func newCPU(k *Kernel, root zx.PhysAddr) *percpu {
 	return c
 }
 
-// ready makes t, which sleeps no more, ready to run.
+// enqueue makes t, which sleeps no more, ready to run, behind all others.
 //
-// Locks: may take c.mu. It never blocks.
-func (c *percpu) ready(t *Thread) {
-	if c.running && c.direct == nil {
-		c.direct = t
-		return
-	}
+// Locks: takes c.mu. It never blocks.
+func (c *percpu) enqueue(t *Thread) {
 	c.mu.Lock()
 	c.push(t)
 	idler := c.idler
@@ -258,7 +254,16 @@ func (e *executor) run() {
 			continue
 		}
 		t.executor = e
-		on := t.step == stepUser && !t.paused || t.goOn()
+		on := true
+		switch t.step {
+		case stepUser:
+		case stepFault:
+			on = t.faultWoken()
+		case stepCall:
+			on = t.callWoken()
+		default:
+			on = t.goOn()
+		}
 		for on {
 			c = e.cpu // a call may have waited, and come back to another one
 			if c.heed || !*c.armed {
@@ -266,33 +271,29 @@ func (e *executor) run() {
 			}
 			if t.interrupted.Load() != 0 {
 				on = t.heed()
-				continue
-			}
-			// Nothing from here on may let a goroutine run: it could load
-			// another root.
-			if root := t.root; root != c.root {
-				c.load(root)
-			}
-			cpu.Exec(t.regs)
-			switch v := t.regs.Vector(); {
-			case v == cpu.VectorSyscall:
-				// The call that does nothing pays for every instruction here.
-				t.syscalls.Add(1)
-				result := syscall.Dispatch(&t.context, (*syscall.Registers)(t.regs.General()))
-				if !t.context.Sleeps() && result != int64(zx.ErrInternalIntrKilled) && result != int64(zx.ErrInternalIntrRetry) {
-					t.regs.RAX = uint64(result)
-				} else {
-					on = t.called(result, zx.OK)
+			} else {
+				// Nothing before Exec may let a goroutine run: it could load
+				// another root.
+				if root := t.root; root != c.root {
+					c.load(root)
 				}
-			case v == cpu.VectorPageFault:
-				on = t.pageFault()
-			case v >= cpu.VectorFirstInterrupt:
-				on = c.tick(t, v)
-			default:
-				on = t.raise(exceptionOf(v), zx.OK)
+				cpu.Exec(t.regs)
+				switch v := t.regs.Vector(); {
+				case v == cpu.VectorSyscall:
+					// The call that does nothing pays for every instruction here.
+					t.syscalls.Add(1)
+					result := syscall.Dispatch(&t.context, (*syscall.Registers)(t.regs.General()))
+					on = t.returned(result) || t.called(result, zx.OK)
+				case v == cpu.VectorPageFault:
+					on = t.pageFault()
+				case v >= cpu.VectorFirstInterrupt:
+					on = c.tick(t, v)
+				default:
+					on = t.raise(exceptionOf(v), zx.OK)
+				}
 			}
-			if on && t.step != stepUser {
-				on = t.goOn()
+			if t.step != stepUser {
+				on = on && t.goOn()
 			}
 		}
 	}

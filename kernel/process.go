@@ -187,7 +187,7 @@ func (p *Process) startThread(t *Thread, at entryPoint, first bool) zx.Status {
 		t.stop(p.suspends)
 	}
 	t.UpdateSignals(0, zx.SignalThreadRunning)
-	t.cpu.ready(t)
+	t.cpu.enqueue(t)
 	return zx.OK
 }
 

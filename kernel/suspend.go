@@ -97,12 +97,10 @@ func (s *processToken) OnZeroHandles() {
 // OnLastRef lets go of the process.
 func (s *processToken) OnLastRef() { object.Unref(s.process) }
 
-// pauseCall is pause in the midst of a call. RAX shows ErrInternalIntrRetry
-// meanwhile.
-func (t *Thread) pauseCall() bool {
-	if t.step == stepAgain {
-		t.saved = *t.regs.General()
-	}
+// pauseCall is pause in the midst of a call, which goes on by step. RAX shows
+// ErrInternalIntrRetry meanwhile.
+func (t *Thread) pauseCall(step step) bool {
+	t.step = step
 	t.regs.RAX, t.rip = retryRAX, t.regs.RIP()
 	return t.pause()
 }
@@ -120,24 +118,31 @@ func (t *Thread) callGoesOn() bool {
 }
 
 // pause keeps a suspended thread still until its tokens are gone or it is
-// killed. It says whether that is so.
+// killed; then it goes on by its step. It says whether it does at once.
 func (t *Thread) pause() bool {
-	for t.interrupted.Load()&(interruptKill|interruptSuspend) == interruptSuspend {
-		if !t.paused {
-			t.paused = true
-			t.UpdateSignals(zx.SignalThreadRunning, zx.SignalThreadSuspended)
-		}
-		if t.block(zx.ThreadSuspended, zx.TimeInfinite, interruptKill) {
-			return false
-		}
-		t.woke(interruptKill)
+	if !t.suspended() {
+		return true
 	}
-	if t.paused {
-		t.paused = false
-		t.UpdateSignals(zx.SignalThreadSuspended, zx.SignalThreadRunning)
-		t.settle()
+	t.after, t.step = t.step, stepPause
+	t.UpdateSignals(zx.SignalThreadRunning, zx.SignalThreadSuspended)
+	return !t.block(zx.ThreadSuspended, zx.TimeInfinite, interruptKill)
+}
+
+// pauseWoken goes on with a pause.
+func (t *Thread) pauseWoken() bool {
+	t.woke(interruptKill)
+	if t.suspended() {
+		return !t.block(zx.ThreadSuspended, zx.TimeInfinite, interruptKill)
 	}
+	t.step = t.after
+	t.UpdateSignals(zx.SignalThreadSuspended, zx.SignalThreadRunning)
+	t.settle()
 	return true
+}
+
+// suspended says whether the thread must stand still.
+func (t *Thread) suspended() bool {
+	return t.interrupted.Load()&(interruptKill|interruptSuspend) == interruptSuspend
 }
 
 // settle waits until nobody is at the registers of the thread any more, which

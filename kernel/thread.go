@@ -29,6 +29,7 @@ const (
 	stepCall               // go on with the call that slept
 	stepAgain              // issue the call again, after a suspend
 	stepHandle             // see what became of its exception
+	stepPause              // see whether it is still suspended
 )
 
 // Thread is a ring-3 thread. It is data: registers, and what it waits for. An
@@ -51,7 +52,7 @@ type Thread struct {
 	executor *executor // that runs it, or waits with it in the midst of a call
 	step     step
 	deep     bool              // its executor waits with it
-	paused   bool              // shows that it is suspended
+	after    step              // its step when it was suspended
 	saved    syscall.Registers // when it was suspended in a call
 	rip      uint64            // then
 	need     mmu.Prot          // of the page fault in progress
@@ -148,14 +149,8 @@ func (t *Thread) killed() bool { return t.interrupted.Load()&interruptKill != 0 
 // goOn goes on with what the thread waited for until it may enter ring 3, and
 // says so, or waits again.
 func (t *Thread) goOn() bool {
-	if t.paused {
-		t.woke(interruptKill)
-		if !t.pause() {
-			return false
-		}
-	}
-	for t.step != stepUser {
-		on := false
+	on := true
+	for on && t.step != stepUser {
 		switch t.step {
 		case stepFault:
 			on = t.faultWoken()
@@ -164,14 +159,12 @@ func (t *Thread) goOn() bool {
 		case stepAgain:
 			on = t.callAgain()
 		case stepHandle:
-			t.woke(interruptKill)
-			on = t.handle()
-		}
-		if !on {
-			return false
+			on = t.handleWoken()
+		case stepPause:
+			on = t.pauseWoken()
 		}
 	}
-	return true
+	return on
 }
 
 // heed does what an interrupt asks of a thread that is about to enter ring 3. It
@@ -182,7 +175,7 @@ func (t *Thread) heed() bool {
 		t.end()
 		return false
 	case bits&interruptPolicy != 0:
-		return t.raisePolicy() && t.goOn()
+		return t.raisePolicy()
 	}
 	return t.pause()
 }
@@ -194,26 +187,35 @@ func (t *Thread) end() {
 	t.process.threadEnded(t)
 }
 
-// called decides about a call that was dispatched or resumed, with this result;
-// woken is what it was resumed with.
+// returned ends a call with result, the usual way, and says whether it did. What
+// is negative may be more than a status.
+func (t *Thread) returned(result int64) bool {
+	if t.context.Sleeps() || result < 0 {
+		return false
+	}
+	t.regs.RAX = uint64(result)
+	return true
+}
+
+// called decides about a call that has not returned; woken is what it was resumed
+// with. It says whether the thread goes on, by its step.
 func (t *Thread) called(result int64, woken zx.Status) bool {
-	if t.context.Sleeps() {
+	switch {
+	case t.context.Sleeps() && woken == zx.ErrInternalIntrRetry:
+		return t.pauseCall(stepCall) // it cannot be issued again
+	case t.context.Sleeps():
 		t.step = stepCall
-		if woken == zx.ErrInternalIntrRetry {
-			return t.pauseCall() // it cannot be issued again
-		}
 		state, deadline := t.context.Sleep()
 		return !t.block(state, deadline, interruptKill|interruptSuspend)
 	}
-	t.step = stepUser
 	switch result { // all 64 bits: a clock value may end like a status
 	case int64(zx.ErrInternalIntrKilled):
 		return true // the run loop sees the interrupt
+	case int64(zx.ErrInternalIntrRetry):
+		t.saved = *(*syscall.Registers)(t.regs.General())
+		return t.pauseCall(stepAgain)
 	case int64(zx.ErrBadHandle), int64(zx.ErrWrongType):
 		t.context.Misused(zx.Status(result))
-	case int64(zx.ErrInternalIntrRetry):
-		t.step = stepAgain
-		return t.pauseCall()
 	}
 	t.regs.RAX = uint64(result)
 	return true
@@ -225,16 +227,19 @@ func (t *Thread) callWoken() bool {
 	if t.rip != 0 && !t.callGoesOn() {
 		woken = zx.ErrInternalIntrKilled
 	}
-	return t.called(t.context.Resume(woken), woken)
+	t.step = stepUser
+	result := t.context.Resume(woken)
+	return t.returned(result) || t.called(result, woken)
 }
 
 // callAgain issues a call again after a suspend.
 func (t *Thread) callAgain() bool {
+	t.step = stepUser
 	if !t.callGoesOn() {
-		t.step = stepUser
 		return true
 	}
-	return t.called(syscall.Dispatch(&t.context, &t.saved), zx.OK)
+	result := syscall.Dispatch(&t.context, &t.saved)
+	return t.returned(result) || t.called(result, zx.OK)
 }
 
 // pageFault decides the fault the thread has just taken. It says whether the
@@ -273,26 +278,25 @@ func (t *Thread) resolve(waited bool) bool {
 
 // faultWoken goes on with a page fault that waited for a pager.
 func (t *Thread) faultWoken() bool {
-	const bits = interruptKill | interruptSuspend
-	switch st := t.request.Answer(t.woke(bits)); st {
+	t.step = stepUser
+	st := t.request.Answer(t.woke(interruptKill | interruptSuspend))
+	switch st {
 	case zx.OK:
 		return t.resolve(true)
 	case zx.ErrShouldWait:
-		return !t.block(zx.ThreadBlockedPager, zx.TimeInfinite, bits)
-	default:
-		return t.faulted(st)
+		t.step = stepFault
+		return !t.block(zx.ThreadBlockedPager, zx.TimeInfinite, interruptKill|interruptSuspend)
 	}
+	return t.faulted(st)
 }
 
 // faulted ends a page fault with st. A thread that is to be suspended faults
 // again when it runs on.
 func (t *Thread) faulted(st zx.Status) bool {
-	t.step = stepUser
 	if t.began != 0 {
 		t.traceFault(st)
 	}
-	switch st {
-	case zx.OK, zx.ErrInternalIntrKilled, zx.ErrInternalIntrRetry:
+	if st == zx.OK || st == zx.ErrInternalIntrKilled || st == zx.ErrInternalIntrRetry {
 		return true
 	}
 	return t.raise(zx.ExcpFatalPageFault, st)

@@ -22,7 +22,11 @@ const (
 // called under any lock.
 func (t *Thread) Wake() {
 	if t.token.Swap(tokenWoken) == tokenAsleep {
-		t.cpu.ready(t)
+		if c := t.cpu; c.running && c.direct == nil {
+			c.direct = t
+		} else {
+			c.enqueue(t)
+		}
 	}
 }
 
@@ -34,24 +38,25 @@ func (t *Thread) block(state zx.ThreadState, deadline zx.Time, bits uint32) bool
 	if t.interrupted.Load()&bits != 0 {
 		return false
 	}
-	c := t.cpu
-	if deadline != zx.TimeInfinite {
-		t.timed, t.late, t.deadline = true, int64(deadline) <= c.kernel.now(), deadline
-		if t.late && state != zx.ThreadBlockedSleeping {
-			return false
-		}
-	}
 	t.state.Store(uint32(state))
-	if t.timed {
-		if t.late {
-			// A sleep that is over lets others run all the same.
-			c.mu.Lock()
-			c.push(t)
-			c.mu.Unlock()
+	if deadline != zx.TimeInfinite {
+		return t.blockUntil(deadline)
+	}
+	return t.token.CompareAndSwap(tokenRunning, tokenAsleep)
+}
+
+// blockUntil is block that ends.
+func (t *Thread) blockUntil(deadline zx.Time) bool {
+	c := t.cpu
+	t.timed, t.late, t.deadline = true, int64(deadline) <= c.kernel.now(), deadline
+	if t.late {
+		if t.State() == zx.ThreadBlockedSleeping {
+			c.enqueue(t) // a sleep that is over lets others run all the same
 			return true
 		}
-		c.await(t)
+		return false
 	}
+	c.await(t)
 	return t.token.CompareAndSwap(tokenRunning, tokenAsleep)
 }
 
@@ -61,12 +66,20 @@ func (t *Thread) block(state zx.ThreadState, deadline zx.Time, bits uint32) bool
 // ErrInternalIntrRetry an interrupt in bits | ErrTimedOut.
 func (t *Thread) woke(bits uint32) zx.Status {
 	t.token.Store(tokenRunning)
+	t.state.Store(uint32(zx.ThreadRunning))
+	if t.timed || t.interrupted.Load() != 0 {
+		return t.wokeBy(bits)
+	}
+	return zx.OK
+}
+
+// wokeBy is woke of a thread that was not just woken.
+func (t *Thread) wokeBy(bits uint32) zx.Status {
 	late := false
 	if t.timed {
 		t.cpu.forget(t)
 		late, t.timed = t.late, false
 	}
-	t.state.Store(uint32(zx.ThreadRunning))
 	switch st := t.pending(bits); {
 	case st != zx.OK:
 		return st
