@@ -192,6 +192,71 @@ func TestBadChains(t *testing.T) {
 	}
 }
 
+// TestShared has two things lead to one cluster in every way there is: what goes
+// through it is refused, and nothing else.
+func TestShared(t *testing.T) {
+	first := func(m *testImage, folder string, entry, cluster int) {
+		slot := m.folders[folder].slots[entry*32:]
+		binary.LittleEndian.PutUint16(slot[20:], uint16(cluster>>16))
+		binary.LittleEndian.PutUint16(slot[26:], uint16(cluster))
+	}
+	for what, c := range map[string]struct {
+		spoil   func(m *testImage, a, b []int)
+		refused string
+	}{
+		"nothing":             {func(m *testImage, a, b []int) {}, ""},
+		"entry to a first":    {func(m *testImage, a, b []int) { first(m, "", 0, b[0]) }, "A B"},
+		"entry to the midst":  {func(m *testImage, a, b []int) { first(m, "", 0, b[3]) }, "A B"},
+		"entry to the last":   {func(m *testImage, a, b []int) { first(m, "sub", 2, a[9]) }, "A B"},
+		"link to a first":     {func(m *testImage, a, b []int) { m.setFAT(a[4], uint32(b[0])) }, "A B"},
+		"link to the midst":   {func(m *testImage, a, b []int) { m.setFAT(a[4], uint32(b[7])) }, "A B"},
+		"link from behind A":  {func(m *testImage, a, b []int) { m.setFAT(a[9], uint32(b[7])) }, "B"},
+		"lost chain":          {func(m *testImage, a, b []int) { m.setFAT(3000, uint32(b[7])) }, "B"},
+		"entry to the root":   {func(m *testImage, a, b []int) { first(m, "", 0, m.root) }, "A B C D"},
+		"entry to a folder":   {func(m *testImage, a, b []int) { first(m, "", 0, m.folders["sub"].cluster) }, "A B C"},
+		"link to a folder":    {func(m *testImage, a, b []int) { m.setFAT(a[9], uint32(m.folders["sub"].cluster)) }, "B C"},
+		"folder twice":        {func(m *testImage, a, b []int) { first(m, "sub", 4, m.folders["sub"].cluster) }, "B C"},
+		"folder in a circle":  {func(m *testImage, a, b []int) { m.setFAT(m.folders["sub"].cluster, uint32(m.folders["sub"].cluster)) }, "B C"},
+		"folder goes on in A": {func(m *testImage, a, b []int) { m.setFAT(m.folders["sub"].cluster, uint32(a[0])) }, "A"},
+		"circle":              {func(m *testImage, a, b []int) { m.setFAT(a[9], uint32(a[2])) }, "A"},
+		"circle of one":       {func(m *testImage, a, b []int) { m.setFAT(b[0], uint32(b[0])) }, "B"},
+	} {
+		m := newImage(1, 2, 2, 4000, 0)
+		chains := map[string][]int{}
+		for _, name := range []string{"A", "sub/B", "sub/deep/C", "D"} {
+			chains[name] = m.add(name, noise(1, 5000), name == "sub/B")
+		}
+		m.setFAT(3000, 0)
+		c.spoil(m, chains["A"], chains["sub/B"])
+		spoilt := map[int]uint32{}
+		for n := range 4000 { // finish links folders anew
+			spoilt[n] = binary.LittleEndian.Uint32(m.data[testReserved*sectorBytes+4*n:])
+		}
+		m.finish()
+		for n, v := range spoilt {
+			if v != 0 {
+				m.setFAT(n, v)
+			}
+		}
+		d := mustDirectory(t, m.data)
+		refused := ""
+		for _, name := range []string{"A", "sub/B", "sub/deep/C", "D"} {
+			got, err := readFile(d, name)
+			if err != nil {
+				refused += name[len(name)-1:] + " "
+				if !strings.Contains(err.Error(), "corrupt") && !(what == "folder twice" && errors.Is(err, ErrNotFound)) {
+					t.Errorf("%s: %s: %v", what, name, err)
+				}
+			} else if !bytes.Equal(got, noise(1, 5000)) {
+				t.Errorf("%s: %s reads wrong", what, name)
+			}
+		}
+		if strings.TrimSpace(refused) != c.refused {
+			t.Errorf("%s: refused %q, want %q", what, refused, c.refused)
+		}
+	}
+}
+
 // TestReadFailures fails each block operation of a walk in turn.
 func TestReadFailures(t *testing.T) {
 	image := plainImage()
@@ -314,7 +379,7 @@ func tool(t *testing.T, name string, args ...string) string {
 func needTool(t *testing.T, name string) string {
 	t.Helper()
 	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), "/sbin", "/usr/sbin") {
-		if p := filepath.Join(dir, name); exec.Command("test", "-x", p).Run() == nil {
+		if p, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
 			return p
 		}
 	}

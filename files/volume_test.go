@@ -56,10 +56,15 @@ type rig struct {
 	mem *mmu.Memory
 }
 
+// configFor is a machine of so many frames around a disk.
+func configFor(dev BlockDevice, mem *mmu.Memory) Config {
+	return Config{Disk: dev, Store: vmo.NewStore(mem), Pagers: pager.NewSystem(pager.Config{}), NewWaiter: newWaiter}
+}
+
 func mount(t *testing.T, dev BlockDevice, frames int) *rig {
 	t.Helper()
 	mem := mmu.NewSimulated(frames)
-	v, err := Mount(Config{Disk: dev, Store: vmo.NewStore(mem), Pagers: pager.NewSystem(pager.Config{}), NewWaiter: newWaiter})
+	v, err := Mount(configFor(dev, mem))
 	if err != nil {
 		t.Fatal(err)
 	}
