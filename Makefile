@@ -2,11 +2,13 @@
 
 # Knobs: make run MEM=256M CMDS='ls'
 MACHINE ?= microvm ## microvm, q35 or pc
+LOADER  ?= pvh     ## pvh, multiboot2, linux, uefi, iso-bios, iso-uefi or usb
 CPU     ?= max     ## max, EPYC, Skylake-Client, qemu64, any other of QEMU's
 MEM     ?= 512M    ## RAM, 256M and up
 SMP     ?= 1       ## CPUs given to the machine
 ACCEL   ?= tcg     ## tcg, or kvm where it works
 DISK    ?=         ## a FAT32 image; a demo disk is made when empty
+DISKIF  ?= virtio  ## how DISK is attached: virtio, nvme or ram
 CMDS    ?=         ## console commands, split by ";": run them and power off
 PROGRAM ?=         ## a ring-3 ELF program: run it, status is its exit code
 ARGS    ?=         ## its arguments
@@ -23,13 +25,13 @@ PACKAGES ?=        ## stdtest: only packages that match this
 STDTEST_MEM := $(if $(filter file,$(origin MEM)),1G,$(MEM))
 
 # The comments above leave blanks behind the defaults.
-$(foreach k,MACHINE CPU MEM SMP ACCEL FUZZTIME SOAK,$(eval override $k := $(strip $($k))))
+$(foreach k,MACHINE LOADER DISKIF CPU MEM SMP ACCEL FUZZTIME SOAK,$(eval override $k := $(strip $($k))))
 
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-export MACHINE CPU MEM SMP ACCEL CMDS PROGRAM ARGS TIMEOUT
+export MACHINE LOADER DISKIF CPU MEM SMP ACCEL CMDS PROGRAM ARGS TIMEOUT
 
 # mkfs.fat lives in sbin, which not every path has.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -50,10 +52,24 @@ NEED = go run ./cmd/need
 
 ##@ Use
 
-run: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## boot; CMDS, PROGRAM, DISK say what to do
-	@$(NEED) qemu-system-x86_64
+# What a loader takes; the default, microvm, knows only the first two.
+IMAGE_linux      := $(B)/faultline.efi
+IMAGE_uefi       := $(B)/faultline.efi
+IMAGE_usb        := $(B)/faultline-usb.img
+IMAGE_multiboot2 := $(B)/faultline.iso
+IMAGE_iso-bios   := $(B)/faultline.iso
+IMAGE_iso-uefi   := $(B)/faultline.iso
+NEED_uefi        := /usr/share/ovmf/OVMF.fd
+NEED_usb         := $(NEED_uefi)
+NEED_iso-uefi    := $(NEED_uefi)
+
+run: $(B)/faultline.elf $(IMAGE_$(LOADER)) $(B)/bin/qemu demo-disk ## boot; CMDS, PROGRAM, DISK say what to do
+	@$(NEED) qemu-system-x86_64 $(NEED_$(LOADER))
 	@DISK='$(or $(strip $(DISK)),$(B)/demo.img)' TIMEOUT='$(or $(strip $(TIMEOUT)),$(if $(strip $(CMDS)$(PROGRAM)),60))' \
 	  $(B)/bin/qemu $(B)/faultline.elf $$(test -t 0 && echo -console)
+
+image: $(B)/faultline.elf $(B)/faultline.efi $(B)/faultline.iso $(B)/faultline-usb.img ## build/faultline.elf, .efi, .iso and -usb.img: one kernel for every loader (docs/bringup.md)
+	@ls -l $^
 
 program: $(B)/user/libzx.a ## compile a ring-3 program: SRC='a.c b.cc' OUT=prog.elf; CC, CFLAGS, LIBS
 	@test -n '$(SRC)' -a -n '$(OUT)' || { echo "usage: make program SRC='a.c b.cc' OUT=prog.elf [CC=clang] [CFLAGS=...] [LIBS=...]" >&2; exit 2; }
@@ -131,12 +147,29 @@ help: ## this text
 
 # --- What is built
 
-.PHONY: run bench bench-peer bench-report bench-docs profile conform debug program test lint fuzz stdtest soak clean help programs host-tools demo-disk FORCE
+.PHONY: run image bench bench-peer bench-report bench-docs profile conform debug program test lint fuzz stdtest soak clean help programs host-tools demo-disk FORCE
 
 # go build knows itself what changed; a target of FORCE asks it each time.
-$(B)/faultline.elf: programs FORCE
+$(B)/faultline.elf: programs $(B)/bin/mkimage FORCE
 	@mkdir -p $(B)
-	@$(IMAGE_ENV) $(TAMAGO) $(IMAGE_BUILD) -o $@ ./cmd/faultline
+	@$(IMAGE_ENV) $(TAMAGO) $(IMAGE_BUILD) -o $(B)/kernel.elf ./cmd/faultline
+	@$(B)/bin/mkimage elf $(B)/kernel.elf $@
+
+$(B)/faultline.efi: $(B)/faultline.elf $(B)/setup.bin
+	@$(B)/bin/mkimage efi $(B)/setup.bin $(B)/kernel.elf $@
+
+$(B)/setup.bin: cmd/mkimage/setup.S
+	@$(NEED) gcc ld
+	@gcc -m32 -c -o $(B)/setup.o $<
+	@ld -m elf_i386 -Ttext=0 --oformat binary -o $@ $(B)/setup.o
+
+$(B)/faultline.iso: $(B)/faultline.efi $(B)/demo.img cmd/mkimage/grub.cfg
+	@$(NEED) grub-mkrescue xorriso mcopy /usr/lib/grub/i386-pc/moddep.lst /usr/lib/grub/x86_64-efi/moddep.lst
+	@$(B)/bin/mkimage iso $(B)/faultline.elf $(B)/faultline.efi $(B)/demo.img $@
+
+$(B)/faultline-usb.img: $(B)/faultline.efi $(B)/demo.img
+	@$(NEED) mkfs.fat mcopy mmd mlabel sfdisk
+	@$(B)/bin/mkimage usb $(B)/faultline.efi $(B)/demo.img $@
 
 $(B)/bin/%: FORCE
 	@mkdir -p $(B)/bin

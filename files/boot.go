@@ -148,7 +148,11 @@ func probePartitions(d *disk, mbr []byte) (geometry, error) {
 	return geometry{}, fmt.Errorf("not FAT32: no FAT32 among the disk's partitions:%s", seen)
 }
 
-// probeGPT looks for FAT32 among the partitions of a GUID partition table.
+// gptSystem is the type of an EFI system partition, which a machine boots from.
+var gptSystem = []byte("\x28\x73\x2a\xc1\x1f\xf8\xd2\x11\xba\x4b\x00\xa0\xc9\x3e\xc9\x3b")
+
+// probeGPT looks for FAT32 among the partitions of a GUID partition table; a system
+// partition serves when there is no other.
 func probeGPT(d *disk) (geometry, error) {
 	header := make([]byte, 512)
 	if err := d.read(header, gptHeaderLBA*d.block); err != nil {
@@ -166,6 +170,7 @@ func probeGPT(d *disk) (geometry, error) {
 		return geometry{}, err
 	}
 	used := 0
+	var system *geometry
 	for i := range int(count) {
 		e := entries[i*int(size):]
 		first, last := le64(e, 32), le64(e, 40)
@@ -174,8 +179,16 @@ func probeGPT(d *disk) (geometry, error) {
 		}
 		used++
 		if g, err := probeAt(d, int64(first), int64(last-first+1)); err == nil {
-			return g, nil
+			if !bytes.Equal(e[:16], gptSystem) {
+				return g, nil
+			}
+			if system == nil {
+				system = &g
+			}
 		}
+	}
+	if system != nil {
+		return *system, nil
 	}
 	return geometry{}, fmt.Errorf("not FAT32: no FAT32 among the disk's %d GPT partitions", used)
 }

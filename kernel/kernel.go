@@ -143,6 +143,7 @@ type Config struct {
 	TrapStacks zx.PhysAddr // cpu.Config.TrapStacks, inside Window
 	Usable     []mmu.Range // RAM for user frames, by address
 	Devices    []mmu.Range // device registers the board needs, by address
+	Kept       []mmu.Range // RAM the board keeps: what the loader brought, by address
 }
 
 // Kernel is the running kernel: one value, made by Boot.

@@ -17,8 +17,8 @@ import (
 const headerBytes = zx.PageSize
 
 // kernelMap lists what the kernel maps, by address: its image with the rights
-// of its segments, the Go heap and the boot stacks, the RAM of user frames, the
-// registers of devices. Nothing is both writable and executable; page 0, the
+// of its segments, the Go heap and the boot stacks, the RAM of user frames and what
+// the board keeps, the registers of devices. Nothing is both writable and executable; page 0, the
 // guard pages of the trap stacks, and memory nobody named stay unmapped.
 func kernelMap(c Config) ([]mmu.KernelRange, error) {
 	ranges, end, err := imageRanges(kernelHeader(c.Window.Start), c.Window)
@@ -37,7 +37,7 @@ func kernelMap(c Config) ([]mmu.KernelRange, error) {
 		end = guard + zx.PageSize
 	}
 	rw(end, c.Window.End)
-	for _, r := range c.Usable {
+	for _, r := range slices.Concat(c.Usable, c.Kept) {
 		rw(r.Start, r.End)
 	}
 	for _, r := range c.Devices {

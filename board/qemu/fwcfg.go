@@ -14,6 +14,7 @@ const (
 	FileEnv      = "opt/faultline/env"      // NAME=value, NUL after each
 	FileCommands = "opt/faultline/cmds"     // console commands
 	FileProgram  = "opt/faultline/program"  // a ring-3 ELF image
+	FileOptions  = "opt/faultline/options"  // words behind the loader's command line
 	FileProgArgs = "opt/faultline/progargs" // its arguments, NUL after each
 )
 

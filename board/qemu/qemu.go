@@ -7,7 +7,7 @@ import (
 	"strings"
 	_ "unsafe" // for go:linkname
 
-	_ "faultline/board/x86" // the machine
+	"faultline/board/x86"
 )
 
 // Hooks that only this project's toolchain has; with the official one they are
@@ -32,6 +32,9 @@ func readParameters() {
 	}
 	if b, ok := FWConfig(FileEnv); ok {
 		bootEnv = SplitNUL(b)
+	}
+	if b, ok := FWConfig(FileOptions); ok {
+		x86.MoreOptions = string(b)
 	}
 }
 

@@ -5,6 +5,7 @@ package x86
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"faultline/cpu"
@@ -16,13 +17,14 @@ type Machine struct {
 	Name    string        // "microvm", "q35", "pc", or "unknown"
 	CPU     *cpu.Features // of the boot CPU, the only one in use
 	Boot    BootInfo      // what the loader said
+	Options Options       // of the command line
 	Memory  MemoryMap
 	Window  Range   // memory of the kernel's image, Go heap and boot stacks
+	Kept    []Range // memory of what the loader brought, which the tables must map too
 	Devices []Range // device registers that the kernel's page tables must map, uncached
 	Console Console
 	Timer   *Timer
-	Disk    *Disk // nil if there is none, or DiskErr
-	DiskErr error // why a disk that is there cannot be used
+	Drives  []Drive // what the loader brought first
 }
 
 // TrapStacks is the memory of cpu's trap stacks: the end of the kernel window,
@@ -57,12 +59,22 @@ var open = sync.OnceValues(func() (*Machine, error) {
 		return nil, err
 	}
 	m.Boot, m.Memory = *boot, boot.Map
+	m.Options = ParseOptions(boot.CommandLine + " " + MoreOptions)
+	if most := m.Options.Memory; most != 0 {
+		m.Memory = m.Memory.Below(zx.PhysAddr(most))
+	}
 	for _, module := range boot.Modules {
 		if r := module.Range; r.Start < m.Window.End && m.Window.Start < r.End {
 			return nil, fmt.Errorf("loader: the loader put module %q at %v, into the kernel's window %v", module.CommandLine, r, m.Window)
 		}
 	}
 
+	for _, module := range boot.Modules {
+		if module.Range.Bytes() > 0 {
+			m.Kept = append(m.Kept, pages(module.Range))
+		}
+	}
+	m.Kept = joinRanges(m.Kept)
 	stage(stageTables)
 	page := func(addr zx.PhysAddr) { deviceRanges = append(deviceRanges, pages(Range{addr, addr + 1})) }
 	page(zx.PhysAddr(lapic.base))
@@ -70,35 +82,16 @@ var open = sync.OnceValues(func() (*Machine, error) {
 	if clock.source == hpetReference.name {
 		page(hpetBase)
 	}
-	var dev transport
-	if hasPCI {
-		var d *pciDevice
-		if d, m.DiskErr = findPCIBlock(); d != nil {
-			dev = d
-		}
-	} else {
-		slots := mmioSlots(boot.CommandLine)
-		if len(slots) == 0 {
-			slots = microvmSlots()
-		}
-		dev, m.DiskErr = findMMIO(slots, virtioBlock)
-		if d, ok := dev.(mmioDevice); ok {
-			page(zx.PhysAddr(d))
-		}
-	}
-	if dev != nil {
-		if m.Disk, m.DiskErr = newDisk(dev, AddressOf); m.DiskErr != nil {
-			m.DiskErr = fmt.Errorf("disk: %w", m.DiskErr)
-		} else {
-			m.Disk.busy = countsInstructions()
-		}
-	}
+	m.Drives = findDrives(&m.Boot)
 	stage(stageDisk)
 	m.Devices = joinRanges(deviceRanges)
 	return m, nil
 })
 
-// Open describes the machine and brings its disk into operation, the first
+// MoreOptions is what a board adds to the loader's command line, before Open.
+var MoreOptions string
+
+// Open describes the machine and brings its disks into operation, the first
 // time; later calls return the same value. It works while the boot page tables are
 // in place; afterwards the kernel's must map Devices.
 //
@@ -109,7 +102,7 @@ func Open() (*Machine, error) { return open() }
 // low 1 MiB and what the loader left for us, in whole pages, by address.
 func (m *Machine) UsableRAM() []Range {
 	const lowMemory = 1 << 20
-	reserved := append([]Range{{0, lowMemory}, m.Window}, m.Boot.Reserved...)
+	reserved := slices.Concat([]Range{{0, lowMemory}, m.Window}, m.Boot.Reserved, m.Kept)
 	return m.Memory.Usable(append(reserved, m.Devices...))
 }
 

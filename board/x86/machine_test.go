@@ -24,7 +24,7 @@ func machine(t *testing.T) *Machine {
 
 func TestMachine(t *testing.T) {
 	m := machine(t)
-	t.Logf("%s, %s, %d MiB of RAM, TSC %d Hz by %s, disk error %v", m.Name, m.CPU.Brand, m.Memory.RAM()>>20, clock.hz, clock.source, m.DiskErr)
+	t.Logf("%s, %s, %d MiB of RAM, TSC %d Hz by %s, disk error %v", m.Name, m.CPU.Brand, m.Memory.RAM()>>20, clock.hz, clock.source, m.Drives)
 	if m.Name != "microvm" && m.Name != "q35" && m.Name != "pc" {
 		t.Errorf("machine %q", m.Name)
 	}
@@ -211,13 +211,13 @@ func TestRandom(t *testing.T) {
 // TestDisk writes to the disk, so only where the environment says it may.
 func TestDisk(t *testing.T) {
 	m := machine(t)
-	if m.Disk == nil {
-		if m.DiskErr != nil {
-			t.Fatal(m.DiskErr)
-		}
+	if len(m.Drives) == 0 {
 		t.Skip("no disk: run with DISK=scratch.img SNAPSHOT=1")
 	}
-	d := m.Disk
+	if err := m.Drives[0].Err; err != nil {
+		t.Fatal(err)
+	}
+	d := m.Drives[0].Device.(*Disk)
 	t.Logf("%d sectors, read-only %v", d.Sectors(), d.ReadOnly())
 	if d.ReadOnly() || d.Sectors() < 4096 {
 		t.Skip("the disk is read-only, or small")

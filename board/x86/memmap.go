@@ -98,6 +98,20 @@ func (m MemoryMap) RAM() (bytes uint64) {
 	return bytes
 }
 
+// Below is m without the RAM from limit on.
+func (m MemoryMap) Below(limit zx.PhysAddr) (list MemoryMap) {
+	for _, r := range m {
+		if r.Kind == MemoryRAM && r.End > limit {
+			if r.Start >= limit {
+				continue
+			}
+			r.End = limit
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
 // Usable is the RAM of m outside of every reserved range, in whole pages, by
 // address.
 func (m MemoryMap) Usable(reserved []Range) []Range {

@@ -33,3 +33,23 @@ func (m ringMemory) parts(n int) (desc []descriptor, avail *atomic.Uint32, slots
 
 // AddressOf is where p lies in memory.
 func AddressOf(p []byte) uint64 { return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(p)))) }
+
+// alignedPages is memory of n whole pages, in the Go heap as ringMemory is.
+func alignedPages(n int) []byte {
+	const page = 4096
+	b := make([]byte, (n+1)*page)
+	skip := -int(uintptr(unsafe.Pointer(&b[0]))) & (page - 1)
+	return b[skip : skip+n*page : skip+n*page]
+}
+
+// lastWords views the last doubleword of each of n elements of b, size bytes long.
+func lastWords(b []byte, size, n int) []*atomic.Uint32 {
+	if size%4 != 0 || len(b) < size*n {
+		panic("x86.lastWords: memory is too small")
+	}
+	words := make([]*atomic.Uint32, n)
+	for i := range words {
+		words[i] = (*atomic.Uint32)(unsafe.Pointer(&b[(i+1)*size-4]))
+	}
+	return words
+}

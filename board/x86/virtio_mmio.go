@@ -35,20 +35,20 @@ const (
 // mmioDevice is a transport: the address of its registers.
 type mmioDevice uint64
 
-// findMMIO returns the first device with the given ID among the slots, nil if
-// there is none.
-func findMMIO(slots []Range, id uint32) (transport, error) {
+// findMMIO calls found for each device with the given ID among the slots; err is why
+// one cannot be used.
+func findMMIO(slots []Range, id uint32, found func(d mmioDevice, err error)) {
 	for _, s := range slots {
 		base := uint64(s.Start)
 		if mmioRead32(base+vmMagic) != vmMagicValue || mmioRead32(base+vmDeviceID) != id {
 			continue
 		}
+		var err error
 		if v := mmioRead32(base + vmVersion); v != 2 {
-			return nil, fmt.Errorf("virtio: device at %#x has the legacy interface (version %d); give QEMU: -global virtio-mmio.force-legacy=false", base, v)
+			err = fmt.Errorf("device at %#x has the legacy interface (version %d); give QEMU: -global virtio-mmio.force-legacy=false", base, v)
 		}
-		return mmioDevice(base), nil
+		found(mmioDevice(base), err)
 	}
-	return nil, nil
 }
 
 // microvmSlots are where QEMU's microvm has its virtio devices, for when the

@@ -49,22 +49,8 @@ type pciDevice struct {
 	notifyAt   uint64 // of queue 0, known once it is set
 }
 
-// findPCIBlock returns the first virtio block device, nil if there is none.
-func findPCIBlock() (*pciDevice, error) {
-	var d *pciDevice
-	var err error
-	scanPCI(0, 0, func(f pciFunction, id uint32) bool {
-		if id != virtioVendor|(virtioModern+virtioBlock)<<16 && id != virtioVendor|virtioTransBlk<<16 {
-			return false
-		}
-		d, err = openPCI(f)
-		return true
-	})
-	return d, err
-}
-
 // openPCI finds the modern interface of f and lets it answer.
-func openPCI(f pciFunction) (*pciDevice, error) {
+func openPCI(f pciFunction) (transport, error) {
 	d := &pciDevice{function: f}
 	if f.read32(pciCommand)&statusCapList == 0 {
 		return nil, fmt.Errorf("pci %v: no capabilities: a legacy virtio device", f)

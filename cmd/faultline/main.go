@@ -3,17 +3,20 @@
 // Command faultline is the bootable image: the machine, the kernel, the disk's
 // files and the console, put together.
 //
-// What it does is told by firmware files (see board/qemu): console commands to
-// run, or a program, or neither; then it runs the demo. The argument -console
-// keeps it at the prompt afterwards; -bug NAME breaks the kernel on purpose.
+// What it does is told by the command line (x86.Options) or by QEMU's firmware files
+// (see board/qemu): console commands to run, or a program, or neither; then it runs
+// the demo and stays at the prompt. Under cmd/qemu it ends after the demo unless
+// there is the argument -console; -bug NAME breaks the kernel on purpose.
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"faultline/board/qemu"
 	"faultline/board/x86"
@@ -33,6 +36,7 @@ func run() int {
 	if err != nil {
 		return fail(err)
 	}
+	announce(m)
 	k, err := kernel.Boot(kernelConfig(m))
 	if err != nil {
 		return fail(err)
@@ -48,8 +52,15 @@ func run() int {
 	if slices.Contains(os.Args[1:], "-bench") {
 		return bench(k, cpu.ReadTSC())
 	}
-	if script, ok := qemu.FWConfig(qemu.FileCommands); ok {
-		if err := c.Script(string(script)); err != nil {
+	script := m.Options.Commands
+	if name := m.Options.Program; name != "" {
+		script = "run " + name
+	}
+	if b, ok := qemu.FWConfig(qemu.FileCommands); ok {
+		script = string(b)
+	}
+	if script != "" {
+		if err := c.Script(script); err != nil {
 			return fail(err)
 		}
 		return 0
@@ -57,7 +68,8 @@ func run() int {
 	if err := c.Demo(); err != nil {
 		return fail(err)
 	}
-	if slices.Contains(os.Args[1:], "-console") {
+	// Nobody passes arguments to a machine of its own.
+	if _, hosted := qemu.FWConfig(qemu.FileArgs); !hosted || slices.Contains(os.Args[1:], "-console") {
 		fmt.Print("\n`help` lists the commands, `poweroff` ends.\n")
 		err = c.Interactive(struct {
 			io.Reader
@@ -68,6 +80,19 @@ func run() int {
 		}
 	}
 	return 0
+}
+
+// announce says who loaded the kernel, and which words of the command line it does
+// not know.
+func announce(m *x86.Machine) {
+	by := m.Boot.Loader.String()
+	if m.Boot.Name != "" {
+		by += " (" + m.Boot.Name + ")"
+	}
+	fmt.Printf("faultline: loaded by %s\n", by)
+	for _, word := range m.Options.Ignored {
+		fmt.Printf("faultline: option %s is unknown and ignored\n", word)
+	}
 }
 
 // fail says why on the console and gives the exit code of a failure.
@@ -96,22 +121,40 @@ func newConsole(m *x86.Machine, k *kernel.Kernel) *console.Console {
 		Waiter: k.NewWaiter("console"),
 		Out:    m.Console,
 	}
-	switch {
-	case m.DiskErr != nil:
-		c.VolumeError = m.DiskErr
-	case m.Disk == nil:
-		c.VolumeError = files.ErrNoDisk
-	default:
-		c.Volume, c.VolumeError = files.Mount(files.Config{
-			Disk: m.Disk, Store: k.Store, Pagers: k.Pagers, NewWaiter: k.NewWaiter,
-		})
-		if c.Volume != nil {
-			for _, doubt := range c.Volume.Doubts() {
+	c.Volume, c.VolumeError = mount(m, k)
+	return console.New(c)
+}
+
+// mount mounts the first FAT32 volume found, or of the disk that was asked for.
+//
+// Errors: files.ErrNoDisk; else why the first disk that was looked at has none.
+func mount(m *x86.Machine, k *kernel.Kernel) (v *files.Volume, err error) {
+	for _, d := range m.Drives {
+		if !strings.HasPrefix(d.Name, m.Options.Disk) {
+			continue
+		}
+		e := d.Err
+		if e == nil {
+			v, e = files.Mount(files.Config{Disk: d.Device, Store: k.Store, Pagers: k.Pagers, NewWaiter: k.NewWaiter})
+		}
+		if e == nil {
+			for _, doubt := range v.Doubts() {
 				fmt.Printf("faultline: the disk is read-only: %s; repair it with fsck.fat\n", doubt)
 			}
+			return v, nil
+		}
+		if err == nil {
+			err = e
 		}
 	}
-	return console.New(c)
+	if err == nil && m.Options.Disk != "" && len(m.Drives) > 0 {
+		var names []string
+		for _, d := range m.Drives {
+			names = append(names, d.Name)
+		}
+		err = fmt.Errorf("no disk is called %s; there are: %s", m.Options.Disk, strings.Join(names, " "))
+	}
+	return nil, cmp.Or(err, files.ErrNoDisk)
 }
 
 // runProgram runs one ring-3 program to its end; args[0] is its name. Its exit code becomes that of

@@ -40,11 +40,12 @@ func kernelConfig(m *x86.Machine) kernel.Config {
 		CPU:        m.CPU,
 		Now:        x86.Nanotime,
 		Console:    m.Console,
-		Options:    m.Boot.CommandLine,
+		Options:    m.Options.Kernel,
 		Window:     mmu.Range(m.Window),
 		TrapStacks: x86.TrapStacks(),
 		Usable:     ranges(m.UsableRAM()),
 		Devices:    ranges(m.Devices),
+		Kept:       ranges(m.Kept),
 	}
 }
 

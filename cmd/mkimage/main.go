@@ -3,8 +3,9 @@
 //	mkimage elf IN OUT          with a Multiboot2 header and room for the heap: for PVH and Multiboot2
 //	mkimage efi SETUP IN OUT    a UEFI application that loaders of Linux take too;
 //	                            SETUP is setup.S in binary
-//	mkimage iso DIR OUT         a CD for BIOS and UEFI by GRUB: the files of DIR
-//	mkimage usb EFI DATA OUT    a stick: a UEFI application, a FAT32 image
+//	mkimage iso ELF EFI DATA OUT  a CD with GRUB, for BIOS and UEFI; DATA is a FAT32
+//	                            image, the RAM disk
+//	mkimage usb EFI DATA OUT    a stick for UEFI; DATA is its second partition
 //
 // OUT is written whole or not at all.
 package main
@@ -24,7 +25,7 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("usage: mkimage elf IN OUT | efi SETUP IN OUT | iso DIR OUT | usb EFI DATA OUT")
+var errUsage = errors.New("usage: mkimage elf IN OUT | efi SETUP IN OUT | iso ELF EFI DATA OUT | usb EFI DATA OUT")
 
 func run(args []string) error {
 	if len(args) < 3 {
@@ -55,8 +56,8 @@ func run(args []string) error {
 			return err
 		}
 		return write(out, image)
-	case what == "iso" && len(args) == 1:
-		return makeISO(args[0], out)
+	case what == "iso" && len(args) == 3:
+		return makeISO(args[0], args[1], args[2], out)
 	case what == "usb" && len(args) == 2:
 		return makeUSB(args[0], args[1], out)
 	}

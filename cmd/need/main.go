@@ -1,6 +1,6 @@
-// Command need makes sure that host tools are there.
+// Command need makes sure that host tools are there, and files that are used as such.
 //
-//	need qemu-system-x86_64 mkfs.fat mcopy
+//	need qemu-system-x86_64 mkfs.fat mcopy /usr/share/ovmf/OVMF.fd
 //
 // Each missing tool is named together with the one command that installs all
 // of them; run as root on a system with apt, need runs that command itself,
@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sort"
 	"strings"
 	"time"
@@ -24,10 +25,20 @@ var packages = map[string][]string{
 	"fsck.fat":           {"dosfstools"},
 	"mcopy":              {"mtools"},
 	"mmd":                {"mtools"},
+	"mlabel":             {"mtools"},
 	"gcc":                {"gcc", "libc6-dev"},
 	"ld":                 {"binutils"},
 	"gdb":                {"gdb"},
 	"make":               {"make"},
+	"sfdisk":             {"fdisk"},
+	"xorriso":            {"xorriso"},
+	"bochs":              {"bochs", "bochsbios", "vgabios"},
+	"grub-mkrescue":      {"grub-common"},
+
+	// Files, by their path.
+	"/usr/share/ovmf/OVMF.fd":             {"ovmf"},
+	"/usr/lib/grub/i386-pc/moddep.lst":    {"grub-pc-bin"},
+	"/usr/lib/grub/x86_64-efi/moddep.lst": {"grub-efi-amd64-bin"},
 }
 
 // sbin holds mkfs.fat and fsck.fat, and is not on everybody's path.
@@ -70,7 +81,11 @@ func main() {
 func lookup(tools []string) (missing, wanted []string) {
 	seen := map[string]bool{}
 	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err == nil {
+		find := exec.LookPath
+		if filepath.IsAbs(tool) {
+			find = func(name string) (string, error) { _, err := os.Stat(name); return name, err }
+		}
+		if _, err := find(tool); err == nil {
 			continue
 		}
 		missing = append(missing, tool)

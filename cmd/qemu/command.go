@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ const (
 	fileCommands = "opt/faultline/cmds"
 	fileProgram  = "opt/faultline/program"
 	fileProgArgs = "opt/faultline/progargs"
+	fileOptions  = "opt/faultline/options"
 )
 
 // machines are QEMU's names with the options that make each quick to boot.
@@ -30,15 +32,96 @@ var machines = map[string]struct {
 	"pc":      {"pc", "virtio-blk-pci"},
 }
 
+// loaders are the ways into the image: the end of the name of the file beside the
+// ELF file that is used, and what QEMU makes of it.
+var loaders = map[string]struct {
+	suffix  string
+	drive   string // device that holds the file; "" passes it by -kernel
+	uefi    bool
+	microvm bool // works there
+}{
+	"pvh":        {microvm: true},
+	"linux":      {suffix: ".efi", microvm: true},
+	"uefi":       {suffix: ".efi", uefi: true},
+	"multiboot2": {suffix: ".iso", drive: "ide-hd"}, // GRUB from the boot sector of a disk
+	"iso-bios":   {suffix: ".iso", drive: "ide-cd"},
+	"iso-uefi":   {suffix: ".iso", drive: "ide-cd", uefi: true},
+	"usb":        {suffix: "-usb.img", drive: "usb-storage", uefi: true},
+}
+
+// firmware is UEFI's, where Debian's package ovmf has it.
+const firmware = "/usr/share/ovmf/OVMF.fd"
+
+// loadImage is the part of QEMU's command line that gets the image booted.
+func (k *knobs) loadImage(image string) ([]string, error) {
+	l, ok := loaders[k.loader]
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("LOADER=%s is not one of pvh, multiboot2, linux, uefi, iso-bios, iso-uefi, usb", k.loader)
+	case k.machine == "microvm" && !l.microvm:
+		return nil, fmt.Errorf("LOADER=%s needs MACHINE=q35 or pc", k.loader)
+	case k.diskIf == "ram" && l.drive != "" && k.disk != "":
+		return nil, fmt.Errorf("LOADER=%s brings its own RAM disk: leave DISK empty", k.loader)
+	}
+	if l.suffix != "" {
+		image = strings.TrimSuffix(image, ".elf") + l.suffix
+		if _, err := os.Stat(image); err != nil {
+			return nil, fmt.Errorf("%w (make image)", err)
+		}
+	}
+	var argv []string
+	if l.uefi {
+		argv = append(argv, "-bios", firmware)
+	}
+	if l.drive == "" {
+		argv = append(argv, "-kernel", image)
+		if k.append != "" {
+			argv = append(argv, "-append", k.append)
+		}
+		if k.diskIf == "ram" && k.disk != "" {
+			argv = append(argv, "-initrd", k.disk)
+		}
+		return argv, nil
+	}
+	drive := "if=none,id=boot,format=raw,file=" + escapeComma(image)
+	if l.drive == "ide-cd" {
+		drive += ",media=cdrom,readonly=on"
+	} else {
+		drive += ",snapshot=on"
+	}
+	if l.drive == "usb-storage" {
+		argv = append(argv, "-device", "qemu-xhci")
+	}
+	return append(argv, "-drive", drive, "-device", l.drive+",drive=boot,bootindex=0"), nil
+}
+
+// diskModel is the device model behind DISKIF; "" where it needs none.
+func (k *knobs) diskModel() (string, error) {
+	switch k.diskIf {
+	case "virtio":
+		return machines[k.machine].disk, nil
+	case "nvme":
+		if k.machine == "microvm" {
+			return "", errors.New("DISKIF=nvme needs MACHINE=q35 or pc")
+		}
+		return "nvme,serial=faultline", nil
+	case "ram":
+		return "", nil
+	}
+	return "", fmt.Errorf("DISKIF=%s is not one of virtio, nvme, ram", k.diskIf)
+}
+
 // knobs are the settings of one run.
 type knobs struct {
 	qemu     string
 	machine  string
+	loader   string
 	cpu      string
 	mem      string
 	smp      string
 	accel    string
 	disk     string
+	diskIf   string
 	readOnly bool
 	snapshot bool
 	cmds     string
@@ -62,6 +145,17 @@ func (k *knobs) blobs(image string, args []string) ([]blob, error) {
 	list := []blob{{fileArgs, joinNUL(append([]string{filepath.Base(image)}, args...))}}
 	if len(k.env) > 0 {
 		list = append(list, blob{fileEnv, joinNUL(k.env)})
+	}
+	// A loader that reads a file of its own gets no command line of ours.
+	options := ""
+	if l := loaders[k.loader]; l.drive != "" {
+		options = k.append
+		if k.disk != "" {
+			options += " disk=" + k.diskIf // before the one it brings
+		}
+	}
+	if options != "" {
+		list = append(list, blob{fileOptions, []byte(options)})
 	}
 	if k.cmds != "" {
 		list = append(list, blob{fileCommands, []byte(k.cmds)})
@@ -94,23 +188,28 @@ func (k *knobs) argv(image string, files []blobFile) ([]string, error) {
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-chardev", "stdio,id=com1,signal=off", "-serial", "chardev:com1",
 		"-device", fmt.Sprintf("isa-debug-exit,iobase=%#x,iosize=4", exitPort),
-		"-kernel", image,
+	}
+	load, err := k.loadImage(image)
+	if err != nil {
+		return nil, err
+	}
+	argv = append(argv, load...)
+	model, err := k.diskModel()
+	if err != nil {
+		return nil, err
 	}
 	if k.machine == "microvm" {
 		argv = append(argv, "-global", "virtio-mmio.force-legacy=false")
 	}
-	if k.append != "" {
-		argv = append(argv, "-append", k.append)
-	}
 	for _, f := range files {
 		argv = append(argv, "-fw_cfg", "name="+f.name+",file="+escapeComma(f.path))
 	}
-	if k.disk != "" {
+	if k.disk != "" && model != "" {
 		drive := "if=none,id=disk0,format=raw,file=" + escapeComma(k.disk)
 		if k.readOnly {
 			drive += ",readonly=on"
 		}
-		argv = append(argv, "-drive", drive, "-device", m.disk+",drive=disk0")
+		argv = append(argv, "-drive", drive, "-device", model+",drive=disk0")
 		if k.snapshot {
 			argv = append(argv, "-snapshot")
 		}

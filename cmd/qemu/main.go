@@ -81,11 +81,13 @@ func run(args []string) (code int, err error) {
 	}
 	str(&k.qemu, "qemu", "QEMU", "qemu-system-x86_64", "emulator to run")
 	str(&k.machine, "machine", "MACHINE", "microvm", "microvm, q35 or pc")
+	str(&k.loader, "loader", "LOADER", "pvh", "pvh, multiboot2, linux, uefi, iso-bios, iso-uefi or usb")
 	str(&k.cpu, "cpu", "CPU", "max", "QEMU's CPU model")
 	str(&k.mem, "mem", "MEM", "512M", "RAM")
 	str(&k.smp, "smp", "SMP", "1", "CPUs")
 	str(&k.accel, "accel", "ACCEL", "tcg", "tcg or kvm")
 	str(&k.disk, "disk", "DISK", "", "raw disk image")
+	str(&k.diskIf, "diskif", "DISKIF", "virtio", "how the disk is attached: virtio, nvme or ram")
 	flags.BoolVar(&k.readOnly, "readonly", isOn(os.Getenv("READONLY")), "attach the disk read-only (READONLY)")
 	flags.BoolVar(&k.snapshot, "snapshot", isOn(os.Getenv("SNAPSHOT")), "keep the disk image as it is: writes are lost (SNAPSHOT)")
 	str(&k.cmds, "cmds", "CMDS", "", "console commands")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -23,7 +24,7 @@ func TestAgreement(t *testing.T) {
 		t.Error("the exit device's constants differ from board/x86's")
 	}
 	if fileArgs != board.FileArgs || fileEnv != board.FileEnv || fileCommands != board.FileCommands ||
-		fileProgram != board.FileProgram || fileProgArgs != board.FileProgArgs {
+		fileProgram != board.FileProgram || fileOptions != board.FileOptions || fileProgArgs != board.FileProgArgs {
 		t.Error("the names of files differ from board/qemu's")
 	}
 	for _, l := range [][]string{{"a"}, {"a b", "", "c"}} {
@@ -70,7 +71,7 @@ func TestVerdict(t *testing.T) {
 }
 
 func TestArgv(t *testing.T) {
-	k := knobs{machine: "microvm", cpu: "max", mem: "1G", smp: "1", accel: "tcg", disk: "a,b.img", readOnly: true, icount: "1", gdb: "1", extra: "-d int"}
+	k := knobs{machine: "microvm", loader: "pvh", diskIf: "virtio", cpu: "max", mem: "1G", smp: "1", accel: "tcg", disk: "a,b.img", readOnly: true, icount: "1", gdb: "1", extra: "-d int"}
 	argv, err := k.argv("k.elf", []blobFile{{fileArgs, "/tmp/x,y"}})
 	if err != nil {
 		t.Fatal(err)
@@ -85,11 +86,32 @@ func TestArgv(t *testing.T) {
 			t.Errorf("no %q in %s", want, line)
 		}
 	}
-	k = knobs{machine: "q35", disk: "d", gdb: "5555", icount: "shift=3"}
+	k = knobs{machine: "q35", loader: "pvh", diskIf: "virtio", disk: "d", gdb: "5555", icount: "shift=3"}
 	argv, _ = k.argv("k.elf", nil)
 	line = strings.Join(argv, " ")
 	if !strings.Contains(line, "virtio-blk-pci") || strings.Contains(line, "virtio-mmio") || !strings.Contains(line, ":5555") || !strings.Contains(line, "-icount shift=3") {
 		t.Error(line)
+	}
+	stick := filepath.Join(t.TempDir(), "k-usb.img")
+	if err := os.WriteFile(stick, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ machine, loader, diskIf, want string }{
+		{"q35", "usb", "nvme", "-bios " + firmware + " -device qemu-xhci -drive if=none,id=boot,format=raw,file=" + stick + ",snapshot=on -device usb-storage,drive=boot,bootindex=0"},
+		{"q35", "usb", "nvme", "-device nvme,serial=faultline,drive=disk0"},
+		{"q35", "pvh", "ram", "-initrd d"},
+		{"q35", "iso-bios", "virtio", "make image"},
+		{"microvm", "usb", "virtio", "needs MACHINE"},
+		{"microvm", "pvh", "nvme", "needs MACHINE"},
+		{"q35", "usb", "ram", "leave DISK empty"},
+		{"q35", "lilo", "ram", "LOADER=lilo"},
+		{"q35", "pvh", "scsi", "DISKIF=scsi"},
+	} {
+		k := knobs{machine: c.machine, loader: c.loader, diskIf: c.diskIf, disk: "d"}
+		argv, err := k.argv(strings.TrimSuffix(stick, "-usb.img")+".elf", nil)
+		if line := strings.Join(argv, " ") + fmt.Sprint(err); !strings.Contains(line, c.want) {
+			t.Errorf("%+v: %s", c, line)
+		}
 	}
 	if _, err := (&knobs{machine: "vax"}).argv("k.elf", nil); err == nil || !strings.Contains(err.Error(), "MACHINE=vax") {
 		t.Errorf("unknown machine: %v", err)

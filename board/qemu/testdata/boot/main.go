@@ -66,21 +66,22 @@ func main() {
 		if err != nil {
 			panic(err)
 		}
-		if m.Disk == nil {
-			fmt.Println("no disk:", m.DiskErr)
+		if len(m.Drives) == 0 || m.Drives[0].Err != nil {
+			fmt.Println("no disk:", m.Drives)
 			os.Exit(3)
 		}
+		disk := m.Drives[0].Device
 		p := make([]byte, x86.SectorBytes)
-		if err := m.Disk.Read(5, p); err != nil {
+		if err := disk.Read(5, p); err != nil {
 			panic(err)
 		}
-		fmt.Printf("%d %q\n", m.Disk.Sectors(), p[:8])
+		fmt.Printf("%d %q\n", disk.Sectors(), p[:8])
 		copy(p, "written")
-		if err := m.Disk.Write(6, p); err != nil {
+		if err := disk.Write(6, p); err != nil {
 			fmt.Println(err)
 			os.Exit(4)
 		}
-		if err := m.Disk.Flush(); err != nil {
+		if err := disk.Flush(); err != nil {
 			panic(err)
 		}
 	default:

@@ -1,0 +1,78 @@
+//go:build tamago
+
+package x86
+
+import (
+	"fmt"
+
+	"faultline/zx"
+)
+
+// BlockDevice is what every disk can do; package files has the same.
+type BlockDevice interface {
+	Read(sector uint64, p []byte) error
+	Write(sector uint64, p []byte) error
+	Flush() error
+	Sectors() uint64
+	BlockBytes() int
+	ReadOnly() bool
+}
+
+// Drive is a disk by its name: ram0, virtio0, nvme0 and so on.
+type Drive struct {
+	Name   string
+	Device BlockDevice
+	Err    error // why a disk that is there cannot be used; Device is nil then
+}
+
+// findDrives brings every disk into operation: those that the loader brought, virtio,
+// NVMe.
+func findDrives(boot *BootInfo) (drives []Drive) {
+	count := map[string]int{}
+	add := func(kind string, d BlockDevice, err error) {
+		name := fmt.Sprint(kind, count[kind])
+		count[kind]++
+		if err != nil {
+			drives = append(drives, Drive{Name: name, Err: fmt.Errorf("%s: %w", name, err)})
+			return
+		}
+		drives = append(drives, Drive{Name: name, Device: d})
+	}
+	virtio := func(t transport, err error) {
+		if err != nil {
+			add("virtio", nil, err)
+			return
+		}
+		d, err := newDisk(t, AddressOf)
+		if err == nil {
+			d.busy = countsInstructions()
+		}
+		add("virtio", d, err)
+	}
+	for _, m := range boot.Modules {
+		b, err := readPhysical(m.Range.Start, int(m.Range.Bytes()))
+		add("ram", RAMDisk(b), err)
+	}
+	if !hasPCI {
+		slots := mmioSlots(boot.CommandLine)
+		if len(slots) == 0 {
+			slots = microvmSlots()
+		}
+		findMMIO(slots, virtioBlock, func(d mmioDevice, err error) {
+			deviceRanges = append(deviceRanges, pages(Range{zx.PhysAddr(d), zx.PhysAddr(d) + 1}))
+			virtio(d, err)
+		})
+		return drives
+	}
+	scanPCI(0, 0, func(f pciFunction, id uint32) bool {
+		switch {
+		case id == virtioVendor|(virtioModern+virtioBlock)<<16 || id == virtioVendor|virtioTransBlk<<16:
+			virtio(openPCI(f))
+		case f.read32(pciClass)>>8 == pciClassNVMe:
+			d, err := openNVMe(f)
+			add("nvme", d, err)
+		}
+		return false
+	})
+	return drives
+}

@@ -1,0 +1,34 @@
+//go:build tamago
+
+package x86
+
+import (
+	"fmt"
+
+	"faultline/zx"
+)
+
+const (
+	pciClassNVMe  = 0x010802 // mass storage, NVM, NVM Express
+	nvmeRegsBytes = 0x2000
+)
+
+// nvmePCI reaches a controller's registers.
+type nvmePCI uint64
+
+func (base nvmePCI) read32(offset uint64) uint32     { return mmioRead32(uint64(base) + offset) }
+func (base nvmePCI) write32(offset uint64, v uint32) { mmioWrite32(uint64(base)+offset, v) }
+
+// openNVMe lets the controller f answer.
+func openNVMe(f pciFunction) (*NVMe, error) {
+	bar, err := f.bar(0)
+	if err != nil {
+		return nil, err
+	}
+	base, err := mapDevice(Range{bar, bar + zx.PhysAddr(nvmeRegsBytes)})
+	if err != nil {
+		return nil, fmt.Errorf("pci %v: %w", f, err)
+	}
+	f.write32(pciCommand, f.read32(pciCommand)&0xffff|commandMemory|commandMaster)
+	return newNVMe(nvmePCI(base), AddressOf, countsInstructions())
+}
