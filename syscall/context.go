@@ -77,6 +77,8 @@ type Process interface {
 	Exit(code int64)
 	// Info tells what zx_info_process_t tells.
 	Info() ProcessInfo
+	// Space is the address space of the process.
+	Space() *vmar.AddressSpace
 	// ThreadKoids lists the threads that have started and not ended.
 	ThreadKoids() []zx.Koid
 	// Policy is what the process may do.

@@ -152,6 +152,38 @@ func Dispatch(c *Context, r *Registers) int64 {
 		return int64(jobCreate(c, zx.Handle(r[rdi]), uint32(r[rsi]), userOut(r[rdx])))
 	case zx.SysJobSetPolicy:
 		return int64(jobSetPolicy(c, zx.Handle(r[rdi]), uint32(r[rsi]), uint32(r[rdx]), userIn(r[r10]), uint32(r[r8])))
+	case zx.SysObjectSignalPeer:
+		return int64(objectSignalPeer(c, zx.Handle(r[rdi]), uint32(r[rsi]), uint32(r[rdx])))
+	case zx.SysEventpairCreate:
+		return int64(eventpairCreate(c, uint32(r[rdi]), userOut(r[rsi]), userOut(r[rdx])))
+	case zx.SysFifoCreate:
+		return int64(fifoCreate(c, r[rdi], r[rsi], uint32(r[rdx]), userOut(r[r10]), userOut(r[r8])))
+	case zx.SysFifoRead:
+		return int64(fifoRead(c, zx.Handle(r[rdi]), r[rsi], userOut(r[rdx]), r[r10], userOut(r[r8])))
+	case zx.SysFifoWrite:
+		return int64(fifoWrite(c, zx.Handle(r[rdi]), r[rsi], userIn(r[rdx]), r[r10], userOut(r[r8])))
+	case zx.SysTimerCreate:
+		return int64(timerCreate(c, uint32(r[rdi]), uint32(r[rsi]), userOut(r[rdx])))
+	case zx.SysTimerSet:
+		return int64(timerSet(c, zx.Handle(r[rdi]), zx.Time(r[rsi]), int64(r[rdx])))
+	case zx.SysTimerCancel:
+		return int64(timerCancel(c, zx.Handle(r[rdi])))
+	case zx.SysStreamCreate:
+		return int64(streamCreate(c, uint32(r[rdi]), zx.Handle(r[rsi]), r[rdx], userOut(r[r10])))
+	case zx.SysStreamReadv:
+		return int64(streamReadv(c, zx.Handle(r[rdi]), uint32(r[rsi]), userIn(r[rdx]), r[r10], userOut(r[r8])))
+	case zx.SysStreamReadvAt:
+		return int64(streamReadvAt(c, zx.Handle(r[rdi]), uint32(r[rsi]), r[rdx], userIn(r[r10]), r[r8], userOut(r[r9])))
+	case zx.SysStreamWritev:
+		return int64(streamWritev(c, zx.Handle(r[rdi]), uint32(r[rsi]), userIn(r[rdx]), r[r10], userOut(r[r8])))
+	case zx.SysStreamWritevAt:
+		return int64(streamWritevAt(c, zx.Handle(r[rdi]), uint32(r[rsi]), r[rdx], userIn(r[r10]), r[r8], userOut(r[r9])))
+	case zx.SysStreamSeek:
+		return int64(streamSeek(c, zx.Handle(r[rdi]), uint32(r[rsi]), int64(r[rdx]), userOut(r[r10])))
+	case zx.SysProcessReadMemory:
+		return int64(processReadMemory(c, zx.Handle(r[rdi]), zx.VirtAddr(r[rsi]), userOut(r[rdx]), r[r10], userOut(r[r8])))
+	case zx.SysProcessWriteMemory:
+		return int64(processWriteMemory(c, zx.Handle(r[rdi]), zx.VirtAddr(r[rsi]), userIn(r[rdx]), r[r10], userOut(r[r8])))
 	}
 	return int64(zx.ErrBadSyscall)
 }

@@ -219,6 +219,8 @@ func (p *process) CreateProcess(in Job, name string) (Process, *vmar.VMAR, zx.St
 
 func (p *process) ThreadKoids() []zx.Koid { return []zx.Koid{21, 22, 23} }
 
+func (p *process) Space() *vmar.AddressSpace { return p.space }
+
 func (p *process) Policy() *zx.Policy { return &p.rules }
 
 // OnZeroHandles ends a fake process that another one made.

@@ -5,6 +5,7 @@ import (
 
 	"faultline/account"
 	"faultline/mmu"
+	"faultline/vmo"
 	"faultline/zx"
 )
 
@@ -178,6 +179,21 @@ func (as *AddressSpace) MappingAt(va zx.VirtAddr) (info MappingInfo, ok bool) {
 		return MappingInfo{}, false
 	}
 	return m.info(), true
+}
+
+// VMOAt gives the VMO that is mapped at va, with a reference for the caller, the
+// offset of va in it, how many bytes the mapping has from there, and whether it
+// can be made writable.
+func (as *AddressSpace) VMOAt(va zx.VirtAddr) (v *vmo.VMO, off, n uint64, writable, ok bool) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	m := as.find(uint64(va))
+	if m == nil {
+		return nil, 0, 0, false, false
+	}
+	m.v.Retain()
+	at := uint64(va) - m.base
+	return m.v, m.off + at, m.size - at, m.max&mmu.Write != 0, true
 }
 
 // info describes the mapping. Locks: space.mu held.

@@ -72,10 +72,26 @@ const (
 	SysVMOReplaceAsExecutable     = 65
 	SysJobCreate                  = 66
 	SysJobSetPolicy               = 67
+	SysObjectSignalPeer           = 68
+	SysEventpairCreate            = 69
+	SysFifoCreate                 = 70
+	SysFifoRead                   = 71
+	SysFifoWrite                  = 72
+	SysTimerCreate                = 73
+	SysTimerSet                   = 74
+	SysTimerCancel                = 75
+	SysStreamCreate               = 76
+	SysStreamReadv                = 77
+	SysStreamReadvAt              = 78
+	SysStreamWritev               = 79
+	SysStreamWritevAt             = 80
+	SysStreamSeek                 = 81
+	SysProcessReadMemory          = 82
+	SysProcessWriteMemory         = 83
 )
 
 // SysCount is the number of system calls; higher numbers answer ErrBadSyscall.
-const SysCount = 68
+const SysCount = 84
 
 // SysNames gives each call's name without the zx_ prefix, by number.
 var SysNames = [SysCount]string{
@@ -147,4 +163,20 @@ var SysNames = [SysCount]string{
 	"vmo_replace_as_executable",
 	"job_create",
 	"job_set_policy",
+	"object_signal_peer",
+	"eventpair_create",
+	"fifo_create",
+	"fifo_read",
+	"fifo_write",
+	"timer_create",
+	"timer_set",
+	"timer_cancel",
+	"stream_create",
+	"stream_readv",
+	"stream_readv_at",
+	"stream_writev",
+	"stream_writev_at",
+	"stream_seek",
+	"process_read_memory",
+	"process_write_memory",
 }

@@ -62,9 +62,12 @@ const (
 	ObjEventPair    ObjType = 16
 	ObjJob          ObjType = 17
 	ObjVMAR         ObjType = 18
+	ObjFIFO         ObjType = 19
+	ObjTimer        ObjType = 22
 	ObjSuspendToken ObjType = 27
 	ObjPager        ObjType = 28
 	ObjException    ObjType = 29
+	ObjStream       ObjType = 31
 )
 
 // Rights is the set of rights a handle carries (zx_rights_t).

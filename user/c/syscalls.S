@@ -670,6 +670,161 @@ zx_job_set_policy:
 	ret
 	.size zx_job_set_policy, . - zx_job_set_policy
 
+	.globl zx_object_signal_peer
+	.type zx_object_signal_peer, @function
+	.p2align 4
+zx_object_signal_peer:
+	mov $68, %eax
+	syscall
+	ret
+	.size zx_object_signal_peer, . - zx_object_signal_peer
+
+	.globl zx_eventpair_create
+	.type zx_eventpair_create, @function
+	.p2align 4
+zx_eventpair_create:
+	mov $69, %eax
+	syscall
+	ret
+	.size zx_eventpair_create, . - zx_eventpair_create
+
+	.globl zx_fifo_create
+	.type zx_fifo_create, @function
+	.p2align 4
+zx_fifo_create:
+	mov %rcx, %r10
+	mov $70, %eax
+	syscall
+	ret
+	.size zx_fifo_create, . - zx_fifo_create
+
+	.globl zx_fifo_read
+	.type zx_fifo_read, @function
+	.p2align 4
+zx_fifo_read:
+	mov %rcx, %r10
+	mov $71, %eax
+	syscall
+	ret
+	.size zx_fifo_read, . - zx_fifo_read
+
+	.globl zx_fifo_write
+	.type zx_fifo_write, @function
+	.p2align 4
+zx_fifo_write:
+	mov %rcx, %r10
+	mov $72, %eax
+	syscall
+	ret
+	.size zx_fifo_write, . - zx_fifo_write
+
+	.globl zx_timer_create
+	.type zx_timer_create, @function
+	.p2align 4
+zx_timer_create:
+	mov $73, %eax
+	syscall
+	ret
+	.size zx_timer_create, . - zx_timer_create
+
+	.globl zx_timer_set
+	.type zx_timer_set, @function
+	.p2align 4
+zx_timer_set:
+	mov $74, %eax
+	syscall
+	ret
+	.size zx_timer_set, . - zx_timer_set
+
+	.globl zx_timer_cancel
+	.type zx_timer_cancel, @function
+	.p2align 4
+zx_timer_cancel:
+	mov $75, %eax
+	syscall
+	ret
+	.size zx_timer_cancel, . - zx_timer_cancel
+
+	.globl zx_stream_create
+	.type zx_stream_create, @function
+	.p2align 4
+zx_stream_create:
+	mov %rcx, %r10
+	mov $76, %eax
+	syscall
+	ret
+	.size zx_stream_create, . - zx_stream_create
+
+	.globl zx_stream_readv
+	.type zx_stream_readv, @function
+	.p2align 4
+zx_stream_readv:
+	mov %rcx, %r10
+	mov $77, %eax
+	syscall
+	ret
+	.size zx_stream_readv, . - zx_stream_readv
+
+	.globl zx_stream_readv_at
+	.type zx_stream_readv_at, @function
+	.p2align 4
+zx_stream_readv_at:
+	mov %rcx, %r10
+	mov $78, %eax
+	syscall
+	ret
+	.size zx_stream_readv_at, . - zx_stream_readv_at
+
+	.globl zx_stream_writev
+	.type zx_stream_writev, @function
+	.p2align 4
+zx_stream_writev:
+	mov %rcx, %r10
+	mov $79, %eax
+	syscall
+	ret
+	.size zx_stream_writev, . - zx_stream_writev
+
+	.globl zx_stream_writev_at
+	.type zx_stream_writev_at, @function
+	.p2align 4
+zx_stream_writev_at:
+	mov %rcx, %r10
+	mov $80, %eax
+	syscall
+	ret
+	.size zx_stream_writev_at, . - zx_stream_writev_at
+
+	.globl zx_stream_seek
+	.type zx_stream_seek, @function
+	.p2align 4
+zx_stream_seek:
+	mov %rcx, %r10
+	mov $81, %eax
+	syscall
+	ret
+	.size zx_stream_seek, . - zx_stream_seek
+
+	.globl zx_process_read_memory
+	.type zx_process_read_memory, @function
+	.p2align 4
+zx_process_read_memory:
+	mov %rcx, %r10
+	mov $82, %eax
+	syscall
+	ret
+	.size zx_process_read_memory, . - zx_process_read_memory
+
+	.globl zx_process_write_memory
+	.type zx_process_write_memory, @function
+	.p2align 4
+zx_process_write_memory:
+	mov %rcx, %r10
+	mov $83, %eax
+	syscall
+	ret
+	.size zx_process_write_memory, . - zx_process_write_memory
+
 // zx_deadline_after is now + RDI, saturated: past either end the sign of RDI
 // tells which.
 	.weak zx_deadline_after

@@ -74,7 +74,23 @@
 #define ZX_SYS_vmo_replace_as_executable 65
 #define ZX_SYS_job_create 66
 #define ZX_SYS_job_set_policy 67
-#define ZX_SYS_COUNT 68
+#define ZX_SYS_object_signal_peer 68
+#define ZX_SYS_eventpair_create 69
+#define ZX_SYS_fifo_create 70
+#define ZX_SYS_fifo_read 71
+#define ZX_SYS_fifo_write 72
+#define ZX_SYS_timer_create 73
+#define ZX_SYS_timer_set 74
+#define ZX_SYS_timer_cancel 75
+#define ZX_SYS_stream_create 76
+#define ZX_SYS_stream_readv 77
+#define ZX_SYS_stream_readv_at 78
+#define ZX_SYS_stream_writev 79
+#define ZX_SYS_stream_writev_at 80
+#define ZX_SYS_stream_seek 81
+#define ZX_SYS_process_read_memory 82
+#define ZX_SYS_process_write_memory 83
+#define ZX_SYS_COUNT 84
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>
@@ -292,6 +308,54 @@ zx_status_t zx_job_create(zx_handle_t parent_job, uint32_t options, zx_handle_t*
 
 // Settles what processes of the job, and of jobs below, may do. policy is policy_size records: zx_policy_basic_v1_t (topic ZX_JOB_POL_BASIC_V1) or _v2_t (BASIC_V2). A rule against one that a job above made final is passed over (options ZX_JOB_POL_RELATIVE) or refused (ABSOLUTE). A denied call answers ACCESS_DENIED.
 zx_status_t zx_job_set_policy(zx_handle_t handle, uint32_t options, uint32_t topic, const void* policy, uint32_t policy_size);
+
+// Deasserts, then asserts user signals of the other end of a channel, fifo or event pair (of an event pair ZX_EVENTPAIR_SIGNALED too).
+zx_status_t zx_object_signal_peer(zx_handle_t handle, uint32_t clear_mask, uint32_t set_mask);
+
+// Makes two events, each of which sees the end of the other.
+zx_status_t zx_eventpair_create(uint32_t options, zx_handle_t* out0, zx_handle_t* out1);
+
+// Makes a fifo: two ends, each a ring of elem_count elements of elem_size bytes that the other writes.
+zx_status_t zx_fifo_create(size_t elem_count, size_t elem_size, uint32_t options, zx_handle_t* out0, zx_handle_t* out1);
+
+// Takes up to count elements, the oldest first. actual_count (may be null) receives their number. Elements that cannot be copied out are lost.
+zx_status_t zx_fifo_read(zx_handle_t handle, size_t elem_size, void* data, size_t count, size_t* actual_count);
+
+// Sends up to count elements, as many as there is room for. actual_count (may be null) receives their number.
+zx_status_t zx_fifo_write(zx_handle_t handle, size_t elem_size, const void* data, size_t count, size_t* actual_count);
+
+// Makes a timer. options (ZX_TIMER_SLACK_*) is checked and changes nothing; both clocks are the same.
+zx_status_t zx_timer_create(uint32_t options, zx_clock_t clock_id, zx_handle_t* out);
+
+// Deasserts ZX_TIMER_SIGNALED and asserts it at deadline, at once if that is past. An earlier deadline counts no more.
+zx_status_t zx_timer_set(zx_handle_t handle, zx_instant_mono_t deadline, zx_duration_mono_t slack);
+
+// Forgets the deadline and deasserts ZX_TIMER_SIGNALED.
+zx_status_t zx_timer_cancel(zx_handle_t handle);
+
+// Makes a stream over a VMO: a position from which zx_stream_readv and zx_stream_writev go on. It ends at the VMO's stream size.
+zx_status_t zx_stream_create(uint32_t options, zx_handle_t vmo, zx_off_t seek, zx_handle_t* out);
+
+// Reads at the position into up to 1,024 buffers, to the end of the stream at most, and moves the position. actual (may be null) receives the bytes. A failure after the first buffer is a short read.
+zx_status_t zx_stream_readv(zx_handle_t handle, uint32_t options, const zx_iovec_t* vectors, size_t num_vectors, size_t* actual);
+
+// Reads at offset, and leaves the position.
+zx_status_t zx_stream_readv_at(zx_handle_t handle, uint32_t options, zx_off_t offset, const zx_iovec_t* vectors, size_t num_vectors, size_t* actual);
+
+// Writes at the position, or at the stream's end with ZX_STREAM_APPEND or a stream of mode APPEND, and moves the position behind. The stream grows, and so does a VMO that is resizable and whose handle had RESIZE; in any other the write ends with the VMO.
+zx_status_t zx_stream_writev(zx_handle_t handle, uint32_t options, const zx_iovec_t* vectors, size_t num_vectors, size_t* actual);
+
+// Writes at offset, and leaves the position.
+zx_status_t zx_stream_writev_at(zx_handle_t handle, uint32_t options, zx_off_t offset, const zx_iovec_t* vectors, size_t num_vectors, size_t* actual);
+
+// Moves the position to offset from the start (0), the position (1) or the end (2). out_seek (may be null) receives it.
+zx_status_t zx_stream_seek(zx_handle_t handle, zx_stream_seek_origin_t whence, int64_t offset, zx_off_t* out_seek);
+
+// Copies what the process has mapped at vaddr, to the end of that mapping at most, whatever its protection. actual (may be null) receives the bytes.
+zx_status_t zx_process_read_memory(zx_handle_t handle, zx_vaddr_t vaddr, void* buffer, size_t buffer_size, size_t* actual);
+
+// Writes to what the process has mapped at vaddr, whatever its protection. Otherwise as zx_process_read_memory.
+zx_status_t zx_process_write_memory(zx_handle_t handle, zx_vaddr_t vaddr, const void* buffer, size_t buffer_size, size_t* actual);
 
 // The deadline nanoseconds from now; saturates at both ends. A library function.
 zx_instant_mono_t zx_deadline_after(zx_duration_mono_t nanoseconds);
