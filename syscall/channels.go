@@ -10,6 +10,9 @@ import (
 // channelReadMayDiscard is ZX_CHANNEL_READ_MAY_DISCARD.
 const channelReadMayDiscard = 1
 
+// channelWriteUseIovec is ZX_CHANNEL_WRITE_USE_IOVEC.
+const channelWriteUseIovec = 2
+
 // txidBytes is what a message of zx_channel_call begins with.
 const txidBytes = 4
 
@@ -28,6 +31,17 @@ func channelCreate(c *Context, options uint32, out0, out1 userOut) zx.Status {
 // channelRead is zx_channel_read. The message has left the channel when it is
 // copied out: a bad pointer loses it, its handles are closed.
 func channelRead(c *Context, h zx.Handle, options uint32, bytes, handles userOut, numBytes, numHandles uint32, actualBytes, actualHandles userOut) zx.Status {
+	return c.channelRead(h, options, bytes, handles, numBytes, numHandles, actualBytes, actualHandles, false)
+}
+
+// channelReadEtc is zx_channel_read_etc: what it gives of a handle is a
+// zx_handle_info_t.
+func channelReadEtc(c *Context, h zx.Handle, options uint32, bytes, handles userOut, numBytes, numHandles uint32, actualBytes, actualHandles userOut) zx.Status {
+	return c.channelRead(h, options, bytes, handles, numBytes, numHandles, actualBytes, actualHandles, true)
+}
+
+// channelRead is both calls.
+func (c *Context) channelRead(h zx.Handle, options uint32, bytes, handles userOut, numBytes, numHandles uint32, actualBytes, actualHandles userOut, etc bool) zx.Status {
 	o, st := c.Handles.Get(h, zx.ObjChannel, zx.RightRead)
 	if st != zx.OK {
 		return st
@@ -66,14 +80,18 @@ func channelRead(c *Context, h zx.Handle, options uint32, bytes, handles userOut
 		m.Discard()
 		return st
 	}
-	return c.deliver(m, bytes, handles)
+	return c.deliver(m, bytes, handles, etc)
 }
 
+// handleInfoBytes is the size of zx_handle_info_t: handle, type, rights, unused.
+const handleInfoBytes = 16
+
 // deliver copies a message to ring 3, the bytes before the handles, and ends it.
-// On error its handles are closed.
+// etc says that handles are told as zx_handle_info_t. On error its handles are
+// closed.
 //
 // Errors: ErrInvalidArgs a pointer | ErrNoMemory the table is full.
-func (c *Context) deliver(m *object.Message, bytes, handles userOut) zx.Status {
+func (c *Context) deliver(m *object.Message, bytes, handles userOut, etc bool) zx.Status {
 	if len(m.Bytes) > 0 {
 		if st := c.write(bytes, m.Bytes); st != zx.OK {
 			m.Discard()
@@ -84,41 +102,72 @@ func (c *Context) deliver(m *object.Message, bytes, handles userOut) zx.Status {
 		m.Free()
 		return zx.OK
 	}
-	st := zx.OK
-	values := make([]byte, 0, handleBytes*object.ChannelMaxHandles)
+	st, each := zx.OK, handleBytes
+	if etc {
+		each = handleInfoBytes
+	}
+	values := make([]byte, 0, each*len(m.Handles))
+	le := binary.LittleEndian
 	for len(m.Handles) > 0 {
 		var h zx.Handle
-		if h, st = c.Handles.Give(m.Handles[0]); st != zx.OK {
+		one := m.Handles[0]
+		typ := one.Object.ObjectBase().Type()
+		if h, st = c.Handles.Give(one); st != zx.OK {
 			break
 		}
 		m.Handles = m.Handles[1:]
-		values = binary.LittleEndian.AppendUint32(values, uint32(h))
+		values = le.AppendUint32(values, uint32(h))
+		if etc {
+			values = le.AppendUint32(le.AppendUint32(values, uint32(typ)), uint32(one.Rights))
+			values = le.AppendUint32(values, 0)
+		}
 	}
 	m.Discard() // what is left
 	if st == zx.OK {
 		st = c.write(handles, values)
 	}
 	if st != zx.OK {
-		for ; len(values) > 0; values = values[handleBytes:] {
-			c.Handles.Close(zx.Handle(binary.LittleEndian.Uint32(values)))
+		for ; len(values) > 0; values = values[each:] {
+			c.Handles.Close(zx.Handle(le.Uint32(values)))
 		}
 	}
 	return st
 }
 
+// outgoing is a message as ring 3 describes it.
+type outgoing struct {
+	bytes, handles       userIn
+	numBytes, numHandles uint32
+	least                uint32 // bytes it must have
+	vector               bool   // bytes is zx_channel_iovec_t, numBytes of them
+	etc                  bool   // handles is zx_handle_disposition_t
+}
+
 // channelWrite is zx_channel_write. Whatever happens, the handles are the
 // caller's no more.
 func channelWrite(c *Context, h zx.Handle, options uint32, bytes userIn, numBytes uint32, handles userIn, numHandles uint32) zx.Status {
-	if options != 0 {
-		c.dropHandles(handles, numHandles)
+	return c.channelWrite(h, options, &outgoing{bytes: bytes, numBytes: numBytes, handles: handles, numHandles: numHandles})
+}
+
+// channelWriteEtc is zx_channel_write_etc. Handles to be moved are the caller's no
+// more, whatever happens.
+func channelWriteEtc(c *Context, h zx.Handle, options uint32, bytes userIn, numBytes uint32, handles userOut, numHandles uint32) zx.Status {
+	return c.channelWrite(h, options, &outgoing{bytes: bytes, numBytes: numBytes, handles: userIn(handles), numHandles: numHandles, etc: true})
+}
+
+// channelWrite is both calls.
+func (c *Context) channelWrite(h zx.Handle, options uint32, w *outgoing) zx.Status {
+	w.vector = options&channelWriteUseIovec != 0
+	if options&^channelWriteUseIovec != 0 {
+		c.drop(w)
 		return zx.ErrInvalidArgs
 	}
 	o, st := c.Handles.Get(h, zx.ObjChannel, zx.RightWrite)
 	if st != zx.OK {
-		c.dropHandles(handles, numHandles)
+		c.drop(w)
 		return st
 	}
-	m, st := c.message(o, bytes, numBytes, handles, numHandles, 0)
+	m, st := c.message(o, w)
 	if st == zx.OK {
 		if st = o.(*object.Channel).Write(m); st != zx.OK {
 			m.Discard()
@@ -136,73 +185,206 @@ func (c *Context) channelFull(st zx.Status) zx.Status {
 	return st
 }
 
-// message copies in what is to be written to the channel o: at least least
+// message copies in what is to be written to the channel o: at least w.least
 // bytes, and the handles, which leave the table. On error they are closed.
 //
-// Errors, in this order: ErrOutOfRange numBytes or numHandles is above the limit |
-// ErrNoMemory | ErrInvalidArgs bytes | ErrInvalidArgs numBytes is below least |
-// ErrInvalidArgs handles | for the first bad handle: ErrBadHandle |
-// ErrNotSupported it is o's | ErrAccessDenied it lacks TRANSFER.
-func (c *Context) message(o object.Object, bytes userIn, numBytes uint32, handles userIn, numHandles, least uint32) (*object.Message, zx.Status) {
-	m, st := object.NewMessage(c.Account, numBytes, numHandles)
+// Errors, in this order: ErrOutOfRange bytes or handles are above the limit |
+// ErrNoMemory | ErrInvalidArgs bytes | ErrInvalidArgs they are fewer than least |
+// ErrInvalidArgs handles | for the first bad handle: what take says.
+func (c *Context) message(o object.Object, w *outgoing) (*object.Message, zx.Status) {
+	parts, n, st := c.parts(w)
+	var m *object.Message
+	if st == zx.OK {
+		m, st = object.NewMessage(c.Account, n, w.numHandles)
+	}
 	if st != zx.OK {
-		c.dropHandles(handles, numHandles)
+		c.drop(w)
 		return nil, st
 	}
-	if numBytes > 0 {
-		st = c.read(m.Bytes, bytes)
+	at := uint32(0)
+	for _, p := range parts {
+		if st = c.read(m.Bytes[at:at+p.length], p.buffer); st != zx.OK {
+			break
+		}
+		at += p.length
 	}
-	if st == zx.OK && numBytes < least {
+	if st == zx.OK && n < w.least {
 		st = zx.ErrInvalidArgs
 	}
 	if st != zx.OK {
 		m.Free()
-		c.dropHandles(handles, numHandles)
+		c.drop(w)
 		return nil, st
 	}
-	if numHandles == 0 {
+	if w.numHandles == 0 {
 		return m, zx.OK
 	}
-	values := c.scratch[:handleBytes*numHandles]
-	if st := c.read(values, handles); st != zx.OK {
-		m.Free()
-		return nil, st
-	}
-	for ; len(values) > 0; values = values[handleBytes:] {
-		one, s := c.Handles.Take(zx.Handle(binary.LittleEndian.Uint32(values)), zx.ObjNone, 0)
-		if s == zx.OK {
-			if one.Object == o {
-				s = zx.ErrNotSupported
-			} else if one.Rights&zx.RightTransfer == 0 {
-				s = zx.ErrAccessDenied
-			}
-			m.Handles = append(m.Handles, one)
-		}
-		if st == zx.OK {
-			st = s
-		}
-	}
-	if st != zx.OK {
+	if st = c.take(o, w, m); st != zx.OK {
 		m.Discard()
 		return nil, st
 	}
 	return m, zx.OK
 }
 
-// dropHandles closes the handles of a message that is not sent: as many as a
-// process can have, for the count may be anything.
-func (c *Context) dropHandles(handles userIn, count uint32) {
-	count = min(count, object.HandleLimit)
-	for count > 0 {
-		n := min(count, scratchBytes/handleBytes)
-		values := c.scratch[:n*handleBytes]
-		if c.read(values, handles) != zx.OK {
+// part is a piece of a message's bytes.
+type part struct {
+	buffer userIn
+	length uint32
+}
+
+// channelIovecBytes is the size of zx_channel_iovec_t: buffer, capacity, reserved.
+const (
+	channelIovecBytes = 16
+	channelMaxIovecs  = 8192
+)
+
+// parts gives the pieces of a message's bytes that are not empty, and their sum.
+//
+// Errors: ErrOutOfRange too many bytes, handles or pieces | ErrInvalidArgs.
+func (c *Context) parts(w *outgoing) (parts []part, n uint32, st zx.Status) {
+	if w.numHandles > object.ChannelMaxHandles || !w.vector && w.numBytes > object.ChannelMaxBytes ||
+		w.vector && w.numBytes > channelMaxIovecs {
+		return nil, 0, zx.ErrOutOfRange
+	}
+	if !w.vector {
+		return []part{{w.bytes, w.numBytes}}[:min(1, w.numBytes)], w.numBytes, zx.OK
+	}
+	list := make([]byte, w.numBytes*channelIovecBytes)
+	if len(list) > 0 {
+		if st := c.read(list, w.bytes); st != zx.OK {
+			return nil, 0, st
+		}
+	}
+	for le := binary.LittleEndian; len(list) > 0; list = list[channelIovecBytes:] {
+		p := part{userIn(le.Uint64(list)), le.Uint32(list[8:])}
+		if le.Uint32(list[12:]) != 0 {
+			return nil, 0, zx.ErrInvalidArgs
+		}
+		if p.length > object.ChannelMaxBytes-n {
+			return nil, 0, zx.ErrOutOfRange
+		}
+		n += p.length
+		if p.length > 0 {
+			parts = append(parts, p)
+		}
+	}
+	return parts, n, zx.OK
+}
+
+// dispositionBytes is the size of zx_handle_disposition_t: operation, handle,
+// type, rights, result.
+const (
+	dispositionBytes = 20
+	opMove           = 0
+	opDuplicate      = 1
+)
+
+// take moves the handles of w, at most as many as a message holds, into m. With
+// dispositions it tells each one's result if one failed.
+//
+// Errors: ErrInvalidArgs they cannot be read | of the first bad handle:
+// ErrBadHandle | ErrNotSupported it is o's | ErrAccessDenied it lacks TRANSFER, or
+// DUPLICATE to be duplicated | ErrWrongType | ErrInvalidArgs no such operation, or
+// rights that it has not.
+func (c *Context) take(o object.Object, w *outgoing, m *object.Message) zx.Status {
+	each := uint32(handleBytes)
+	if w.etc {
+		each = dispositionBytes
+	}
+	all := make([]byte, w.numHandles*each)
+	if st := c.read(all, w.handles); st != zx.OK {
+		return st
+	}
+	le, first := binary.LittleEndian, zx.OK
+	for list := all; len(list) > 0; list = list[each:] {
+		d := disposition{handle: zx.Handle(le.Uint32(list)), rights: zx.RightSame}
+		if w.etc {
+			d = disposition{le.Uint32(list), zx.Handle(le.Uint32(list[4:])), zx.ObjType(le.Uint32(list[8:])), zx.Rights(le.Uint32(list[12:]))}
+		}
+		one, st := c.takeOne(o, d)
+		if one.Object != nil {
+			m.Handles = append(m.Handles, one)
+		}
+		if w.etc {
+			le.PutUint32(list[16:], uint32(st))
+		}
+		if first == zx.OK {
+			first = st
+		}
+	}
+	if w.etc && first != zx.OK {
+		c.write(userOut(w.handles), all)
+	}
+	return first
+}
+
+// disposition is zx_handle_disposition_t without its result.
+type disposition struct {
+	operation uint32
+	handle    zx.Handle
+	typ       zx.ObjType
+	rights    zx.Rights
+}
+
+// takeOne performs d for a message to o. A handle that was moved is given also on
+// error. Errors: see take.
+func (c *Context) takeOne(o object.Object, d disposition) (m object.Moving, st zx.Status) {
+	need := zx.RightTransfer
+	switch d.operation {
+	case opMove:
+		m, st = c.Handles.Take(d.handle, zx.ObjNone, 0)
+	case opDuplicate:
+		need |= zx.RightDuplicate
+		var from object.Object
+		var have zx.Rights
+		if from, have, st = c.Handles.GetRights(d.handle, zx.ObjNone, 0); st == zx.OK {
+			m = object.NewMoving(from, have)
+			object.Unref(from)
+		}
+	default:
+		return m, zx.ErrInvalidArgs
+	}
+	if st != zx.OK {
+		return m, st
+	}
+	switch {
+	case m.Object == o:
+		st = zx.ErrNotSupported
+	case m.Rights&need != need:
+		st = zx.ErrAccessDenied
+	case d.typ != zx.ObjNone && m.Object.ObjectBase().Type() != d.typ:
+		st = zx.ErrWrongType
+	case d.rights != zx.RightSame && d.rights&^m.Rights != 0:
+		st = zx.ErrInvalidArgs
+	case d.rights != zx.RightSame:
+		m.Rights = d.rights
+	}
+	return m, st
+}
+
+// drop closes the handles of a message that is not sent: as many as a process can
+// have, for the count may be anything. Those to be duplicated stay.
+func (c *Context) drop(w *outgoing) {
+	each := uint32(handleBytes)
+	if w.etc {
+		each = dispositionBytes
+	}
+	le, at := binary.LittleEndian, w.handles
+	for count := min(w.numHandles, object.HandleLimit); count > 0; {
+		n := min(count, scratchBytes/each)
+		list := c.scratch[:n*each]
+		if c.read(list, at) != zx.OK {
 			return
 		}
-		for ; len(values) > 0; values = values[handleBytes:] {
-			c.Handles.Close(zx.Handle(binary.LittleEndian.Uint32(values)))
+		for ; len(list) > 0; list = list[each:] {
+			switch {
+			case !w.etc:
+				c.Handles.Close(zx.Handle(le.Uint32(list)))
+			case le.Uint32(list) == opMove:
+				c.Handles.Close(zx.Handle(le.Uint32(list[4:])))
+			}
 		}
-		handles += userIn(n * handleBytes)
+		at += userIn(n * each)
 		count -= n
 	}
 }
@@ -218,33 +400,47 @@ type channelWait struct {
 	bytes, handles             userOut // where the reply goes
 	maxBytes, maxHandles       uint32
 	actualBytes, actualHandles userOut
+	etc                        bool // handles are told as zx_handle_info_t
 }
 
 // channelCall is zx_channel_call. A suspend stops the thread in the middle and
 // does not end the wait: the message cannot be sent again.
 func channelCall(c *Context, h zx.Handle, options uint32, deadline zx.Time, args userIn, actualBytes, actualHandles userOut) zx.Status {
+	return c.channelCall(h, options, deadline, args, actualBytes, actualHandles, false)
+}
+
+// channelCallEtc is zx_channel_call_etc.
+func channelCallEtc(c *Context, h zx.Handle, options uint32, deadline zx.Time, args userOut, actualBytes, actualHandles userOut) zx.Status {
+	return c.channelCall(h, options, deadline, userIn(args), actualBytes, actualHandles, true)
+}
+
+// channelCall is both calls.
+func (c *Context) channelCall(h zx.Handle, options uint32, deadline zx.Time, args userIn, actualBytes, actualHandles userOut, etc bool) zx.Status {
 	record := c.scratch[:channelCallArgsBytes]
 	if st := c.read(record, args); st != zx.OK {
 		return st
 	}
 	le := binary.LittleEndian
-	wrBytes, wrHandles := userIn(le.Uint64(record[0:])), userIn(le.Uint64(record[8:]))
-	wrNumBytes, wrNumHandles := le.Uint32(record[32:]), le.Uint32(record[36:])
+	out := &outgoing{
+		bytes: userIn(le.Uint64(record[0:])), handles: userIn(le.Uint64(record[8:])),
+		numBytes: le.Uint32(record[32:]), numHandles: le.Uint32(record[36:]),
+		least: txidBytes, vector: options&channelWriteUseIovec != 0, etc: etc,
+	}
 	w := &channelWait{
 		bytes: userOut(le.Uint64(record[16:])), handles: userOut(le.Uint64(record[24:])),
 		maxBytes: le.Uint32(record[40:]), maxHandles: le.Uint32(record[44:]),
-		actualBytes: actualBytes, actualHandles: actualHandles,
+		actualBytes: actualBytes, actualHandles: actualHandles, etc: etc,
 	}
-	if options != 0 {
-		c.dropHandles(wrHandles, wrNumHandles)
+	if options&^channelWriteUseIovec != 0 {
+		c.drop(out)
 		return zx.ErrInvalidArgs
 	}
 	o, st := c.Handles.Get(h, zx.ObjChannel, zx.RightRead|zx.RightWrite)
 	if st != zx.OK {
-		c.dropHandles(wrHandles, wrNumHandles)
+		c.drop(out)
 		return st
 	}
-	m, st := c.message(o, wrBytes, wrNumBytes, wrHandles, wrNumHandles, txidBytes)
+	m, st := c.message(o, out)
 	if st == zx.OK {
 		if st = w.Begin(o.(*object.Channel), c.Waiter, m); st == zx.OK {
 			c.wait.object, c.wait.call = o, w
@@ -276,7 +472,7 @@ func channelWoken(c *Context, woken zx.Status) zx.Status {
 		}
 	}
 	if st == zx.OK {
-		return c.deliver(reply, w.bytes, w.handles)
+		return c.deliver(reply, w.bytes, w.handles, w.etc)
 	}
 	if reply != nil {
 		reply.Discard()

@@ -152,6 +152,12 @@ func Dispatch(c *Context, r *Registers) int64 {
 		return int64(jobCreate(c, zx.Handle(r[rdi]), uint32(r[rsi]), userOut(r[rdx])))
 	case zx.SysJobSetPolicy:
 		return int64(jobSetPolicy(c, zx.Handle(r[rdi]), uint32(r[rsi]), uint32(r[rdx]), userIn(r[r10]), uint32(r[r8])))
+	case zx.SysChannelReadEtc:
+		return int64(channelReadEtc(c, zx.Handle(r[rdi]), uint32(r[rsi]), userOut(r[rdx]), userOut(r[r10]), uint32(r[r8]), uint32(r[r9]), userOut(r[r12]), userOut(r[r13])))
+	case zx.SysChannelWriteEtc:
+		return int64(channelWriteEtc(c, zx.Handle(r[rdi]), uint32(r[rsi]), userIn(r[rdx]), uint32(r[r10]), userOut(r[r8]), uint32(r[r9])))
+	case zx.SysChannelCallEtc:
+		return int64(channelCallEtc(c, zx.Handle(r[rdi]), uint32(r[rsi]), zx.Time(r[rdx]), userOut(r[r10]), userOut(r[r8]), userOut(r[r9])))
 	case zx.SysObjectSignalPeer:
 		return int64(objectSignalPeer(c, zx.Handle(r[rdi]), uint32(r[rsi]), uint32(r[rdx])))
 	case zx.SysEventpairCreate:

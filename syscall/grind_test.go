@@ -54,6 +54,8 @@ var shapes = map[uint64]string{
 	zx.SysProcessCreate: "Jpn0pp", zx.SysTaskKill: "X", zx.SysTaskSuspend: "Dp", zx.SysTaskSuspendToken: "Dp", zx.SysTaskCreateExceptionChannel: "Xwp",
 	zx.SysExceptionGetThread: "xp", zx.SysExceptionGetProcess: "xp", zx.SysFutexWake: "uw", zx.SysFutexRequeue: "uw0uw0",
 	zx.SysThreadCreate: "Xpn0p", zx.SysThreadStart: "Dpp00", zx.SysDebugWrite: "pn", zx.SysNanosleep: "d", zx.SysCprngDraw: "pn", zx.SysJobCreate: "J0p",
+	zx.SysEventpairCreate: "0pp", zx.SysObjectSignalPeer: "Hss", zx.SysFifoCreate: "ww0pp", zx.SysTimerCreate: "w0p", zx.SysStreamCreate: "wVap",
+	zx.SysProcessReadMemory: "Xvpnp", zx.SysChannelReadEtc: "Cwppnwpp", zx.SysChannelWriteEtc: "Cwpnp0",
 }
 
 // grinder makes random calls with arguments that are often almost right.

@@ -72,26 +72,29 @@ const (
 	SysVMOReplaceAsExecutable     = 65
 	SysJobCreate                  = 66
 	SysJobSetPolicy               = 67
-	SysObjectSignalPeer           = 68
-	SysEventpairCreate            = 69
-	SysFifoCreate                 = 70
-	SysFifoRead                   = 71
-	SysFifoWrite                  = 72
-	SysTimerCreate                = 73
-	SysTimerSet                   = 74
-	SysTimerCancel                = 75
-	SysStreamCreate               = 76
-	SysStreamReadv                = 77
-	SysStreamReadvAt              = 78
-	SysStreamWritev               = 79
-	SysStreamWritevAt             = 80
-	SysStreamSeek                 = 81
-	SysProcessReadMemory          = 82
-	SysProcessWriteMemory         = 83
+	SysChannelReadEtc             = 68
+	SysChannelWriteEtc            = 69
+	SysChannelCallEtc             = 70
+	SysObjectSignalPeer           = 71
+	SysEventpairCreate            = 72
+	SysFifoCreate                 = 73
+	SysFifoRead                   = 74
+	SysFifoWrite                  = 75
+	SysTimerCreate                = 76
+	SysTimerSet                   = 77
+	SysTimerCancel                = 78
+	SysStreamCreate               = 79
+	SysStreamReadv                = 80
+	SysStreamReadvAt              = 81
+	SysStreamWritev               = 82
+	SysStreamWritevAt             = 83
+	SysStreamSeek                 = 84
+	SysProcessReadMemory          = 85
+	SysProcessWriteMemory         = 86
 )
 
 // SysCount is the number of system calls; higher numbers answer ErrBadSyscall.
-const SysCount = 84
+const SysCount = 87
 
 // SysNames gives each call's name without the zx_ prefix, by number.
 var SysNames = [SysCount]string{
@@ -163,6 +166,9 @@ var SysNames = [SysCount]string{
 	"vmo_replace_as_executable",
 	"job_create",
 	"job_set_policy",
+	"channel_read_etc",
+	"channel_write_etc",
+	"channel_call_etc",
 	"object_signal_peer",
 	"eventpair_create",
 	"fifo_create",

@@ -154,16 +154,11 @@ import "faultline/zx"
 func Dispatch(c *Context, r *Registers) int64 {
 	switch r[rax] {
 `, notice)
-	var notYet []string
 	for i := range table {
 		c := &table[i]
 		args, err := parse(c)
 		if err != nil {
 			return nil, err
-		}
-		if c.Flags&NotYet != 0 {
-			notYet = append(notYet, "zx.Sys"+camel(c.Name))
-			continue
 		}
 		call := lowerCamel(c.Name) + "(c"
 		for i, p := range args {
@@ -181,9 +176,6 @@ func Dispatch(c *Context, r *Registers) int64 {
 		} else {
 			fmt.Fprintf(&b, "return int64(%s)\n", call)
 		}
-	}
-	if len(notYet) > 0 {
-		fmt.Fprintf(&b, "case %s:\nreturn int64(zx.ErrNotSupported)\n", strings.Join(notYet, ",\n"))
 	}
 	b.WriteString("}\nreturn int64(zx.ErrBadSyscall)\n}\n")
 	return format.Source(b.Bytes())
@@ -204,9 +196,8 @@ func header(table []Call) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `// %s
 
-// zx/syscalls.h: the system calls, under Zircon's names and signatures. Those
-// marked "not yet" answer ZX_ERR_NOT_SUPPORTED. docs/abi.md tells each one's
-// rights and errors.
+// zx/syscalls.h: the system calls, under Zircon's names and signatures.
+// docs/abi.md tells each one's rights and errors.
 #ifndef ZX_SYSCALLS_H_
 #define ZX_SYSCALLS_H_
 
@@ -227,11 +218,7 @@ extern "C" {
 `, notice, callNumbers(table))
 	for i := range table {
 		c := &table[i]
-		mark := ""
-		if c.Flags&NotYet != 0 {
-			mark = " Not yet."
-		}
-		fmt.Fprintf(&b, "// %s%s\n%s zx_%s(%s);\n\n", c.Doc, mark, cResult(c), c.Name, c.Args)
+		fmt.Fprintf(&b, "// %s\n%s zx_%s(%s);\n\n", c.Doc, cResult(c), c.Name, c.Args)
 	}
 	b.WriteString(`// The deadline nanoseconds from now; saturates at both ends. A library function.
 zx_instant_mono_t zx_deadline_after(zx_duration_mono_t nanoseconds);
@@ -330,14 +317,9 @@ var intro string
 func reference(table []Call) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "<!-- %s The text before \"The calls\" is syscall/gen/abi.md. -->\n\n%s\n", notice, intro)
-	b.WriteString("## The calls\n\n| number | name | |\n| ---: | --- | --- |\n")
+	b.WriteString("## The calls\n\n| number | name |\n| ---: | --- |\n")
 	for i := range table {
-		c := &table[i]
-		what := ""
-		if c.Flags&NotYet != 0 {
-			what = "answers ZX_ERR_NOT_SUPPORTED for now"
-		}
-		fmt.Fprintf(&b, "| %d | zx_%s | %s |\n", c.Number, c.Name, what)
+		fmt.Fprintf(&b, "| %d | zx_%s |\n", table[i].Number, table[i].Name)
 	}
 	registers := [8]string{"RDI", "RSI", "RDX", "R10", "R8", "R9", "R12", "R13"}
 	for i := range table {
@@ -348,10 +330,6 @@ func reference(table []Call) ([]byte, error) {
 		}
 		fmt.Fprintf(&b, "\n### %d zx_%s\n\n", c.Number, c.Name)
 		fmt.Fprintf(&b, "    %s zx_%s(%s)\n\n%s\n", strings.TrimPrefix(cResult(c), "ZX_NO_RETURN "), c.Name, c.Args, c.Doc)
-		if c.Flags&NotYet != 0 {
-			b.WriteString("\nNot yet: answers ZX_ERR_NOT_SUPPORTED whatever the arguments.\n")
-			continue
-		}
 		if len(args) > 0 {
 			b.WriteString("\nRegisters: ")
 			for i, a := range args {

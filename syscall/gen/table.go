@@ -26,10 +26,8 @@ type Flag uint8
 
 // Flags.
 const (
-	// NotYet calls have their number and answer ZX_ERR_NOT_SUPPORTED.
-	NotYet Flag = 1 << iota
 	// NoReturn calls do not come back.
-	NoReturn
+	NoReturn Flag = 1 << iota
 	// TrapOnError calls are void in C: the stub executes UD2 when the kernel
 	// answers a failure, which only a wild pointer can cause.
 	TrapOnError
@@ -114,11 +112,11 @@ var Table = []Call{
 		errs(typed("channel", "READ"), []Err{{"NOT_SUPPORTED", "options has other bits than MAY_DISCARD"}, {"SHOULD_WAIT", "there is no message"}, {"PEER_CLOSED", "there is none, and the other end is closed"},
 			{"INVALID_ARGS", "actual_bytes or actual_handles cannot be written"}, {"BUFFER_TOO_SMALL", "the message is larger than num_bytes and num_handles"}, {"INVALID_ARGS", "bytes or handles cannot be written"}, {"NO_MEMORY", "the process has 65,536 handles"}}), 0},
 	{14, "channel_write", st, "zx_handle_t handle, uint32_t options, const void* bytes, uint32_t num_bytes, const zx_handle_t* handles, uint32_t num_handles", "WRITE on handle, TRANSFER on each of handles",
-		"Sends up to 65,536 bytes and 64 handles to the other end. The handles leave the caller in every case.",
-		errs([]Err{{"INVALID_ARGS", "options is not 0"}}, typed("channel", "WRITE"), channelMessage), 0},
+		"Sends up to 65,536 bytes and 64 handles to the other end. The handles leave the caller in every case. With ZX_CHANNEL_WRITE_USE_IOVEC bytes is num_bytes, at most 8,192, records zx_channel_iovec_t.",
+		errs([]Err{{"INVALID_ARGS", "options has other bits than USE_IOVEC"}}, typed("channel", "WRITE"), channelMessage), 0},
 	{15, "channel_call", st, "zx_handle_t handle, uint32_t options, zx_instant_mono_t deadline, const zx_channel_call_args_t* args, uint32_t* actual_bytes, uint32_t* actual_handles", "READ and WRITE on handle, TRANSFER on each of args->wr_handles",
 		"Sends a message as zx_channel_write does, with a number of the kernel's in its first four bytes, and waits for the message that begins with the same number.",
-		errs([]Err{{"INVALID_ARGS", "args cannot be read"}, {"INVALID_ARGS", "options is not 0"}}, typed("channel", "READ or WRITE"), []Err{{"INVALID_ARGS", "args->wr_num_bytes is below 4"}}, channelMessage,
+		errs([]Err{{"INVALID_ARGS", "args cannot be read"}, {"INVALID_ARGS", "options has other bits than USE_IOVEC"}}, typed("channel", "READ or WRITE"), []Err{{"INVALID_ARGS", "args->wr_num_bytes is below 4"}}, channelMessage,
 			[]Err{{"TIMED_OUT", "no reply by deadline"}, {"CANCELED", "handle's end was closed meanwhile"}, {"BUFFER_TOO_SMALL", "the reply is larger than args says; it is lost"}, {"INVALID_ARGS", "an out pointer cannot be written; the reply is lost"}}), 0},
 
 	{16, "port_create", st, "uint32_t options, zx_handle_t* out", "", "Makes a port. ZX_PORT_BIND_TO_INTERRUPT is accepted; there are no interrupt objects.",
@@ -273,37 +271,46 @@ var Table = []Call{
 		errs([]Err{{"INVALID_ARGS", "options or topic is unknown, policy is null or policy_size is 0"}, {"OUT_OF_RANGE", "policy_size is above 16"}, {"INVALID_ARGS", "policy cannot be read, or a record has unknown flags"}},
 			typed("job", "SET_POLICY"), []Err{{"BAD_STATE", "the job has a process or job"}, {"INVALID_ARGS", "no such condition"}, {"NOT_SUPPORTED", "no such action"}, {"ALREADY_EXISTS", "ABSOLUTE, and a job above has settled it otherwise"}}), 0},
 
-	{68, "object_signal_peer", st, "zx_handle_t handle, uint32_t clear_mask, uint32_t set_mask", "SIGNAL_PEER", "Deasserts, then asserts user signals of the other end of a channel, fifo or event pair (of an event pair ZX_EVENTPAIR_SIGNALED too).",
+	{68, "channel_read_etc", st, "zx_handle_t handle, uint32_t options, void* bytes, zx_handle_info_t* handles, uint32_t num_bytes, uint32_t num_handles, uint32_t* actual_bytes, uint32_t* actual_handles", "READ",
+		"zx_channel_read that tells type and rights of each handle too.",
+		errs(typed("channel", "READ"), []Err{{"NOT_SUPPORTED, ...", "as zx_channel_read"}}), 0},
+	{69, "channel_write_etc", st, "zx_handle_t handle, uint32_t options, const void* bytes, uint32_t num_bytes, zx_handle_disposition_t* handles, uint32_t num_handles", "WRITE on handle, TRANSFER on each of handles, DUPLICATE on those to be duplicated",
+		"zx_channel_write that can duplicate handles (ZX_HANDLE_OP_DUPLICATE), check their type and take rights from them. If one fails, result of each says how.",
+		errs([]Err{{"INVALID_ARGS", "options has other bits than USE_IOVEC"}}, typed("channel", "WRITE"), channelMessage, []Err{{"WRONG_TYPE", "a handle is of another type"}, {"INVALID_ARGS", "an unknown operation, or rights that a handle has not"}}), 0},
+	{70, "channel_call_etc", st, "zx_handle_t handle, uint32_t options, zx_instant_mono_t deadline, zx_channel_call_etc_args_t* args, uint32_t* actual_bytes, uint32_t* actual_handles", "READ and WRITE on handle",
+		"zx_channel_call with the handles of zx_channel_write_etc and zx_channel_read_etc.",
+		errs([]Err{{"INVALID_ARGS", "args cannot be read"}, {"INVALID_ARGS", "options has other bits than USE_IOVEC"}}, typed("channel", "READ or WRITE"), []Err{{"INVALID_ARGS, ...", "as zx_channel_write_etc and zx_channel_call"}}), 0},
+	{71, "object_signal_peer", st, "zx_handle_t handle, uint32_t clear_mask, uint32_t set_mask", "SIGNAL_PEER", "Deasserts, then asserts user signals of the other end of a channel, fifo or event pair (of an event pair ZX_EVENTPAIR_SIGNALED too).",
 		[]Err{badHandle, {"ACCESS_DENIED", "handle lacks SIGNAL_PEER"}, {"NOT_SUPPORTED", "the object has no peer"}, {"INVALID_ARGS", "a signal that the user may not set"}, {"PEER_CLOSED", "the other end is closed"}}, 0},
-	{69, "eventpair_create", st, "uint32_t options, zx_handle_t* out0, zx_handle_t* out1", "", "Makes two events, each of which sees the end of the other.",
+	{72, "eventpair_create", st, "uint32_t options, zx_handle_t* out0, zx_handle_t* out1", "", "Makes two events, each of which sees the end of the other.",
 		[]Err{{"INVALID_ARGS", "options is not 0"}, tableFull, badOut}, 0},
-	{70, "fifo_create", st, "size_t elem_count, size_t elem_size, uint32_t options, zx_handle_t* out0, zx_handle_t* out1", "", "Makes a fifo: two ends, each a ring of elem_count elements of elem_size bytes that the other writes.",
+	{73, "fifo_create", st, "size_t elem_count, size_t elem_size, uint32_t options, zx_handle_t* out0, zx_handle_t* out1", "", "Makes a fifo: two ends, each a ring of elem_count elements of elem_size bytes that the other writes.",
 		[]Err{{"INVALID_ARGS", "options is not 0"}, {"OUT_OF_RANGE", "elem_count or elem_size is 0, or their product above 4,096"}, tableFull, badOut}, 0},
-	{71, "fifo_read", st, "zx_handle_t handle, size_t elem_size, void* data, size_t count, size_t* actual_count", "READ", "Takes up to count elements, the oldest first. actual_count (may be null) receives their number. Elements that cannot be copied out are lost.",
+	{74, "fifo_read", st, "zx_handle_t handle, size_t elem_size, void* data, size_t count, size_t* actual_count", "READ", "Takes up to count elements, the oldest first. actual_count (may be null) receives their number. Elements that cannot be copied out are lost.",
 		errs(typed("fifo", "READ"), []Err{{"OUT_OF_RANGE", "elem_size is not the fifo's, or count is 0"}, {"SHOULD_WAIT", "the fifo is empty"}, {"PEER_CLOSED", "it is empty, and the other end is closed"}, {"INVALID_ARGS", "data or actual_count cannot be written"}}), 0},
-	{72, "fifo_write", st, "zx_handle_t handle, size_t elem_size, const void* data, size_t count, size_t* actual_count", "WRITE", "Sends up to count elements, as many as there is room for. actual_count (may be null) receives their number.",
+	{75, "fifo_write", st, "zx_handle_t handle, size_t elem_size, const void* data, size_t count, size_t* actual_count", "WRITE", "Sends up to count elements, as many as there is room for. actual_count (may be null) receives their number.",
 		errs(typed("fifo", "WRITE"), []Err{{"OUT_OF_RANGE", "elem_size is not the fifo's, or count is 0"}, {"INVALID_ARGS", "data cannot be read"}, {"PEER_CLOSED", "the other end is closed"}, {"SHOULD_WAIT", "there is no room"}, {"INVALID_ARGS", "actual_count cannot be written"}}), 0},
-	{73, "timer_create", st, "uint32_t options, zx_clock_t clock_id, zx_handle_t* out", "", "Makes a timer. options (ZX_TIMER_SLACK_*) is checked and changes nothing; both clocks are the same.",
+	{76, "timer_create", st, "uint32_t options, zx_clock_t clock_id, zx_handle_t* out", "", "Makes a timer. options (ZX_TIMER_SLACK_*) is checked and changes nothing; both clocks are the same.",
 		[]Err{{"INVALID_ARGS", "options or clock_id is unknown"}, tableFull, badOut}, 0},
-	{74, "timer_set", st, "zx_handle_t handle, zx_instant_mono_t deadline, zx_duration_mono_t slack", "WRITE", "Deasserts ZX_TIMER_SIGNALED and asserts it at deadline, at once if that is past. An earlier deadline counts no more.",
+	{77, "timer_set", st, "zx_handle_t handle, zx_instant_mono_t deadline, zx_duration_mono_t slack", "WRITE", "Deasserts ZX_TIMER_SIGNALED and asserts it at deadline, at once if that is past. An earlier deadline counts no more.",
 		errs([]Err{{"OUT_OF_RANGE", "slack is negative"}}, typed("timer", "WRITE")), 0},
-	{75, "timer_cancel", st, "zx_handle_t handle", "WRITE", "Forgets the deadline and deasserts ZX_TIMER_SIGNALED.",
+	{78, "timer_cancel", st, "zx_handle_t handle", "WRITE", "Forgets the deadline and deasserts ZX_TIMER_SIGNALED.",
 		errs(typed("timer", "WRITE")), 0},
-	{76, "stream_create", st, "uint32_t options, zx_handle_t vmo, zx_off_t seek, zx_handle_t* out", "READ and WRITE on vmo as ZX_STREAM_MODE_* ask", "Makes a stream over a VMO: a position from which zx_stream_readv and zx_stream_writev go on. It ends at the VMO's stream size.",
+	{79, "stream_create", st, "uint32_t options, zx_handle_t vmo, zx_off_t seek, zx_handle_t* out", "READ and WRITE on vmo as ZX_STREAM_MODE_* ask", "Makes a stream over a VMO: a position from which zx_stream_readv and zx_stream_writev go on. It ends at the VMO's stream size.",
 		[]Err{{"INVALID_ARGS", "options has other bits than READ, WRITE and APPEND"}, {"BAD_HANDLE", "vmo is not valid"}, {"WRONG_TYPE", "vmo is not a VMO"}, {"ACCESS_DENIED", "vmo lacks a right"}, tableFull, badOut}, 0},
-	{77, "stream_readv", st, "zx_handle_t handle, uint32_t options, const zx_iovec_t* vectors, size_t num_vectors, size_t* actual", "READ", "Reads at the position into up to 1,024 buffers, to the end of the stream at most, and moves the position. actual (may be null) receives the bytes. A failure after the first buffer is a short read.",
+	{80, "stream_readv", st, "zx_handle_t handle, uint32_t options, const zx_iovec_t* vectors, size_t num_vectors, size_t* actual", "READ", "Reads at the position into up to 1,024 buffers, to the end of the stream at most, and moves the position. actual (may be null) receives the bytes. A failure after the first buffer is a short read.",
 		errs([]Err{{"INVALID_ARGS", "options is not 0"}}, typed("stream", "READ"), streamCopy, vmoCopy[1:]), 0},
-	{78, "stream_readv_at", st, "zx_handle_t handle, uint32_t options, zx_off_t offset, const zx_iovec_t* vectors, size_t num_vectors, size_t* actual", "READ", "Reads at offset, and leaves the position.",
+	{81, "stream_readv_at", st, "zx_handle_t handle, uint32_t options, zx_off_t offset, const zx_iovec_t* vectors, size_t num_vectors, size_t* actual", "READ", "Reads at offset, and leaves the position.",
 		errs([]Err{{"INVALID_ARGS", "options is not 0"}}, typed("stream", "READ"), streamCopy, vmoCopy[1:]), 0},
-	{79, "stream_writev", st, "zx_handle_t handle, uint32_t options, const zx_iovec_t* vectors, size_t num_vectors, size_t* actual", "WRITE", "Writes at the position, or at the stream's end with ZX_STREAM_APPEND or a stream of mode APPEND, and moves the position behind. The stream grows, and so does a VMO that is resizable and whose handle had RESIZE; in any other the write ends with the VMO.",
+	{82, "stream_writev", st, "zx_handle_t handle, uint32_t options, const zx_iovec_t* vectors, size_t num_vectors, size_t* actual", "WRITE", "Writes at the position, or at the stream's end with ZX_STREAM_APPEND or a stream of mode APPEND, and moves the position behind. The stream grows, and so does a VMO that is resizable and whose handle had RESIZE; in any other the write ends with the VMO.",
 		errs([]Err{{"INVALID_ARGS", "options has other bits than APPEND"}}, typed("stream", "WRITE"), streamCopy, []Err{{"FILE_BIG", "the end wraps"}, {"NO_SPACE", "there is no room for any of it"}}, vmoCopy[1:]), 0},
-	{80, "stream_writev_at", st, "zx_handle_t handle, uint32_t options, zx_off_t offset, const zx_iovec_t* vectors, size_t num_vectors, size_t* actual", "WRITE", "Writes at offset, and leaves the position.",
+	{83, "stream_writev_at", st, "zx_handle_t handle, uint32_t options, zx_off_t offset, const zx_iovec_t* vectors, size_t num_vectors, size_t* actual", "WRITE", "Writes at offset, and leaves the position.",
 		errs([]Err{{"INVALID_ARGS", "options is not 0"}}, typed("stream", "WRITE"), streamCopy, []Err{{"FILE_BIG", "the end wraps"}, {"NO_SPACE", "there is no room for any of it"}}, vmoCopy[1:]), 0},
-	{81, "stream_seek", st, "zx_handle_t handle, zx_stream_seek_origin_t whence, int64_t offset, zx_off_t* out_seek", "READ or WRITE", "Moves the position to offset from the start (0), the position (1) or the end (2). out_seek (may be null) receives it.",
+	{84, "stream_seek", st, "zx_handle_t handle, zx_stream_seek_origin_t whence, int64_t offset, zx_off_t* out_seek", "READ or WRITE", "Moves the position to offset from the start (0), the position (1) or the end (2). out_seek (may be null) receives it.",
 		errs(typed("stream", "READ and WRITE"), []Err{{"INVALID_ARGS", "whence is unknown, the position would wrap, or out_seek cannot be written"}}), 0},
-	{82, "process_read_memory", st, "zx_handle_t handle, zx_vaddr_t vaddr, void* buffer, size_t buffer_size, size_t* actual", "READ", "Copies what the process has mapped at vaddr, to the end of that mapping at most, whatever its protection. actual (may be null) receives the bytes.",
+	{85, "process_read_memory", st, "zx_handle_t handle, zx_vaddr_t vaddr, void* buffer, size_t buffer_size, size_t* actual", "READ", "Copies what the process has mapped at vaddr, to the end of that mapping at most, whatever its protection. actual (may be null) receives the bytes.",
 		errs([]Err{{"INVALID_ARGS", "buffer is null, or buffer_size 0 or above 64 MiB"}}, typed("process", "READ"), []Err{{"BAD_STATE", "the process has ended"}, {"NO_MEMORY", "nothing is mapped at vaddr"}, {"OUT_OF_RANGE", "vaddr lies past the end of the VMO"}}, vmoCopy[1:]), 0},
-	{83, "process_write_memory", st, "zx_handle_t handle, zx_vaddr_t vaddr, const void* buffer, size_t buffer_size, size_t* actual", "WRITE", "Writes to what the process has mapped at vaddr, whatever its protection. Otherwise as zx_process_read_memory.",
+	{86, "process_write_memory", st, "zx_handle_t handle, zx_vaddr_t vaddr, const void* buffer, size_t buffer_size, size_t* actual", "WRITE", "Writes to what the process has mapped at vaddr, whatever its protection. Otherwise as zx_process_read_memory.",
 		errs([]Err{{"INVALID_ARGS", "buffer is null, or buffer_size 0 or above 64 MiB"}}, typed("process", "WRITE"), []Err{{"BAD_STATE", "the process has ended"}, {"NO_MEMORY", "nothing is mapped at vaddr"}, {"ACCESS_DENIED", "the mapping can never be writable"}, {"OUT_OF_RANGE", "vaddr lies past the end of the VMO"}}, vmoCopy[1:]), 0},
 }
 

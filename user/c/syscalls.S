@@ -670,11 +670,47 @@ zx_job_set_policy:
 	ret
 	.size zx_job_set_policy, . - zx_job_set_policy
 
+	.globl zx_channel_read_etc
+	.type zx_channel_read_etc, @function
+	.p2align 4
+zx_channel_read_etc:
+	push %r12
+	push %r13
+	mov 24(%rsp), %r12
+	mov 32(%rsp), %r13
+	mov %rcx, %r10
+	mov $68, %eax
+	syscall
+	pop %r13
+	pop %r12
+	ret
+	.size zx_channel_read_etc, . - zx_channel_read_etc
+
+	.globl zx_channel_write_etc
+	.type zx_channel_write_etc, @function
+	.p2align 4
+zx_channel_write_etc:
+	mov %rcx, %r10
+	mov $69, %eax
+	syscall
+	ret
+	.size zx_channel_write_etc, . - zx_channel_write_etc
+
+	.globl zx_channel_call_etc
+	.type zx_channel_call_etc, @function
+	.p2align 4
+zx_channel_call_etc:
+	mov %rcx, %r10
+	mov $70, %eax
+	syscall
+	ret
+	.size zx_channel_call_etc, . - zx_channel_call_etc
+
 	.globl zx_object_signal_peer
 	.type zx_object_signal_peer, @function
 	.p2align 4
 zx_object_signal_peer:
-	mov $68, %eax
+	mov $71, %eax
 	syscall
 	ret
 	.size zx_object_signal_peer, . - zx_object_signal_peer
@@ -683,7 +719,7 @@ zx_object_signal_peer:
 	.type zx_eventpair_create, @function
 	.p2align 4
 zx_eventpair_create:
-	mov $69, %eax
+	mov $72, %eax
 	syscall
 	ret
 	.size zx_eventpair_create, . - zx_eventpair_create
@@ -693,7 +729,7 @@ zx_eventpair_create:
 	.p2align 4
 zx_fifo_create:
 	mov %rcx, %r10
-	mov $70, %eax
+	mov $73, %eax
 	syscall
 	ret
 	.size zx_fifo_create, . - zx_fifo_create
@@ -703,7 +739,7 @@ zx_fifo_create:
 	.p2align 4
 zx_fifo_read:
 	mov %rcx, %r10
-	mov $71, %eax
+	mov $74, %eax
 	syscall
 	ret
 	.size zx_fifo_read, . - zx_fifo_read
@@ -713,7 +749,7 @@ zx_fifo_read:
 	.p2align 4
 zx_fifo_write:
 	mov %rcx, %r10
-	mov $72, %eax
+	mov $75, %eax
 	syscall
 	ret
 	.size zx_fifo_write, . - zx_fifo_write
@@ -722,7 +758,7 @@ zx_fifo_write:
 	.type zx_timer_create, @function
 	.p2align 4
 zx_timer_create:
-	mov $73, %eax
+	mov $76, %eax
 	syscall
 	ret
 	.size zx_timer_create, . - zx_timer_create
@@ -731,7 +767,7 @@ zx_timer_create:
 	.type zx_timer_set, @function
 	.p2align 4
 zx_timer_set:
-	mov $74, %eax
+	mov $77, %eax
 	syscall
 	ret
 	.size zx_timer_set, . - zx_timer_set
@@ -740,7 +776,7 @@ zx_timer_set:
 	.type zx_timer_cancel, @function
 	.p2align 4
 zx_timer_cancel:
-	mov $75, %eax
+	mov $78, %eax
 	syscall
 	ret
 	.size zx_timer_cancel, . - zx_timer_cancel
@@ -750,7 +786,7 @@ zx_timer_cancel:
 	.p2align 4
 zx_stream_create:
 	mov %rcx, %r10
-	mov $76, %eax
+	mov $79, %eax
 	syscall
 	ret
 	.size zx_stream_create, . - zx_stream_create
@@ -760,7 +796,7 @@ zx_stream_create:
 	.p2align 4
 zx_stream_readv:
 	mov %rcx, %r10
-	mov $77, %eax
+	mov $80, %eax
 	syscall
 	ret
 	.size zx_stream_readv, . - zx_stream_readv
@@ -770,7 +806,7 @@ zx_stream_readv:
 	.p2align 4
 zx_stream_readv_at:
 	mov %rcx, %r10
-	mov $78, %eax
+	mov $81, %eax
 	syscall
 	ret
 	.size zx_stream_readv_at, . - zx_stream_readv_at
@@ -780,7 +816,7 @@ zx_stream_readv_at:
 	.p2align 4
 zx_stream_writev:
 	mov %rcx, %r10
-	mov $79, %eax
+	mov $82, %eax
 	syscall
 	ret
 	.size zx_stream_writev, . - zx_stream_writev
@@ -790,7 +826,7 @@ zx_stream_writev:
 	.p2align 4
 zx_stream_writev_at:
 	mov %rcx, %r10
-	mov $80, %eax
+	mov $83, %eax
 	syscall
 	ret
 	.size zx_stream_writev_at, . - zx_stream_writev_at
@@ -800,7 +836,7 @@ zx_stream_writev_at:
 	.p2align 4
 zx_stream_seek:
 	mov %rcx, %r10
-	mov $81, %eax
+	mov $84, %eax
 	syscall
 	ret
 	.size zx_stream_seek, . - zx_stream_seek
@@ -810,7 +846,7 @@ zx_stream_seek:
 	.p2align 4
 zx_process_read_memory:
 	mov %rcx, %r10
-	mov $82, %eax
+	mov $85, %eax
 	syscall
 	ret
 	.size zx_process_read_memory, . - zx_process_read_memory
@@ -820,7 +856,7 @@ zx_process_read_memory:
 	.p2align 4
 zx_process_write_memory:
 	mov %rcx, %r10
-	mov $83, %eax
+	mov $86, %eax
 	syscall
 	ret
 	.size zx_process_write_memory, . - zx_process_write_memory
