@@ -75,6 +75,18 @@ program: $(B)/user/libzx.a ## compile a ring-3 program: SRC='a.c b.cc' OUT=prog.
 	@test -n '$(SRC)' -a -n '$(OUT)' || { echo "usage: make program SRC='a.c b.cc' OUT=prog.elf [CC=clang] [CFLAGS=...] [LIBS=...]" >&2; exit 2; }
 	@CC='$(if $(filter default,$(origin CC)),gcc,$(CC))' user/cc -g $(CFLAGS) -o '$(OUT)' $(SRC) $(LIBS)
 
+watch: $(B)/bin/watch ## show a trace as a picture in a browser: TRACE=t.json
+	@test -n '$(TRACE)' || { echo 'usage: make watch TRACE=t.json' >&2; exit 2; }
+	@$(B)/bin/watch -trace '$(TRACE)'
+
+trace: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## record what CMDS do, for a trace viewer: OUT=t.json
+	@$(NEED) qemu-system-x86_64
+	@test -n '$(strip $(CMDS))' -a -n '$(OUT)' || { echo "usage: make trace CMDS='sum POEM.TXT' OUT=t.json" >&2; exit 2; }
+	@DISK='$(or $(strip $(DISK)),$(B)/demo.img)' CMDS='trace on; $(CMDS); trace off; trace print' TIMEOUT='$(or $(strip $(TIMEOUT)),120)' \
+	  $(B)/bin/qemu $(B)/faultline.elf >$(B)/trace.log; status=$$?; \
+	  sed -n '/^-- trace begins/,/^-- trace ends/{/^-- trace/d;s/\r$$//;p}' $(B)/trace.log >'$(OUT)'; \
+	  sed '/^-- trace begins/,/^-- trace ends/d' $(B)/trace.log; test $$status = 0 && test -s '$(OUT)'
+
 conform: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/conform ## ring-3 conformance tests; ONLY=P0.. picks some
 	@$(NEED) qemu-system-x86_64
 	@$(B)/bin/conform -only '$(ONLY)' -json $(B)/conform.json $(B)/bin/qemu $(B)/faultline.elf
@@ -147,7 +159,7 @@ help: ## this text
 
 # --- What is built
 
-.PHONY: run image bench bench-peer bench-report bench-docs profile conform debug program test lint fuzz stdtest soak clean help programs host-tools demo-disk FORCE
+.PHONY: run trace watch image bench bench-peer bench-report bench-docs profile conform debug program test lint fuzz stdtest soak clean help programs host-tools demo-disk FORCE
 
 # go build knows itself what changed; a target of FORCE asks it each time.
 $(B)/faultline.elf: programs $(B)/bin/mkimage FORCE

@@ -94,9 +94,16 @@ the request it waits for. Threads of the kernel have no process.`, (*Console).th
 
 		{"faults", "[on|off|show [N]]", "record page faults of ring 3, or show the last N", `
 on starts a record of every page fault, off ends it; show prints the last 20, or
-N, of at most 512: when, who, the address, the instruction's address, the error
+N: when, who, the address, the instruction's address, the error
 code, the VMO and the offset in it, how long until it was decided, and how.
 While it is off it costs nothing.`, (*Console).faultTrace, 0, 2},
+
+		{"trace", "[on [WHAT...]|off|save FILE|print]", "record what the kernel does", `
+on starts records of faults, requests, packets, supplies, operations, wake-ups,
+switches, evictions, calls and interrupts. WHAT is a kind (an unknown one lists
+them), process=KOID or vmo=ID: only these. Each CPU keeps its last 16384. save
+writes them into a file of the disk, as large as it is already, print to the
+console: trace events, which Perfetto and chrome://tracing open.`, (*Console).trace, 0, -1},
 
 		{"pt", "NAME OFFSET", "show the page-table chain of a byte of a file", `
 The chain PML4E, PDPTE, PDE, PTE is that of the ring-3 process that touches

@@ -18,6 +18,7 @@ import (
 	"faultline/mmu"
 	"faultline/object"
 	"faultline/pager"
+	"faultline/trace"
 	"faultline/vmo"
 	"faultline/zx"
 )
@@ -189,7 +190,7 @@ type fakeKernel struct {
 	handles  []HandleInfo
 	mappings []MappingInfo
 	faults   []Fault
-	tracing  bool
+	records  []trace.Record
 	threads  []ThreadInfo // beside those there always are
 }
 
@@ -251,9 +252,12 @@ func (k *fakeKernel) Store() *vmo.Store         { return k.store }
 func (k *fakeKernel) Handles() []HandleInfo     { return k.handles }
 func (k *fakeKernel) Mappings() []MappingInfo   { return k.mappings }
 func (k *fakeKernel) Counters() []pager.Counter { return k.system.Counters() }
-func (k *fakeKernel) StartTrace()               { k.tracing = true }
-func (k *fakeKernel) StopTrace()                { k.tracing = false }
-func (k *fakeKernel) Tracing() bool             { return k.tracing }
+func (k *fakeKernel) StartTrace(f trace.Filter) { trace.Start(1, f) }
+func (k *fakeKernel) StopTrace()                { trace.Stop() }
+func (k *fakeKernel) TraceName(zx.Koid) string  { return "" }
+func (k *fakeKernel) TraceRecords() ([]trace.Record, uint64, float64) {
+	return k.records, 5, 1000
+}
 func (k *fakeKernel) Faults(n int) ([]Fault, uint64) {
 	return k.faults[max(0, len(k.faults)-n):], uint64(len(k.faults))
 }

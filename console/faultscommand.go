@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"faultline/trace"
 	"faultline/zx"
 )
 
@@ -20,7 +21,7 @@ func (c *Console) faultTrace(args []string) error {
 	}
 	switch word {
 	case "on":
-		c.kernel.StartTrace()
+		c.kernel.StartTrace(trace.Filter{Kinds: []trace.Kind{trace.Fault, trace.FaultEnd}})
 		c.printf("page faults of ring 3 are recorded from now on\n")
 	case "off":
 		c.kernel.StopTrace()
@@ -38,7 +39,7 @@ func (c *Console) faultTrace(args []string) error {
 	case "":
 		_, total := c.kernel.Faults(0)
 		state := "off"
-		if c.kernel.Tracing() {
+		if trace.On() {
 			state = "on"
 		}
 		c.printf("the trace is %s; %d page faults were recorded since boot\n", state, total)

@@ -7,6 +7,7 @@ import (
 	"faultline/mmu"
 	"faultline/object"
 	"faultline/pager"
+	"faultline/trace"
 	"faultline/vmar"
 	"faultline/vmo"
 	"faultline/zx"
@@ -35,13 +36,17 @@ type Kernel interface {
 	// Counters gives the counts of pagers and the evictor, by Zircon's names.
 	Counters() []pager.Counter
 
-	// StartTrace makes page faults of ring 3 leave records, forgetting those
-	// there are; StopTrace ends that and keeps them; Tracing says whether.
-	StartTrace()
+	// StartTrace makes the kernel leave records, forgetting those there are;
+	// StopTrace ends that and keeps them; trace.On says whether.
+	StartTrace(f trace.Filter)
 	StopTrace()
-	Tracing() bool
-	// Faults gives the last n records, the oldest first, and how many there
-	// were since boot.
+	// TraceRecords gives what is held, how many records were lost, and the
+	// ticks of a microsecond.
+	TraceRecords() (list []trace.Record, lost uint64, ticks float64)
+	// TraceName is the name of a thread or process that has ended since.
+	TraceName(koid zx.Koid) string
+	// Faults gives the last n page faults of them, the oldest first, and how
+	// many were recorded since boot.
 	Faults(n int) (list []Fault, total uint64)
 }
 

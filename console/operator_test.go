@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"faultline/mmu"
 	"faultline/object"
 	"faultline/pager"
+	"faultline/trace"
 	"faultline/vmar"
 	"faultline/vmo"
 	"faultline/zx"
@@ -179,7 +181,7 @@ func statusData(st zx.Status) uint64 { return uint64(int64(st)) }
 func TestFaultTrace(t *testing.T) {
 	r := newOperatorRig(t)
 	out := r.script("faults; faults show; faults on; faults")
-	if !r.kernel.tracing {
+	if !trace.On() {
 		t.Error("faults on started no trace")
 	}
 	r.kernel.faults = []Fault{
@@ -190,10 +192,46 @@ func TestFaultTrace(t *testing.T) {
 		{Number: 5, At: 2_000_300_000, Took: 99, Process: 91040, Thread: 91041, Code: mmu.PF_US, Status: zx.ErrInternalIntrKilled},
 	}
 	out += r.script("faults show; faults show 1; faults show 0; faults off")
-	if r.kernel.tracing {
+	if trace.On() {
 		t.Error("faults off ended no trace")
 	}
 	golden(t, "faults.txt", out)
+}
+
+// TestTrace starts traces, prints one, and saves one to a file of the disk.
+func TestTrace(t *testing.T) {
+	r := newRig(t)
+	t.Cleanup(trace.Stop)
+	r.kernel.records = []trace.Record{
+		{Time: 1000, Kind: trace.Fault, Process: 91030, Thread: 91031, Offset: 0x8000001000},
+		{Time: 2000, Kind: trace.FaultEnd, Process: 91030, Thread: 91031, Object: 77},
+	}
+	out, err := r.run("trace on fault process=91030 vmo=3; trace print; trace; trace off; trace save DATA.BIN; cat DATA.BIN")
+	if err != nil || trace.On() {
+		t.Errorf("%v\n%s", err, out)
+	}
+	_, text, _ := strings.Cut(out, traceBegins+"\n")
+	text, _, _ = strings.Cut(text, traceEnds)
+	if !json.Valid([]byte(text)) || !strings.Contains(text, `"name":"toucher"`) || !strings.Contains(text, `"page fault"`) {
+		t.Errorf("the trace is\n%s", text)
+	}
+	for _, want := range []string{"the trace is on; 2 records are held, 5 were overwritten", "the trace is off", " bytes of trace are in DATA.BIN"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not printed:\n%s", want, out)
+		}
+	}
+	if saved, _ := r.run("sum DATA.BIN"); !strings.Contains(saved, "100001 bytes") {
+		t.Errorf("the file's size has changed:\n%s", saved)
+	}
+	for script, want := range map[string]string{
+		"trace on nothing": `"nothing" is no kind of record; there are fault, `, "trace on process=x": `"x" is not the koid of a process`,
+		"trace on vmo=-1": `"-1" is not the number of a VMO`, "trace save": `"save" is neither`, "trace maybe": `"maybe" is neither`,
+		"trace off now": `"now" is one argument too many`, "trace save HELLO.TXT": "a file keeps its size",
+	} {
+		if out, err := r.run(script); err == nil || !strings.Contains(out, want) {
+			t.Errorf("%s: %v\n%s", script, err, out)
+		}
+	}
 }
 
 // TestJobs runs programs in the background.

@@ -207,6 +207,16 @@ func (f *File) ReadAt(w vmo.Waiter, p []byte, off uint64) zx.Status {
 	return f.vmo.ReadBytes(p, off, &r)
 }
 
+// WriteAt stores p into the file's VMO, as any writer does: the pages are dirty
+// until a sync. Otherwise as ReadAt.
+//
+// Errors: those of vmo.VMO.Write; the pager's code if the disk is read-only.
+func (f *File) WriteAt(w vmo.Waiter, p []byte, off uint64) zx.Status {
+	var r vmo.PageRequest
+	r.Init(w)
+	return f.vmo.WriteBytes(p, off, &r)
+}
+
 // DiskSHA256 is the digest of the file's bytes as they are on the disk now, read
 // past the VMO and the pager: what a reader through the pager must get while
 // nothing is dirty.

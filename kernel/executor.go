@@ -8,6 +8,7 @@ import (
 
 	"faultline/cpu"
 	"faultline/syscall"
+	"faultline/trace"
 	"faultline/zx"
 )
 
@@ -39,7 +40,8 @@ type percpu struct {
 	direct  *Thread     // ready, and next
 	root    zx.PhysAddr // in CR3
 	slice   int64       // when the time of the threads that run is over
-	heed    bool        // look at something before ring 3: see attend
+	traced  *Thread     // whom the trace says the CPU runs; the CPU's own
+	heed    heed        // look at something before ring 3: see attend
 
 	mu         sync.Mutex
 	head, tail *Thread     // ready, in the order they became so, by Thread.next
@@ -49,6 +51,14 @@ type percpu struct {
 	deadlines  deadlines   // of the threads that sleep until one
 	alarm      *time.Timer // rouses idler for the first of them
 }
+
+// heed is what a CPU must look at before it enters ring 3.
+type heed uint8
+
+const (
+	heedYield heed = 1 << iota // a goroutine of the kernel was made ready
+	heedTrace                  // records are left
+)
 
 // newCPU makes the part of a CPU whose page table is root, and lets an executor
 // have it.
@@ -99,10 +109,13 @@ func (c *percpu) rouse() {
 // attend sees to what cannot wait until ring 3 is left again: goroutines of the
 // kernel that were made ready, and the timer, which must end the slice, and
 // before it any thread's wait.
-func (c *percpu) attend() {
-	if c.heed {
-		c.heed = false
+func (c *percpu) attend(t *Thread) {
+	if c.heed&heedYield != 0 {
+		c.heed &^= heedYield
 		c.yield()
+	}
+	if c.heed&heedTrace != 0 {
+		c.traceEntry(t)
 	}
 	if *c.armed {
 		return
@@ -134,7 +147,10 @@ func (c *percpu) tick(t *Thread, v cpu.Vector) bool {
 	if !c.machine.HandleInterrupt(v) {
 		c.kernel.strayInterrupt(v)
 	}
-	c.heed = false
+	if trace.On() {
+		trace.Emit(trace.Interrupt, uint32(v), 0, 0, 0)
+	}
+	c.heed &^= heedYield
 	c.yield()
 	return !c.over(t)
 }
@@ -266,8 +282,8 @@ func (e *executor) run() {
 		}
 		for on {
 			c = e.cpu // a call may have waited, and come back to another one
-			if c.heed || !*c.armed {
-				c.attend()
+			if c.heed != 0 || !*c.armed {
+				c.attend(t)
 			}
 			if t.interrupted.Load() != 0 {
 				on = t.heed()
@@ -282,6 +298,9 @@ func (e *executor) run() {
 				case v == cpu.VectorSyscall:
 					// The call that does nothing pays for every instruction here.
 					t.syscalls.Add(1)
+					if trace.On() {
+						t.traceSyscall()
+					}
 					result := syscall.Dispatch(&t.context, (*syscall.Registers)(t.regs.General()))
 					on = t.returned(result) || t.called(result, zx.OK)
 				case v == cpu.VectorPageFault:
@@ -321,8 +340,11 @@ func (e *executor) pick() *Thread {
 		c.idler = e
 		c.mu.Unlock()
 		c.running = false
+		if c.heed&heedTrace != 0 {
+			c.traceSwitch(nil)
+		}
 		e.take()
-		c.heed = false // whoever was ready has run
+		c.heed &^= heedYield // whoever was ready has run
 	}
 }
 

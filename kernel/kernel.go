@@ -109,6 +109,7 @@ import (
 	"faultline/cpu"
 	"faultline/mmu"
 	"faultline/pager"
+	"faultline/trace"
 	"faultline/vmo"
 	"faultline/zx"
 )
@@ -159,7 +160,7 @@ type Kernel struct {
 	cpu     *percpu          // One CPU
 	rootJob *Job             // above all others
 	account *account.Account // of all that ring 3 makes us keep
-	trace   faultTrace
+	trace   tracing
 
 	strays atomic.Uint64 // interrupts nobody asked for
 
@@ -175,6 +176,7 @@ func Boot(c Config) (*Kernel, error) {
 	k := &Kernel{machine: c.Board, now: c.Now, console: c.Console}
 	k.account = account.NewRoot(accountTotal(c.Window), k.heapFull(c.Window))
 	k.rootJob = k.newRootJob()
+	trace.Init(cpu.ReadTSC, func() int { return 0 })
 	cpu.SetFatalHandler(k.fatal)
 	options, err := ParseOptions(c.Options)
 	if err != nil {

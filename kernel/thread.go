@@ -9,6 +9,7 @@ import (
 	"faultline/mmu"
 	"faultline/object"
 	"faultline/syscall"
+	"faultline/trace"
 	"faultline/vmo"
 	"faultline/zx"
 )
@@ -56,7 +57,7 @@ type Thread struct {
 	saved    syscall.Registers // when it was suspended in a call
 	rip      uint64            // then
 	need     mmu.Prot          // of the page fault in progress
-	began    zx.Time           // the page fault in progress, while it is traced
+	traced   trace.Kind        // Fault or Syscall, while one leaves records; else 0
 	trouble  *trouble          // the exception in progress
 	policy   uint32            // of the policy exception to take
 
@@ -182,6 +183,9 @@ func (t *Thread) heed() bool {
 
 // end is the thread's last act.
 func (t *Thread) end() {
+	if trace.On() {
+		t.process.kernel.traceEnded(t)
+	}
 	t.state.Store(uint32(zx.ThreadDead))
 	t.closeExceptions()
 	t.process.threadEnded(t)
@@ -253,9 +257,8 @@ func (t *Thread) pageFault() bool {
 		// No page of user space could help. Source: Intel SDM 3A 4.6.1.
 		return t.raise(zx.ExcpGeneral, zx.OK)
 	}
-	k := t.process.kernel
-	if k.trace.on.Load() {
-		t.began = k.Now()
+	if trace.On() {
+		t.traceFault()
 	}
 	if code.Unknown() != 0 {
 		return t.faulted(zx.ErrNotSupported)
@@ -293,11 +296,11 @@ func (t *Thread) faultWoken() bool {
 // faulted ends a page fault with st. A thread that is to be suspended faults
 // again when it runs on.
 func (t *Thread) faulted(st zx.Status) bool {
-	if t.began != 0 {
-		t.traceFault(st)
-	}
 	if st == zx.OK || st == zx.ErrInternalIntrKilled || st == zx.ErrInternalIntrRetry {
 		return true
+	}
+	if t.traced == trace.Fault {
+		t.traceFaultEnd(st)
 	}
 	return t.raise(zx.ExcpFatalPageFault, st)
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"faultline/mmu"
+	"faultline/trace"
 	"faultline/vmar"
 	"faultline/vmo"
 	"faultline/zx"
@@ -15,37 +16,42 @@ type noTLB struct{}
 func (noTLB) InvalidatePage(zx.PhysAddr, zx.VirtAddr) {}
 func (noTLB) InvalidateAll(zx.PhysAddr)               {}
 
-// TestTraceRing writes more records than there is room for, and reads them.
-func TestTraceRing(t *testing.T) {
-	k := &Kernel{}
-	if list, total := k.FaultRecords(10); len(list) != 0 || total != 0 || k.Tracing() {
-		t.Errorf("before the start: %d of %d records", len(list), total)
+// TestFaultRecords reads page faults back from the records of two threads.
+func TestFaultRecords(t *testing.T) {
+	now := int64(0)
+	k := &Kernel{cpu: &percpu{}, now: func() int64 { now += 1000; return now }}
+	k.StartTrace(trace.Filter{Kinds: []trace.Kind{trace.Fault, trace.FaultEnd}})
+	defer k.StopTrace()
+	for i := range uint64(5) {
+		for thread := range zx.Koid(2) {
+			trace.Run(10, 20+thread)
+			trace.Emit(trace.Fault, uint32(mmu.PF_US), 0, i, uint64(thread))
+		}
+		trace.Emit(trace.Wake, 0, 20, 0, 0)
+		for thread := range zx.Koid(2) {
+			trace.Run(10, 20+thread)
+			st := zx.ErrIO
+			trace.Emit(trace.FaultEnd, uint32(st), 7, i, uint64(thread))
+			k.trace.faults.Add(1)
+		}
 	}
-	k.StartTrace()
-	r := FaultRecord{VMO: 1}
-	if n := testing.AllocsPerRun(TraceRecords+100, func() { r.Address++; k.trace.add(&r) }); n != 0 {
-		t.Errorf("a record allocates %v times", n)
-	}
-	total := uint64(TraceRecords + 101)
-	for _, n := range []int{0, 1, 7, TraceRecords, TraceRecords + 1, 1 << 30, -1} {
-		list, got := k.FaultRecords(n)
-		if want := min(max(n, 0), TraceRecords); len(list) != want || got != total {
-			t.Fatalf("asked for %d: %d of %d records, want %d of %d", n, len(list), got, want, total)
+	trace.Emit(trace.Fault, 0, 0, 99, 0) // has not ended
+	for _, n := range []int{0, 1, 7, 10, 11, -1} {
+		list, total := k.FaultRecords(n)
+		if want := min(max(n, 0), 10); len(list) != want || total != 10 {
+			t.Fatalf("asked for %d: %d of %d records, want %d of 10", n, len(list), total, want)
 		}
 		for i, r := range list {
-			if want := total - uint64(len(list)-1-i); r.Number != want || uint64(r.Address) != want {
-				t.Fatalf("record %d is number %d of address %d, want %d", i, r.Number, r.Address, want)
+			at := uint64(10 - len(list) + i)
+			if r.Number != at+1 || uint64(r.Address) != at/2 || r.Thread != 20+zx.Koid(at%2) || r.Process != 10 || uint64(r.RIP) != at%2 ||
+				r.VMO != 7 || r.Offset != at/2 || r.Zero != (at%2 == 1) || r.Status != zx.ErrIO || r.Code != mmu.PF_US {
+				t.Fatalf("record %d is %+v", i, r)
 			}
 		}
 	}
-	k.StopTrace()
-	if list, _ := k.FaultRecords(5); len(list) != 5 || k.Tracing() {
-		t.Errorf("%d records after the stop", len(list))
-	}
-	k.StartTrace()
-	k.trace.add(&r)
-	if list, got := k.FaultRecords(5); len(list) != 1 || got != total+1 || !k.Tracing() {
-		t.Errorf("%d of %d records after a new start, want 1 of %d", len(list), got, total+1)
+	k.StartTrace(trace.Filter{})
+	if list, total := k.FaultRecords(5); len(list) != 0 || total != 10 {
+		t.Errorf("%d of %d records after a new start", len(list), total)
 	}
 }
 
@@ -85,13 +91,13 @@ func TestTracePlace(t *testing.T) {
 		if st := space.Fault(c.at, c.code.Need(), false, &request); st != c.st {
 			t.Errorf("%#x: %v, want %v", uint64(c.at), st, c.st)
 		}
-		r := FaultRecord{Address: c.at}
-		r.show(memory, space)
-		if r.Address = 0; r != c.want {
+		var r FaultRecord
+		r.VMO, r.Offset, r.Zero = shown(memory, space, c.at)
+		if r != c.want {
 			t.Errorf("%#x: %+v, want %+v", uint64(c.at), r, c.want)
 		}
-		if n := testing.AllocsPerRun(10, func() { r.show(memory, space) }); n != 0 {
-			t.Errorf("show allocates %v times", n)
+		if n := testing.AllocsPerRun(10, func() { shown(memory, space, c.at) }); n != 0 {
+			t.Errorf("shown allocates %v times", n)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"faultline/trace"
 	"faultline/zx"
 )
 
@@ -22,6 +23,9 @@ const (
 // called under any lock.
 func (t *Thread) Wake() {
 	if t.token.Swap(tokenWoken) == tokenAsleep {
+		if trace.On() {
+			t.traceWake()
+		}
 		if c := t.cpu; c.running && c.direct == nil {
 			c.direct = t
 		} else {

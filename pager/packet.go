@@ -2,6 +2,7 @@ package pager
 
 import (
 	"faultline/object"
+	"faultline/trace"
 	"faultline/vmo"
 	"faultline/zx"
 )
@@ -62,16 +63,13 @@ func (q *sendQueue) replace(r, heir *vmo.PageRequest) {
 	r.PreviousSend, r.NextSend = nil, nil
 }
 
-// commands are the packet commands of the request kinds.
-var commands = [vmo.RequestKinds]zx.PageCommand{
-	vmo.RequestRead:  zx.PageRead,
-	vmo.RequestDirty: zx.PageDirty,
-}
-
 // Send implements vmo.Provider: it puts the packet of the primary r on the port,
 // or r in line for the slot. Source: spec section 5.6. Locks: the page source's
 // held, as for all below.
 func (s *Proxy) Send(r *vmo.PageRequest) {
+	if trace.On() {
+		s.trace(trace.Request, r)
+	}
 	if s.busy {
 		s.fifo.push(r)
 		return
@@ -79,12 +77,17 @@ func (s *Proxy) Send(r *vmo.PageRequest) {
 	s.put(r)
 }
 
+// trace records that r was made, or its packet taken.
+func (s *Proxy) trace(kind trace.Kind, r *vmo.PageRequest) {
+	trace.Emit(kind, uint32(r.Kind.Command()), uint64(s.id), r.Offset, r.Length)
+}
+
 // put fills the free slot with r's packet. A closed port keeps the slot busy
 // for ever.
 func (s *Proxy) put(r *vmo.PageRequest) {
 	s.busy = true
 	// Key, type and the reserved fields are what newProxy made them.
-	s.packet.Packet.SetPageRequest(zx.PageRequest{Command: commands[r.Kind], Offset: r.Offset, Length: r.Length})
+	s.packet.Packet.SetPageRequest(zx.PageRequest{Command: r.Kind.Command(), Offset: r.Offset, Length: r.Length})
 	if s.port.Queue(&s.packet) != zx.OK {
 		r.Packet = vmo.PacketDelivered
 		return
@@ -180,8 +183,11 @@ func (s *Proxy) free() {
 // Locks: none held; takes the page source's.
 func (s *Proxy) PacketDequeued(*object.PortPacket) {
 	s.Lock()
-	if s.active != nil {
-		s.active.Packet = vmo.PacketDelivered
+	if r := s.active; r != nil {
+		if trace.On() {
+			s.trace(trace.Packet, r)
+		}
+		r.Packet = vmo.PacketDelivered
 		s.active = nil
 		if s.fifo.head == nil && s.complete == completeNone {
 			s.busy = false

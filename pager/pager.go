@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"faultline/object"
+	"faultline/trace"
 	"faultline/vmo"
 	"faultline/zx"
 )
@@ -179,6 +180,9 @@ func (p *Pager) SupplyPages(v *vmo.VMO, off, length uint64, aux *vmo.VMO, auxOff
 	if st := p.check(v); st != zx.OK {
 		return st
 	}
+	if trace.On() {
+		traceRange(trace.Supply, 0, v, off, length)
+	}
 	if length == zx.PageSize {
 		if st, handled := v.SupplyPage(off, aux, auxOff); handled {
 			return st
@@ -203,7 +207,15 @@ func (p *Pager) SupplyRun(v *vmo.VMO, off uint64, run *vmo.PageRun) zx.Status {
 		v.Store().Discard(run)
 		return st
 	}
+	if trace.On() {
+		traceRange(trace.Supply, 0, v, off, run.Length)
+	}
 	return v.SupplyPages(off, run)
+}
+
+// traceRange records what is done to a range of v.
+func traceRange(kind trace.Kind, arg uint32, v *vmo.VMO, off, length uint64) {
+	trace.Emit(kind, arg, uint64(v.ID()), off, length)
 }
 
 // failCodes are the statuses OP_FAIL takes. Source: spec section 3.5.1.
@@ -227,6 +239,9 @@ func (p *Pager) OpRange(op zx.PagerOp, v *vmo.VMO, off, length, data uint64) zx.
 	}
 	if st := p.check(v); st != zx.OK {
 		return st
+	}
+	if trace.On() {
+		traceRange(trace.Operation, uint32(op), v, off, length)
 	}
 	switch op {
 	case zx.PagerOpFail:

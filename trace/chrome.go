@@ -16,7 +16,6 @@ import (
 type Names struct {
 	Process, Thread func(zx.Koid) string
 	VMO             func(uint64) string
-	State           func(uint32) string // of a page
 	Syscall         func(uint32) string
 }
 
@@ -209,12 +208,8 @@ func (c *chrome) record(i int, r *Record) {
 		return
 	}
 	// A slice of one tick, so that arrows have something to end at.
-	states := ""
-	if r.Kind == PageState {
-		states = fmt.Sprintf(`,"from":%s,"to":%s`, quote(called(c.names.State, "state", r.Arg&0xff)), quote(called(c.names.State, "state", r.Arg>>8)))
-	}
-	c.event("X", c.title(r), r.Time, pid, tid, fmt.Sprintf(`,"dur":%s,"args":{"vmo":%s,"offset":"%#x","length":"%#x"%s}`,
-		c.micros(1), quote(called(c.names.VMO, "VMO", r.Object)), r.Offset, r.Length, states))
+	c.event("X", c.title(r), r.Time, pid, tid, fmt.Sprintf(`,"dur":%s,"args":{"vmo":%s,"offset":"%#x","length":"%#x"}`,
+		c.micros(1), quote(called(c.names.VMO, "VMO", r.Object)), r.Offset, r.Length))
 	for _, f := range c.flows[i] {
 		extra := fmt.Sprintf(`,"cat":"page","id":%d`, f.id)
 		if f.phase == "f" {

@@ -55,18 +55,12 @@ func (p *pendings) end(r *Record, h *Histogram) {
 // Measurer makes latencies of records.
 type Measurer struct {
 	vmos   map[uint64]*measured
-	faults map[zx.Koid]asking // by thread, those that have not ended
-}
-
-// asking is a fault in progress and what it asked for.
-type asking struct {
-	at          uint64
-	read, dirty bool
+	faults map[zx.Koid]uint64 // when those began that have not ended, by thread
 }
 
 // NewMeasurer makes one that has seen nothing.
 func NewMeasurer() *Measurer {
-	return &Measurer{vmos: map[uint64]*measured{}, faults: map[zx.Koid]asking{}}
+	return &Measurer{vmos: map[uint64]*measured{}, faults: map[zx.Koid]uint64{}}
 }
 
 // Of gives the latencies of a VMO; nil if nothing was measured.
@@ -81,11 +75,11 @@ func (m *Measurer) Of(vmo uint64) *Latencies {
 func (m *Measurer) Add(r *Record) {
 	switch r.Kind {
 	case Fault:
-		if len(m.faults) < maxVMOs || m.faults[r.Thread] != (asking{}) {
-			m.faults[r.Thread] = asking{at: r.Time}
+		if len(m.faults) < maxVMOs || m.faults[r.Thread] != 0 {
+			m.faults[r.Thread] = r.Time
 		}
 		return
-	case Request, Packet, Supply, Operation, FaultEnd:
+	case Packet, Supply, Operation, FaultEnd:
 	default:
 		return
 	}
@@ -98,19 +92,13 @@ func (m *Measurer) Add(r *Record) {
 		m.vmos[r.Object] = v
 	}
 	switch r.Kind {
-	case Request:
-		if f, ok := m.faults[r.Thread]; ok {
-			f.read = f.read || r.Arg == uint32(zx.PageRead)
-			f.dirty = f.dirty || r.Arg == uint32(zx.PageDirty)
-			m.faults[r.Thread] = f
-		}
 	case FaultEnd:
-		f, ok := m.faults[r.Thread]
+		began, ok := m.faults[r.Thread]
 		delete(m.faults, r.Thread)
-		if ok && f.dirty {
-			v.WriteTrap.Add(r.Time - f.at)
-		} else if ok && f.read {
-			v.Fault.Add(r.Time - f.at)
+		if ok && r.Length&EndDirty != 0 {
+			v.WriteTrap.Add(r.Time - began)
+		} else if ok && r.Length&EndRead != 0 {
+			v.Fault.Add(r.Time - began)
 		}
 	case Packet:
 		if int(r.Arg) < len(v.packets) {

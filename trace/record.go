@@ -2,45 +2,54 @@ package trace
 
 import "faultline/zx"
 
-// Kind says what a record tells.
+// Kind says what a record tells; 0 is none.
 type Kind uint8
 
 // Kinds of records, and what the fields Arg, Object, Offset and Length mean.
 // Object is a VMO's id and Offset, Length bytes in it unless another is said.
 const (
-	Fault      Kind = iota // a page fault is taken; Arg is the error code, Offset the address, Length the RIP
-	FaultEnd               // it is decided; Arg is the status, Offset the offset in the VMO
-	Request                // a page request is made; Arg is the command of its packet
-	Packet                 // a thread takes its packet off the port; Arg is the command
-	Supply                 // pages are supplied
-	Operation              // zx_pager_op_range; Arg is the op
-	Wake                   // Object is the koid of a thread that may run on
-	Switch                 // a CPU turns to a thread, or to none
-	Shootdown              // translations are taken from other CPUs; Arg is how many CPUs
-	Evict                  // a clean page is taken
-	PageState              // a page changes state; Arg is old | new << 8
-	Syscall                // a system call begins; Arg is its number
-	SyscallEnd             // it ends; Object is its result
-	Interrupt              // Arg is the vector
+	Fault      Kind = iota + 1 // a page fault is taken; Arg is the error code, Offset the address, Length the RIP
+	FaultEnd                   // it is decided; Arg is the status, Length says how, see EndZero
+	Request                    // a page request is made; Arg is the command of its packet
+	Packet                     // a thread takes its packet off the port; Arg is the command
+	Supply                     // pages are supplied
+	Operation                  // zx_pager_op_range; Arg is the op
+	Wake                       // Object is the koid of a thread that may run on
+	Switch                     // a CPU turns to a thread, or to none
+	Shootdown                  // translations are taken from other CPUs; Arg is how many CPUs
+	Evict                      // a clean page is taken
+	Syscall                    // a system call begins; Arg is its number
+	SyscallEnd                 // it ends; Object is its result
+	Interrupt                  // Arg is the vector
 	kinds
 )
 
-var kindNames = [kinds]string{"fault", "fault-end", "request", "packet", "supply", "operation", "wake", "switch", "shootdown", "evict",
-	"page-state", "syscall", "syscall-end", "interrupt"}
+// What the Length of a FaultEnd says, a bit each.
+const (
+	EndZero  = 1 << iota // the shared zero page stands there now
+	EndRead              // it waited for the pager to supply the page
+	EndDirty             // it waited for the pager to let the page become dirty
+)
+
+var kindNames = [kinds]string{"", "fault", "fault-end", "request", "packet", "supply", "operation", "wake", "switch", "shootdown", "evict",
+	"syscall", "syscall-end", "interrupt"}
 
 // String names the kind as filters do.
 func (k Kind) String() string {
-	if k < kinds {
+	if k > 0 && k < kinds {
 		return kindNames[k]
 	}
 	return "?"
 }
 
+// KindNames lists the names of all kinds.
+func KindNames() []string { return kindNames[1:] }
+
 // KindNamed finds a kind by its name.
 func KindNamed(name string) (Kind, bool) {
-	for i, n := range kindNames {
+	for i, n := range KindNames() {
 		if n == name {
-			return Kind(i), true
+			return Kind(i + 1), true
 		}
 	}
 	return 0, false

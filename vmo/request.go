@@ -18,6 +18,14 @@ const (
 	RequestKinds                    // how many kinds there are
 )
 
+// Command is the command of the packets that ask for the kind.
+func (k RequestKind) Command() zx.PageCommand {
+	if k == RequestDirty {
+		return zx.PageDirty
+	}
+	return zx.PageRead
+}
+
 // Provider is who answers for the pages of a PageSource; pager implements it.
 //
 // Locks: all but Awaited are called with the source's lock held.

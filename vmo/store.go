@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"faultline/mmu"
+	"faultline/trace"
 	"faultline/zx"
 )
 
@@ -328,6 +329,9 @@ func (c *cowPages) evict(list int, batch []victim) (freed int) {
 			*s &^= slotReferenced
 			c.store.age.push(f)
 			continue
+		}
+		if trace.On() {
+			trace.Emit(trace.Evict, 0, uint64(c.id), idx<<zx.PageShift, zx.PageSize)
 		}
 		c.transition(s, 0)
 		c.store.age.remove(f) // listed again since the pop, perhaps

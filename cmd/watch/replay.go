@@ -21,19 +21,14 @@ type recorded struct {
 		VMO    string `json:"vmo"`
 		Offset string `json:"offset"`
 		Length string `json:"length"`
-		From   string `json:"from"`
-		To     string `json:"to"`
 	} `json:"args"`
 }
 
 // tickTime is the time between two lines that replay makes, in microseconds.
 const tickTime = 33_000
 
-// stateLetters are the page's letters for vmo's.
-var stateLetters = map[string]byte{"A": 'a', "M": 'z', "C": 'c', "D": 'd', "W": 'w', "U": 'u', "ZD": 'z', "ZA": 'z', "ZU": 'z'}
-
-// replay makes lines of a trace of trace.Chrome's: page states where they were
-// recorded, else what the supplies, operations and evictions say.
+// replay makes lines of a trace of trace.Chrome's: page states are what its
+// supplies, operations and evictions make them.
 func replay(r io.Reader, line func(string)) error {
 	var file struct{ TraceEvents []recorded }
 	if err := json.NewDecoder(r).Decode(&file); err != nil {
@@ -116,12 +111,6 @@ func (p *replayer) event(e *recorded) {
 	first, end := int(offset>>12), int((offset+length)>>12)
 	var change func(byte) byte
 	switch e.Name {
-	case "page-state":
-		to, ok := stateLetters[e.Args.To]
-		if !ok {
-			return
-		}
-		change = func(byte) byte { return to }
 	case "supply":
 		change = replace("a", 'c')
 	case "evict":

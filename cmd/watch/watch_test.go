@@ -81,7 +81,7 @@ func TestReplay(t *testing.T) {
 {"ph":"X","name":"supply","ts":12,"dur":1,"args":{"vmo":"A","offset":"0x0","length":"0x4000"}},
 {"ph":"X","name":"DIRTY","ts":40000,"dur":1,"args":{"vmo":"A","offset":"0x1000","length":"0x1000"}},
 {"ph":"X","name":"WRITEBACK_BEGIN","ts":70000,"dur":1,"args":{"vmo":"A","offset":"0x0","length":"0x100000000"}},
-{"ph":"X","name":"page-state","ts":70001,"dur":1,"args":{"vmo":"A","offset":"0x3000","length":"0x1000","from":"C","to":"A"}},
+{"ph":"X","name":"evict","ts":70001,"dur":1,"args":{"vmo":"A","offset":"0x3000","length":"0x1000"}},
 {"ph":"X","name":"supply","ts":70002,"dur":1,"args":{"vmo":"A","offset":"0xfffffffffffff000","length":"0x1000"}}]}`
 	var lines []string
 	if err := replay(strings.NewReader(events), func(s string) { lines = append(lines, s) }); err != nil {
