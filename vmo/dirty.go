@@ -268,7 +268,7 @@ func (v *VMO) WritebackEnd(off, length uint64) zx.Status {
 		}
 		idx += n
 	}
-	c.zeros.end(off, end)
+	c.zeros.finish(off, end)
 	return zx.OK
 }
 
@@ -336,33 +336,26 @@ func (v *VMO) EnumerateDirty(off, length uint64, sink DirtySink, countAll bool) 
 }
 
 // nextDirty gives the first dirty range from pos on, clipped to [pos, end), and
-// where to go on; its length is 0 when there is none.
+// where to go on; its length is 0 when there is none. Each page and interval is
+// looked at once, however many calls a query takes.
 func (c *cowPages) nextDirty(pos, end uint64) (next uint64, r zx.DirtyRange) {
 	const dirty = 1<<Dirty | 1<<AwaitingClean
-	if pos >= end {
-		return end, r
-	}
-	limit := pageIndex(end)
-	page := c.tree.scan(c.mem, pageIndex(pos), limit, dirty) << zx.PageShift
-	for i := c.zeros.at(pos); i < len(c.zeros.list) && c.zeros.list[i].start < min(page, end); i++ {
-		if iv := &c.zeros.list[i]; iv.kind == zerosDirty {
-			start, stop := max(pos, iv.start), min(iv.end, end)
-			return stop, zx.DirtyRange{Offset: start, Length: stop - start, Options: zx.VMODirtyRangeIsZero}
+	for pos < end {
+		zeros := c.zeros.next(pos, end)
+		if page := c.tree.scan(c.mem, pageIndex(pos), pageIndex(zeros), dirty) << zx.PageShift; page < zeros {
+			stop := c.slotsEnd(pageIndex(page), pageIndex(zeros), dirty) << zx.PageShift
+			return stop, zx.DirtyRange{Offset: page, Length: stop - page}
 		}
-	}
-	stop := page
-	for stop < end {
-		slots, _, _ := c.tree.run(c.mem, pageIndex(stop), limit)
-		i := 0
-		for i < len(slots) && dirty>>slots[i].state()&1 != 0 {
-			i++
-		}
-		stop += uint64(i) << zx.PageShift
-		if slots == nil || i < len(slots) {
+		if zeros == end {
 			break
 		}
+		iv := c.zeros.holding(zeros)
+		pos = min(iv.end, end)
+		if iv.kind == zerosDirty {
+			return pos, zx.DirtyRange{Offset: zeros, Length: pos - zeros, Options: zx.VMODirtyRangeIsZero}
+		}
 	}
-	return stop, zx.DirtyRange{Offset: page, Length: stop - page}
+	return end, r
 }
 
 // Fail fails the requests of both kinds that meet the range; no page changes.

@@ -106,7 +106,8 @@ func (d *descent) enter(c *cowPages) *cowPages {
 }
 
 // sharers counts the nodes with windows that see what c has at off, itself
-// included, up to most; those of except, and below it, do not count.
+// included, up to most. Except does not count, nor does what sees it through
+// another node with windows: that one has it on its behalf.
 func (c *cowPages) sharers(off uint64, except *cowPages, most int) (n int) {
 	if c.windows != nil {
 		n++
@@ -117,6 +118,7 @@ func (c *cowPages) sharers(off uint64, except *cowPages, most int) (n int) {
 		past := b == except || b.owns(lo)
 		if !past && b.windows != nil {
 			n++
+			past = true
 		}
 		b = d.next(past)
 	}
@@ -233,9 +235,6 @@ func (c *cowPages) die() {
 // short they stay two, and mean the same.
 func (c *cowPages) merge(child *cowPages) {
 	off, limit := child.parentOff, child.parentLimit
-	if child.zeros.reserve(1+c.zeros.count()) != zx.OK {
-		return
-	}
 	// What the child does not see goes: the rest of c, and what it has itself.
 	c.dropPages(0, off, allStates)
 	c.dropPages(off+limit, c.size, allStates)
@@ -265,7 +264,9 @@ func (c *cowPages) merge(child *cowPages) {
 			iv = c.zeros.holding(pos)
 		}
 		end := min(iv.end, off+limit)
-		child.fillZeros(pos-off, end-off)
+		if child.fillZeros(pos-off, end-off) != zx.OK {
+			return
+		}
 		pos = end
 	}
 	child.disown()
@@ -278,17 +279,21 @@ func (c *cowPages) merge(child *cowPages) {
 }
 
 // fillZeros makes the absent parts of [start, end) zeros that hide the parent.
-// Pre: intervals are reserved.
-func (c *cowPages) fillZeros(start, end uint64) {
+// Errors: ErrNoMemory with the front filled.
+func (c *cowPages) fillZeros(start, end uint64) zx.Status {
 	for start < end {
 		if c.owns(start) {
 			start = c.ownedEnd(start, end)
 			continue
 		}
+		if st := c.zeros.reserve(1); st != zx.OK {
+			return st
+		}
 		stop := c.absentEnd(start, end)
 		c.zeros.add(start, stop, zerosUntracked)
 		start = stop
 	}
+	return zx.OK
 }
 
 // take moves the page that from has at pos to off of c, which has nothing there.

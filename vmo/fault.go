@@ -265,8 +265,10 @@ func (c *cowPages) ask(kind RequestKind, off, end uint64, r *PageRequest) zx.Sta
 //
 // Locks: v.mu held. Flush: translations of the shared zero page are removed.
 func (c *cowPages) materialize(off, idx uint64, to State) (mmu.Frame, zx.Status) {
-	if st := c.zeros.reserve(1); st != zx.OK {
-		return 0, st
+	if !c.zeros.empty() {
+		if st := c.zeros.reserve(1); st != zx.OK {
+			return 0, st
+		}
 	}
 	f, st := c.mem.AllocZeroed()
 	if st != zx.OK {

@@ -67,9 +67,9 @@ func (v *VMO) Info() Info {
 	}
 	if v.primary {
 		i.Committed = c.amount()
-		i.MetadataBytes = uint64(c.tree.nodes(c.mem))<<zx.PageShift + uint64(c.zeros.count())*intervalBytes + c.pages*mmu.MetaBytes
-		i.ZeroDirty, i.ZeroUntracked = c.zeros.bytes(zerosDirty), c.zeros.bytes(zerosUntracked)
-		i.Intervals = c.zeros.count()
+		i.MetadataBytes = uint64(c.tree.nodes(c.mem))<<zx.PageShift + uint64(c.zeros.n)*intervalBytes + c.pages*mmu.MetaBytes
+		i.ZeroDirty, i.ZeroUntracked = c.zeros.total[zerosDirty], c.zeros.total[zerosUntracked]
+		i.Intervals = c.zeros.n
 	}
 	return i
 }

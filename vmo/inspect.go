@@ -60,21 +60,21 @@ func (c *cowPages) runAt(off, end uint64) Run {
 			end = min(end, addSaturating(iv.start, iv.awaiting))
 		}
 	default:
-		end = c.slotsEnd(pageIndex(off), pageIndex(end), state) << zx.PageShift
+		end = c.slotsEnd(pageIndex(off), pageIndex(end), 1<<state) << zx.PageShift
 	}
 	return Run{state, off, end - off}
 }
 
-// slotsEnd gives the first page in [idx, limit) whose slot is not in state, or
-// limit. Locks: the family's held.
-func (c *cowPages) slotsEnd(idx, limit uint64, state State) uint64 {
+// slotsEnd gives the first page in [idx, limit) whose slot is in none of the
+// states of mask, or limit. Locks: the family's held.
+func (c *cowPages) slotsEnd(idx, limit uint64, mask uint16) uint64 {
 	for idx < limit {
 		slots, n, _ := c.tree.run(c.mem, idx, limit)
 		if slots == nil {
 			return idx
 		}
 		for i, s := range slots {
-			if s.state() != state {
+			if mask>>s.state()&1 == 0 {
 				return idx + uint64(i)
 			}
 		}

@@ -2,8 +2,9 @@ package vmo
 
 import (
 	"fmt"
-	"slices"
 
+	"faultline/avl"
+	"faultline/mmu"
 	"faultline/zx"
 )
 
@@ -13,54 +14,130 @@ type zeroKind uint8
 // Kinds of zero intervals. Source: spec section 4.4.
 const (
 	zerosDirty     zeroKind = iota // the pager has yet to hear of them
-	zerosUntracked                 // past the stream size; the pager never hears
+	zerosUntracked                 // past the stream size, or a child's own; no pager hears
+	zeroKinds
 )
 
 // interval is a run of zeros without pages: bytes [start, end), page aligned.
 type interval struct {
+	node       avl.Node[interval] // by start; weights are ends
 	start, end uint64
 	// awaiting is how many bytes from start on were promised by a
 	// WRITEBACK_BEGIN; it may reach past end. Zero for untracked intervals.
 	awaiting uint64
 	kind     zeroKind
+
+	frame mmu.Frame // that it lies in
+	next  *interval // of those set aside, or free
 }
 
-// intervals is the zero intervals of one VMO: disjoint, ascending, intervals of
+// intervals is the zero intervals of one node: disjoint, ascending, intervals of
 // one kind never touching. Every offset inside has an empty slot in the tree.
-// Guarded by the VMO's lock.
-type intervals struct{ list []interval }
-
-func (z *intervals) empty() bool { return len(z.list) == 0 }
-
-func (z *intervals) count() int { return len(z.list) }
-
-func (z *intervals) clear() { z.list = nil }
-
-// reserve sets memory aside for n more intervals. Errors: ErrNoMemory.
-func (z *intervals) reserve(n int) zx.Status { return zx.OK }
-
-// at gives the position of the first interval that ends after off.
-func (z *intervals) at(off uint64) int {
-	lo, hi := 0, len(z.list)
-	for lo < hi {
-		mid := int(uint(lo+hi) >> 1)
-		if z.list[mid].end > off {
-			hi = mid
-		} else {
-			lo = mid + 1
-		}
-	}
-	return lo
+// They lie in frames, so that their number is bounded by memory alone; finding
+// one costs O(log n). Guarded by the family's lock.
+type intervals struct {
+	tree   avl.Tree[interval]
+	pool   *intervalPool
+	n      int
+	total  [zeroKinds]uint64 // bytes
+	spare  *interval         // set aside by reserve
+	spares int
 }
 
-// holding gives the interval that off lies in, or nil. Good until the next
-// change of the list.
-func (z *intervals) holding(off uint64) *interval {
-	if len(z.list) == 0 {
+func (z *intervals) empty() bool { return z.tree.Empty() }
+
+// reserve sets memory aside for n intervals, of which add and remove take one at
+// most each. Errors: ErrNoMemory.
+func (z *intervals) reserve(n int) zx.Status {
+	for z.spares < n {
+		iv, st := z.pool.take()
+		if st != zx.OK {
+			return st
+		}
+		iv.next = z.spare
+		z.spare = iv
+		z.spares++
+	}
+	return zx.OK
+}
+
+// insert adds an interval from those set aside.
+func (z *intervals) insert(start, end, awaiting uint64, kind zeroKind) {
+	iv := z.spare
+	if iv == nil {
+		panic(fmt.Sprintf("vmo.intervals: no memory set aside for [%#x, %#x)", start, end))
+	}
+	z.spare = iv.next
+	z.spares--
+	z.n++
+	z.total[kind] += end - start
+	iv.start, iv.end, iv.awaiting, iv.kind, iv.next = start, end, awaiting, kind, nil
+	z.tree.Insert(&iv.node, iv, start, end)
+}
+
+// delete takes an interval out.
+func (z *intervals) delete(iv *interval) {
+	z.tree.Remove(&iv.node)
+	z.n--
+	z.total[iv.kind] -= iv.end - iv.start
+	z.pool.give(iv)
+}
+
+// setEnd moves the end of an interval.
+func (z *intervals) setEnd(iv *interval, end uint64) {
+	z.total[iv.kind] += end - iv.end
+	iv.end = end
+	z.tree.SetWeight(&iv.node, end)
+}
+
+// setStart moves the start of an interval, over nothing.
+func (z *intervals) setStart(iv *interval, start uint64) {
+	z.total[iv.kind] -= start - iv.start
+	z.tree.Remove(&iv.node)
+	iv.start = start
+	z.tree.Insert(&iv.node, iv, start, iv.end)
+}
+
+// clear drops every interval and what is set aside.
+func (z *intervals) clear() {
+	for n := z.tree.First(); n != nil; n = z.tree.First() {
+		z.delete(n.Owner())
+	}
+	for iv := z.spare; iv != nil; {
+		next := iv.next
+		z.pool.give(iv)
+		iv = next
+	}
+	z.spare, z.spares = nil, 0
+}
+
+// of gives the interval of a node, or nil.
+func of(n *avl.Node[interval]) *interval {
+	if n == nil {
 		return nil
 	}
-	if i := z.at(off); i < len(z.list) && z.list[i].start <= off {
-		return &z.list[i]
+	return n.Owner()
+}
+
+// at gives the first interval that ends after off, or nil.
+func (z *intervals) at(off uint64) *interval {
+	iv := of(z.tree.Floor(off))
+	if iv == nil {
+		return of(z.tree.First())
+	}
+	if iv.end <= off {
+		return iv.after()
+	}
+	return iv
+}
+
+// after gives the next interval, or nil.
+func (iv *interval) after() *interval { return of(iv.node.Next()) }
+
+// holding gives the interval that off lies in, or nil.
+func (z *intervals) holding(off uint64) *interval {
+	if iv := of(z.tree.Floor(off)); iv != nil && iv.end > off {
+		return iv
 	}
 	return nil
 }
@@ -68,8 +145,11 @@ func (z *intervals) holding(off uint64) *interval {
 // next gives the start of the first interval at or after off, or limit; off
 // itself when it lies in one.
 func (z *intervals) next(off, limit uint64) uint64 {
-	if i := z.at(off); i < len(z.list) {
-		return min(max(z.list[i].start, off), limit)
+	if z.empty() {
+		return limit
+	}
+	if iv := z.at(off); iv != nil {
+		return min(max(iv.start, off), limit)
 	}
 	return limit
 }
@@ -77,109 +157,106 @@ func (z *intervals) next(off, limit uint64) uint64 {
 // add makes [start, end) an interval with nothing awaiting. One of the same
 // kind that touches it on the left is extended and keeps its awaiting length;
 // one on the right is absorbed and loses it. Pre: the range is free of
-// intervals and not empty.
+// intervals and not empty; one is reserved.
 func (z *intervals) add(start, end uint64, kind zeroKind) {
-	i := z.at(start)
-	if start >= end || i < len(z.list) && z.list[i].start < end {
-		panic(fmt.Sprintf("vmo.intervals.add: [%#x, %#x) is empty or meets another: %+v", start, end, z.list))
+	right := z.at(start)
+	if start >= end || right != nil && right.start < end {
+		panic(fmt.Sprintf("vmo.intervals.add: [%#x, %#x) is empty or meets another: %+v", start, end, right))
 	}
-	left := i > 0 && z.list[i-1].end == start && z.list[i-1].kind == kind
-	right := i < len(z.list) && z.list[i].start == end && z.list[i].kind == kind
-	switch {
-	case left && right:
-		z.list[i-1].end = z.list[i].end
-		z.list = slices.Delete(z.list, i, i+1)
-	case left:
-		z.list[i-1].end = end
-	case right:
-		z.list[i].start, z.list[i].awaiting = start, 0
-	default:
-		z.list = slices.Insert(z.list, i, interval{start: start, end: end, kind: kind})
+	var left *interval
+	if start > 0 {
+		left = z.holding(start - 1)
+	}
+	if right != nil && (right.start != end || right.kind != kind) {
+		right = nil
+	}
+	if left != nil && left.kind != kind {
+		left = nil
+	}
+	if right != nil {
+		end = right.end
+		z.delete(right)
+	}
+	if left != nil {
+		z.setEnd(left, end)
+	} else {
+		z.insert(start, end, 0, kind)
 	}
 }
 
 // clipStart takes n bytes from the front of the interval. Pre: it is longer.
-func (iv *interval) clipStart(n uint64) {
-	iv.start += n
+func (z *intervals) clipStart(iv *interval, n uint64) {
+	z.setStart(iv, iv.start+n)
 	iv.awaiting -= min(iv.awaiting, n)
 }
 
 // remove takes [start, end) out of every interval. What stays on the left keeps
 // its awaiting length (it may then be longer than the piece); what stays on the
-// right keeps what reaches it only if nothing stays on the left.
+// right keeps what reaches it only if nothing stays on the left. Pre: one is
+// reserved, if the range lies inside another.
 func (z *intervals) remove(start, end uint64) {
-	i := z.at(start)
-	for i < len(z.list) && z.list[i].start < end {
-		iv := &z.list[i]
+	if z.empty() {
+		return
+	}
+	for iv := z.at(start); iv != nil && iv.start < end; {
+		next := iv.after()
 		switch {
 		case iv.start >= start && iv.end <= end:
-			z.list = slices.Delete(z.list, i, i+1)
+			z.delete(iv)
 		case iv.start >= start:
-			iv.clipStart(end - iv.start)
+			z.clipStart(iv, end-iv.start)
 			return
 		case iv.end <= end:
-			iv.end = start
-			i++
+			z.setEnd(iv, start)
 		default:
-			right := interval{start: end, end: iv.end, kind: iv.kind}
-			iv.end = start
-			z.list = slices.Insert(z.list, i+1, right)
+			stop := iv.end
+			z.setEnd(iv, start)
+			z.insert(end, stop, 0, iv.kind)
 			return
 		}
+		iv = next
 	}
 }
 
 // begin records that the dirty intervals that start in [start, end) are being
 // written back, up to end. Source: spec section 4.4, WRITEBACK_BEGIN.
 func (z *intervals) begin(start, end uint64) {
-	for i := z.firstStarting(start); i < len(z.list) && z.list[i].start < end; i++ {
-		if iv := &z.list[i]; iv.kind == zerosDirty {
+	for iv := z.firstStarting(start); iv != nil && iv.start < end; iv = iv.after() {
+		if iv.kind == zerosDirty {
 			iv.awaiting = max(iv.awaiting, min(iv.end, end)-iv.start)
 		}
 	}
 }
 
-// end drops what was written back of the dirty intervals that start in
-// [start, end), and says whether anything was. The mark carries a promise over
-// the pieces its interval was split into meanwhile. Source: spec section 4.4,
-// WRITEBACK_END.
-func (z *intervals) end(start, end uint64) (dropped bool) {
+// finish drops what was written back of the dirty intervals that start in
+// [start, end). The mark carries a promise over the pieces its interval was split
+// into meanwhile. Source: spec section 4.4, WRITEBACK_END.
+func (z *intervals) finish(start, end uint64) {
 	mark := start
-	i := z.firstStarting(start)
-	for i < len(z.list) && z.list[i].start < end {
-		iv := &z.list[i]
-		if iv.kind != zerosDirty {
-			i++
-			continue
+	for iv := z.firstStarting(start); iv != nil && iv.start < end; {
+		next := iv.after()
+		if iv.kind == zerosDirty {
+			mark = max(mark, addSaturating(iv.start, iv.awaiting))
+			stop := min(mark, end)
+			switch {
+			case iv.end <= end && mark >= iv.end:
+				z.delete(iv)
+			case stop > iv.start:
+				z.clipStart(iv, stop-iv.start)
+			}
 		}
-		mark = max(mark, addSaturating(iv.start, iv.awaiting))
-		stop := min(mark, end)
-		switch {
-		case iv.end <= end && mark >= iv.end:
-			z.list = slices.Delete(z.list, i, i+1)
-			dropped = true
-			continue
-		case stop > iv.start:
-			iv.clipStart(stop - iv.start)
-			dropped = true
-		}
-		i++
+		iv = next
 	}
-	return dropped
 }
 
-// firstStarting gives the position of the first interval that starts at or
-// after off.
-func (z *intervals) firstStarting(off uint64) int {
-	i := z.at(off)
-	if i < len(z.list) && z.list[i].start < off {
-		i++
-	}
-	return i
-}
+// firstStarting gives the first interval that starts at or after off, or nil.
+func (z *intervals) firstStarting(off uint64) *interval { return of(z.tree.Heavy(off, 0)) }
 
 // state gives the Zero state of off, or Absent outside every interval.
 func (z *intervals) state(off uint64) State {
+	if z.empty() {
+		return Absent
+	}
 	iv := z.holding(off)
 	switch {
 	case iv == nil:
@@ -192,17 +269,6 @@ func (z *intervals) state(off uint64) State {
 	return ZeroDirty
 }
 
-// bytes counts the zeros of one kind.
-func (z *intervals) bytes(kind zeroKind) uint64 {
-	var n uint64
-	for _, iv := range z.list {
-		if iv.kind == kind {
-			n += iv.end - iv.start
-		}
-	}
-	return n
-}
-
 // addSaturating is a+b, or the largest number when that wraps.
 func addSaturating(a, b uint64) uint64 {
 	if s := a + b; s >= a {
@@ -213,6 +279,3 @@ func addSaturating(a, b uint64) uint64 {
 
 // pageUp rounds a size that is known not to wrap.
 func pageUp(n uint64) uint64 { return (n + zx.PageMask) &^ zx.PageMask }
-
-// intervalBytes is the size of an interval.
-const intervalBytes = 32

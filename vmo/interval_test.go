@@ -6,33 +6,59 @@ import (
 	"reflect"
 	"testing"
 
+	"faultline/mmu"
 	"faultline/zx"
 )
 
 const pg = zx.PageSize
 
+// zeroRun is an interval in a list.
+type zeroRun struct {
+	start, end, awaiting uint64
+	kind                 zeroKind
+}
+
 // iv writes an interval in pages.
-func iv(start, end, awaiting uint64) interval {
-	return interval{start: start * pg, end: end * pg, awaiting: awaiting * pg}
+func iv(start, end, awaiting uint64) zeroRun {
+	return zeroRun{start: start * pg, end: end * pg, awaiting: awaiting * pg}
+}
+
+// newIntervals gives an empty list, with room for what a test may add.
+func newIntervals() *intervals {
+	return &intervals{pool: &intervalPool{mem: mmu.NewSimulated(20)}}
+}
+
+// list writes the intervals down.
+func (z *intervals) list() (l []zeroRun) {
+	var total [zeroKinds]uint64
+	for n := z.tree.First(); n != nil; n = n.Next() {
+		v := n.Owner()
+		l = append(l, zeroRun{v.start, v.end, v.awaiting, v.kind})
+		total[v.kind] += v.end - v.start
+	}
+	if total != z.total || len(l) != z.n {
+		panic(fmt.Sprintf("%d intervals of %v bytes, counted %d of %v", len(l), total, z.n, z.total))
+	}
+	return l
 }
 
 // naiveIntervals is section 4.4 of the spec written down page by page: slow,
 // and in another shape than intervals.
-type naiveIntervals struct{ list []interval }
+type naiveIntervals struct{ list []zeroRun }
 
 // drop takes one page out.
 func (n *naiveIntervals) drop(p uint64) {
-	var out []interval
+	var out []zeroRun
 	for _, v := range n.list {
 		switch {
 		case p < v.start || p >= v.end:
 			out = append(out, v)
 			continue
 		case p > v.start:
-			out = append(out, interval{v.start, p, v.awaiting, v.kind})
+			out = append(out, zeroRun{v.start, p, v.awaiting, v.kind})
 		}
 		if p+pg < v.end {
-			right := interval{start: p + pg, end: v.end, kind: v.kind}
+			right := zeroRun{start: p + pg, end: v.end, kind: v.kind}
 			if p == v.start && v.awaiting > pg {
 				right.awaiting = v.awaiting - pg
 			}
@@ -44,8 +70,8 @@ func (n *naiveIntervals) drop(p uint64) {
 
 // create adds a range that meets none.
 func (n *naiveIntervals) create(s, e uint64, kind zeroKind) {
-	v := interval{s, e, 0, kind}
-	var out []interval
+	v := zeroRun{s, e, 0, kind}
+	var out []zeroRun
 	for _, o := range n.list {
 		switch {
 		case o.kind == kind && o.end == v.start:
@@ -60,7 +86,7 @@ func (n *naiveIntervals) create(s, e uint64, kind zeroKind) {
 	for at < len(out) && out[at].start < v.start {
 		at++
 	}
-	n.list = append(out[:at:at], append([]interval{v}, out[at:]...)...)
+	n.list = append(out[:at:at], append([]zeroRun{v}, out[at:]...)...)
 }
 
 func (n *naiveIntervals) begin(a, b uint64) {
@@ -76,7 +102,7 @@ func (n *naiveIntervals) begin(a, b uint64) {
 
 func (n *naiveIntervals) end(a, b uint64) {
 	m := a
-	for _, v := range append([]interval(nil), n.list...) {
+	for _, v := range append([]zeroRun(nil), n.list...) {
 		if v.kind != zerosDirty || v.start < a || v.start >= b {
 			continue
 		}
@@ -102,12 +128,13 @@ func (n *naiveIntervals) end(a, b uint64) {
 func TestIntervalsAgainstNaive(t *testing.T) {
 	for seed := int64(0); seed < 200; seed++ {
 		rng := rand.New(rand.NewSource(seed))
-		var z intervals
+		z := newIntervals()
 		var n naiveIntervals
 		var history []string
 		for step := 0; step < 200; step++ {
 			a := uint64(rng.Intn(24)) * pg
 			b := a + uint64(rng.Intn(8)+1)*pg
+			z.reserve(1)
 			switch op := rng.Intn(5); op {
 			case 0, 1:
 				kind := zeroKind(rng.Intn(2))
@@ -133,12 +160,16 @@ func TestIntervalsAgainstNaive(t *testing.T) {
 				n.begin(a, b)
 			case 4:
 				history = append(history, fmt.Sprintf("end %d %d", a/pg, b/pg))
-				z.end(a, b)
+				z.finish(a, b)
 				n.end(a, b)
 			}
-			if len(z.list)+len(n.list) > 0 && !reflect.DeepEqual(z.list, n.list) {
-				t.Fatalf("seed %d: after %v:\n got %+v\nwant %+v", seed, history, z.list, n.list)
+			if len(z.list())+len(n.list) > 0 && !reflect.DeepEqual(z.list(), n.list) {
+				t.Fatalf("seed %d: after %v:\n got %+v\nwant %+v", seed, history, z.list(), n.list)
 			}
+		}
+		z.clear()
+		if left := z.pool.mem.Outstanding(); len(left) != 0 || !z.empty() {
+			t.Fatalf("seed %d: %d frames left", seed, len(left))
 		}
 	}
 }
@@ -149,82 +180,83 @@ func TestIntervalConsequences(t *testing.T) {
 	tests := []struct {
 		name string
 		do   func(z *intervals)
-		want []interval
+		want []zeroRun
 	}{
 		{"create extends the left one and keeps its promise", func(z *intervals) {
 			z.add(1*pg, 3*pg, zerosDirty)
 			z.begin(0, 9*pg)
 			z.add(3*pg, 5*pg, zerosDirty)
-		}, []interval{iv(1, 5, 2)}},
+		}, []zeroRun{iv(1, 5, 2)}},
 		{"create absorbs the right one, whose promise is lost", func(z *intervals) {
 			z.add(3*pg, 5*pg, zerosDirty)
 			z.begin(0, 9*pg)
 			z.add(1*pg, 3*pg, zerosDirty)
-		}, []interval{iv(1, 5, 0)}},
+		}, []zeroRun{iv(1, 5, 0)}},
 		{"kinds do not merge", func(z *intervals) {
 			z.add(1*pg, 3*pg, zerosDirty)
 			z.add(3*pg, 5*pg, zerosUntracked)
-		}, []interval{iv(1, 3, 0), {3 * pg, 5 * pg, 0, zerosUntracked}}},
+		}, []zeroRun{iv(1, 3, 0), {3 * pg, 5 * pg, 0, zerosUntracked}}},
 		{"a split keeps the promise on the left", func(z *intervals) {
 			z.add(0, 6*pg, zerosDirty)
 			z.begin(0, 6*pg)
 			z.remove(2*pg, 3*pg)
-		}, []interval{iv(0, 2, 6), iv(3, 6, 0)}},
+		}, []zeroRun{iv(0, 2, 6), iv(3, 6, 0)}},
 		{"a split at the front shortens it", func(z *intervals) {
 			z.add(0, 6*pg, zerosDirty)
 			z.begin(0, 4*pg)
 			z.remove(0, 1*pg)
-		}, []interval{iv(1, 6, 3)}},
+		}, []zeroRun{iv(1, 6, 3)}},
 		{"only a prefix can be cleaned", func(z *intervals) {
 			z.add(0, 6*pg, zerosDirty)
 			z.begin(2*pg, 6*pg)
-			z.end(2*pg, 6*pg)
-		}, []interval{iv(0, 6, 0)}},
+			z.finish(2*pg, 6*pg)
+		}, []zeroRun{iv(0, 6, 0)}},
 		{"a shorter begin does not shorten the first", func(z *intervals) {
 			z.add(1*pg, 5*pg, zerosDirty)
 			z.begin(1*pg, 5*pg)
 			z.begin(1*pg, 3*pg)
-		}, []interval{iv(1, 5, 4)}},
+		}, []zeroRun{iv(1, 5, 4)}},
 		{"an end within the promise clips to its own end", func(z *intervals) {
 			z.add(1*pg, 5*pg, zerosDirty)
 			z.begin(1*pg, 5*pg)
-			z.end(1*pg, 3*pg)
-		}, []interval{iv(3, 5, 2)}},
+			z.finish(1*pg, 3*pg)
+		}, []zeroRun{iv(3, 5, 2)}},
 		{"the mark carries the promise over pages written meanwhile", func(z *intervals) {
 			z.add(1*pg, 6*pg, zerosDirty)
 			z.begin(1*pg, 6*pg)
 			z.remove(2*pg, 3*pg)
 			z.remove(4*pg, 5*pg)
-			z.end(1*pg, 6*pg)
+			z.finish(1*pg, 6*pg)
 		}, nil},
 		{"a partial promise carried over a split", func(z *intervals) {
 			z.add(1*pg, 6*pg, zerosDirty)
 			z.begin(1*pg, 4*pg)
 			z.remove(2*pg, 3*pg)
-			z.end(1*pg, 4*pg)
-		}, []interval{iv(4, 6, 0)}},
+			z.finish(1*pg, 4*pg)
+		}, []zeroRun{iv(4, 6, 0)}},
 		{"shrink and regrow: the old promise reaches the new zeros", func(z *intervals) {
 			z.add(1*pg, 5*pg, zerosDirty)
 			z.begin(1*pg, 5*pg)
 			z.remove(2*pg, 5*pg)
 			z.add(2*pg, 5*pg, zerosDirty)
-			z.end(1*pg, 5*pg)
+			z.finish(1*pg, 5*pg)
 		}, nil},
 		{"untracked intervals are never begun nor ended", func(z *intervals) {
 			z.add(0, 4*pg, zerosUntracked)
 			z.begin(0, 4*pg)
-			z.end(0, 4*pg)
-		}, []interval{{0, 4 * pg, 0, zerosUntracked}}},
+			z.finish(0, 4*pg)
+		}, []zeroRun{{0, 4 * pg, 0, zerosUntracked}}},
 		{"end without begin", func(z *intervals) {
 			z.add(0, 4*pg, zerosDirty)
-			z.end(0, 4*pg)
-		}, []interval{iv(0, 4, 0)}},
+			z.finish(0, 4*pg)
+		}, []zeroRun{iv(0, 4, 0)}},
 	}
 	for _, tt := range tests {
-		var z intervals
-		tt.do(&z)
-		if len(z.list) != len(tt.want) || len(z.list) > 0 && !reflect.DeepEqual(z.list, tt.want) {
-			t.Errorf("%s:\n got %+v\nwant %+v", tt.name, z.list, tt.want)
+		z := newIntervals()
+		z.reserve(10)
+		tt.do(z)
+		if len(z.list()) != len(tt.want) || len(z.list()) > 0 && !reflect.DeepEqual(z.list(), tt.want) {
+			t.Errorf("%s:\n got %+v\nwant %+v", tt.name, z.list(), tt.want)
 		}
 	}
 }

@@ -17,6 +17,7 @@ type Store struct {
 
 	vmos  registry[VMO]
 	nodes registry[cowPages]
+	zeros intervalPool
 
 	mu       sync.Mutex
 	discards discardList // guarded by mu
@@ -27,6 +28,7 @@ type Store struct {
 // NewStore makes a Store over mem.
 func NewStore(mem *mmu.Memory) *Store {
 	s := &Store{mem: mem, age: ageList{mem: mem}}
+	s.zeros.mem = mem
 	s.vmos.id = func(v *VMO) *uint32 { return &v.id }
 	s.nodes.id = func(c *cowPages) *uint32 { return &c.id }
 	return s
@@ -120,6 +122,7 @@ func (s *Store) newRoot(f *family, size, stream uint64, options uint32) *VMO {
 // newCow makes an empty node.
 func (s *Store) newCow(f *family, size uint64) *cowPages {
 	c := &cowPages{fam: f, store: s, mem: s.mem, size: size}
+	c.zeros.pool = &s.zeros
 	s.nodes.take(c)
 	return c
 }

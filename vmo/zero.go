@@ -95,8 +95,10 @@ func (c *cowPages) zeroPages(start, stop uint64) zx.Status {
 	c.modified = true
 	c.unmap(start, stop-start)
 	if !c.paged {
-		if st := c.zeros.reserve(1); st != zx.OK {
-			return st
+		if c.parent != nil {
+			if st := c.zeros.reserve(1); st != zx.OK {
+				return st
+			}
 		}
 		c.dropPages(start, stop, allStates)
 		c.coverShared(start, stop)
@@ -263,8 +265,10 @@ func (v *VMO) SetSize(size uint64, r *PageRequest) zx.Status {
 // resize moves the end of the node. Locks: the family's held. Errors:
 // ErrNoMemory, nothing changed.
 func (c *cowPages) resize(size uint64) zx.Status {
-	if st := c.zeros.reserve(1); st != zx.OK {
-		return st
+	if c.paged {
+		if st := c.zeros.reserve(1); st != zx.OK {
+			return st
+		}
 	}
 	old := c.size
 	switch {

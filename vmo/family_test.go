@@ -1,0 +1,899 @@
+package vmo
+
+import (
+	"flag"
+	"fmt"
+	"math/rand"
+	"testing"
+	"time"
+
+	"faultline/mmu"
+	"faultline/zx"
+)
+
+var (
+	familyTime = flag.Duration("family.time", 2*time.Second, "how long the family checker runs")
+	familyOps  = flag.Int("family.ops", 0, "run the family checker for so many operations instead")
+	familySeed = flag.Int64("family.seed", 1, "the first history of the family checker")
+)
+
+// The model of a family, written from spec sections 7 and 11: no hidden nodes,
+// no sharing but of whole pages by whoever may see them.
+
+const (
+	famPages = 10 // most pages of a VMO
+	famVMOs  = 9
+	halfPage = zx.PageSize / 2
+)
+
+// famPage is a page: two bytes stand for its halves. Several nodes may hold one:
+// they share it exactly.
+type famPage struct {
+	data  [2]byte
+	clean bool // of the root
+}
+
+// famEntry is what a node itself has at a page: nothing ('-', and of a pager's
+// root 'A'), zeros ('0', of the root 'M' or 'Z') or a page ('P').
+type famEntry struct {
+	kind byte
+	page *famPage
+}
+
+// famNode is what a user sees as one VMO's content.
+type famNode struct {
+	pager   bool
+	size    int
+	e       [famPages]famEntry
+	parent  *famNode
+	off     int // in the parent, pages
+	limit   int // pages visible there
+	windows int
+}
+
+// famVMO is a handle.
+type famVMO struct {
+	v       *VMO
+	n       *famNode
+	off     int
+	length  int // of a slice
+	slice   bool
+	primary bool
+	rsz     bool
+	parent  *famVMO
+	m       *famMapping
+}
+
+func (h *famVMO) size() int {
+	if h.slice {
+		return h.length
+	}
+	return h.n.size
+}
+
+// famMapping has the whole VMO mapped.
+type famMapping struct {
+	place MappingPlace
+	ptes  map[uint64]Page
+}
+
+func (m *famMapping) UnmapRange(off, length uint64) {
+	for at := range m.ptes {
+		if at >= off && at-off < length {
+			delete(m.ptes, at)
+		}
+	}
+}
+
+func (m *famMapping) RemoveWriteRange(off, length uint64) {
+	for at, p := range m.ptes {
+		if at >= off && at-off < length {
+			m.ptes[at] = Page{Frame: p.Frame}
+		}
+	}
+}
+
+// family world.
+type famWorld struct {
+	t        *testing.T
+	mem      *mmu.Memory
+	st       *Store
+	src      *famSource
+	root     *famNode // the pager's, or nil
+	vmos     []*famVMO
+	nodes    []*famNode // that have windows, and the pager's root
+	req      PageRequest
+	detached bool
+	next     byte
+	log      []string
+}
+
+// famSource answers what is asked while the asker sleeps.
+type famSource struct {
+	PageSource
+	w   *famWorld
+	ask *PageRequest
+}
+
+func (s *famSource) Send(r *PageRequest)       { s.ask = r }
+func (s *famSource) Clear(*PageRequest)        {}
+func (s *famSource) Swap(r, heir *PageRequest) {}
+func (s *famSource) OnDetach()                 {}
+func (s *famSource) Awaited()                  {}
+func (s *famSource) Wake()                     {}
+func (s *famSource) Yield() zx.Status          { return zx.OK }
+func (s *famSource) Wait(zx.ThreadState, zx.Time) zx.Status {
+	s.w.answer(s.ask)
+	return zx.OK
+}
+
+func (w *famWorld) fail(f string, args ...any) {
+	w.t.Helper()
+	for _, l := range w.log {
+		w.t.Log(l)
+	}
+	w.t.Fatalf(f, args...)
+}
+
+func (w *famWorld) byte() byte {
+	w.next++
+	if w.next == 0 {
+		w.next = 1
+	}
+	return w.next
+}
+
+// answer does what the pager is asked: of READ, each page is new or a marker.
+func (w *famWorld) answer(r *PageRequest) {
+	first, end := int(r.Offset/pg), int(r.End()/pg)
+	root := w.rootVMO()
+	w.log = append(w.log, fmt.Sprintf("    asked %d [%d,%d)", r.Kind, first, end))
+	if root == nil {
+		// Nobody can name the root any more: let the asker see that.
+		w.src.Fail(r.Offset, r.Length, zx.ErrIO)
+		return
+	}
+	if r.Kind == RequestDirty {
+		w.must(root.v.DirtyPages(r.Offset, r.Length))
+		for p := first; p < end; p++ {
+			w.root.dirty(p)
+		}
+		return
+	}
+	var run PageRun
+	for p := first; p < end; p++ {
+		if w.root.e[p].kind != 'A' {
+			w.fail("READ of page %d, which is %c", p, w.root.e[p].kind)
+		}
+		b := w.byte()
+		if b%5 == 0 {
+			w.root.e[p] = famEntry{kind: 'M'}
+			run.Length += pg
+			continue
+		}
+		w.root.e[p] = famEntry{'P', &famPage{[2]byte{b, b}, true}}
+		bytes, st := w.st.Append(&run)
+		w.must(st)
+		clear(bytes[:])
+		bytes[0], bytes[halfPage] = b, b
+	}
+	w.must(root.v.SupplyPages(r.Offset, &run))
+}
+
+func (w *famWorld) rootVMO() *famVMO {
+	for _, h := range w.vmos {
+		if h.v.root {
+			return h
+		}
+	}
+	return nil
+}
+
+func (w *famWorld) must(st zx.Status) {
+	w.t.Helper()
+	if st != zx.OK {
+		w.fail("status %v", st)
+	}
+}
+
+func (n *famNode) dirty(p int) {
+	switch n.e[p].kind {
+	case 'M', 'Z':
+		n.e[p] = famEntry{'P', &famPage{}}
+	case 'P':
+		n.e[p].page.clean = false
+	}
+}
+
+// at gives what n shows at page p: who has it, and what. A nil node: zeros.
+func (n *famNode) at(p int) (*famNode, int, famEntry) {
+	for {
+		if e := n.e[p]; e.kind != '-' {
+			return n, p, e
+		}
+		if n.parent == nil || p >= n.limit {
+			return nil, 0, famEntry{kind: '0'}
+		}
+		p += n.off
+		n = n.parent
+		if p >= famPages || p >= n.size {
+			// Beyond what is there; views are clipped, so this is a mistake.
+			panic("view past the end")
+		}
+	}
+}
+
+func (w *famWorld) holders(p *famPage) (k int) {
+	for _, n := range w.nodes {
+		for i := 0; i < n.size; i++ {
+			if n.e[i].page == p {
+				k++
+			}
+		}
+	}
+	return k
+}
+
+// own gives n a page of its own at p, as a write does.
+func (w *famWorld) own(n *famNode, p int) *famPage {
+	_, _, e := n.at(p)
+	if n.e[p].kind == 'P' && w.holders(n.e[p].page) == 1 {
+		return n.e[p].page
+	}
+	fresh := &famPage{}
+	if e.kind == 'P' {
+		fresh.data = e.page.data
+	}
+	n.e[p] = famEntry{'P', fresh}
+	return fresh
+}
+
+// ready has the pages [a, b) of n asked for, as far as they are absent.
+func (w *famWorld) absent(n *famNode, a, b int) bool {
+	for p := a; p < b; p++ {
+		if _, _, e := n.at(p); e.kind == 'A' {
+			return true
+		}
+	}
+	return false
+}
+
+// alive says whether the pager can be asked.
+func (w *famWorld) alive() bool { return !w.detached && (w.root == nil || w.rootVMO() != nil) }
+
+// drop ends n: what its children see of it is theirs.
+func (w *famWorld) drop(n *famNode) {
+	for _, c := range w.nodes {
+		if c.parent != n {
+			continue
+		}
+		for p := 0; p < c.limit; p++ {
+			if c.e[p].kind == '-' && n.e[p+c.off].kind != '-' {
+				c.e[p] = n.e[p+c.off]
+			}
+		}
+		limit := c.limit
+		if n.parent == nil {
+			limit = 0
+		} else {
+			limit = min(limit, max(n.limit-c.off, 0))
+		}
+		c.parent, c.off, c.limit = n.parent, c.off+n.off, limit
+	}
+	w.nodes = without(w.nodes, n)
+	w.reapRoot()
+}
+
+// reapRoot ends the pager's root when nobody needs it.
+func (w *famWorld) reapRoot() {
+	if w.root == nil || w.root.windows > 0 {
+		return
+	}
+	for _, c := range w.nodes {
+		if c.parent == w.root {
+			return
+		}
+	}
+	w.nodes = without(w.nodes, w.root)
+}
+
+func without[T comparable](s []T, x T) []T {
+	for i, y := range s {
+		if y == x {
+			return append(s[:i:i], s[i+1:]...)
+		}
+	}
+	return s
+}
+
+func newFamily(t *testing.T, r *rand.Rand) *famWorld {
+	w := &famWorld{t: t, mem: mmu.NewSimulated(600)}
+	w.st = NewStore(w.mem)
+	w.src = &famSource{w: w}
+	w.req.Init(w.src)
+	n := &famNode{size: 1 + r.Intn(famPages-2), windows: 1}
+	h := &famVMO{n: n, primary: true, rsz: r.Intn(2) == 0}
+	options := uint32(0)
+	if h.rsz {
+		options = zx.VMOResizable
+	}
+	var st zx.Status
+	kind := byte('-')
+	if what := r.Intn(3); what == 0 {
+		h.v, st = w.st.New(uint64(n.size)*pg, options)
+	} else {
+		w.src.Init(w.src, what == 1, &RequestStats{})
+		h.v, st = w.st.NewPaged(uint64(n.size)*pg, options, &w.src.PageSource)
+		n.pager, w.root, kind = true, n, 'A'
+	}
+	w.must(st)
+	for i := range n.e {
+		n.e[i].kind = '-'
+		if i < n.size {
+			n.e[i].kind = kind
+		}
+	}
+	w.nodes = []*famNode{n}
+	w.open(h)
+	return w
+}
+
+func (w *famWorld) open(h *famVMO) {
+	h.m = &famMapping{ptes: map[uint64]Page{}}
+	h.v.AddMapping(&h.m.place, h.m, 0, famPages*pg)
+	h.v.Retain()
+	w.vmos = append(w.vmos, h)
+}
+
+func (w *famWorld) close(h *famVMO) {
+	h.v.RemoveMapping(&h.m.place)
+	h.v.Release()
+	h.v.Release()
+	w.vmos = without(w.vmos, h)
+	for _, c := range w.vmos {
+		if c.parent == h {
+			c.parent = h.parent
+		}
+	}
+	if h.n.windows--; h.n.windows == 0 {
+		if h.n == w.root {
+			w.reapRoot()
+		} else {
+			w.drop(h.n)
+		}
+	}
+}
+
+// step does one operation.
+func (w *famWorld) step(r *rand.Rand) {
+	h := w.vmos[r.Intn(len(w.vmos))]
+	n, size := h.n, h.size()
+	note := func(f string, args ...any) {
+		id := -1
+		for i, x := range w.vmos {
+			if x == h {
+				id = i
+			}
+		}
+		w.log = append(w.log, fmt.Sprintf("%d: ", id)+fmt.Sprintf(f, args...))
+	}
+	a := 0
+	if size > 0 {
+		a = r.Intn(size + 1)
+	}
+	b := a + r.Intn(size-a+1)
+	na, nb := h.off+a, h.off+b // in the node
+	at, length := uint64(a)*pg, uint64(b-a)*pg
+	want := func(got, st zx.Status) {
+		w.t.Helper()
+		if got != st {
+			w.fail("answered %v, want %v", got, st)
+		}
+	}
+	// refused says that the pager would have to be asked and cannot be.
+	asks := func(n *famNode, a, b int) bool { return w.absent(n, a, b) && !w.alive() }
+	switch op := r.Intn(28); op {
+	case 0, 1: // read
+		if asks(n, na, nb) {
+			return
+		}
+		note("read [%d,%d)", a, b)
+		w.must(h.v.ReadBytes(make([]byte, length), at, &w.req))
+	case 2, 3, 4, 5: // write half a page
+		if a == size || asks(n, na, na+1) {
+			return
+		}
+		v, half := w.byte(), r.Intn(2)
+		note("write page %d half %d: %d", a, half, v)
+		if n.pager && w.detached && w.root.e[na].kind != 'P' && w.src.traps {
+			return
+		}
+		if n.pager && w.src.traps && (w.detached || w.rootVMO() == nil) && (n.e[na].kind != 'P' || n.e[na].page.clean) {
+			return
+		}
+		w.must(h.v.WriteBytes([]byte{v}, at+uint64(half)*halfPage, &w.req))
+		if n.pager {
+			n.dirty(na)
+		}
+		p := w.own(n, na)
+		p.data[half], p.clean = v, false
+	case 6, 7, 8, 9: // touch through the mapping
+		if a == size || asks(n, na, na+1) {
+			return
+		}
+		write := op >= 8
+		if write && n.pager && w.src.traps && !w.alive() {
+			return
+		}
+		note("touch page %d, write %v", a, write)
+		w.touch(h, a, write)
+	case 10: // ZERO
+		note("ZERO [%d,%d)", a, b)
+		w.must(h.v.Zero(at, length, &w.req))
+		w.zero(n, na, nb)
+	case 11: // COMMIT
+		if asks(n, na, nb) || n.pager && w.src.traps && !w.alive() {
+			return
+		}
+		note("COMMIT [%d,%d)", a, b)
+		w.must(h.v.Commit(at, length, &w.req))
+		for p := na; p < nb; p++ {
+			switch {
+			case n.pager && n.e[p].kind == 'M':
+				n.e[p] = famEntry{'P', &famPage{clean: true}}
+			case n.pager:
+				n.dirtyZeros(p)
+			default:
+				w.own(n, p)
+			}
+		}
+	case 12: // DECOMMIT
+		st := zx.OK
+		if b > a && (n.pager || h.v.cow.parent != nil) {
+			st = zx.ErrNotSupported
+			// Only what has a snapshot, or is one, shares.
+			if !n.pager && n.parent == nil && !w.shares(n) && !w.born(n) {
+				w.fail("refused, though alone")
+			}
+		}
+		note("DECOMMIT [%d,%d)", a, b)
+		want(h.v.Decommit(at, length), st)
+		if st == zx.OK {
+			for p := na; p < nb; p++ {
+				n.e[p] = famEntry{kind: '-'}
+			}
+		}
+	case 13: // PREFETCH
+		if asks(n, na, nb) {
+			return
+		}
+		note("PREFETCH [%d,%d)", a, b)
+		w.must(h.v.Prefetch(at, length, &w.req))
+		if w.absent(n, na, nb) {
+			w.fail("something is still absent")
+		}
+	case 14: // hints
+		if !w.alive() {
+			return
+		}
+		note("ALWAYS_NEED and DONT_NEED [%d,%d)", a, b)
+		w.must(h.v.AlwaysNeed(at, length, &w.req))
+		w.must(h.v.DontNeed(at, length))
+	case 15: // set_size
+		size := r.Intn(famPages + 1)
+		note("set_size %d", size)
+		st := zx.OK
+		if !h.rsz {
+			st = zx.ErrUnavailable
+		}
+		want(h.v.SetSize(uint64(size)*pg, &w.req), st)
+		if st == zx.OK {
+			w.resize(n, size)
+		}
+	case 16: // the pages go to a pager
+		if n.pager || asks(n, na, nb) {
+			return
+		}
+		note("take [%d,%d)", a, b)
+		var run PageRun
+		w.must(h.v.TakePages(at, length, &run, &w.req))
+		for f, p := run.head, na; p < nb; p++ {
+			_, _, e := n.at(p)
+			if e.kind == 'P' {
+				if f == 0 || int(w.mem.Meta(f).Index()) != p-na {
+					w.fail("page %d was not taken", p)
+				}
+				if data := w.mem.Bytes(f); data[0] != e.page.data[0] || data[halfPage] != e.page.data[1] {
+					w.fail("page %d was taken with other content", p)
+				}
+				f = w.mem.Meta(f).Next
+			}
+		}
+		w.st.Discard(&run)
+		w.zero(n, na, nb)
+	case 17: // evict
+		note("evict")
+		for i := 0; i < 3; i++ {
+			w.st.Evict(100)
+			w.st.evict(ageNeeded, 100)
+		}
+		if w.root != nil {
+			w.evicted()
+		}
+	case 18: // write back
+		root := w.rootVMO()
+		if root == nil {
+			return
+		}
+		for p := 0; p < w.root.size; p++ {
+			if w.root.e[p].kind == 'Z' {
+				return
+			}
+		}
+		note("write back")
+		w.must(root.v.WritebackBegin(0, uint64(w.root.size)*pg, false))
+		w.must(root.v.WritebackEnd(0, uint64(w.root.size)*pg))
+		for p := 0; p < w.root.size; p++ {
+			if e := w.root.e[p]; e.kind == 'P' {
+				e.page.clean = true
+			}
+		}
+	case 19: // close
+		if len(w.vmos) > 1 && r.Intn(2) == 0 {
+			note("close")
+			w.close(h)
+		}
+	case 20:
+		if root := w.rootVMO(); root != nil && r.Intn(20) == 0 {
+			note("detach")
+			root.v.Detach()
+			w.detached = true
+			for p := 0; p < w.root.size; p++ {
+				if e := w.root.e[p]; e.kind == 'M' || e.kind == 'P' && e.page.clean {
+					w.root.e[p] = famEntry{kind: 'A'}
+				}
+			}
+		}
+	default:
+		if len(w.vmos) < famVMOs {
+			w.child(r, h, a, r.Intn(famPages), note)
+		}
+	}
+}
+
+func (n *famNode) dirtyZeros(p int) {
+	if n.e[p].kind == 'Z' {
+		n.dirty(p)
+	}
+}
+
+// shares says whether a page of n is another's too; born whether n came from an
+// exact snapshot whose other side lives.
+func (w *famWorld) shares(n *famNode) bool {
+	for i := 0; i < n.size; i++ {
+		if n.e[i].page != nil && w.holders(n.e[i].page) > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *famWorld) born(n *famNode) bool { return len(w.nodes) > 1 }
+
+func (w *famWorld) zero(n *famNode, a, b int) {
+	for p := a; p < b; p++ {
+		switch {
+		case n.pager && n.e[p].kind == 'M':
+		case n.pager:
+			n.e[p] = famEntry{kind: 'Z'}
+		case n.parent != nil && p < n.limit:
+			n.e[p] = famEntry{kind: '0'}
+		default:
+			n.e[p] = famEntry{kind: '-'}
+		}
+	}
+}
+
+func (w *famWorld) resize(n *famNode, size int) {
+	for p := size; p < n.size; p++ {
+		n.e[p] = famEntry{kind: '-'}
+	}
+	for p := n.size; p < size; p++ {
+		n.e[p] = famEntry{kind: '-'}
+		if n.pager {
+			n.e[p].kind = 'Z'
+		}
+	}
+	if size < n.size {
+		n.limit = min(n.limit, size)
+		for _, c := range w.nodes {
+			if c.parent == n {
+				c.limit = min(c.limit, max(size-c.off, 0))
+			}
+		}
+	}
+	n.size = size
+}
+
+func (w *famWorld) evicted() {
+	for p := 0; p < w.root.size; p++ {
+		if e := w.root.e[p]; e.kind == 'P' && e.page.clean {
+			w.root.e[p] = famEntry{kind: 'A'}
+		}
+	}
+}
+
+// touch faults on page a of h until it is mapped.
+func (w *famWorld) touch(h *famVMO, a int, write bool) {
+	at := uint64(a) * pg
+	for {
+		var p Page
+		h.v.Lock()
+		st := h.v.RequirePage(at, write, &w.req, &p)
+		if st == zx.OK {
+			if old, ok := h.m.ptes[at]; ok && old.Frame == p.Frame {
+				p.Writable = p.Writable || old.Writable
+			}
+			h.m.ptes[at] = p
+		}
+		h.v.Unlock()
+		switch st {
+		case zx.OK:
+			if write {
+				if h.n.pager {
+					h.n.dirty(h.off + a)
+				}
+				page := w.own(h.n, h.off+a)
+				page.clean = false
+				if !p.Writable {
+					w.fail("a write maps read-only")
+				}
+				page.data[1] = w.byte()
+				w.mem.Bytes(p.Frame)[halfPage] = page.data[1]
+			}
+			return
+		case zx.ErrShouldWait:
+			w.must(w.req.Wait())
+		default:
+			w.fail("fault: %v", st)
+		}
+	}
+}
+
+// child makes a child of h of a random kind and compares it with the rules.
+func (w *famWorld) child(r *rand.Rand, h *famVMO, a, n int, note func(string, ...any)) {
+	kinds := []uint32{zx.VMOChildSnapshot, zx.VMOChildSnapshotAtLeastOnWrite, zx.VMOChildSnapshotModified, zx.VMOChildSnapshotModified, zx.VMOChildSlice, zx.VMOChildReference}
+	kind := kinds[r.Intn(len(kinds))]
+	options := kind
+	if r.Intn(2) == 0 && kind != zx.VMOChildSlice && (kind != zx.VMOChildReference || h.rsz) {
+		options |= zx.VMOChildResizable
+	}
+	if kind == zx.VMOChildReference {
+		a, n = 0, 0
+	}
+	note("child %#x [%d,%d)", options, a, a+n)
+	c, source := h.v.cow, h.n
+	before := c.parent
+	v, st := h.v.CreateChild(options, uint64(a)*pg, uint64(n)*pg)
+	child := &famVMO{v: v, parent: h, rsz: options&zx.VMOChildResizable != 0}
+	switch kind {
+	case zx.VMOChildSlice:
+		want := zx.OK
+		if a+n > h.size() {
+			want = zx.ErrInvalidArgs
+		} else if h.rsz {
+			want = zx.ErrNotSupported
+		}
+		if st != want {
+			w.fail("slice: %v, want %v", st, want)
+		}
+		if st != zx.OK {
+			return
+		}
+		child.n, child.slice, child.off, child.length = source, true, h.off+a, n
+	case zx.VMOChildReference:
+		if (st == zx.OK) == h.slice {
+			w.fail("reference: %v", st)
+		}
+		if st != zx.OK {
+			return
+		}
+		child.n, child.rsz = source, h.rsz
+	default:
+		if h.slice && a+n > h.size() {
+			if st != zx.ErrOutOfRange {
+				w.fail("snapshot past a slice: %v", st)
+			}
+			return
+		}
+		if kind == zx.VMOChildSnapshot && w.root != nil || h.slice && (w.root == nil || kind == zx.VMOChildSnapshotModified && !source.pager) {
+			if st != zx.ErrNotSupported {
+				w.fail("snapshot: %v, want NOT_SUPPORTED", st)
+			}
+			return
+		}
+		if st != zx.OK {
+			// Only shapes are refused.
+			if st != zx.ErrNotSupported || w.root == nil || source.pager {
+				w.fail("snapshot: %v", st)
+			}
+			return
+		}
+		fresh := &famNode{size: n, windows: 0}
+		for i := range fresh.e {
+			fresh.e[i].kind = '-'
+		}
+		a += h.off
+		view := min(n, max(source.size-a, 0))
+		exact := kind == zx.VMOChildSnapshot || w.root == nil || kind == zx.VMOChildSnapshotModified && !source.pager ||
+			before != nil && before.hidden()
+		if exact {
+			for p := 0; p < view; p++ {
+				fresh.e[p] = source.e[a+p]
+			}
+			if source.parent != nil {
+				fresh.parent, fresh.off = source.parent, source.off+a
+				fresh.limit = max(min(view, source.limit-a), 0)
+			}
+		} else {
+			// Anything from the source up that has nothing between is a
+			// parent as good as the source: take the kernel's, and check it.
+			fresh.parent, fresh.off, fresh.limit = source, a, view
+			for up := c; up != v.cow.parent; up = up.parent {
+				m := fresh.parent
+				for p := 0; p < fresh.limit; p++ {
+					if m.e[p+fresh.off].kind != '-' {
+						w.fail("page %d of the source is not seen", p)
+					}
+				}
+				if m.parent == nil {
+					w.fail("hangs too high")
+				}
+				fresh.limit = max(min(fresh.limit, m.limit-fresh.off), 0)
+				fresh.parent, fresh.off = m.parent, fresh.off+m.off
+			}
+		}
+		w.nodes = append(w.nodes, fresh)
+		child.n, child.primary = fresh, true
+	}
+	child.n.windows++
+	w.open(child)
+}
+
+// verify compares all there is.
+func (w *famWorld) verify() {
+	held := map[*famPage]bool{}
+	for _, n := range w.nodes {
+		for i := 0; i < n.size; i++ {
+			if n.e[i].page != nil {
+				held[n.e[i].page] = true
+			}
+		}
+	}
+	var real uint64
+	seen := map[*cowPages]bool{}
+	for _, h := range w.vmos {
+		for c := h.v.cow; c != nil && !seen[c]; c = c.parent {
+			seen[c] = true
+			real += c.pages
+			w.sound(c)
+		}
+	}
+	if real != uint64(len(held)) {
+		w.fail("%d pages, want %d", real, len(held))
+	}
+	if got := w.st.Stats(); got.Nodes != len(seen) || got.VMOs != len(w.vmos) {
+		w.fail("%+v, want %d nodes", got, len(seen))
+	}
+	for id, h := range w.vmos {
+		i := h.v.Info()
+		if i.Size != uint64(h.size())*pg {
+			w.fail("VMO %d: size %d, want %d", id, i.Size/pg, h.size())
+		}
+		var bytes, private, scaled uint64
+		for p := 0; p < h.size(); p++ {
+			_, _, e := h.n.at(h.off + p)
+			s := h.v.cow.see(uint64(h.off+p) * pg)
+			var got [2]byte
+			if s.s.hasPage() {
+				b := w.mem.Bytes(s.s.frame())
+				got = [2]byte{b[0], b[halfPage]}
+			}
+			var want [2]byte
+			if e.page != nil {
+				want = e.page.data
+			}
+			if got != want || s.ask != (e.kind == 'A') {
+				w.fail("VMO %d page %d: %v (asks %v), want %v (%c)", id, p, got, s.ask, want, e.kind)
+			}
+			if e := h.n.e[h.off+p]; e.page != nil && h.primary {
+				k := uint64(w.holders(e.page))
+				bytes += pg
+				scaled += pg / k
+				if k == 1 {
+					private += pg
+				}
+			}
+			if pte, ok := h.m.ptes[uint64(p)*pg]; ok {
+				b := w.mem.Bytes(pte.Frame)
+				// A translation of the zero page may linger where zeros became
+				// absent.
+				if e.kind != 'A' && (b[0] != want[0] || b[halfPage] != want[1]) {
+					w.fail("VMO %d page %d: mapped with %d %d, want %v", id, p, b[0], b[halfPage], want)
+				}
+				if mine := h.n.e[h.off+p].page; pte.Writable && (mine == nil || w.holders(mine) > 1 || mine.clean && h.n.pager) {
+					w.fail("VMO %d page %d is writable and shared, or clean", id, p)
+				}
+			}
+		}
+		if i.Committed.Bytes != bytes || i.Committed.Private != private || i.Committed.Scaled < scaled || i.Committed.Scaled > scaled+pg {
+			w.fail("VMO %d: committed %+v, want %d %d %d", id, i.Committed, bytes, private, scaled)
+		}
+		children := 0
+		for _, c := range w.vmos {
+			if c.parent == h {
+				children++
+			}
+		}
+		if i.Children != children || i.HasParent != (h.parent != nil) {
+			w.fail("VMO %d: %d children, want %d; has a parent %v", id, i.Children, children, i.HasParent)
+		}
+	}
+}
+
+// sound checks what must hold of every node.
+func (w *famWorld) sound(c *cowPages) {
+	kids := 0
+	for n := c.children.First(); n != nil; n = n.Next() {
+		b := n.Owner()
+		kids++
+		if b.parent != c || n.Key() != b.parentOff || n.Weight() != b.parentOff+b.parentLimit || b.dead {
+			w.fail("a child hangs wrongly")
+		}
+	}
+	if c.dead || c.hidden() && kids < 2 {
+		w.fail("hidden node with %d children, dead %v", kids, c.dead)
+	}
+	if c.hidden() {
+		for pos := c.firstPage(0, c.size); pos < c.size; pos = c.firstPage(pos+pg, c.size) {
+			if c.sharers(pos, nil, 1) == 0 {
+				w.fail("nobody sees page %d of a hidden node", pos/pg)
+			}
+		}
+	}
+}
+
+// familyHistory plays one history and says how many operations it had.
+func familyHistory(t *testing.T, seed int64) (ops int) {
+	r := rand.New(rand.NewSource(seed))
+	w := newFamily(t, r)
+	w.log = []string{fmt.Sprintf("-family.seed=%d, pager %v, %d pages", seed, w.root != nil, w.nodes[0].size)}
+	n := 20 + r.Intn(120)
+	for ; ops < n; ops++ {
+		w.step(r)
+		w.verify()
+	}
+	for len(w.vmos) > 0 {
+		w.close(w.vmos[r.Intn(len(w.vmos))])
+		if len(w.vmos) > 0 {
+			w.verify()
+		}
+	}
+	if left := w.mem.Outstanding(); len(left) != 0 {
+		w.fail("%d frames leaked", len(left))
+	}
+	if s := w.st.Stats(); s.VMOs != 0 || s.Nodes != 0 || s.Listed != 0 || s.Needed != 0 {
+		w.fail("left behind: %+v", s)
+	}
+	return ops
+}
+
+func TestFamilies(t *testing.T) {
+	stop := time.Now().Add(*familyTime)
+	ops, seed := 0, *familySeed
+	for *familyOps == 0 && time.Now().Before(stop) || ops < *familyOps {
+		ops += familyHistory(t, seed)
+		seed++
+	}
+	t.Logf("%d operations in %d histories", ops, seed-*familySeed)
+}
