@@ -59,20 +59,20 @@ func (v *VMO) CreateChild(options uint32, off, size uint64) (*VMO, zx.Status) {
 	if kind == 0 || options&^allowed != 0 {
 		return nil, zx.ErrInvalidArgs
 	}
-	child := &VMO{fam: v.fam, store: v.store, mem: v.mem, options: v.options & (zx.VMOUnbounded | zx.VMOResizable)}
-	child.refs.Store(1)
+	child := &VMO{}
 	c := v.lock()
 	defer v.Unlock()
 	var st zx.Status
+	childOptions := uint32(0)
 	switch kind {
 	case zx.VMOChildSlice:
 		st = v.slice(child, off, pageUp(size))
 	case zx.VMOChildReference:
 		st = v.reference(child, options, off, size)
+		childOptions = v.options
 	default:
-		child.options = 0
 		if options&zx.VMOChildResizable != 0 {
-			child.options = zx.VMOResizable
+			childOptions = zx.VMOResizable
 		}
 		child.primary, child.clone = true, true
 		child.immutable = kind == zx.VMOChildSnapshot && options&zx.VMOChildNoWrite != 0
@@ -81,7 +81,7 @@ func (v *VMO) CreateChild(options uint32, off, size uint64) (*VMO, zx.Status) {
 	if st != zx.OK {
 		return nil, st
 	}
-	v.store.vmos.take(child)
+	v.store.initVMO(child, v.fam, childOptions)
 	v.bear(child)
 	return child, zx.OK
 }
@@ -103,7 +103,6 @@ func (v *VMO) slice(child *VMO, off, size uint64) zx.Status {
 		return zx.ErrNotSupported
 	}
 	child.isSlice, child.off, child.length = true, v.off+off, size
-	child.options = 0
 	v.cow.addWindow(child)
 	return zx.OK
 }
@@ -160,7 +159,8 @@ func (v *VMO) snapshot(c *cowPages, child *VMO, kind uint32, off, size uint64) z
 	if !oneWay && at == c && c.parent != nil && !c.parent.hidden() && !c.parent.paged {
 		return zx.ErrNotSupported
 	}
-	n := v.store.newCow(c.fam, length)
+	n := &cowPages{}
+	v.store.initCow(n, c.fam, length)
 	n.stream = size
 	n.addWindow(child)
 	if !oneWay && at == c {
@@ -195,7 +195,8 @@ func (c *cowPages) hangPoint(off, length uint64, oneWay bool) (at *cowPages, fro
 // below it that has nothing yet.
 func (c *cowPages) hide() {
 	c.removeWrite(0, c.size)
-	n := c.store.newCow(c.fam, c.size)
+	n := &cowPages{}
+	c.store.initCow(n, c.fam, c.size)
 	n.stream, n.reclaimed = c.stream, c.reclaimed
 	n.windows, n.mappings = c.windows, c.mappings
 	for w := n.windows; w != nil; w = w.nextWindow {

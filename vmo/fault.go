@@ -48,8 +48,15 @@ func (v *VMO) RequirePage(off uint64, write bool, r *PageRequest, out *Page) zx.
 	}
 	switch {
 	case s == nil || *s == 0:
-		if c.paged && (c.zeros.empty() || c.zeros.holding(off) == nil) {
+		switch {
+		case c.parent != nil, !c.zeros.empty() && c.zeros.holding(off) != nil:
+		case c.paged:
 			return c.ask(RequestRead, off, off+zx.PageSize, r)
+		case write && c.discard.state != discardDone:
+			var st zx.Status
+			out.Frame, st = c.materialize(off, idx, Untracked)
+			out.Writable = true
+			return st
 		}
 	case s.hasPage():
 		p := *s
@@ -97,8 +104,11 @@ func (v *VMO) PeekPage(off uint64, out *Page) bool {
 		return false
 	}
 	c, off := v.cow, v.off+off
-	w := c.see(off)
-	switch {
+	if s := c.tree.near(pageIndex(off)); s != nil && s.hasPage() { // the usual case
+		out.Frame, out.Writable = s.frame(), s.state() == Untracked
+		return true
+	}
+	switch w := c.see(off); {
 	case w.c == nil || w.ask:
 		return false
 	case w.s.hasPage():

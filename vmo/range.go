@@ -124,6 +124,8 @@ func (c *cowPages) commitLocked(pos, end uint64, r *PageRequest) (uint64, zx.Sta
 		case s.hasPage():
 		case s.state() == Marker:
 			_, st = c.materialize(pos, idx, Clean)
+		case !c.paged && c.parent == nil:
+			_, st = c.materialize(pos, idx, Untracked)
 		case !c.paged:
 			var p Page
 			st = c.require(pos, end, true, r, &p)

@@ -75,7 +75,7 @@ func (s *Store) New(size uint64, options uint32) (*VMO, zx.Status) {
 	case rounded > zx.VMOMaxSize || size > rounded:
 		return nil, zx.ErrOutOfRange
 	}
-	return s.newRoot(&family{}, rounded, size, options), zx.OK
+	return s.newRoot(nil, rounded, size, options), zx.OK
 }
 
 // NewPaged makes a VMO whose pages come from source, with one reference.
@@ -94,7 +94,7 @@ func (s *Store) NewPaged(size uint64, options uint32, source *PageSource) (*VMO,
 	case rounded > zx.VMOMaxSize || size > rounded:
 		return nil, zx.ErrOutOfRange
 	}
-	v := s.newRoot(&family{source: source}, rounded, size, options)
+	v := s.newRoot(source, rounded, size, options)
 	c := v.cow
 	v.root, c.paged, c.traps, c.fam.root = true, true, source.TrapsDirty(), c
 	if up := pageUp(size); options&zx.VMOUnbounded != 0 && up < rounded {
@@ -109,22 +109,34 @@ func (s *Store) NewPaged(size uint64, options uint32, source *PageSource) (*VMO,
 
 // newRoot makes a VMO with a node of its own in a new family, and its first
 // reference.
-func (s *Store) newRoot(f *family, size, stream uint64, options uint32) *VMO {
-	v := &VMO{fam: f, store: s, mem: s.mem, options: options, primary: true}
-	v.refs.Store(1)
-	c := s.newCow(f, size)
+func (s *Store) newRoot(source *PageSource, size, stream uint64, options uint32) *VMO {
+	all := &struct { // one allocation
+		VMO
+		cowPages
+		family
+	}{}
+	v, c, f := &all.VMO, &all.cowPages, &all.family
+	f.source = source
+	s.initCow(c, f, size)
 	c.stream = stream
+	s.initVMO(v, f, options)
+	v.primary = true
 	c.addWindow(v)
-	s.vmos.take(v)
 	return v
 }
 
-// newCow makes an empty node.
-func (s *Store) newCow(f *family, size uint64) *cowPages {
-	c := &cowPages{fam: f, store: s, mem: s.mem, size: size}
+// initVMO makes v, zero but for what its maker knows, ready with one reference.
+func (s *Store) initVMO(v *VMO, f *family, options uint32) {
+	v.fam, v.store, v.mem, v.options = f, s, s.mem, options
+	v.refs.Store(1)
+	s.vmos.take(v)
+}
+
+// initCow makes c, which is zero, an empty node.
+func (s *Store) initCow(c *cowPages, f *family, size uint64) {
+	c.fam, c.store, c.mem, c.size = f, s, s.mem, size
 	c.zeros.pool = &s.zeros
 	s.nodes.take(c)
-	return c
 }
 
 // registry gives things numbers, from 1 on, and finds them by these. A number
