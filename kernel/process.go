@@ -1,8 +1,10 @@
 package kernel
 
 import (
+	"cmp"
 	"container/list"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -119,11 +121,13 @@ func (p *Process) Faults() uint64 {
 	return n
 }
 
-// Threads lists the threads that run.
+// Threads lists the threads that run, the oldest first.
 func (p *Process) Threads() []*Thread {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	return append([]*Thread(nil), p.threads...)
+	all := append([]*Thread(nil), p.threads...)
+	p.mu.Unlock()
+	slices.SortFunc(all, func(a, b *Thread) int { return cmp.Compare(a.Koid(), b.Koid()) })
+	return all
 }
 
 // CreateThread makes a thread that has not started.
@@ -198,7 +202,9 @@ func (p *Process) threadEnded(t *Thread) {
 	p.mu.Lock()
 	for i, o := range p.threads {
 		if o == t {
-			p.threads = append(p.threads[:i], p.threads[i+1:]...)
+			n := len(p.threads) - 1
+			p.threads[i], p.threads[n] = p.threads[n], nil
+			p.threads = p.threads[:n]
 			break
 		}
 	}
