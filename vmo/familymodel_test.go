@@ -1,0 +1,293 @@
+package vmo
+
+import "faultline/zx"
+
+// The model of a family, written from spec sections 7 and 11: no hidden nodes,
+// no sharing but of whole pages by whoever may see them.
+
+const (
+	famPages = 10 // most pages of a VMO
+	famVMOs  = 9
+	halfPage = zx.PageSize / 2
+)
+
+// famPage is a page: two bytes stand for its halves. Several nodes may hold one:
+// they share it exactly.
+type famPage struct {
+	data  [2]byte
+	clean bool // of the root
+}
+
+// famEntry is what a node itself has at a page: nothing ('-', and of a pager's
+// root 'A'), zeros ('0', of the root 'M' or 'Z') or a page ('P').
+type famEntry struct {
+	kind byte
+	page *famPage
+}
+
+// famNode is what a user sees as one VMO's content.
+type famNode struct {
+	pager   bool
+	size    int
+	e       [famPages]famEntry
+	parent  *famNode
+	off     int // in the parent, pages
+	limit   int // pages visible there
+	windows int
+}
+
+func (n *famNode) dirty(p int) {
+	switch n.e[p].kind {
+	case 'M', 'Z':
+		n.e[p] = famEntry{'P', &famPage{}}
+	case 'P':
+		n.e[p].page.clean = false
+	}
+}
+
+// at gives what n shows at page p: who has it, and what. A nil node: zeros.
+func (n *famNode) at(p int) (*famNode, int, famEntry) {
+	for {
+		if e := n.e[p]; e.kind != '-' {
+			return n, p, e
+		}
+		if n.parent == nil || p >= n.limit {
+			return nil, 0, famEntry{kind: '0'}
+		}
+		p += n.off
+		n = n.parent
+		if p >= famPages || p >= n.size {
+			// Beyond what is there; views are clipped, so this is a mistake.
+			panic("view past the end")
+		}
+	}
+}
+
+func (w *famWorld) holders(p *famPage) (k int) {
+	for _, n := range w.nodes {
+		for i := 0; i < n.size; i++ {
+			if n.e[i].page == p {
+				k++
+			}
+		}
+	}
+	return k
+}
+
+// own gives n a page of its own at p, as a write does.
+func (w *famWorld) own(n *famNode, p int) *famPage {
+	_, _, e := n.at(p)
+	if n.e[p].kind == 'P' && w.holders(n.e[p].page) == 1 {
+		return n.e[p].page
+	}
+	fresh := &famPage{}
+	if e.kind == 'P' {
+		fresh.data = e.page.data
+	}
+	n.e[p] = famEntry{'P', fresh}
+	return fresh
+}
+
+// ready has the pages [a, b) of n asked for, as far as they are absent.
+func (w *famWorld) absent(n *famNode, a, b int) bool {
+	for p := a; p < b; p++ {
+		if _, _, e := n.at(p); e.kind == 'A' {
+			return true
+		}
+	}
+	return false
+}
+
+// alive says whether the pager can be asked.
+func (w *famWorld) alive() bool { return !w.detached && (w.root == nil || w.rootVMO() != nil) }
+
+// drop ends n: what its children see of it is theirs.
+func (w *famWorld) drop(n *famNode) {
+	for _, c := range w.nodes {
+		if c.parent != n {
+			continue
+		}
+		for p := 0; p < c.limit; p++ {
+			if c.e[p].kind == '-' && n.e[p+c.off].kind != '-' {
+				c.e[p] = n.e[p+c.off]
+			}
+		}
+		limit := c.limit
+		if n.parent == nil {
+			limit = 0
+		} else {
+			limit = min(limit, max(n.limit-c.off, 0))
+		}
+		c.parent, c.off, c.limit = n.parent, c.off+n.off, limit
+	}
+	w.nodes = without(w.nodes, n)
+	w.reapRoot()
+}
+
+// reapRoot ends the pager's root when nobody needs it.
+func (w *famWorld) reapRoot() {
+	if w.root == nil || w.root.windows > 0 {
+		return
+	}
+	for _, c := range w.nodes {
+		if c.parent == w.root {
+			return
+		}
+	}
+	w.nodes = without(w.nodes, w.root)
+}
+
+func without[T comparable](s []T, x T) []T {
+	for i, y := range s {
+		if y == x {
+			return append(s[:i:i], s[i+1:]...)
+		}
+	}
+	return s
+}
+
+func (w *famWorld) zero(n *famNode, a, b int) {
+	for p := a; p < b; p++ {
+		switch {
+		case n.pager && n.e[p].kind == 'M':
+		case n.pager:
+			n.e[p] = famEntry{kind: 'Z'}
+		case n.parent != nil && p < n.limit:
+			n.e[p] = famEntry{kind: '0'}
+		default:
+			n.e[p] = famEntry{kind: '-'}
+		}
+	}
+}
+
+func (w *famWorld) resize(n *famNode, size int) {
+	for p := size; p < n.size; p++ {
+		n.e[p] = famEntry{kind: '-'}
+	}
+	for p := n.size; p < size; p++ {
+		n.e[p] = famEntry{kind: '-'}
+		if n.pager {
+			n.e[p].kind = 'Z'
+		}
+	}
+	if size < n.size {
+		n.limit = min(n.limit, size)
+		for _, c := range w.nodes {
+			if c.parent == n {
+				c.limit = min(c.limit, max(size-c.off, 0))
+			}
+		}
+	}
+	n.size = size
+}
+
+func (w *famWorld) evicted() {
+	for p := 0; p < w.root.size; p++ {
+		if e := w.root.e[p]; e.kind == 'P' && e.page.clean {
+			w.root.e[p] = famEntry{kind: 'A'}
+		}
+	}
+}
+
+// verify compares all there is.
+func (w *famWorld) verify() {
+	held := map[*famPage]bool{}
+	for _, n := range w.nodes {
+		for i := 0; i < n.size; i++ {
+			if n.e[i].page != nil {
+				held[n.e[i].page] = true
+			}
+		}
+	}
+	var real uint64
+	seen := map[*cowPages]bool{}
+	for _, h := range w.vmos {
+		for c := h.v.cow; c != nil && !seen[c]; c = c.parent {
+			seen[c] = true
+			real += c.pages
+			w.sound(c)
+		}
+	}
+	if real != uint64(len(held)) {
+		w.fail("%d pages, want %d", real, len(held))
+	}
+	if got := w.st.Stats(); got.Nodes != len(seen) || got.VMOs != len(w.vmos) {
+		w.fail("%+v, want %d nodes", got, len(seen))
+	}
+	for id, h := range w.vmos {
+		i := h.v.Info()
+		if i.Size != uint64(h.size())*pg {
+			w.fail("VMO %d: size %d, want %d", id, i.Size/pg, h.size())
+		}
+		var bytes, private, scaled uint64
+		for p := 0; p < h.size(); p++ {
+			_, _, e := h.n.at(h.off + p)
+			s := h.v.cow.see(uint64(h.off+p) * pg)
+			var got [2]byte
+			if s.s.hasPage() {
+				b := w.mem.Bytes(s.s.frame())
+				got = [2]byte{b[0], b[halfPage]}
+			}
+			var want [2]byte
+			if e.page != nil {
+				want = e.page.data
+			}
+			if got != want || s.ask != (e.kind == 'A') {
+				w.fail("VMO %d page %d: %v (asks %v), want %v (%c)", id, p, got, s.ask, want, e.kind)
+			}
+			if e := h.n.e[h.off+p]; e.page != nil && h.primary {
+				k := uint64(w.holders(e.page))
+				bytes += pg
+				scaled += pg / k
+				if k == 1 {
+					private += pg
+				}
+			}
+			if pte, ok := h.m.ptes[uint64(p)*pg]; ok {
+				b := w.mem.Bytes(pte.Frame)
+				// A translation of the zero page may linger where zeros became
+				// absent.
+				if e.kind != 'A' && (b[0] != want[0] || b[halfPage] != want[1]) {
+					w.fail("VMO %d page %d: mapped with %d %d, want %v", id, p, b[0], b[halfPage], want)
+				}
+				if mine := h.n.e[h.off+p].page; pte.Writable && (mine == nil || w.holders(mine) > 1 || mine.clean && h.n.pager) {
+					w.fail("VMO %d page %d is writable and shared, or clean", id, p)
+				}
+			}
+		}
+		if i.Committed.Bytes != bytes || i.Committed.Private != private || i.Committed.Scaled < scaled || i.Committed.Scaled > scaled+pg {
+			w.fail("VMO %d: committed %+v, want %d %d %d", id, i.Committed, bytes, private, scaled)
+		}
+		children := 0
+		for _, c := range w.vmos {
+			if c.parent == h {
+				children++
+			}
+		}
+		if i.Children != children || i.HasParent != (h.parent != nil) {
+			w.fail("VMO %d: %d children, want %d; has a parent %v", id, i.Children, children, i.HasParent)
+		}
+	}
+}
+
+// sound checks what must hold of every node.
+func (w *famWorld) sound(c *cowPages) {
+	kids := 0
+	for n := c.children.First(); n != nil; n = n.Next() {
+		b := n.Owner()
+		kids++
+		if b.parent != c || n.Key() != b.parentOff || n.Weight() != b.parentOff+b.parentLimit || b.dead {
+			w.fail("a child hangs wrongly")
+		}
+	}
+	if c.dead || c.hidden() && kids < 2 {
+		w.fail("hidden node with %d children, dead %v", kids, c.dead)
+	}
+	if c.hidden() {
+		for pos := c.firstPage(0, c.size); pos < c.size; pos = c.firstPage(pos+pg, c.size) {
+			if c.sharers(pos, nil, 1) == 0 {
+				w.fail("nobody sees page %d of a hidden node", pos/pg)
+			}
+		}
+	}
+}
