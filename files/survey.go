@@ -108,7 +108,12 @@ func (s *survey) folders() error {
 				return false
 			}
 			first := e.first()
-			if e.free() || e.isLong() || e.isLabel() || e.isDots() || !d.fat.valid(first) || s.leads(first) || !e.isFolder() {
+			switch {
+			case e.free() || e.isLong() || e.isLabel() || e.isDots():
+				return true
+			case !e.isFolder() && e.size() == 0: // it has no use for a cluster
+				return true
+			case !d.fat.valid(first) || s.leads(first) || !e.isFolder():
 				return true
 			}
 			if len(s.list) < maxWaiting {

@@ -1,6 +1,9 @@
 // Command mkdisk makes a FAT32 disk image with known files in it.
 //
-//	mkdisk [-set demo|test] IMAGE
+//	mkdisk [-set demo|test|4kn|odd|pieces|whole] IMAGE
+//
+// demo and test hold files of many sizes; 4kn holds the small ones on sectors of 4096
+// bytes; the others are laid out by hand, as no tool does (odd.go).
 //
 // The image is the same, byte for byte, each time. Beside it, IMAGE.sums lists
 // the SHA-256 of every file as sha256sum does. It wraps mkfs.fat and mcopy.
@@ -30,7 +33,8 @@ type file struct {
 // set is the content of one image.
 type set struct {
 	mebibytes int64
-	cluster   int // sectors of 512 bytes; FAT32 needs 65,525 clusters
+	cluster   int // sectors; FAT32 needs 65,525 clusters
+	sector    int // bytes, 512 if 0
 	files     []file
 }
 
@@ -60,20 +64,28 @@ var sets = map[string]set{
 	"demo": {mebibytes: 64, cluster: 1, files: append([]file{{path: "DEMO.BIN", size: 1_000_000}}, small...)},
 	"test": {mebibytes: 320, cluster: 8, files: append([]file{
 		{path: "big-files/two-hundred-million.bin", size: 200_000_000}}, small...)},
+	"4kn": {mebibytes: 300, cluster: 1, sector: 4096, files: small},
 }
 
 // when is the time stamp of every file, so that images repeat.
 var when = time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC)
 
 func main() {
-	name := flag.String("set", "demo", "which files: demo or test")
+	name := flag.String("set", "demo", "which files")
 	flag.Parse()
 	set, known := sets[*name]
-	if flag.NArg() != 1 || !known {
-		fmt.Fprintln(os.Stderr, "usage: mkdisk [-set demo|test] IMAGE")
+	_, byHand := odd[*name]
+	if flag.NArg() != 1 || !known && !byHand {
+		fmt.Fprintln(os.Stderr, "usage: mkdisk [-set demo|test|4kn|odd|pieces|whole] IMAGE")
 		os.Exit(2)
 	}
-	if err := build(flag.Arg(0), set); err != nil {
+	var err error
+	if byHand {
+		err = buildOdd(flag.Arg(0), *name)
+	} else {
+		err = build(flag.Arg(0), set)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "mkdisk:", err)
 		os.Exit(1)
 	}
@@ -99,7 +111,7 @@ func build(image string, s set) (err error) {
 	if err := os.Truncate(partial, s.mebibytes<<20); err != nil {
 		return err
 	}
-	err = run("mkfs.fat", "-F", "32", "-s", fmt.Sprint(s.cluster), "-n", "FAULTLINE", "--invariant", partial)
+	err = run("mkfs.fat", "-F", "32", "-s", fmt.Sprint(s.cluster), "-S", fmt.Sprint(max(s.sector, 512)), "-n", "FAULTLINE", "--invariant", partial)
 	if err != nil {
 		return err
 	}
