@@ -14,6 +14,7 @@ PROGRAM ?=         ## a ring-3 ELF program: run it, status is its exit code
 ARGS    ?=         ## its arguments
 TIMEOUT ?=         ## seconds a run with CMDS or PROGRAM may take (default 60)
 FUZZTIME ?= 20s    ## time for each fuzz target
+CUTS    ?= 1000    ## moments that make powercut looks at
 RUNG    ?=         ## what make profile looks into [missing_page]
 HISTORY ?=         ## bench-report: a folder with bench.json files of earlier commits
 ONLY    ?=         ## conform: the tests whose "ID VARIANT" matches, P0.. or W1
@@ -25,7 +26,7 @@ PACKAGES ?=        ## stdtest: only packages that match this
 STDTEST_MEM := $(if $(filter file,$(origin MEM)),1G,$(MEM))
 
 # The comments above leave blanks behind the defaults.
-$(foreach k,MACHINE LOADER DISKIF CPU MEM SMP ACCEL FUZZTIME SOAK,$(eval override $k := $(strip $($k))))
+$(foreach k,MACHINE LOADER DISKIF CPU MEM SMP ACCEL FUZZTIME SOAK CUTS,$(eval override $k := $(strip $($k))))
 
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
@@ -123,6 +124,9 @@ test: host-tools programs ## every test, one summary at the end
 lint: programs ## vet, gofmt, the rules of the house
 	@TAMAGO='$(TAMAGO)' go run ./cmd/testall -only lint
 
+powercut: host-tools programs ## rebuild a disk as it stands when the power goes, at CUTS moments
+	@TAMAGO='$(TAMAGO)' go run ./cmd/testall -cuts $(CUTS)
+
 fuzz: ## every fuzz target for FUZZTIME
 	@go run ./cmd/testall -fuzz $(FUZZTIME)
 
@@ -159,7 +163,7 @@ help: ## this text
 
 # --- What is built
 
-.PHONY: run trace watch image bench bench-peer bench-report bench-docs profile conform debug program test lint fuzz stdtest soak clean help programs host-tools demo-disk FORCE
+.PHONY: run trace watch image bench bench-peer bench-report bench-docs profile conform debug program test lint fuzz powercut stdtest soak clean help programs host-tools demo-disk FORCE
 
 # go build knows itself what changed; a target of FORCE asks it each time.
 $(B)/faultline.elf: programs $(B)/bin/mkimage FORCE

@@ -63,7 +63,8 @@ func (c *Console) PoweredOff() bool { return c.off }
 func (c *Console) printf(format string, args ...any) { fmt.Fprintf(c.out, format, args...) }
 
 // Script runs every command of a script, up to a poweroff, echoing each behind
-// the prompt. A command that fails says why, and the next one runs.
+// the prompt. A command that fails says why, and the next one runs. At the end it
+// says which pages were not synced.
 //
 // Errors: some failed; the text names them.
 func (c *Console) Script(script string) error {
@@ -77,6 +78,9 @@ func (c *Console) Script(script string) error {
 		if !c.call(k) {
 			failed = append(failed, "`"+k.text+"`")
 		}
+	}
+	if !c.off { // the machine stops all the same
+		c.farewell()
 	}
 	if len(failed) > 0 {
 		return fmt.Errorf("%d of %d commands failed: %s", len(failed), len(calls), strings.Join(failed, ", "))
@@ -155,7 +159,9 @@ func (c *Console) Interactive(rw io.ReadWriter) error {
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			c.off = true
+			if !c.off {
+				c.poweroff(nil)
+			}
 		} else if err != nil {
 			return err
 		}

@@ -169,13 +169,19 @@ func (c *Console) run(args []string) error {
 }
 
 func (c *Console) poweroff(args []string) error {
-	if c.volume != nil {
-		for _, f := range c.volume.Files() {
-			if p := f.PageCounts(); p.Dirty+p.AwaitingClean > 0 {
-				c.printf("%s: %d dirty pages are lost\n", clean(f.Name()), p.Dirty+p.AwaitingClean)
-			}
-		}
-	}
+	c.farewell()
 	c.off = true
 	return nil
+}
+
+// farewell says what is lost when the machine stops now.
+func (c *Console) farewell() {
+	if c.volume == nil {
+		return
+	}
+	for _, f := range c.volume.Files() {
+		if p := f.PageCounts(); p.Dirty+p.AwaitingClean > 0 {
+			c.printf("%s: %d dirty pages are lost\n", clean(f.Name()), p.Dirty+p.AwaitingClean)
+		}
+	}
 }

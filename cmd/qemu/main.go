@@ -36,6 +36,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -281,14 +282,21 @@ func boot(qemu string, argv []string, limit time.Duration, typing, verbose bool)
 	return code, err
 }
 
+// locked is how QEMU says that another one has the disk image.
+var locked = regexp.MustCompile(`Failed to get .*"write" lock`)
+
 // passComplaints copies QEMU's stderr, without its warnings about CPU features that
-// emulation lacks: the image says itself what it misses.
+// emulation lacks: the image says itself what it misses. A disk image in use is
+// told in other words.
 func passComplaints(w io.Writer, r io.Reader, all bool) {
 	scanner := bufio.NewScanner(r)
 	scanner.Buffer(nil, 1<<20)
 	for scanner.Scan() {
-		if all || !strings.Contains(scanner.Text(), "TCG doesn't support requested feature") {
-			fmt.Fprintln(w, scanner.Text())
+		line := scanner.Text()
+		if !all && locked.MatchString(line) {
+			fmt.Fprintln(w, "qemu: another machine runs on this disk image: end it first, or give this one another with DISK=")
+		} else if all || !strings.Contains(line, "TCG doesn't support requested feature") && !strings.HasPrefix(line, "Is another process using the image") {
+			fmt.Fprintln(w, line)
 		}
 	}
 	io.Copy(w, r) // whatever the scanner did not like

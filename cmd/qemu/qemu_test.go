@@ -190,6 +190,11 @@ func TestComplaints(t *testing.T) {
 	if passComplaints(&out, strings.NewReader(in), true); out.String() != in {
 		t.Errorf("%q", out.String())
 	}
+	out.Reset()
+	in = "qemu-system-x86_64: -device virtio-blk-device,drive=disk0: Failed to get \"write\" lock\nIs another process using the image [my.img]?\n"
+	if passComplaints(&out, strings.NewReader(in), false); !strings.Contains(out.String(), "another machine runs on this disk image") || strings.Count(out.String(), "\n") != 1 {
+		t.Errorf("a locked image: %q", out.String())
+	}
 }
 
 // TestMain makes the test binary the runner itself when RUNNER is set.

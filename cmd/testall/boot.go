@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -57,8 +58,8 @@ func runner() string {
 	return path
 }
 
-// bootLimit is the time one boot may take before it is killed; the runner's own
-// limit, which gives the better message, is shorter.
+// bootLimit is the time one boot may take before it is killed, if it does not ask
+// for more; the runner's own limit, which gives the better message, is shorter.
 const bootLimit = 4 * time.Minute
 
 // bootTests runs the table of boots, as many at a time as there are CPUs.
@@ -95,15 +96,20 @@ func bootTests(r *report) {
 		go func() {
 			defer wg.Done()
 			defer func() { <-slots }()
-			started := time.Now()
-			if output, err := b.run(); err != nil {
-				r.fail("boot "+b.name, output+"\n"+err.Error()+"\nagain: "+b.again())
-			} else {
-				r.pass("boot "+b.name, time.Since(started))
-			}
+			b.report(r)
 		}()
 	}
 	wg.Wait()
+}
+
+// report runs the boot and says how it went.
+func (b boot) report(r *report) {
+	started := time.Now()
+	if output, err := b.run(); err != nil {
+		r.fail("boot "+b.name, output+"\n"+err.Error()+"\nagain: "+b.again())
+	} else {
+		r.pass("boot "+b.name, time.Since(started))
+	}
 }
 
 // again is the make command that repeats the boot.
@@ -148,7 +154,7 @@ func (b *boot) run() (output string, err error) {
 	} else {
 		env = append(env, "DISK="+disk, "PROGRAM="+b.program)
 	}
-	output, err = command{args: []string{runner(), kernelImage()}, env: env, limit: bootLimit}.run()
+	output, err = command{args: []string{runner(), kernelImage()}, env: env, limit: b.limit()}.run()
 	var exit *exec.ExitError
 	switch {
 	case err != nil && !errors.As(err, &exit):
@@ -180,6 +186,12 @@ func (b *boot) run() (output string, err error) {
 		return output, nil
 	}
 	return output, fsck(disk)
+}
+
+// limit is when the boot is killed.
+func (b *boot) limit() time.Duration {
+	seconds, _ := strconv.Atoi(b.timeout)
+	return max(bootLimit, time.Duration(seconds+20)*time.Second)
 }
 
 // matches checks the output against want and refuse.

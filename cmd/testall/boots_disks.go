@@ -36,7 +36,7 @@ func diskBoots(d disks) ([]boot, error) {
 	}
 	var list []boot
 	for _, name := range []string{"whole", "pieces"} {
-		list = append(list, boot{name: "file of 512-byte clusters, " + name, disk: image[name], mem: "256M", timeout: "230",
+		list = append(list, boot{name: "file of 512-byte clusters, " + name, disk: image[name], mem: "256M", timeout: "600",
 			commands: "ls; poke A.BIN 1234567890 aa bb; sync; evict A.BIN; touch A.BIN 1234567890 r; poke A.BIN 1234567890 00 00; sync; sum A.BIN; mem",
 			want:     []string{`A\.BIN`, `stored 2 bytes`, `1 pages in 1 ranges written`, `read 0xaa`, sums[name]["A.BIN"], `kernel heap`},
 			effect:   unchanged})
@@ -88,8 +88,8 @@ func brokenBoots(d disks) ([]boot, error) {
 		return nil, err
 	}
 	flags := func(event string) string {
-		return "-blockdev driver=file,filename=DISK,node-name=file0 -blockdev driver=blkdebug,image=file0,node-name=disk0," +
-			"inject-error.0.event=" + event + ",inject-error.0.errno=5,inject-error.0.once=on " + onMicrovm
+		return "-blockdev driver=file,filename=DISK,node-name=file0 -blockdev driver=blkdebug,image=file0,node-name=debug0," +
+			"inject-error.0.event=" + event + ",inject-error.0.errno=5,inject-error.0.once=on -blockdev driver=raw,file=debug0,node-name=disk0 " + onMicrovm
 	}
 	sector := ",inject-error.0.sector=" + strconv.FormatInt(at/512+3, 10)
 	effect := wrote("PAGE.BIN", 5, 0x77, 0x78)

@@ -2,7 +2,7 @@
 // line alone on its line: "N passed, N failed, N skipped". Its status is 0 only
 // if nothing failed.
 //
-//	testall [-only lint,host,emulator,boot,conform] [-run REGEXP] [-fuzz DURATION]
+//	testall [-only lint,host,emulator,boot,conform] [-run REGEXP] [-fuzz DURATION] [-cuts N]
 //
 // Tiers (see docs/testing.md):
 //
@@ -15,7 +15,8 @@
 // make calls it with TAMAGO set to the go command that knows GOOS=tamago; the
 // emulator and boot tiers need it. The verdicts are in build/test.xml (JUnit) and
 // build/test.tap besides. A tier that cannot run is a failure, not a
-// silent omission. -fuzz runs every fuzz target for the duration, instead.
+// silent omission. -fuzz runs every fuzz target for the duration, instead; -cuts
+// looks at so many moments of a power cut.
 package main
 
 import (
@@ -125,6 +126,7 @@ func main() {
 	which := flag.String("only", "", "comma-separated tiers; all when empty")
 	filter := flag.String("run", "", "only the boots whose name matches")
 	fuzzFor := flag.Duration("fuzz", 0, "run each fuzz target this long, and nothing else")
+	cuts := flag.Int("cuts", 0, "cut the power at so many moments, and nothing else")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "testall: unexpected argument %q\n", flag.Arg(0))
@@ -141,6 +143,12 @@ func main() {
 	r := &report{out: os.Stdout}
 	if *fuzzFor > 0 {
 		fuzz(r, *fuzzFor)
+		os.Exit(r.summary(time.Since(started)))
+	}
+	if *cuts > 0 {
+		if build(r, kernelImage(), filepath.Join(buildDir, "bin", "qemu"), filepath.Join(buildDir, "bin", "mkdisk")) {
+			boot{name: fmt.Sprintf("%d power cuts", *cuts), special: func() (string, error) { return powerCuts(*cuts) }}.report(r)
+		}
 		os.Exit(r.summary(time.Since(started)))
 	}
 	wanted := map[string]bool{}
