@@ -251,7 +251,7 @@ func (f *File) DiskSHA256() ([sha256.Size]byte, error) {
 func (f *File) Close() error {
 	f.syncing.Lock()
 	defer f.syncing.Unlock()
-	ranges, st := f.dirtyRanges()
+	ranges, st := f.volume.pager.DirtyRanges(f.vmo)
 	if st != zx.OK {
 		return fmt.Errorf("%q: %w", f.name, st)
 	}

@@ -145,5 +145,5 @@ func (f *File) dirty(off, length uint64) {
 // fail answers requests for a range with OP_FAIL.
 func (f *File) fail(off, length uint64, st zx.Status) {
 	f.count(func(s *Stats) { s.PagesFailed += length / zx.PageSize })
-	f.volume.pager.OpRange(zx.PagerOpFail, f.vmo, off, length, uint64(int64(st)))
+	f.volume.pager.Fail(f.vmo, off, length, st)
 }

@@ -2,6 +2,7 @@ package pager
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"testing"
 
@@ -210,7 +211,7 @@ func TestArguments(t *testing.T) {
 	check("IS_ZERO", op(zx.PagerOpWritebackBegin, f.v, 0, 0, 1), zx.OK)
 	// queries
 	query := func(v *vmo.VMO, off, n uint64, room int, all bool) (uint64, uint64, zx.Status) {
-		return w.pager.QueryDirtyRanges(v, off, n, &SliceSink{Ranges: make([]zx.DirtyRange, 0, room)}, all)
+		return w.pager.QueryDirtyRanges(v, off, n, &SliceSink{Ranges: make([]zx.DirtyRange, 0, room), Room: cmp.Or(int(room), -1)}, all)
 	}
 	for _, v := range []*vmo.VMO{plain, foreign} {
 		_, _, st := query(v, 0, pg, 1, true)

@@ -358,7 +358,7 @@ func (m *model) compare(f *file, fail func(string, ...any)) {
 	if info.StreamSize != m.base*pg+m.stream {
 		fail("stream size %#x, want %#x", info.StreamSize, m.base*pg+m.stream)
 	}
-	sink := SliceSink{Ranges: make([]zx.DirtyRange, 0, modelMax)}
+	sink := SliceSink{Ranges: make([]zx.DirtyRange, 0, modelMax), Room: modelMax}
 	if _, _, st := f.w.pager.QueryDirtyRanges(f.v, m.base*pg, uint64(m.size)*pg, &sink, true); st != zx.OK {
 		fail("query: %v", st)
 	}

@@ -227,6 +227,11 @@ func failCode(st zx.Status) bool {
 	return false
 }
 
+// Fail is OpRange of zx.PagerOpFail with the status as it is.
+func (p *Pager) Fail(v *vmo.VMO, off, length uint64, st zx.Status) zx.Status {
+	return p.OpRange(zx.PagerOpFail, v, off, length, uint64(int64(st)))
+}
+
 // OpRange performs an operation of zx_pager_op_range on [off, off+length).
 //
 // Errors, in this order: ErrInvalidArgs unaligned, or v is not p's |
@@ -303,12 +308,25 @@ func (p *Pager) QueryVMOStats(v *vmo.VMO, options uint32, bufferSize uint64) (mo
 	return 0, zx.OK
 }
 
-// SliceSink collects dirty ranges in memory of the kernel: room for cap(Ranges).
-type SliceSink struct{ Ranges []zx.DirtyRange }
+// DirtyRanges gives all dirty ranges of v in the order of their offsets.
+//
+// Errors: ErrInvalidArgs v is not p's.
+func (p *Pager) DirtyRanges(v *vmo.VMO) ([]zx.DirtyRange, zx.Status) {
+	var sink SliceSink
+	_, _, st := p.QueryDirtyRanges(v, 0, v.Size(), &sink, false)
+	return sink.Ranges, st
+}
+
+// SliceSink collects dirty ranges in memory of the kernel: all of them, or the
+// first Room.
+type SliceSink struct {
+	Ranges []zx.DirtyRange
+	Room   int // 0: as many as there are; less: none
+}
 
 // Emit implements vmo.DirtySink.
 func (k *SliceSink) Emit(r zx.DirtyRange) zx.Status {
-	if len(k.Ranges) == cap(k.Ranges) {
+	if k.Room != 0 && len(k.Ranges) >= k.Room {
 		return zx.ErrBufferTooSmall
 	}
 	k.Ranges = append(k.Ranges, r)

@@ -367,7 +367,7 @@ func (f *file) resize(pages uint64) {
 // ranges demands the dirty ranges, spelled {0,1} or {0,1}z.
 func (f *file) ranges(want ...string) {
 	f.w.t.Helper()
-	sink := SliceSink{Ranges: make([]zx.DirtyRange, 0, 64)}
+	sink := SliceSink{Ranges: make([]zx.DirtyRange, 0, 64), Room: 64}
 	actual, avail, st := f.w.pager.QueryDirtyRanges(f.v, 0, f.v.Size(), &sink, true)
 	f.w.must(st)
 	var got []string

@@ -192,7 +192,7 @@ func TestNoByteLost(t *testing.T) {
 	writeBack := func(req *vmo.PageRequest) {
 		saving.Lock()
 		defer saving.Unlock()
-		sink := SliceSink{Ranges: make([]zx.DirtyRange, 0, pages)}
+		sink := SliceSink{Ranges: make([]zx.DirtyRange, 0, pages), Room: pages}
 		p.QueryDirtyRanges(v, 0, pages*pg, &sink, false)
 		for _, r := range sink.Ranges {
 			p.OpRange(zx.PagerOpWritebackBegin, v, r.Offset, r.Length, 0)
@@ -263,7 +263,7 @@ func TestNoByteLost(t *testing.T) {
 			}
 		}
 	}
-	sink := SliceSink{Ranges: make([]zx.DirtyRange, 0, pages)}
+	sink := SliceSink{Ranges: make([]zx.DirtyRange, 0, pages), Room: pages}
 	if _, n, _ := p.QueryDirtyRanges(v, 0, pages*pg, &sink, true); n != 0 {
 		t.Errorf("%d dirty ranges left", n)
 	}

@@ -1,6 +1,8 @@
 package vmar
 
 import (
+	"sync"
+
 	"faultline/mmu"
 	"faultline/vmo"
 	"faultline/zx"
@@ -69,6 +71,42 @@ func (as *AddressSpace) copyOut(dst zx.VirtAddr, src []byte, n int, r *vmo.PageR
 			return zx.OK
 		}
 	}
+}
+
+// Bytes reads and writes user memory from Go, an io.ReaderAt and io.WriterAt
+// whose offsets are addresses: faults are resolved as for the program itself.
+type Bytes struct {
+	as *AddressSpace
+	mu sync.Mutex
+	r  vmo.PageRequest // guarded by mu
+}
+
+// Bytes gives access to as for goroutines that wait by w, which is used for
+// nothing else meanwhile.
+func (as *AddressSpace) Bytes(w vmo.Waiter) *Bytes {
+	b := &Bytes{as: as}
+	b.r.Init(w)
+	return b
+}
+
+// ReadAt implements io.ReaderAt. Errors: a zx.Status of AddressSpace.CopyIn.
+func (b *Bytes) ReadAt(p []byte, va int64) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if st := b.as.CopyIn(p, zx.VirtAddr(va), &b.r); st != zx.OK {
+		return 0, st
+	}
+	return len(p), nil
+}
+
+// WriteAt implements io.WriterAt. Errors: a zx.Status of AddressSpace.CopyOut.
+func (b *Bytes) WriteAt(p []byte, va int64) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if st := b.as.CopyOut(zx.VirtAddr(va), p, &b.r); st != zx.OK {
+		return 0, st
+	}
+	return len(p), nil
 }
 
 // TryCopyIn copies what is mapped of user memory at src, up to the first page
