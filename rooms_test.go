@@ -46,7 +46,7 @@ var edges = []struct {
 	{"files", []string{"vmo", "pager", "object", "zx"}},
 	{"kernel", []string{"account", "trace", "zx", "cpu", "mmu", "object", "vmo", "vmar", "pager", "syscall", "golang.org/x/arch", tamago}},
 	{"console", []string{"account", "trace", "kernel", "files", "zx", "cpu", "mmu", "object", "vmo", "vmar", "pager", "syscall", "golang.org/x/term"}},
-	{"board/*", []string{"cpu", "zx", tamago}},
+	{"board/*", []string{"cpu", "zx", tamago, "golang.org/x/image"}},
 	{"user", nil},
 	{"toolchain/soak", []string{"board/*"}},
 	{"toolchain", nil},

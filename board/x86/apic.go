@@ -197,19 +197,14 @@ func measureLAPIC() uint64 {
 	return max(hz, 1)
 }
 
-// ioAPIC is where interrupts of ISA devices arrive; firmware says where it is, and
-// this is where it is without a word.
-var ioAPIC = ioapic.IOAPIC{Base: 0xfec00000}
-
-// serialGSI is the input of the first serial port's interrupt: edge, active high.
-const serialGSI = 4
-
-// routeSerial makes the serial port's interrupt arrive as VectorSerial on the boot
+// routeISA makes an ISA interrupt (edge, active high) arrive as vector v on the boot
 // CPU. It says false where there is no I/O APIC.
-func routeSerial() bool {
-	if v := ioAPIC.Version(); v == 0 || v == 1<<32-1 || ioAPIC.Entries() <= serialGSI {
+func routeISA(irq uint8, v cpu.Vector) bool {
+	io := ioapic.IOAPIC{Base: uint32(Platform.IOAPIC), GSIBase: int(Platform.GSIBase)}
+	gsi := int(Platform.GSI[irq])
+	if version := io.Version(); version == 0 || version == 1<<32-1 || gsi < io.GSIBase || io.Entries() <= gsi-io.GSIBase {
 		return false
 	}
-	ioAPIC.EnableInterrupt(serialGSI, int(VectorSerial))
+	io.EnableInterrupt(gsi, int(v))
 	return true
 }

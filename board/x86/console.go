@@ -7,46 +7,18 @@ import (
 	_ "unsafe" // for go:linkname
 
 	"faultline/cpu"
-)
-
-// The first serial port, a 16550. Source: National Semiconductor PC16550D.
-const (
-	com1 cpu.Port = 0x3f8
-
-	uartData    = com1 + 0
-	uartIER     = com1 + 1
-	uartFCR     = com1 + 2 // write
-	uartIIR     = com1 + 2 // read
-	uartLCR     = com1 + 3
-	uartMCR     = com1 + 4
-	uartLSR     = com1 + 5
-	uartScratch = com1 + 7
-
-	lsrDataReady = 1 << 0
-	lsrTHREmpty  = 1 << 5
-	lsrIdle      = 1 << 6 // nothing in the shift register either
-	uartFIFO     = 16     // bytes to send once THREmpty
+	"faultline/zx"
 )
 
 const (
-	// patience is how long a transmitter may stay full before what is written
-	// is dropped: longer than a reader on the host may be stopped by chance.
-	patience = 10e9 // ns
-
 	inputBytes = 1 << 12
-	// pollInput is how often a reader looks where the port has no interrupt.
+	// pollInput is how often a reader looks where nothing interrupts.
 	pollInput = 10 * time.Millisecond
 )
 
-// uart is the state of the serial port. One CPU, IF=0: needs no lock.
-var uart struct {
-	present   bool
-	interrupt bool // the port interrupts us when input arrives
-	room      int  // bytes that the transmitter surely takes
-	burst     int  // what room is once the transmitter is empty
-
-	// Input that arrived and was not read: a ring. The count of all bytes
-	// ever put in and taken out.
+// typed is input that arrived and was not read: a ring, and the count of all bytes
+// ever put in and taken out. IF=0 guards it.
+var typed struct {
 	input   [inputBytes]byte
 	in, out uint
 }
@@ -54,77 +26,17 @@ var uart struct {
 // inputReady holds a token when input may have come since it was last taken.
 var inputReady chan struct{}
 
-// initUART finds out whether there is a port, and sets it to 115200 8N1, FIFOs on
-// if it can.
-//
-//go:nosplit
-func initUART() {
-	cpu.Out8(uartScratch, 0x5a)
-	a := cpu.In8(uartScratch)
-	cpu.Out8(uartScratch, 0xa5)
-	uart.present = a == 0x5a && cpu.In8(uartScratch) == 0xa5
-	if !uart.present {
-		return
-	}
-	cpu.Out8(uartIER, 0)
-	cpu.Out8(uartLCR, 0x80) // divisor latch
-	cpu.Out8(uartData, 1)
-	cpu.Out8(uartIER, 0)
-	cpu.Out8(uartLCR, 0x03)
-	// Turning the FIFOs on throws away a byte that has arrived, and whoever
-	// pipes commands into the machine has long sent one. The port holds no more
-	// than that one until it is read: then do without FIFOs.
-	if cpu.In8(uartLSR)&lsrDataReady == 0 {
-		cpu.Out8(uartFCR, 0x01)
-	}
-	uart.burst = 1
-	if cpu.In8(uartIIR)>>6 == 3 {
-		uart.burst = uartFIFO
-	}
-	cpu.Out8(uartMCR, 0x0b) // DTR, RTS, interrupt gate
-}
-
-// sendByte waits until the transmitter takes c, within reason.
-//
-//go:nosplit
-func sendByte(c byte) {
-	if !uart.present {
-		return
-	}
-	if uart.room == 0 {
-		for start := nanotime(); cpu.In8(uartLSR)&lsrTHREmpty == 0; cpu.Pause() {
-			if nanotime()-start > patience {
-				return
-			}
-		}
-		uart.room = uart.burst
-	}
-	uart.room--
-	cpu.Out8(uartData, c)
-}
-
-// drain waits until all output has left the port, within reason.
-//
-//go:nosplit
-func drain() {
-	if !uart.present {
-		return
-	}
-	for start := nanotime(); cpu.In8(uartLSR)&lsrIdle == 0 && nanotime()-start < patience/10; cpu.Pause() {
-	}
-}
-
 //go:linkname printk runtime/goos.Printk
 //go:nosplit
 func printk(c byte) { sendByte(c) }
 
-// receive moves what the port has into the input ring and says whether there
+// receive moves what port and keyboard have into the input ring and says whether there
 // was anything. What does not fit stays in the port.
 func receive() bool {
-	any := false
-	for uart.present && uart.in-uart.out < inputBytes && cpu.In8(uartLSR)&lsrDataReady != 0 {
-		uart.input[uart.in%inputBytes] = cpu.In8(uartData)
-		uart.in++
+	any := receiveKeys()
+	for uart.present && typed.in-typed.out < inputBytes && uartIn(uartLSR)&lsrDataReady != 0 {
+		typed.input[typed.in%inputBytes] = uartIn(uartData)
+		typed.in++
 		any = true
 	}
 	return any
@@ -138,7 +50,8 @@ func wakeReader() {
 	}
 }
 
-// Console is the serial port COM1. Bytes pass as they are, in both directions.
+// Console is the serial port, and the screen and the keyboard where there are such.
+// Bytes pass as they are, in both directions.
 type Console struct{}
 
 // Write sends p. It waits for the port but not for ever; without a port, or
@@ -154,9 +67,9 @@ func (Console) Write(p []byte) (int, error) {
 // input gives 0 and no error.
 func (Console) Read(p []byte) (n int, err error) {
 	receive()
-	for n < len(p) && uart.out != uart.in {
-		p[n] = uart.input[uart.out%inputBytes]
-		uart.out++
+	for n < len(p) && typed.out != typed.in {
+		p[n] = typed.input[typed.out%inputBytes]
+		typed.out++
 		n++
 	}
 	return n, nil
@@ -167,10 +80,10 @@ func (Console) Read(p []byte) (n int, err error) {
 func (c Console) Wait() {
 	for {
 		receive()
-		if uart.in != uart.out {
+		if typed.in != typed.out {
 			return
 		}
-		if uart.interrupt {
+		if uart.interrupt || !uart.present {
 			<-inputReady
 		} else {
 			time.Sleep(pollInput)
@@ -184,7 +97,7 @@ func (c Console) Wait() {
 var consoleRead func(p []byte) int
 
 func readConsole(p []byte) int {
-	if !uart.present || len(p) == 0 {
+	if !uart.present && !keys.present || len(p) == 0 {
 		return 0 // end of file, or nothing asked for
 	}
 	Console{}.Wait()
@@ -196,10 +109,57 @@ func readConsole(p []byte) int {
 //
 // Pre: cpu.Init has run, the local APIC is up.
 func initInput() {
-	inputReady = make(chan struct{}, 1)
-	consoleRead = readConsole
-	if uart.present && routeSerial() {
-		uart.interrupt = true
-		cpu.Out8(uartIER, 1) // data available
+	if inputReady == nil {
+		inputReady = make(chan struct{}, 1)
+		consoleRead = readConsole
+	}
+	irq := uint8(4)
+	if uart.port == 0x2f8 || uart.port == 0x2e8 {
+		irq = 3
+	}
+	uart.interrupt = uart.present && uart.memory == 0 && routeISA(irq, VectorSerial)
+	if uart.interrupt {
+		uartOut(uartIER, 1) // data available
+	}
+}
+
+// serialPorts are the ports of ttyS0 to ttyS3.
+var serialPorts = [...]uint16{0x3f8, 0x2f8, 0x3e8, 0x2e8}
+
+// chooseConsole takes the serial port, screen and keyboard that the command line, or
+// else firmware, asks for: without a word the first port and the screen.
+//
+// Pre: the boot page tables are in place.
+func chooseConsole(o *Options, f Framebuffer) {
+	wantScreen, port := len(o.Consoles) == 0, Platform.Serial
+	if !wantScreen {
+		port = nil
+		uart.present = false
+	}
+	for _, c := range o.Consoles {
+		if c == "fb" {
+			wantScreen = true
+			continue
+		}
+		port = &SerialPort{Port: serialPorts[c[4]-'0'], Baud: o.Baud}
+	}
+	if port != nil && (port.Port != uint16(com1) || port.Baud != 0 && port.Baud != defaultBaud || !uart.present) {
+		drain()
+		uart.port, uart.memory, uart.room = cpu.Port(port.Port), 0, 0
+		if port.Port == 0 {
+			at, err := mapDevice(Range{port.Memory, port.Memory + zx.PhysAddr(8*port.Stride)})
+			if err != nil {
+				return
+			}
+			uart.memory, uart.stride = at, port.Stride
+		}
+		initUART(port.Baud)
+	}
+	initInput()
+	if wantScreen && f.Address != 0 {
+		if at, err := mapDevice(f.Memory()); err == nil {
+			screen = newTextScreen(f, at)
+			initKeyboard()
+		}
 	}
 }

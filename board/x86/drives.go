@@ -50,7 +50,7 @@ func findDrives(boot *BootInfo) (drives []Drive) {
 		add("virtio", d, err)
 	}
 	for _, m := range boot.Modules {
-		b, err := readPhysical(m.Range.Start, int(m.Range.Bytes()))
+		b, err := ReadPhysical(m.Range.Start, int(m.Range.Bytes()))
 		add("ram", RAMDisk(b), err)
 	}
 	if !hasPCI {

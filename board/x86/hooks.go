@@ -49,7 +49,7 @@ func findRAM() uint64 { return ramFrom(imageBase, loader, startInfo) }
 //
 //go:linkname hwinit0 runtime/goos.Hwinit0
 func hwinit0() {
-	initUART()
+	initUART(defaultBaud)
 	calibrateClock()
 	stage(stageClock)
 }

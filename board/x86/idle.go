@@ -16,7 +16,7 @@ func HandleInterrupt(v cpu.Vector) bool {
 		timer.armed = false
 		timer.fired++
 		lapicWrite(lapicEOI, 0)
-	case VectorSerial:
+	case VectorSerial, VectorKeyboard:
 		// Acknowledge first: the port asserts its line again while it is
 		// being emptied, and an edge must not be missed.
 		lapicWrite(lapicEOI, 0)

@@ -54,7 +54,7 @@ var open = sync.OnceValues(func() (*Machine, error) {
 		Window: Range{zx.PhysAddr(ramStart), zx.PhysAddr(ramStart + ramSize)},
 		Timer:  &timer,
 	}
-	boot, err := ParseBoot(loader, zx.PhysAddr(startInfo), readPhysical)
+	boot, err := Boot()
 	if err != nil {
 		return nil, err
 	}
@@ -64,21 +64,16 @@ var open = sync.OnceValues(func() (*Machine, error) {
 		m.Memory = m.Memory.Below(zx.PhysAddr(most))
 	}
 	for _, module := range boot.Modules {
-		if r := module.Range; r.Start < m.Window.End && m.Window.Start < r.End {
-			return nil, fmt.Errorf("loader: the loader put module %q at %v, into the kernel's window %v", module.CommandLine, r, m.Window)
-		}
-	}
-
-	for _, module := range boot.Modules {
 		if module.Range.Bytes() > 0 {
 			m.Kept = append(m.Kept, pages(module.Range))
 		}
 	}
 	m.Kept = joinRanges(m.Kept)
 	stage(stageTables)
+	chooseConsole(&m.Options, boot.Screen)
 	page := func(addr zx.PhysAddr) { deviceRanges = append(deviceRanges, pages(Range{addr, addr + 1})) }
 	page(zx.PhysAddr(lapic.base))
-	page(zx.PhysAddr(ioAPIC.Base))
+	page(Platform.IOAPIC)
 	if clock.source == hpetReference.name {
 		page(hpetBase)
 	}
@@ -86,6 +81,26 @@ var open = sync.OnceValues(func() (*Machine, error) {
 	stage(stageDisk)
 	m.Devices = joinRanges(deviceRanges)
 	return m, nil
+})
+
+// Boot reads what the loader passed.
+//
+// Errors: it makes no sense, or lies across the kernel's window.
+var Boot = sync.OnceValues(func() (*BootInfo, error) {
+	boot, err := ParseBoot(loader, zx.PhysAddr(startInfo), ReadPhysical)
+	if err != nil {
+		return nil, err
+	}
+	if loader == LoaderUEFI { // PVH start info has no place for it
+		boot.Screen = efiVideo
+		boot.Screen.check()
+	}
+	for _, module := range boot.Modules {
+		if r := module.Range; uint64(r.Start) < ramStart+ramSize && ramStart < uint64(r.End) {
+			return nil, fmt.Errorf("boot: the loader put module %q at %v, into the kernel's window", module.CommandLine, r)
+		}
+	}
+	return boot, nil
 })
 
 // MoreOptions is what a board adds to the loader's command line, before Open.

@@ -298,11 +298,11 @@ func TestConsole(t *testing.T) {
 	time.Sleep(time.Millisecond)
 	drain()
 	const loopback = 1 << 4
-	cpu.Out8(uartMCR, 0x0b|loopback)
-	cpu.Out8(uartData, '!')
+	uartOut(uartMCR, 0x0b|loopback)
+	uartOut(uartData, '!')
 	start := time.Now()
 	got := <-woken
-	cpu.Out8(uartMCR, 0x0b)
+	uartOut(uartMCR, 0x0b)
 	if got != "!" {
 		t.Errorf("read %q", got)
 	}

@@ -5,8 +5,9 @@ package x86
 import "faultline/cpu"
 
 // Exit ends the machine: code 0 is a pass, anything else a failure (see
-// ExitValue). Without an isa-debug-exit device the code is lost: the machine
-// is powered off by ACPI, or reset, or halted, whatever works first.
+// ExitValue). Without an isa-debug-exit device the code is lost: then a machine that
+// has done its work goes off, by ACPI or else by a reset. One of flesh and blood that
+// has failed stays as it is, so that the screen can be read.
 //
 // Context: any; nosplit, no allocation.
 //
@@ -16,20 +17,48 @@ func Exit(code int32) {
 	// transmitter.
 	drain()
 	cpu.Out8(ExitPort, ExitValue(code))
+	if code != 0 && !hypervisorPresent() {
+		stage(stageFailed)
+		for {
+			cpu.Halt()
+		}
+	}
 	powerOff()
+	Reset()
 }
 
-// PM1a control of the PIIX4 (pc) and ICH9 (q35) where SeaBIOS puts the power
-// management ports; SLP_EN with SLP_TYP 0 is S5 on both. Source: ACPI 6.5 4.8.3.2.1.
-const (
-	pm1aControl = 0x604
-	slpEnable   = 1 << 13
-)
+const slpEnable = 1 << 13
 
+// powerOff turns the machine off as ACPI says, and returns where that does nothing.
+//
 //go:nosplit
 func powerOff() {
-	if hasPCI {
-		cpu.Out16(pm1aControl, slpEnable)
+	p := &Platform.Power
+	switch {
+	case p.SleepPort != 0:
+		cpu.Out8(cpu.Port(p.SleepPort), p.SleepType<<2|1<<5)
+	case p.PM1a != 0 && hasPCI:
+		const sciEnabled = 1
+		if pm1a := cpu.Port(p.PM1a); p.SMIPort != 0 && cpu.In16(pm1a)&sciEnabled == 0 {
+			cpu.Out8(cpu.Port(p.SMIPort), p.SMIEnable)
+			for start := nanotime(); cpu.In16(pm1a)&sciEnabled == 0 && nanotime()-start < 1e9; cpu.Pause() {
+			}
+		}
+		cpu.Out16(cpu.Port(p.PM1a), uint16(p.TypeA)<<10|slpEnable)
+		if p.PM1b != 0 {
+			cpu.Out16(cpu.Port(p.PM1b), uint16(p.TypeB)<<10|slpEnable)
+		}
+	}
+	for start := nanotime(); nanotime()-start < 100e6; cpu.Pause() { // it takes a moment
+	}
+}
+
+// Reset resets the machine, by whatever works first.
+//
+//go:nosplit
+func Reset() {
+	if p := &Platform.Power; p.ResetPort != 0 {
+		cpu.Out8(cpu.Port(p.ResetPort), p.ResetValue)
 	}
 	cpu.Out8(0x64, 0xfe) // 8042: pulse the reset line
 	tripleFault()

@@ -15,6 +15,7 @@ const (
 	stageTables  = 0x40 // loader's and firmware's tables read
 	stageDisk    = 0x41 // disk looked for
 
+	stageFailed  = 0xdf // the kernel has ended in failure and stays as it is
 	stageNoLong  = 0xe0 // no 64-bit mode
 	stageOverlap = 0xe1 // the image lies across the place where it belongs
 	stageNoRAM   = 0xe2 // too little RAM, or no memory map

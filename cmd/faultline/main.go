@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 
+	"faultline/board/pc"
 	"faultline/board/qemu"
 	"faultline/board/x86"
 	"faultline/console"
@@ -32,7 +33,7 @@ func main() {
 
 // run boots, does what the firmware files say, and gives the exit code.
 func run() int {
-	m, err := x86.Open()
+	m, err := pc.Open()
 	if err != nil {
 		return fail(err)
 	}
@@ -82,14 +83,17 @@ func run() int {
 	return 0
 }
 
-// announce says who loaded the kernel, and which words of the command line it does
-// not know.
+// announce says who loaded the kernel, and what of the firmware's tables and of the
+// command line it could not use.
 func announce(m *x86.Machine) {
 	by := m.Boot.Loader.String()
 	if m.Boot.Name != "" {
 		by += " (" + m.Boot.Name + ")"
 	}
 	fmt.Printf("faultline: loaded by %s\n", by)
+	for _, problem := range x86.Platform.Problems {
+		fmt.Printf("faultline: %v\n", problem)
+	}
 	for _, word := range m.Options.Ignored {
 		fmt.Printf("faultline: option %s is unknown and ignored\n", word)
 	}

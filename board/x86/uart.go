@@ -1,0 +1,139 @@
+//go:build tamago
+
+package x86
+
+import (
+	"faultline/cpu"
+)
+
+// Registers of a 16550. Source: National Semiconductor PC16550D.
+const (
+	com1 cpu.Port = 0x3f8
+
+	uartData    = 0
+	uartIER     = 1
+	uartFCR     = 2 // write
+	uartIIR     = 2 // read
+	uartLCR     = 3
+	uartMCR     = 4
+	uartLSR     = 5
+	uartScratch = 7
+
+	lsrDataReady = 1 << 0
+	lsrTHREmpty  = 1 << 5
+	lsrIdle      = 1 << 6 // nothing in the shift register either
+	uartFIFO     = 16     // bytes to send once THREmpty
+)
+
+// defaultBaud is the speed of COM1 until somebody wants another.
+const defaultBaud = 115200
+
+// patience is how long a transmitter may stay full before what is written is
+// dropped: longer than a reader on the host may be stopped by chance.
+const patience = 10e9 // ns
+
+// uart is the serial port in use. Guarded by conLock where more than one CPU may come.
+var uart = struct {
+	port      cpu.Port
+	memory    uint64 // virtual address of the registers instead, if not 0
+	stride    uint64
+	present   bool
+	interrupt bool // the port interrupts us when input arrives
+	room      int  // bytes that the transmitter surely takes
+	burst     int  // what room is once the transmitter is empty
+}{port: com1}
+
+//go:nosplit
+func uartIn(reg uint16) uint8 {
+	if uart.memory != 0 {
+		return uint8(mmioReadWidth(uart.memory+uint64(reg)*uart.stride, uart.stride))
+	}
+	return cpu.In8(uart.port + cpu.Port(reg))
+}
+
+//go:nosplit
+func uartOut(reg uint16, v uint8) {
+	switch {
+	case uart.memory == 0:
+		cpu.Out8(uart.port+cpu.Port(reg), v)
+	case uart.stride == 4:
+		mmioWrite32(uart.memory+uint64(reg)*4, uint32(v))
+	default:
+		mmioWrite8(uart.memory+uint64(reg)*uart.stride, v)
+	}
+}
+
+//go:nosplit
+func mmioReadWidth(at, width uint64) uint32 {
+	if width == 4 {
+		return mmioRead32(at)
+	}
+	return uint32(mmioRead8(at))
+}
+
+// initUART finds out whether there is a port, and sets it to 8N1, FIFOs on if it can.
+// The speed is left as it is if baud is 0.
+//
+//go:nosplit
+func initUART(baud int) {
+	uartOut(uartScratch, 0x5a)
+	a := uartIn(uartScratch)
+	uartOut(uartScratch, 0xa5)
+	uart.present = a == 0x5a && uartIn(uartScratch) == 0xa5
+	if !uart.present {
+		return
+	}
+	uartOut(uartIER, 0)
+	if baud != 0 {
+		divisor := 115200 / baud // the chip's clock over 16
+		uartOut(uartLCR, 0x80)   // divisor latch
+		uartOut(uartData, uint8(divisor))
+		uartOut(uartIER, uint8(divisor>>8))
+	}
+	uartOut(uartLCR, 0x03)
+	// Turning the FIFOs on throws away a byte that has arrived, and whoever
+	// pipes commands into the machine has long sent one. The port holds no more
+	// than that one until it is read: then do without FIFOs.
+	if uartIn(uartLSR)&lsrDataReady == 0 {
+		uartOut(uartFCR, 0x01)
+	}
+	uart.burst = 1
+	if uartIn(uartIIR)>>6 == 3 {
+		uart.burst = uartFIFO
+	}
+	uartOut(uartMCR, 0x0b) // DTR, RTS, interrupt gate
+}
+
+// sendByte writes c to the screen and to the serial port, where it waits until the
+// transmitter takes it, within reason.
+//
+//go:nosplit
+func sendByte(c byte) {
+	if screen.rows != 0 {
+		screen.put(c)
+	}
+	if !uart.present {
+		return
+	}
+	if uart.room == 0 {
+		for start := nanotime(); uartIn(uartLSR)&lsrTHREmpty == 0; cpu.Pause() {
+			if nanotime()-start > patience {
+				return
+			}
+		}
+		uart.room = uart.burst
+	}
+	uart.room--
+	uartOut(uartData, c)
+}
+
+// drain waits until all output has left the port, within reason.
+//
+//go:nosplit
+func drain() {
+	if !uart.present {
+		return
+	}
+	for start := nanotime(); uartIn(uartLSR)&lsrIdle == 0 && nanotime()-start < patience/10; cpu.Pause() {
+	}
+}
