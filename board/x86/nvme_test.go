@@ -1,3 +1,5 @@
+//go:build !tamago
+
 package x86
 
 import (
