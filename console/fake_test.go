@@ -244,7 +244,7 @@ func (k *fakeKernel) Threads() []ThreadInfo {
 
 func (k *fakeKernel) Memory() MemoryInfo {
 	return MemoryInfo{RAM: 256 << 20, HeapUsed: 3 << 20, HeapLimit: 80 << 20,
-		Frames: mmu.Stats{Total: 1000, Free: 900, Lowest: 800, Tables: 5}, Store: vmo.StoreStats{VMOs: 2, Listed: 30, Evicted: 4}}
+		Frames: mmu.Stats{Total: 1000, Free: 900, Lowest: 800, Tables: 5, Blocks: [mmu.MaxOrder + 1]int{0: 4, 7: 7}}, Store: vmo.StoreStats{VMOs: 2, Listed: 30, Evicted: 4}}
 }
 
 func (k *fakeKernel) Now() zx.Time              { return k.now }

@@ -118,6 +118,7 @@ func (c *Console) mem(args []string) error {
 		m.Account.Used>>10, m.Account.Total>>10, m.Account.Peak>>10, m.Account.Refused)
 	c.printf("page frames  %8d KiB in %d frames: %d free (lowest %d), %d page tables, %d bytes of metadata each, %d KiB in all\n",
 		frames>>10, m.Frames.Total, m.Frames.Free, m.Frames.Lowest, m.Frames.Tables, mmu.MetaBytes, m.Frames.MetaBytes>>10)
+	c.printf("free blocks  %s\n", blockText(m.Frames.Blocks[:]))
 	c.printf("VMO pages    %8d of pagers, %d anonymous, %d nodes of page trees, %d frames of other use\n", paged, anonymous, nodes, max(rest, 0))
 	c.printf("VMOs         %8d; the evictor may take %d pages, %d more as a last resort (ALWAYS_NEED), and has taken %d so far\n",
 		m.Store.VMOs, m.Store.Listed, m.Store.Needed, m.Store.Evicted)
@@ -184,4 +185,15 @@ func (c *Console) farewell() {
 			c.printf("%s: %d dirty pages are lost\n", clean(f.Name()), p.Dirty+p.AwaitingClean)
 		}
 	}
+}
+
+// blockText lists free blocks of page frames, by their size: "3 of 4 KiB, 1 of 8 KiB".
+func blockText(blocks []int) string {
+	var list []string
+	for order, n := range blocks {
+		if n > 0 {
+			list = append(list, fmt.Sprintf("%d of %d KiB", n, zx.PageSize>>10<<order))
+		}
+	}
+	return strings.Join(list, ", ")
 }

@@ -182,6 +182,7 @@ func Boot(c Config) (*Kernel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kernel: %w", err)
 	}
+	c.Usable = reachable(c.Usable)
 	memory, err := mmu.NewMemory(mmu.Identity(), c.Usable)
 	if err != nil {
 		return nil, fmt.Errorf("kernel: memory: %w", err)
@@ -196,6 +197,9 @@ func Boot(c Config) (*Kernel, error) {
 	}
 	k.Memory, k.table = memory, table
 	cpu.WriteCR3(uint64(table.Root()))
+	if err := memory.Open(); err != nil { // its records may lie where only now something is mapped
+		return nil, fmt.Errorf("kernel: memory: %w", err)
+	}
 	k.cpu = newCPU(k, table.Root())
 	k.Store = vmo.NewStore(memory)
 	k.Pagers = pager.NewSystem(pager.Config{

@@ -47,6 +47,16 @@ func kernelMap(c Config) ([]mmu.KernelRange, error) {
 	return ranges, nil
 }
 
+// reachable leaves out the RAM that the kernel's map has no room for.
+func reachable(usable []mmu.Range) (list []mmu.Range) {
+	for _, r := range usable {
+		if r.End = min(r.End, mmu.IdentityEnd); r.Start < r.End {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
 // imageRanges reads the program headers of the kernel's own image and gives the
 // range of each segment, and where the last one ends.
 // Source: ELF-64 object format, sections 2 and 6.

@@ -14,13 +14,13 @@ type KernelRange struct {
 	Device     bool // registers of a device: never cached
 }
 
-// identityEnd is where the identity map ends and user space begins.
-const identityEnd zx.PhysAddr = 1 << 39
+// IdentityEnd is where the identity map ends and user space begins.
+const IdentityEnd zx.PhysAddr = 1 << 39
 
 // DeviceAddress is where the kernel sees the device registers at pa: at pa, or in the
 // upper half when pa lies where user space is.
 func DeviceAddress(pa zx.PhysAddr) uint64 {
-	if pa < identityEnd {
+	if pa < IdentityEnd {
 		return uint64(pa)
 	}
 	return uint64(pa) | 0xffff_8000_0000_0000
@@ -45,12 +45,12 @@ type KernelFeatures struct {
 func (m *Memory) NewKernelTable(ranges []KernelRange, have KernelFeatures) (*PageTable, error) {
 	end := zx.PhysAddr(0)
 	for _, r := range ranges {
-		most := identityEnd
+		most := IdentityEnd
 		if r.Device {
 			most = 1 << 47
 		}
 		switch {
-		case r.Start >= r.End || (r.Start|r.End)&zx.PageMask != 0 || r.End > most || r.Start < identityEnd && r.End > identityEnd:
+		case r.Start >= r.End || (r.Start|r.End)&zx.PageMask != 0 || r.End > most || r.Start < IdentityEnd && r.End > IdentityEnd:
 			return nil, fmt.Errorf("mmu.NewKernelTable: bad bounds [%#x, %#x)", r.Start, r.End)
 		case r.Start < end:
 			return nil, fmt.Errorf("mmu.NewKernelTable: range [%#x, %#x) begins before %#x, where the last one ended", r.Start, r.End, end)

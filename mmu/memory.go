@@ -2,6 +2,7 @@ package mmu
 
 import (
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"faultline/zx"
@@ -10,17 +11,16 @@ import (
 // Range is usable RAM: bytes [Start, End).
 type Range struct{ Start, End zx.PhysAddr }
 
-// span is whole frames [next, end) that were never handed out.
+// span is whole frames [next, end) to be handed out in order.
 type span struct{ next, end Frame }
 
 // Memory allocates page frames and reaches their bytes through the physical
 // window. Frames are outside the Go heap; the collector neither owns nor scans
 // them. All methods may be called by several threads at once.
 //
-// Frames never used yet are handed out in address order from fresh; frames
-// given back are reused last in, first out. Nothing touches a frame or its
-// Meta before its first allocation, so making a Memory costs the same for any
-// amount of RAM.
+// Frames given back are reused last in, first out; behind them is a buddy
+// allocator (blocks). Nothing touches a frame or its Meta before it is about to
+// be used, so making a Memory costs the same for any amount of RAM.
 type Memory struct {
 	window Window
 	metas  []Meta // metas[f-first] is frame f's record
@@ -29,10 +29,14 @@ type Memory struct {
 	sim    *simulation // nil on metal
 	wide   bool        // zeroWide and copyWide may be used
 
+	early []span // before Open: what there is; nil afterwards
+
 	mu      leafLock
-	head    Frame  // free list through Meta.Next
-	fresh   []span // the first span is the one in use
-	free    int    // frames on the free list and in fresh
+	head    Frame  // frames to be handed out again, through Meta.Next
+	single  int    // how many
+	run     span   // a block that frames are handed out of
+	blocks  blocks // the other free frames
+	free    int    // frames an Alloc could still give out
 	lowest  int    // smallest free at the turns from Alloc to Free; see Stats
 	total   int
 	trip    int // free count at which lowHook is called; -1 never
@@ -48,18 +52,22 @@ type Stats struct {
 	Lowest    int // smallest Free so far
 	Tables    int // frames in use as page tables
 	MetaBytes int // bytes of frame metadata, carved out of RAM beside Total
+	// Blocks counts the free blocks of 1<<i frames; those of one frame include
+	// what is about to be handed out again.
+	Blocks [MaxOrder + 1]int
 }
 
-// NewMemory takes the usable ranges over: the frames wholly inside them, less
-// those that hold the metadata array and the shared zero page. The array spans
-// the lowest to the highest usable frame, holes included.
+// NewMemory takes the usable ranges, by address, over: the frames wholly inside
+// them, less those that hold the metadata array and the shared zero page. The
+// array spans the lowest to the highest usable frame, holes included, and lies in
+// the last range with room for it. Nothing may be allocated before Open but the
+// tables of NewKernelTable, so only the first range must be reachable until then.
 //
 // Pre: nothing else uses the ranges. Errors: ranges empty, overlapping, past
 // the 16 TiB a Frame can name, or with no run large enough for the array.
 func NewMemory(w Window, usable []Range) (*Memory, error) {
 	spans := make([]span, 0, len(usable))
 	first, last := Frame(0xffff_ffff), Frame(0)
-	total := 0
 	for _, r := range usable {
 		if r.End > 1<<(32+zx.PageShift) {
 			return nil, fmt.Errorf("mmu.NewMemory: range [%#x, %#x) ends past the last frame number", r.Start, r.End)
@@ -78,37 +86,36 @@ func NewMemory(w Window, usable []Range) (*Memory, error) {
 		}
 		spans = append(spans, s)
 		first, last = min(first, s.next), max(last, s.end)
-		total += int(s.end - s.next)
 	}
-	if total == 0 {
+	if len(spans) == 0 {
 		return nil, fmt.Errorf("mmu.NewMemory: no whole page in %d ranges", len(usable))
 	}
 	count := int(last - first)
 	pages := Frame((count*MetaBytes + zx.PageMask) >> zx.PageShift)
-	m := &Memory{window: w, first: first, trip: -1, wide: haveAVX()}
-	for i := range spans {
+	m := &Memory{window: w, first: first, trip: -1, wide: haveAVX(), early: spans}
+	for i := range slices.Backward(spans) {
 		if s := &spans[i]; s.end-s.next >= pages {
-			m.metas = w.metas(s.next, count)
-			s.next += pages
-			m.fresh = spans
-			break
+			s.end -= pages
+			m.metas = w.metas(s.end, count)
+			return m, nil
 		}
 	}
-	if m.metas == nil {
-		return nil, fmt.Errorf("mmu.NewMemory: no run of %d frames for the metadata of %d", pages, count)
-	}
-	return m, m.open(total - int(pages))
+	return nil, fmt.Errorf("mmu.NewMemory: no run of %d frames for the metadata of %d", pages, count)
 }
 
-// open finishes a Memory whose fresh spans hold total frames.
-func (m *Memory) open(total int) error {
-	m.total, m.free, m.lowest = total, total, total
-	zero, st := m.AllocZeroed()
-	if st != zx.OK {
-		return fmt.Errorf("mmu: no frame for the zero page among %d: %w", total, st)
+// Open lets frames be allocated. Pre: all RAM is reachable through the window,
+// and nobody opened it before. Errors: there is no frame for the zero page.
+func (m *Memory) Open() error {
+	spans := m.early
+	m.early = nil
+	if err := m.open(spans); err != nil {
+		return err
 	}
-	m.zero = zero
-	m.Meta(zero).Owner = OwnerZero
+	tables := Frame(m.tables.Load())
+	m.total += int(tables)
+	for f := spans[0].next - tables; f < spans[0].next; f++ {
+		m.metas[f-m.first] = Meta{Owner: OwnerTable}
+	}
 	return nil
 }
 
@@ -124,6 +131,7 @@ func (m *Memory) Alloc() (Frame, zx.Status) {
 	meta := &m.metas[f-m.first]
 	m.head = meta.Next
 	*meta = Meta{}
+	m.single--
 	m.free--
 	m.mu.Unlock()
 	return f, zx.OK
@@ -141,7 +149,12 @@ func (m *Memory) allocAny() (Frame, zx.Status) {
 		meta := &m.metas[f-m.first]
 		m.head = meta.Next
 		*meta = Meta{}
-	} else if f = m.allocFresh(); f == 0 {
+		m.single--
+	} else if m.run.next < m.run.end || m.refill() {
+		f = m.run.next
+		m.run.next++
+		m.metas[f-m.first] = Meta{}
+	} else {
 		m.mu.Unlock()
 		return 0, zx.ErrNoMemory
 	}
@@ -157,21 +170,6 @@ func (m *Memory) allocAny() (Frame, zx.Status) {
 	m.mu.Unlock()
 	hook()
 	return f, zx.OK
-}
-
-// allocFresh gives a frame that was never used, or 0. Locks: m.mu held.
-func (m *Memory) allocFresh() Frame {
-	for len(m.fresh) > 0 {
-		s := &m.fresh[0]
-		if s.next < s.end {
-			f := s.next
-			s.next++
-			m.metas[f-m.first] = Meta{}
-			return f
-		}
-		m.fresh = m.fresh[1:]
-	}
-	return 0
 }
 
 // AllocZeroed gives a frame full of zeros. Otherwise as Alloc.
@@ -203,6 +201,7 @@ func (m *Memory) Free(f Frame) {
 		m.lowest = m.free
 	}
 	m.free++
+	m.single++
 	m.mu.Unlock()
 }
 
@@ -258,11 +257,24 @@ func (m *Memory) SetLowWater(pages int, hook func()) {
 func (m *Memory) Stats() Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return Stats{Total: m.total, Free: m.free, Lowest: min(m.lowest, m.free), Tables: int(m.tables.Load()), MetaBytes: len(m.metas) * MetaBytes}
+	s := Stats{Total: m.total, Free: m.free, Lowest: min(m.lowest, m.free), Tables: int(m.tables.Load()), MetaBytes: len(m.metas) * MetaBytes, Blocks: m.blocks.n}
+	s.Blocks[0] += m.single + int(m.run.end-m.run.next)
+	return s
 }
 
 // allocTable gives an empty page table. Errors: NO_MEMORY.
 func (m *Memory) allocTable() (Frame, zx.Status) {
+	if m.early != nil {
+		s := &m.early[0]
+		if s.next == s.end {
+			return 0, zx.ErrNoMemory
+		}
+		f := s.next
+		s.next++
+		m.Zero(f)
+		m.tables.Add(1)
+		return f, zx.OK
+	}
 	f, st := m.AllocZeroed()
 	if st == zx.OK {
 		m.Meta(f).Owner = OwnerTable

@@ -152,6 +152,9 @@ func TestNewMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err = m.Open(); err != nil {
+		t.Fatal(err)
+	}
 	usable := func(f Frame) bool { return f >= 1 && f < 3 || f >= 0x11 && f < 0x40 || f >= 0x80 && f < 0x90 }
 	s := m.Stats()
 	metaPages := (int(0x90-1)*MetaBytes + 4095) / 4096
@@ -193,5 +196,103 @@ func TestMeta(t *testing.T) {
 		if m.Index() != 1<<i || m.Tag() != 0x123 || m.Owner != 3 {
 			t.Fatalf("bit %d: %+v", i, m)
 		}
+	}
+}
+
+// TestBlocks allocates and frees runs of frames at random, single ones between
+// them, and compares with a map of what is held: nothing overlaps, everything is
+// aligned, and when all is free it is as whole as at the beginning.
+func TestBlocks(t *testing.T) {
+	const frames = 3000
+	m := asOnMetal(NewSimulated(frames))
+	whole := m.Stats()
+	r := rand.New(rand.NewSource(3))
+	owner := map[Frame]int{}
+	runs := map[int][]Frame{}
+	free := frames
+	for i := range 20_000 {
+		switch r.Intn(4) {
+		case 0:
+			if f, st := m.Alloc(); st == zx.OK {
+				runs[i] = []Frame{f}
+			} else if free != 0 {
+				t.Fatalf("%v with %d frames free", st, free)
+			}
+		case 1:
+			n, align := uint64(1+r.Intn(1<<r.Intn(9))), r.Intn(7)
+			if f, st := m.AllocContiguous(n, align, &zx.Budget{}); st == zx.OK {
+				if f&(1<<align-1) != 0 {
+					t.Fatalf("%#x is not a multiple of 1<<%d", f, align)
+				}
+				for j := range Frame(n) {
+					runs[i] = append(runs[i], f+j)
+				}
+			}
+		default:
+			for k, run := range runs {
+				r.Shuffle(len(run), func(a, b int) { run[a], run[b] = run[b], run[a] })
+				for _, f := range run {
+					m.Free(f)
+					delete(owner, f)
+				}
+				free += len(run)
+				delete(runs, k)
+				break
+			}
+		}
+		for _, f := range runs[i] {
+			if by, held := owner[f]; held || f == 0 || f > frames+1 || f == m.ZeroPage() || *m.Meta(f) != (Meta{}) {
+				t.Fatalf("step %d: frame %#x, held %v by step %d, record %+v", i, f, held, by, *m.Meta(f))
+			}
+			owner[f] = i
+		}
+		free -= len(runs[i])
+		s := m.Stats()
+		sum := 0
+		for order, n := range s.Blocks {
+			sum += n << order
+		}
+		if s.Free != free || sum != free {
+			t.Fatalf("step %d: %d free, %d in blocks, want %d", i, s.Free, sum, free)
+		}
+	}
+	for _, run := range runs {
+		for _, f := range run {
+			m.Free(f)
+		}
+	}
+	m.mu.Lock()
+	m.drain(frames)
+	m.mu.Unlock()
+	if again := m.Stats().Blocks; again[11] != whole.Blocks[11] || again[10] != whole.Blocks[10] {
+		t.Fatalf("blocks %v, at the beginning %v", again, whole.Blocks)
+	}
+}
+
+// TestEarlyTables: the kernel's tables can be built while the records of frames
+// are out of reach, in the frames of the first range alone.
+func TestEarlyTables(t *testing.T) {
+	w := simulatedWindow(1024)
+	m, err := NewMemory(w, []Range{{0x10000, 0x20000}, {0x200000, 0x400000}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := m.metas
+	m.metas = nil // not mapped yet
+	kt, err := m.NewKernelTable([]KernelRange{{Start: 0x1000, End: 0x300000, Prot: Read}}, KernelFeatures{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := kt.Root(); a < 0x10000 || a >= 0x20000 {
+		t.Fatalf("root at %#x", a)
+	}
+	m.metas = records
+	before := m.Stats().Tables
+	if err := m.Open(); err != nil {
+		t.Fatal(err)
+	}
+	kt.DestroyKernel()
+	if s := m.Stats(); s.Tables != 0 || before != 5 || s.Free != s.Total-1 {
+		t.Fatalf("%d tables, then %+v", before, s)
 	}
 }

@@ -17,9 +17,10 @@ func FrameAt(pa zx.PhysAddr) Frame { return Frame(pa >> zx.PageShift) }
 const (
 	OwnerNone     uint32 = 0           // allocated, not claimed yet
 	OwnerReserved uint32 = 0xffff_fff0 // first value that is not an owner's to use
-	OwnerZero     uint32 = 0xffff_fffd // the shared zero page
-	OwnerTable    uint32 = 0xffff_fffe // a page table
-	OwnerFree     uint32 = 0xffff_ffff // on the free list
+	OwnerZero     uint32 = 0xffff_fffc // the shared zero page
+	OwnerTable    uint32 = 0xffff_fffd // a page table
+	OwnerBlock    uint32 = 0xffff_fffe // the first frame of a free block
+	OwnerFree     uint32 = 0xffff_ffff // free, and no more is known of it
 )
 
 // MetaBytes is the size of one Meta; the figure counts against the 32 bytes
@@ -40,8 +41,8 @@ const (
 // number. While a frame is allocated every field belongs to its owner and is
 // guarded by the owner's lock; Alloc hands it out all zero. Tables and other
 // nodes of a tree count their entries in use with Live and AddLive, where a page
-// has its index; an unlinked table uses Next to queue on a Gather, a free frame
-// for the free list.
+// has its index; an unlinked table uses Next to queue on a Gather; a free frame
+// and the first of a free block have their own uses.
 type Meta struct {
 	Owner      uint32 // whose page this is; see the Owner constants
 	Next, Prev Frame  // one doubly linked list of the owner's choice

@@ -443,7 +443,9 @@ func (t *PageTable) grow(w *walked, va uint64, to int, rights PTE) zx.Status {
 	}
 	for l := to + 1; l <= w.level; l++ {
 		t.mem.table(w.table[l]).store(va>>shift(l), PTE(w.table[l-1])<<zx.PageShift|rights)
-		t.mem.Meta(w.table[l]).addLive(1)
+		if t.mem.early == nil { // nobody counts the entries of the kernel's own tables
+			t.mem.Meta(w.table[l]).addLive(1)
+		}
 	}
 	w.level = to
 	return zx.OK

@@ -34,9 +34,8 @@ func NewSimulated(pages int) *Memory {
 		trip:   -1,
 		wide:   haveAVX(),
 		sim:    &simulation{live: make([]atomic.Bool, n), freed1: make([]bool, n), left: -1},
-		fresh:  []span{{1, Frame(n)}},
 	}
-	if err := m.open(n - 1); err != nil {
+	if err := m.open([]span{{1, Frame(n)}}); err != nil {
 		panic(err)
 	}
 	return m
