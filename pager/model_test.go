@@ -321,26 +321,30 @@ func (m *model) partial(i int, h uint64) outcome {
 }
 
 func (m *model) zeroRange(a, b uint64) outcome {
-	if b > uint64(m.size)*pg {
-		return outcome{st: zx.ErrOutOfRange}
-	}
-	if a == b {
-		return fine
-	}
-	if a%pg != 0 {
+	end := uint64(m.size) * pg
+	if a%pg != 0 && a < b {
+		if a+half > end {
+			return outcome{st: zx.ErrOutOfRange}
+		}
 		if o := m.partial(int(a/pg), a); o != fine {
 			return o
 		}
 		a += half
 	}
-	if b%pg != 0 && b > a {
-		if o := m.partial(int(b/pg), b-half); o != fine {
-			return o
-		}
-		b -= half
+	if b/pg*pg > end || a > end {
+		return outcome{st: zx.ErrOutOfRange}
+	}
+	if a >= b {
+		return fine
 	}
 	m.wholeZero(int(a/pg), int(b/pg))
-	return fine
+	if b%pg == 0 {
+		return fine
+	}
+	if b > end {
+		return outcome{st: zx.ErrOutOfRange}
+	}
+	return m.partial(int(b/pg), b-half)
 }
 
 func (m *model) wholeZero(i, end int) {

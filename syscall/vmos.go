@@ -164,7 +164,10 @@ func vmoLock(c *Context, v *vmo.VMO, offset, size uint64, buffer userOut, buffer
 func rangeOp(c *Context, o *VMO, have zx.Rights, op uint32, offset, size uint64) zx.Status {
 	var need zx.Rights
 	switch op {
-	case zx.VMOOpCommit, zx.VMOOpDecommit, zx.VMOOpZero, zx.VMOOpCacheInvalidate:
+	case zx.VMOOpCacheInvalidate:
+		// Invalidating loses data and is for debugging kernels.
+		return zx.ErrNotSupported
+	case zx.VMOOpCommit, zx.VMOOpDecommit, zx.VMOOpZero:
 		need = zx.RightWrite
 	case zx.VMOOpPrefetch, zx.VMOOpCacheSync, zx.VMOOpCacheClean, zx.VMOOpCacheCleanInvalidate:
 		need = zx.RightRead
@@ -197,19 +200,16 @@ func rangeOp(c *Context, o *VMO, have zx.Rights, op uint32, offset, size uint64)
 		return v.TryLockContent(offset, size)
 	case zx.VMOOpUnlock:
 		return v.UnlockContent(offset, size)
-	case zx.VMOOpCacheSync, zx.VMOOpCacheClean, zx.VMOOpCacheCleanInvalidate:
-		// The caches of x86-64 are coherent with devices and instruction
-		// fetch: only the arguments are left to check.
-		if size == 0 {
-			return zx.ErrInvalidArgs
-		}
-		if !zx.InRange(offset, size, v.Size()) {
-			return zx.ErrOutOfRange
-		}
-		return zx.OK
 	}
-	// Invalidating loses data and is for debugging kernels.
-	return zx.ErrNotSupported
+	// The caches of x86-64 are coherent with devices and instruction fetch: only
+	// the arguments of the rest are left to check.
+	if size == 0 {
+		return zx.ErrInvalidArgs
+	}
+	if !zx.InRange(offset, size, v.Size()) {
+		return zx.ErrOutOfRange
+	}
+	return zx.OK
 }
 
 // vmoCreateChild is zx_vmo_create_child.

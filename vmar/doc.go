@@ -48,7 +48,7 @@
 // # Locks
 //
 //	AddressSpace.mu             regions, mappings, permissions
-//	  VMO.mu                    every entry of a page into the tables
+//	  VMO.Lock                  every entry of a page into the tables
 //	    page source, port       inside RequirePage
 //	    PageTable.mu            a leaf
 //

@@ -2,12 +2,34 @@
 // each page is in, and every rule by which a state changes.
 //
 // A Store is the system-wide part: the frames, the identities of VMOs, the age
-// lists and the evictor. A VMO is pages by offset: kept in a flat radix tree of
-// 32-bit slots (tree), with its zero intervals in an ordered list (intervals).
-// A VMO is anonymous (an absent page reads as zero) or paged: it has a
-// PageSource, and an absent page must be asked for. An anonymous one may be
-// discardable: then memory pressure takes all its pages while nobody has it
-// locked (discard.go).
+// lists and the evictor. A VMO is a window: what a handle and a mapping hold. The
+// pages are those of a page node (cowPages): kept by offset in a flat radix tree
+// of 32-bit slots (tree), with zero intervals in an ordered tree (intervals). A
+// node is anonymous (an absent page reads as zero), or the root of a pager's
+// family: it has a PageSource, and an absent page must be asked for. An anonymous
+// one may be discardable: then memory pressure takes all its pages while nobody
+// has it locked (discard.go).
+//
+// # Families
+//
+//	VMO a   VMO r, reference   VMO s, slice   VMO c      VMO e    VMO f
+//	    \       |               /                |           \       |
+//	    [ node A, with the PageSource ]        node C      node E  node F
+//	         ^             ^                      |            \     /
+//	         |             +--- one-way clone ----+        [ node H, hidden ]
+//	         +--- one-way clone; then an exact snapshot of it: H ---+
+//
+// A slice and a reference are windows on a node that is there already. A clone is
+// a window on a new node below the old one: what it does not have it shows of its
+// parent, in a range that only shrinks. One-way clones hang below a node that is
+// still written, and see what is written there until they write the page
+// themselves. An exact snapshot freezes what is there: the node becomes hidden,
+// keeping its pages, and both sides get a node below it. A write below a hidden
+// node copies the page, or takes it if nobody else sees it. All nodes of a family
+// share one lock. A node that lost its last window is hidden too; a hidden node
+// with one child becomes one with it, one with none dies (settle), so that
+// exactly what nobody sees is freed. Who made what of what is kept apart (kin.go):
+// hidden nodes never show. Source: spec section 7.
 //
 // The package never decides a page fault (vmar does), never names a handle, a
 // port or a packet (pager does), never touches user memory except through the
@@ -38,9 +60,10 @@
 // With TRAP_DIRTY each arrow named write first sends a DIRTY request and is
 // taken when the pager answers OP_DIRTY. M, C, D and W are slots of the tree;
 // A and the Z states are empty slots, told apart by the interval list; an
-// offset is never in both. VMO.transition is the one function that changes a
-// slot, and refuses every arrow that is not drawn. Pages of anonymous VMOs have
-// the state U, untracked. Source: spec sections 4.1 to 4.4.
+// offset is never in both. cowPages.transition is the one function that changes a
+// slot, and refuses every arrow that is not drawn. Pages of anonymous nodes have
+// the state U, untracked; zeros that a clone has in the place of its parent's
+// page are ZU. Source: spec sections 4.1 to 4.4.
 //
 // # Blocking
 //
@@ -53,15 +76,17 @@
 // # Locks
 //
 //	address space (vmar)
-//	  VMO.mu                        one at a time, the evictor included
-//	    page source (pager)
+//	  family                        one at a time, the evictor included
+//	    PageSource
 //	      port
-//	    Store.mu                    identities; held for a table look-up only
+//	    object that handles name    its signals, when children come and go
+//	    Store, registry             identities; held for a table look-up only
 //	    ageList.mu                  the age lists
 //	    page-table leaf lock        under Mapping.UnmapRange, RemoveWriteRange
-//	      frame allocator (mmu)
+//	      intervalPool, frame allocator (mmu)
 //
-// No lock is held during PageRequest.Wait, Copier.Resolve or Store.Reclaim.
+// VMO.Lock is the family's. No lock is held during PageRequest.Wait,
+// Copier.Resolve or Store.Reclaim.
 //
 // # Memory
 //
@@ -70,10 +95,12 @@
 // page allocates on the Go heap. A leaf covers 4 MiB, twice what a page table
 // covers, so a sparse VMO costs no more here than its mapping does.
 //
+// A node costs the same whatever it shows; zero intervals lie in frames too.
+//
 // # Not here yet
 //
-// Children (snapshots, slices, references) and pinning. The seams: slotPinned is honoured everywhere and set nowhere; all page access goes
-// through VMO.require.
+// Pinning. The seam: slotPinned is honoured everywhere and set nowhere, and
+// anyPinned is asked wherever a pinned page refuses an operation.
 //
 // Sources: spec/zircon-pager sections 3, 4, 5.2, 8.
 package vmo

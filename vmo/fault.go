@@ -21,7 +21,7 @@ type Page struct {
 // unlocks. A resolved write marks the VMO modified.
 //
 // Units: off in bytes, page aligned.
-// Locks: v.mu held by the caller (Lock, Unlock).
+// Locks: the VMO's held by the caller (Lock, Unlock).
 // Errors: ErrOutOfRange past the end | ErrShouldWait r is registered: unlock,
 // r.Wait, start over from the look-up of the mapping | ErrNoMemory: unlock,
 // Store.Reclaim, start over | ErrBadState the pager is gone | ErrNotFound the VMO
@@ -97,7 +97,7 @@ func (v *VMO) RequirePage(off uint64, write bool, r *PageRequest, out *Page) zx.
 // ZX_VM_MAP_RANGE and fault-around. Pages of an anonymous VMO that is written
 // through the mapping may be mapped writable.
 //
-// Locks: v.mu held.
+// Locks: the VMO's held.
 // Source: spec sections 3.16, 4.2.
 func (v *VMO) PeekPage(off uint64, out *Page) bool {
 	if off >= v.sizeLocked() {
@@ -123,7 +123,7 @@ func (v *VMO) PeekPage(off uint64, out *Page) bool {
 // NextContent gives the first offset in [off, limit) at which PeekPage may find
 // content, or limit. What is absent is passed over, however much it is.
 //
-// Units: bytes, page aligned. Locks: v.mu held.
+// Units: bytes, page aligned. Locks: the VMO's held.
 func (v *VMO) NextContent(off, limit uint64) uint64 {
 	to := v.off + min(limit, v.sizeLocked())
 	for off += v.off; off < to; {
@@ -142,7 +142,7 @@ func (v *VMO) NextContent(off, limit uint64) uint64 {
 // zero page. Everything that needs a page comes through here.
 //
 // Pre: off below v.size, off and limit page aligned, limit past off.
-// Locks: v.mu held.
+// Locks: the VMO's held.
 // Errors: as RequirePage.
 func (c *cowPages) require(off, limit uint64, write bool, r *PageRequest, out *Page) zx.Status {
 	idx := pageIndex(off)
@@ -273,7 +273,7 @@ func (c *cowPages) ask(kind RequestKind, off, end uint64, r *PageRequest) zx.Sta
 // interval, an absent page of an anonymous VMO) by a page of zeros in state to.
 // On error nothing has changed.
 //
-// Locks: v.mu held. Flush: translations of the shared zero page are removed.
+// Locks: the VMO's held. Flush: translations of the shared zero page are removed.
 func (c *cowPages) materialize(off, idx uint64, to State) (mmu.Frame, zx.Status) {
 	if !c.zeros.empty() {
 		if st := c.zeros.reserve(1); st != zx.OK {

@@ -82,7 +82,7 @@ var edges = [8]uint8{
 // transition moves *s to a new state and page. Every change of a page's state
 // happens here; an arrow that package documentation does not draw panics.
 //
-// Locks: v.mu held. The caller keeps the counts of tree and VMO.
+// Locks: the VMO's held. The caller keeps the counts of tree and VMO.
 func (c *cowPages) transition(s *slot, to slot) {
 	if edges[*s&slotStateMask]>>(to&slotStateMask)&1 == 0 {
 		badTransition(s, to)

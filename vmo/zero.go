@@ -2,10 +2,12 @@ package vmo
 
 import "faultline/zx"
 
-// Zero makes n bytes at off read as zero. Whole pages of a paged VMO become a
-// dirty zero interval at once, absent or not, without asking the pager;
-// markers stay what they are. A partial page that does not read as zero yet is
-// written like any other. A modification.
+// Zero makes n bytes at off read as zero. Whole pages of a pager's VMO become a
+// dirty zero interval at once, absent or not, without asking the pager; markers
+// stay what they are; those of a clone become its own. A partial page that does
+// not read as zero yet is written like any other. A modification. What comes
+// before an error stays zeroed: the pieces are done from left to right, and each
+// is checked when its turn comes.
 //
 // Units: bytes, any alignment.
 // Locks: none held; takes the VMO's.
@@ -13,15 +15,15 @@ import "faultline/zx"
 // the pager's code | ErrBadState | ErrTimedOut | ErrNoMemory |
 // ErrInternalIntrKilled, ErrInternalIntrRetry.
 // Flush: translations of the whole pages are removed and flushed.
-// Source: spec section 3.9, ZERO.
+// Source: spec section 3.9, ZERO, as 11 corrects it.
 func (v *VMO) Zero(off, n uint64, r *PageRequest) zx.Status {
-	var z zeroing
+	pos, end := off, off+n
+	if end < off {
+		return zx.ErrOutOfRange
+	}
 	for {
 		c := v.lock()
-		st := v.checkRange(off, n)
-		if st == zx.OK && n != 0 {
-			st = c.zeroLocked(&z, v.off+off, v.off+off+n, r)
-		}
+		st := v.zeroFrom(c, &pos, end, r)
 		v.Unlock()
 		if st = v.sleep(st, r); st != zx.ErrNext {
 			return st
@@ -46,28 +48,28 @@ func (v *VMO) sleep(st zx.Status, r *PageRequest) zx.Status {
 	return st
 }
 
-// zeroing is what a Zero has done before it had to wait.
-type zeroing struct{ head, tail bool }
-
-// zeroLocked zeroes [off, end), the partial pages first. Locks: the family's held.
-func (c *cowPages) zeroLocked(z *zeroing, off, end uint64, r *PageRequest) zx.Status {
-	start, stop := pageUp(off), zx.RoundDown(end)
-	if start > stop {
-		return c.zeroBytes(off, end, r)
-	}
-	if !z.head && off < start {
-		if st := c.zeroBytes(off, start, r); st != zx.OK {
+// zeroFrom is Zero from *pos on, until something is missing. Locks: the family's
+// held.
+func (v *VMO) zeroFrom(c *cowPages, pos *uint64, end uint64, r *PageRequest) zx.Status {
+	for {
+		whole := *pos&zx.PageMask == 0 && end-*pos >= zx.PageSize
+		stop := min(end, zx.RoundDown(*pos)+zx.PageSize)
+		if whole {
+			stop = zx.RoundDown(end)
+		}
+		st := v.checkRange(*pos, stop-*pos)
+		switch {
+		case st != zx.OK || stop == *pos:
+		case whole:
+			st = c.zeroPages(v.off+*pos, v.off+stop)
+		default:
+			st = c.zeroBytes(v.off+*pos, v.off+stop, r)
+		}
+		if st != zx.OK || stop == end {
 			return st
 		}
-		z.head = true
+		*pos = stop
 	}
-	if !z.tail && stop < end {
-		if st := c.zeroBytes(stop, end, r); st != zx.OK {
-			return st
-		}
-		z.tail = true
-	}
-	return c.zeroPages(start, stop)
 }
 
 // zeroBytes zeroes [from, to) inside one page, by a write unless the page reads

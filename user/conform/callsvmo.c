@@ -93,7 +93,8 @@ static zx_status_t op_range(const row_t* r) {
   CALL("E-vmo_" name "-3c", op_range, RANGE, .op = code, .offset = END4, .length = PAGE),         \
   CALL("E-vmo_" name "-3d", op_range, RANGE, .op = code, .length = END4 + PAGE),                  \
   CALL("E-vmo_" name "-3e", op_range, RANGE, .op = code, .length = END4 + 1),                     \
-  CALL("E-vmo_" name "-3f", op_range, RANGE, .op = code, .offset = END4 + PAGE),                  \
+  /* DONT_NEED of nothing is fine before the bounds */                                            \
+  CALL("E-vmo_" name "-3f", op_range, (code) == ZX_VMO_OP_DONT_NEED ? ZX_OK : RANGE, .op = code, .offset = END4 + PAGE), \
   CALL("E-vmo_" name "-3g", op_range, RANGE, .op = code, .offset = 1, .length = ~0ul)
 
 #define COMMITS(step, status, ...) CALL("E-vmo_commit-" step, op_range, status, .op = ZX_VMO_OP_COMMIT, __VA_ARGS__)
@@ -261,7 +262,7 @@ static const test_t tests[] = {
     CALL("E-vmo_cache_clean_invalidate-2", op_range, DENIED, .op = ZX_VMO_OP_CACHE_CLEAN_INVALIDATE, NO_READ_RIGHT, .length = PAGE),
     CALL("E-vmo_cache_clean_invalidate-3", op_range, ARGS, .op = ZX_VMO_OP_CACHE_CLEAN_INVALIDATE),
     CALL("E-vmo_cache_clean_invalidate-4", op_range, ZX_OK, .op = ZX_VMO_OP_CACHE_CLEAN_INVALIDATE, .length = END4, .after = all_there),
-    CALL("E-vmo_cache_invalidate-2", op_range, DENIED, .op = ZX_VMO_OP_CACHE_INVALIDATE, NO_WRITE_RIGHT, .length = PAGE),
+    CALL("E-vmo_cache_invalidate-2", op_range, UNSUPPORTED, .op = ZX_VMO_OP_CACHE_INVALIDATE, NO_WRITE_RIGHT, .length = PAGE),
 
     OPS("zero", ZX_VMO_OP_ZERO, ZX_RIGHT_WRITE), RANGES_OF("zero", ZX_VMO_OP_ZERO),
     ZEROES("2b", ZX_OK, NO_READ_RIGHT, .length = PAGE),
@@ -347,12 +348,14 @@ static const test_t tests[] = {
     N("6-snapshot", UNSUPPORTED, .options = ZX_VMO_CHILD_SNAPSHOT, .size = PAGE),
     N("6-unaligned", ARGS, .options = ON_WRITE, .offset = 1, .size = PAGE),
     N("6-wrap", RANGE, .options = ON_WRITE, .offset = TOP, .size = PAGE),
-    N("6-slice-unaligned", ARGS, .options = ZX_VMO_CHILD_SLICE, .size = PAGE + 1),
+    N("6-slice-unaligned", ARGS, .options = ZX_VMO_CHILD_SLICE, .offset = 1, .size = PAGE),
+    N("6-slice-rounded", ZX_OK, .options = ZX_VMO_CHILD_SLICE, .size = PAGE + 1),
+    N("6-slice-empty", ZX_OK, .options = ZX_VMO_CHILD_SLICE, .offset = END4),
     N("6-slice-outside", ARGS, .options = ZX_VMO_CHILD_SLICE, .offset = END4, .size = PAGE),
     N("6-slice-resizable", UNSUPPORTED, .options = ZX_VMO_CHILD_SLICE, .state = RESIZES, .size = PAGE),
     N("6-reference-offset", ARGS, .options = ZX_VMO_CHILD_REFERENCE, .offset = PAGE),
     N("6-reference-size", ARGS, .options = ZX_VMO_CHILD_REFERENCE, .size = PAGE),
-    N("6-reference-resizable", UNSUPPORTED, .options = ZX_VMO_CHILD_REFERENCE | ZX_VMO_CHILD_RESIZABLE),
+    N("3-reference-resizable", DENIED, .options = ZX_VMO_CHILD_REFERENCE | ZX_VMO_CHILD_RESIZABLE),
     N("7", ZX_OK, .options = ON_WRITE, .size = PAGE),
 };
 

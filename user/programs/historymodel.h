@@ -363,7 +363,7 @@ typedef struct {
   int a, b;
   uint8_t byte;
   int at;       // how far it has come
-  bool begun;   // the sizes, commits: what needs nobody is done; a store: it has faulted
+  bool begun;   // the sizes, zero, commits: what needs nobody is done; a store: it has faulted
   bool lingers; // a load may find a page of zeros still mapped
 } op_t;
 
@@ -472,16 +472,30 @@ static outcome_t go(op_t* op, zx_status_t failed) {
       }
       return ends(ZX_OK);
     case OP_ZERO:
-      if (op->b > 2 * m.size) {
-        return ends(ZX_ERR_OUT_OF_RANGE);
+      // From left to right: each piece is checked when its turn comes.
+      if (!op->begun && op->a % 2 != 0 && op->a < op->b) {
+        if (op->a + 1 > 2 * m.size) {
+          return ends(ZX_ERR_OUT_OF_RANGE);
+        }
+        if (!zero_half(op->a, &o)) {
+          return o;
+        }
       }
-      if (op->a % 2 != 0 && op->a < op->b && !zero_half(op->a, &o)) {
-        return o;
+      if (!op->begun) {
+        op->begun = true;
+        if (op->b / 2 > m.size || (op->a + 1) / 2 > m.size) {
+          return ends(ZX_ERR_OUT_OF_RANGE);
+        }
+        zero_pages((op->a + 1) / 2, op->b / 2, &ignored);
       }
-      if (op->b % 2 != 0 && op->b - 1 >= op->a && !zero_half(op->b - 1, &o)) {
-        return o;
+      if (op->b % 2 != 0 && op->b > op->a + op->a % 2) {
+        if (op->b > 2 * m.size) {
+          return ends(ZX_ERR_OUT_OF_RANGE);
+        }
+        if (!zero_half(op->b - 1, &o)) {
+          return o;
+        }
       }
-      zero_pages((op->a + 1) / 2, op->b / 2, &ignored);
       return ends(ZX_OK);
     case OP_SIZE:
       if (!op->begun) {
