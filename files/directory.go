@@ -33,7 +33,7 @@ type Entry struct {
 const maxDirectoryBytes = 65536 * entryBytes
 
 // directory reads the folders of a volume. It is not safe for concurrent use:
-// Volume.mu guards it.
+// Volume.looking guards it.
 type directory struct {
 	disk *disk
 	geo  geometry

@@ -64,6 +64,11 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s: %v does not name the value", name, err)
 		}
 	}
+	m := newImage(8, 2, 2, 200, 0)
+	m.add("HELLO/HELLO", []byte("within"), false)
+	if got, err := readFile(mustDirectory(t, m.finish()), "hello/hello"); err != nil || string(got) != "within" {
+		t.Errorf("a file named like its folder: %q, %v", got, err)
+	}
 	if _, e, _, err := d.find("sub"); err != nil || !e.Folder {
 		t.Errorf("sub: %+v, %v", e, err)
 	}
@@ -328,6 +333,52 @@ func FuzzImage(f *testing.F) {
 	f.Add([]byte{64, 8, 3, 64, 12, 4}, uint16(9))
 	f.Fuzz(func(t *testing.T, edits []byte, window uint16) {
 		fuzzImage(base, edits, window)
+	})
+}
+
+// FuzzFolder lists a root folder of any bytes: every name is one that can be asked
+// for, and opens the entry it is listed for, unless another has the same names.
+func FuzzFolder(f *testing.F) {
+	for seed := range 20 {
+		m := newImage(1, 1, 2, 100, 0)
+		for i, name := range []string{"A.BIN", "A rather long name.txt", "ünï 🐱.x", "a.bin"} {
+			if seed>>i&1 == 1 {
+				m.add(name, nil, false)
+			}
+		}
+		slots := m.folders[""].slots
+		if seed > 15 && len(slots) > 0 {
+			slots[int(noise(seed, 1)[0])%len(slots)] ^= 4
+		}
+		f.Add(slots)
+	}
+	f.Fuzz(func(t *testing.T, slots []byte) {
+		m := newImage(1, 1, 2, 100, 0)
+		m.folders[""].slots = slots[:min(len(slots), 20*512)]
+		d, err := directoryOf(&memoryDisk{data: m.finish()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries, _, err := d.list(d.geo.root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, e := range entries {
+			if e.Name != "" && cleanPath("x/"+e.Name) != "x/"+e.Name {
+				t.Errorf("%q cannot be asked for", e.Name)
+			}
+			found, err := choose(entries, e.Name)
+			if err == nil && found.place == e.place {
+				continue
+			}
+			twin := false
+			for k, o := range entries {
+				twin = twin || k != i && o.Name == e.Name && o.short == e.short
+			}
+			if !twin || !errors.Is(err, ErrAmbiguous) {
+				t.Errorf("%q opens %+v, %v; listed: %+v", e.Name, found, err, e)
+			}
+		}
 	})
 }
 

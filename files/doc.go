@@ -32,10 +32,10 @@
 // The package never writes metadata: a sync changes bytes inside files only,
 // so names, sizes, dates and free space stay as they were.
 //
-// Locks, outer first: File.syncing > Volume.mu > File.mu > fat.mu > disk.partial >
-// disk.mu, and Volume.settling by itself. None is held while waiting on the port or in a call
-// that can wait for the pager, except File.syncing and Volume.settling, which the
-// serving goroutine never takes.
+// Locks, outer first: File.syncing > Volume.looking > Volume.mu > File.mu > fat.mu >
+// disk.partial > disk.mu, and Volume.settling by itself. None is held while waiting on
+// the port or in a call that can wait for the pager, except File.syncing and
+// Volume.settling. The serving goroutine takes neither these nor Volume.looking.
 //
 // Source: Microsoft FAT specification 1.03 (names BPB_*), UEFI 2.10 section 5
 // (GPT), spec/zircon-pager sections 2, 3.2 to 3.7, 5.

@@ -197,8 +197,8 @@ func (c *oddCheck) folder(ours, theirs string, depth int) {
 
 // find looks a name up as Open does.
 func (c *oddCheck) find(name string) (string, Entry, error, error) {
-	c.v.mu.Lock()
-	defer c.v.mu.Unlock()
+	c.v.looking.Lock()
+	defer c.v.looking.Unlock()
 	return c.v.dir.find(cleanPath(name))
 }
 

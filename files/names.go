@@ -90,6 +90,9 @@ func (e rawEntry) shortName() string {
 	if x := shortPart(extension, e[dirNTRes]&lowerExtension != 0, false); x != "" {
 		name += "." + x
 	}
+	if name == "." || name == ".." { // they mean something else in a path
+		name = strings.Repeat("?", len(name))
+	}
 	return name
 }
 

@@ -45,10 +45,12 @@ type Volume struct {
 
 	settling sync.Mutex // one Settle at a time
 
+	looking sync.Mutex // held while folders and chains are read, which may take long
+	dir     *directory // guarded by looking
+
 	mu    sync.Mutex
-	dir   *directory // guarded by mu
-	files []*File    // by key-1; nil once COMPLETE came. Guarded by mu
-	ended bool       // guarded by mu
+	files []*File // by key-1; nil once COMPLETE came. Guarded by mu
+	ended bool    // guarded by mu
 
 	done    chan struct{} // closed when the serving goroutine has ended
 	settled chan struct{} // one for each keySettle; room for one
@@ -146,9 +148,7 @@ func (v *Volume) Doubts() []string { return v.dir.doubts }
 
 // Describe is one line on the volume: size, cluster size, read-only or not.
 func (v *Volume) Describe() string {
-	v.mu.Lock()
-	g := v.dir.geo
-	v.mu.Unlock()
+	g := v.dir.geo // never changes
 	text := fmt.Sprintf("FAT32, %d MiB, clusters of %d bytes", g.size>>20, g.clusterBytes)
 	if g.start != 0 {
 		text += fmt.Sprintf(", partition at sector %d", g.start/sectorBytes)
@@ -167,8 +167,8 @@ func (v *Volume) DiskStats() DiskStats { return v.disk.statistics() }
 // Errors: ErrNotFound, ErrNotDir, ErrAmbiguous with the path | *DiskError | a
 // corrupt disk.
 func (v *Volume) List(name string) ([]Entry, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	v.looking.Lock()
+	defer v.looking.Unlock()
 	name = cleanPath(name)
 	_, e, _, err := v.dir.find(name)
 	if err != nil {
@@ -188,11 +188,8 @@ func (v *Volume) List(name string) ([]Entry, error) {
 // *DiskError | a corrupt disk: what of the file's chain or of a folder on the way
 // is wrong | zx.Status when the VMO cannot be made.
 func (v *Volume) Open(name string) (*File, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.ended {
-		return nil, fmt.Errorf("%q: %w", name, zx.ErrBadState)
-	}
+	v.looking.Lock()
+	defer v.looking.Unlock()
 	name = cleanPath(name)
 	canonical, e, doubt, err := v.dir.find(name)
 	if err != nil {
@@ -201,10 +198,8 @@ func (v *Volume) Open(name string) (*File, error) {
 	if e.Folder {
 		return nil, fmt.Errorf("%q %w", "/"+canonical, ErrIsFolder)
 	}
-	for _, f := range v.files {
-		if f != nil && !f.closing.Load() && f.place == e.place {
-			return f, nil
-		}
+	if f := v.opened(e.place); f != nil {
+		return f, nil
 	}
 	if doubt != nil {
 		return nil, fmt.Errorf("%q cannot be opened: %w", canonical, doubt)
@@ -213,6 +208,11 @@ func (v *Volume) Open(name string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", canonical, err)
 	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.ended {
+		return nil, fmt.Errorf("%q: %w", canonical, zx.ErrBadState)
+	}
 	f := &File{volume: v, name: canonical, size: e.Size, place: e.place, chain: x, key: uint64(len(v.files) + 1)}
 	var st zx.Status
 	if f.vmo, st = v.pager.CreateVMO(v.store, zx.VMOTrapDirty, v.port, f.key, uint64(e.Size)); st != zx.OK {
@@ -220,6 +220,18 @@ func (v *Volume) Open(name string) (*File, error) {
 	}
 	v.files = append(v.files, f)
 	return f, nil
+}
+
+// opened gives the open file whose entry lies at place, nil if there is none.
+func (v *Volume) opened(place int64) *File {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, f := range v.files {
+		if f != nil && !f.closing.Load() && f.place == place {
+			return f
+		}
+	}
+	return nil
 }
 
 // Files gives the opened files in the order in which they were opened.

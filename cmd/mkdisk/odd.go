@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -73,6 +74,7 @@ func buildOdd(image, name string) error {
 	reserved := int64(binary.LittleEndian.Uint16(boot[14:])) * 512
 	size := int64(binary.LittleEndian.Uint32(boot[36:])) * 512
 	v := &volume{f: f, fat: [2]int64{reserved, reserved + size}, data: reserved + 2*size}
+	v.write(bytes.Repeat([]byte{0xFF}, 8), 512+488) // FSInfo: how much is free is not known
 	odd[name].lay(v)
 	if v.err != nil {
 		return v.err
