@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -71,6 +72,15 @@ func diskBoots(d disks) ([]boot, error) {
 		return nil, err
 	}
 	list = append(list, broken...)
+	for _, c := range []struct {
+		name, doubt string
+		at          func(reserved, fat int64) int64 // the byte that is spoilt
+	}{
+		{"dirty flag", `dirty flag is set`, func(reserved, fat int64) int64 { return reserved + 7 }},
+		{"second FAT", `copies of its FAT differ at cluster 100`, func(reserved, fat int64) int64 { return reserved + fat + 400 }},
+	} {
+		list = append(list, boot{name: "read-only for its " + c.name, special: func() (string, error) { return doubtfulBoot(d, c.doubt, c.at) }})
+	}
 	list = append(list, boot{name: "paused in a sync", special: func() (string, error) { return pausedBoot(d.test) }},
 		boot{name: "power cuts", special: func() (string, error) { return powerCuts(50) }})
 	return list, nil
@@ -103,6 +113,39 @@ func brokenBoots(d disks) ([]boot, error) {
 			commands: "poke PAGE.BIN 5 77 78; sync; sync; sync PAGE.BIN",
 			want:     []string{`disk flush failed: .* stay dirty`, `1 pages in 1 ranges written`, `nothing is dirty`}, effect: effect},
 	}, nil
+}
+
+// doubtfulBoot spoils a byte of the test disk, behind which nothing may be written.
+func doubtfulBoot(d disks, doubt string, at func(reserved, fat int64) int64) (output string, err error) {
+	dir, err := os.MkdirTemp(buildDir, "boot-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	disk := filepath.Join(dir, "disk.img")
+	if err := copyFile(disk, d.test); err != nil {
+		return "", err
+	}
+	f, err := os.OpenFile(disk, os.O_RDWR, 0)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	head, b := make([]byte, 512), make([]byte, 1)
+	if _, err := f.ReadAt(head, 0); err != nil {
+		return "", err
+	}
+	place := at(int64(binary.LittleEndian.Uint16(head[14:]))*512, int64(binary.LittleEndian.Uint32(head[36:]))*512)
+	if _, err := f.ReadAt(b, place); err != nil {
+		return "", err
+	}
+	b[0] ^= 0x08
+	if _, err := f.WriteAt(b, place); err != nil {
+		return "", err
+	}
+	read := boot{disk: disk, damaged: true, fails: true, commands: "ls; sum PAGE.BIN; poke PAGE.BIN 0 00; sync",
+		want: []string{`the disk is read-only: .*` + doubt + `.*; repair it with fsck\.fat`, `PAGE\.BIN`, d.sums["PAGE.BIN"], `poke: the disk is read-only because .*` + doubt}}
+	return read.run()
 }
 
 // find gives the offset of content in an image.
