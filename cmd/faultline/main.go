@@ -10,21 +10,18 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
-	"strings"
 
-	"faultline/board/pc"
 	"faultline/board/qemu"
 	"faultline/board/x86"
 	"faultline/console"
 	"faultline/cpu"
-	"faultline/files"
 	"faultline/kernel"
+	"faultline/unikernel"
 )
 
 func main() {
@@ -33,15 +30,12 @@ func main() {
 
 // run boots, does what the firmware files say, and gives the exit code.
 func run() int {
-	m, err := pc.Open()
+	s, err := unikernel.Boot()
 	if err != nil {
 		return fail(err)
 	}
+	m, k := s.Machine, s.Kernel
 	announce(m)
-	k, err := kernel.Boot(kernelConfig(m))
-	if err != nil {
-		return fail(err)
-	}
 	if i := slices.Index(os.Args, "-bug"); i > 0 && i+1 < len(os.Args) {
 		return fail(kernel.Bug(os.Args[i+1]))
 	}
@@ -49,7 +43,7 @@ func run() int {
 		args, _ := qemu.FWConfig(qemu.FileProgArgs)
 		return runProgram(k, image, qemu.SplitNUL(args))
 	}
-	c := newConsole(m, k)
+	c := newConsole(s)
 	if slices.Contains(os.Args[1:], "-bench") {
 		return bench(k, cpu.ReadTSC())
 	}
@@ -119,46 +113,18 @@ func (t terminal) Read(p []byte) (int, error) {
 }
 
 // newConsole mounts the disk, if there is one, and makes the console.
-func newConsole(m *x86.Machine, k *kernel.Kernel) *console.Console {
+func newConsole(s *unikernel.System) *console.Console {
 	c := console.Config{
-		Kernel: consoleKernel{k, m},
-		Waiter: k.NewWaiter("console"),
-		Out:    m.Console,
+		Kernel: consoleKernel{s},
+		Waiter: s.NewWaiter("console"),
+		Out:    s.Machine.Console,
 	}
-	c.Volume, c.VolumeError = mount(m, k)
+	if c.Volume, c.VolumeError = s.Mount(); c.Volume != nil {
+		for _, doubt := range c.Volume.Doubts() {
+			fmt.Printf("faultline: the disk is read-only: %s; repair it with fsck.fat\n", doubt)
+		}
+	}
 	return console.New(c)
-}
-
-// mount mounts the first FAT32 volume found, or of the disk that was asked for.
-//
-// Errors: files.ErrNoDisk; else why the first disk that was looked at has none.
-func mount(m *x86.Machine, k *kernel.Kernel) (v *files.Volume, err error) {
-	for _, d := range m.Drives {
-		if !strings.HasPrefix(d.Name, m.Options.Disk) {
-			continue
-		}
-		e := d.Err
-		if e == nil {
-			v, e = files.Mount(files.Config{Disk: d.Device, Store: k.Store, Pagers: k.Pagers, NewWaiter: k.NewWaiter})
-		}
-		if e == nil {
-			for _, doubt := range v.Doubts() {
-				fmt.Printf("faultline: the disk is read-only: %s; repair it with fsck.fat\n", doubt)
-			}
-			return v, nil
-		}
-		if err == nil {
-			err = e
-		}
-	}
-	if err == nil && m.Options.Disk != "" && len(m.Drives) > 0 {
-		var names []string
-		for _, d := range m.Drives {
-			names = append(names, d.Name)
-		}
-		err = fmt.Errorf("no disk is called %s; there are: %s", m.Options.Disk, strings.Join(names, " "))
-	}
-	return nil, cmp.Or(err, files.ErrNoDisk)
 }
 
 // runProgram runs one ring-3 program to its end; args[0] is its name. Its exit code becomes that of

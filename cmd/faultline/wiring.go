@@ -5,55 +5,21 @@ package main
 import (
 	"runtime"
 
-	"faultline/board/x86"
 	"faultline/console"
-	"faultline/cpu"
 	"faultline/kernel"
 	"faultline/mmu"
 	"faultline/object"
 	"faultline/pager"
 	"faultline/syscall"
+	"faultline/unikernel"
 	"faultline/user"
 	"faultline/vmar"
 	"faultline/vmo"
 	"faultline/zx"
 )
 
-// board gives the kernel its view of the machine.
-type board struct{ *x86.Machine }
-
-func (b board) ArmTick(ns int64)                  { b.Timer.Arm(ns) }
-func (b board) TickArmed() *bool                  { return b.Timer.ArmedFlag() }
-func (b board) HandleInterrupt(v cpu.Vector) bool { return x86.HandleInterrupt(v) }
-func (b board) Idle(until int64)                  { x86.Idle(until) }
-
-// kernelConfig restates what the board knows in the kernel's words.
-func kernelConfig(m *x86.Machine) kernel.Config {
-	ranges := func(from []x86.Range) (list []mmu.Range) {
-		for _, r := range from {
-			list = append(list, mmu.Range(r))
-		}
-		return list
-	}
-	return kernel.Config{
-		Board:      board{m},
-		CPU:        m.CPU,
-		Now:        x86.Nanotime,
-		Console:    m.Console,
-		Options:    m.Options.Kernel,
-		Window:     mmu.Range(m.Window),
-		TrapStacks: x86.TrapStacks(),
-		Usable:     ranges(m.UsableRAM()),
-		Devices:    ranges(m.Devices),
-		Kept:       ranges(m.Kept),
-	}
-}
-
 // consoleKernel is the kernel as the console sees it.
-type consoleKernel struct {
-	*kernel.Kernel
-	machine *x86.Machine
-}
+type consoleKernel struct{ *unikernel.System }
 
 // Programs lists the programs of this image.
 func (k consoleKernel) Programs() []string { return user.Names() }
@@ -78,7 +44,7 @@ func (k consoleKernel) Spawn(p console.Program) (console.Process, error) {
 	}
 	out := p.Output
 	if out == nil {
-		out = k.machine.Console
+		out = k.Machine.Console
 	}
 	process, err := k.Kernel.Spawn(p.Name, image, append([]string{p.Name}, p.Args...), grants, func(b []byte) { out.Write(b) })
 	if err != nil {
@@ -131,9 +97,9 @@ func (k consoleKernel) Memory() console.MemoryInfo {
 	var s runtime.MemStats
 	runtime.ReadMemStats(&s)
 	return console.MemoryInfo{
-		RAM:       k.machine.Memory.RAM(),
+		RAM:       k.Machine.Memory.RAM(),
 		HeapUsed:  s.HeapAlloc,
-		HeapLimit: k.machine.Window.Bytes(),
+		HeapLimit: k.Machine.Window.Bytes(),
 		Frames:    k.Kernel.Memory.Stats(),
 		Store:     k.Kernel.Store.Stats(),
 		Handles:   object.HandleCount(),

@@ -80,6 +80,7 @@ func bootTests(r *report) {
 		return
 	}
 	table = append(table, boots(disks)...)
+	table = append(table, exampleBoots()...)
 	table = append(table, boot{name: "pt agrees with QEMU's info tlb", special: func() (string, error) { return monitorBoot(disks.test) }})
 	table = append(table, boot{name: "built elsewhere, the same image", special: reproducible})
 	if _, err := exec.LookPath("gdb"); err == nil {

@@ -1,0 +1,113 @@
+//go:build tamago
+
+package unikernel
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"strings"
+
+	"faultline/board/pc"
+	"faultline/board/x86"
+	"faultline/cpu"
+	"faultline/files"
+	"faultline/kernel"
+	"faultline/mmu"
+)
+
+// System is a machine with the kernel running on it.
+type System struct {
+	*kernel.Kernel
+	Machine *x86.Machine
+}
+
+// board gives the kernel its view of the machine.
+type board struct{ *x86.Machine }
+
+func (b board) ArmTick(ns int64)                  { b.Timer.Arm(ns) }
+func (b board) TickArmed() *bool                  { return b.Timer.ArmedFlag() }
+func (b board) HandleInterrupt(v cpu.Vector) bool { return x86.HandleInterrupt(v) }
+func (b board) Idle(until int64)                  { x86.Idle(until) }
+
+// Boot takes the machine over and gives the kernel. Called once, from main.
+//
+// Errors: the machine lacks something | those of kernel.Boot.
+func Boot() (*System, error) {
+	m, err := pc.Open()
+	if err != nil {
+		return nil, err
+	}
+	k, err := kernel.Boot(kernelConfig(m))
+	if err != nil {
+		return nil, err
+	}
+	return &System{k, m}, nil
+}
+
+// Run boots, runs main, and ends the machine: with success if main gave no
+// error, else with a line that tells it.
+func Run(main func(*System) error) {
+	s, err := Boot()
+	if err == nil {
+		err = main(s)
+	}
+	if err != nil {
+		fmt.Println("unikernel:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// kernelConfig restates what the board knows in the kernel's words.
+func kernelConfig(m *x86.Machine) kernel.Config {
+	ranges := func(from []x86.Range) (list []mmu.Range) {
+		for _, r := range from {
+			list = append(list, mmu.Range(r))
+		}
+		return list
+	}
+	return kernel.Config{
+		Board:      board{m},
+		CPU:        m.CPU,
+		Now:        x86.Nanotime,
+		Console:    m.Console,
+		Options:    m.Options.Kernel,
+		Window:     mmu.Range(m.Window),
+		TrapStacks: x86.TrapStacks(),
+		Usable:     ranges(m.UsableRAM()),
+		Devices:    ranges(m.Devices),
+		Kept:       ranges(m.Kept),
+	}
+}
+
+// Mount mounts the first FAT32 volume found, or that of the disk the command line
+// asks for.
+//
+// Errors: files.ErrNoDisk; else why the first disk that was looked at has none.
+func (s *System) Mount() (v *files.Volume, err error) {
+	m := s.Machine
+	for _, d := range m.Drives {
+		if !strings.HasPrefix(d.Name, m.Options.Disk) {
+			continue
+		}
+		e := d.Err
+		if e == nil {
+			v, e = files.Mount(files.Config{Disk: d.Device, Store: s.Store, Pagers: s.Pagers, NewWaiter: s.NewWaiter})
+		}
+		if e == nil {
+			return v, nil
+		}
+		if err == nil {
+			err = e
+		}
+	}
+	if err == nil && m.Options.Disk != "" && len(m.Drives) > 0 {
+		var names []string
+		for _, d := range m.Drives {
+			names = append(names, d.Name)
+		}
+		err = fmt.Errorf("no disk is called %s; there are: %s", m.Options.Disk, strings.Join(names, " "))
+	}
+	return nil, cmp.Or(err, files.ErrNoDisk)
+}
