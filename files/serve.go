@@ -127,6 +127,23 @@ func (f *File) serveDirty(off, length uint64) {
 	}
 }
 
+// Fill implements vmo.Direct: reading needs the disk, and what was read ahead is
+// in the VMO already.
+func (f *File) Fill(uint64, *[zx.PageSize]byte) zx.Status { return zx.ErrShouldWait }
+
+// Dirty implements vmo.Direct: a write trap needs nothing of the disk, nor of the
+// serving goroutine, unless it fails.
+func (f *File) Dirty(off uint64) zx.Status {
+	if f.volume.ro {
+		return zx.ErrShouldWait
+	}
+	if good, _ := f.nextFailure(off, off+zx.PageSize); good == off {
+		return zx.ErrShouldWait
+	}
+	f.count(func(s *Stats) { s.Dirties++; s.PagesDirtied++ })
+	return zx.OK
+}
+
 // dirty acknowledges writes. NOT_FOUND means that a page was evicted since the
 // request: its writer has been released, reads the page again and asks anew.
 // Every other error released its writers too.

@@ -218,6 +218,7 @@ func (v *Volume) Open(name string) (*File, error) {
 	if f.vmo, st = v.pager.CreateVMO(v.store, zx.VMOTrapDirty, v.port, f.key, uint64(e.Size)); st != zx.OK {
 		return nil, fmt.Errorf("%q: cannot make its VMO: %w", canonical, st)
 	}
+	v.pager.ServeDirect(f.vmo, f)
 	v.files = append(v.files, f)
 	return f, nil
 }

@@ -270,13 +270,19 @@ func (t *Thread) pageFault() bool {
 // resolve has the page made good that the thread faulted at; waited says that it
 // waited for it already.
 func (t *Thread) resolve(waited bool) bool {
-	st := t.context.Space.Fault(zx.VirtAddr(t.regs.CR2()), t.need, waited, &t.request)
-	if st != zx.ErrShouldWait {
+	for {
+		st := t.context.Space.Fault(zx.VirtAddr(t.regs.CR2()), t.need, waited, &t.request)
+		if st == zx.ErrShouldWait {
+			if st = t.request.Await(); st == zx.ErrShouldWait {
+				t.step = stepFault
+				return !t.block(zx.ThreadBlockedPager, zx.TimeInfinite, interruptKill|interruptSuspend)
+			}
+			if waited = true; st == zx.OK {
+				continue
+			}
+		}
 		return t.faulted(st)
 	}
-	t.request.Await()
-	t.step = stepFault
-	return !t.block(zx.ThreadBlockedPager, zx.TimeInfinite, interruptKill|interruptSuspend)
 }
 
 // faultWoken goes on with a page fault that waited for a pager.

@@ -1,6 +1,7 @@
 package pager
 
 import (
+	"fmt"
 	"sync"
 
 	"faultline/object"
@@ -122,6 +123,15 @@ func (p *Pager) CreateVMO(store *vmo.Store, options uint32, port *object.Port, k
 	}
 	s.named(v.ID())
 	return v, zx.OK
+}
+
+// ServeDirect has d answer for the pages of v when it can, before a request is
+// sent to the port. Pre: p made v, and nobody has touched it yet.
+func (p *Pager) ServeDirect(v *vmo.VMO, d vmo.Direct) {
+	if !p.Owns(v) {
+		panic(fmt.Sprintf("pager.ServeDirect: VMO %d is not of this pager", v.ID()))
+	}
+	ProxyOf(v).SetDirect(d)
 }
 
 // Owns says whether p made v: the comparison of koids that every pager call

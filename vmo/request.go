@@ -67,6 +67,8 @@ type RequestStats struct{ Sent, Succeeded, Failed atomic.Uint64 }
 // after the VMO's. Source: spec sections 5.3 to 5.7.
 type PageSource struct {
 	provider Provider
+	direct   Direct  // nil if there is none; constant
+	fam      *family // whose source it is; constant
 	traps    bool
 	stats    *RequestStats
 
@@ -109,6 +111,9 @@ type PageRequest struct {
 	// Early says that the thread wants to look again as soon as the front of
 	// its range is filled. Written by the owner before it asks.
 	Early bool
+
+	offered bool // to the source's Direct, which Await asks; not registered
+	tried   bool // Direct was asked for the page at Offset; own thread only
 
 	Kind        RequestKind
 	Outstanding bool      // registered: a primary, or attached to one
@@ -171,10 +176,17 @@ func (r *PageRequest) Budget() zx.Budget {
 // The caller sleeps by whatever means its Waiter has, then asks Answer. No clock
 // is looked at: the provider's watchdog does.
 //
-// Locks: none held. Source: spec section 5.8.
-func (r *PageRequest) Await() {
+// Locks: none held.
+// Errors: ErrShouldWait sleep | OK there is nothing to sleep for, look again | what
+// a Direct failed the page with. The request is not outstanding after the last
+// two. Source: spec section 5.8.
+func (r *PageRequest) Await() zx.Status {
+	if r.offered {
+		return r.offer()
+	}
 	r.Since.Store(RequestUnseen)
 	r.source.provider.Awaited()
+	return zx.ErrShouldWait
 }
 
 // Answer collects the answer after a sleep, of which woken is the outcome: OK
@@ -213,7 +225,9 @@ func (r *PageRequest) Answer(woken zx.Status) zx.Status {
 // Errors: those of Answer | ErrInternalIntrKilled | ErrInternalIntrRetry
 // (suspended).
 func (r *PageRequest) Wait() zx.Status {
-	r.Await()
+	if st := r.Await(); st != zx.ErrShouldWait {
+		return st
+	}
 	for {
 		st := r.Answer(r.waiter.Wait(zx.ThreadBlockedPager, zx.TimeInfinite))
 		if st != zx.ErrShouldWait {
@@ -236,10 +250,17 @@ func (r *PageRequest) done(asked bool, st zx.Status) zx.Status {
 // kind covers, or hangs it on the request that covers off; one that is
 // registered already and holds off is re-armed.
 //
+// A source with a Direct registers nothing the first time: r.Await asks that.
+//
 // Errors: ErrShouldWait registered | ErrNotSupported the source does not know
 // the kind | ErrBadState detached.
 // Source: spec section 5.3.
 func (s *PageSource) Request(kind RequestKind, off, length uint64, r *PageRequest) zx.Status {
+	if s.direct != nil && !s.detached.Load() && !r.Outstanding && !(r.tried && r.source == s && r.Kind == kind && r.Offset == off) {
+		r.source, r.offered, r.tried = s, true, false
+		r.Kind, r.Offset, r.Length = kind, off, length
+		return zx.ErrShouldWait
+	}
 	s.mu.Lock()
 	r.source = s
 	set := &s.sets[kind]
@@ -389,6 +410,10 @@ func (s *PageSource) Progress(kind RequestKind, off, length uint64) {
 		// searching, nothing to withdraw.
 		set.only = nil
 		s.resolved(r)
+		s.mu.Unlock()
+		return
+	}
+	if set.empty() {
 		s.mu.Unlock()
 		return
 	}

@@ -96,6 +96,7 @@ func (s *Store) NewPaged(size uint64, options uint32, source *PageSource) (*VMO,
 	}
 	v := s.newRoot(source, rounded, size, options)
 	c := v.cow
+	source.fam = c.fam
 	v.root, c.paged, c.traps, c.fam.root = true, true, source.TrapsDirty(), c
 	if up := pageUp(size); options&zx.VMOUnbounded != 0 && up < rounded {
 		if st := c.zeros.reserve(1); st != zx.OK {

@@ -50,7 +50,7 @@ func (b *bencher) measure(args []string, booted uint64) error {
 	switch {
 	case what == "@ladder":
 		fmt.Printf("bench boot 1 %d\n", booted)
-		for _, rung := range []func() error{b.traps, b.goPager, b.process} {
+		for _, rung := range []func() error{b.traps, b.goroutinePager, b.directPager, b.process} {
 			if err := rung(); err != nil {
 				return err
 			}
@@ -64,7 +64,9 @@ func (b *bencher) measure(args []string, booted uint64) error {
 	b.only = []string{what}
 	switch {
 	case strings.HasPrefix(what, "go_pager"):
-		return b.goPager()
+		return b.goroutinePager()
+	case strings.HasPrefix(what, "direct_pager"):
+		return b.directPager()
 	case strings.HasSuffix(what, "_process"):
 		return b.process()
 	}
@@ -156,41 +158,23 @@ func grantVMO(v *vmo.VMO, pager zx.Koid) kernel.Grant {
 	return kernel.Grant{Object: syscall.NewVMO(v, pager), Rights: zx.RightsVMO}
 }
 
-// goPager measures a pager that is a goroutine of the kernel: it supplies a
-// fresh frame for each page, and copies nothing into it.
-func (b *bencher) goPager() error {
+// goPager measures a pager inside the kernel: it supplies a fresh frame for each
+// page, and copies nothing into it. It is a goroutine that waits at a port, or a
+// function that is called.
+func (b *bencher) goPager(direct bool) error {
 	p, port, v, err := b.pagedVMO(zx.VMOTrapDirty)
 	if err != nil {
 		return err
 	}
-	w := b.kernel.NewWaiter("bench-pager")
 	failed := make(chan zx.Status, 1)
-	go func() {
-		var packet zx.Packet
-		var run vmo.PageRun
-		for {
-			st := port.Wait(w, zx.TimeInfinite, &packet)
-			switch r := packet.PageRequest(); {
-			case st != zx.OK:
-			case r.Command == zx.PageRead:
-				for n := r.Length; n > 0 && st == zx.OK; n -= zx.PageSize {
-					_, st = b.kernel.Store.Append(&run)
-				}
-				if st == zx.OK {
-					st = p.SupplyRun(v, r.Offset, &run)
-				}
-			case r.Command == zx.PageDirty:
-				st = p.OpRange(zx.PagerOpDirty, v, r.Offset, r.Length, 0)
-			default:
-				return
-			}
-			if st != zx.OK {
-				failed <- st
-				return
-			}
-		}
-	}()
-	process, err := b.start("bench", append([]string{"@go"}, b.only...), grantVMO(v, zx.KoidInvalid))
+	how := "@go"
+	if direct {
+		how = "@direct"
+		p.ServeDirect(v, blankPager{})
+	} else {
+		go b.serve(p, port, v, failed)
+	}
+	process, err := b.start("bench", append([]string{how}, b.only...), grantVMO(v, zx.KoidInvalid))
 	if err != nil {
 		return err
 	}
@@ -207,11 +191,53 @@ func (b *bencher) goPager() error {
 	if resident != benchPages {
 		return fmt.Errorf("bench: %d pages are resident, want %d", resident, benchPages)
 	}
+	if direct {
+		p.Close()
+		v.Release()
+		return nil
+	}
 	fmt.Printf("bench metadata_page %d %.1f\n", resident, float64(info.MetadataBytes)/float64(resident))
 	p.Close()
 	v.Release()
 	return nil
 }
+
+// serve is the pager that is a goroutine.
+func (b *bencher) serve(p *pager.Pager, port *object.Port, v *vmo.VMO, failed chan zx.Status) {
+	w := b.kernel.NewWaiter("bench-pager")
+	var packet zx.Packet
+	var run vmo.PageRun
+	for {
+		st := port.Wait(w, zx.TimeInfinite, &packet)
+		switch r := packet.PageRequest(); {
+		case st != zx.OK:
+		case r.Command == zx.PageRead:
+			for n := r.Length; n > 0 && st == zx.OK; n -= zx.PageSize {
+				_, st = b.kernel.Store.Append(&run)
+			}
+			if st == zx.OK {
+				st = p.SupplyRun(v, r.Offset, &run)
+			}
+		case r.Command == zx.PageDirty:
+			st = p.OpRange(zx.PagerOpDirty, v, r.Offset, r.Length, 0)
+		default:
+			return
+		}
+		if st != zx.OK {
+			failed <- st
+			return
+		}
+	}
+}
+
+// blankPager is the pager that is a function.
+type blankPager struct{}
+
+func (blankPager) Fill(uint64, *[zx.PageSize]byte) zx.Status { return zx.OK }
+func (blankPager) Dirty(uint64) zx.Status                    { return zx.OK }
+
+func (b *bencher) goroutinePager() error { return b.goPager(false) }
+func (b *bencher) directPager() error    { return b.goPager(true) }
 
 // process measures a pager that is a ring-3 program in a process of its own.
 func (b *bencher) process() error {

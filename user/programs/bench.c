@@ -2,11 +2,12 @@
 //
 //	bench [RUNG]            every rung that needs one process, or that one
 //	bench @go [RUNG]        missing pages of the VMO in PA_USER0, whoever serves it
+//	bench @direct [RUNG]    the same
 //	bench @process [RUNG]   the same, and write traps; its pager is another process
 //	bench @pager            that process: PA_USER0..2 are pager, port, VMO
 //
 // The kernel's side (cmd/faultline, argument -bench) starts it in the last
-// three ways.
+// four ways.
 #include "benchpager.h"
 
 static void system_calls(void) {
@@ -239,6 +240,12 @@ int main(int argc, char** argv) {
     map(zx_start_handle(PA_HND(PA_USER0, 0)), BYTES);
     missing("go_pager");
     trapped("go_pager_write_trap");
+    return 0;
+  }
+  if (strcmp(how, "@direct") == 0) {
+    map(zx_start_handle(PA_HND(PA_USER0, 0)), BYTES);
+    missing("direct_pager");
+    trapped("direct_pager_write_trap");
     return 0;
   }
   if (strcmp(how, "@process") == 0) {

@@ -1,0 +1,66 @@
+package vmo
+
+import "faultline/zx"
+
+// Direct is a pager inside the kernel that answers for a page at once, on the
+// stack of the thread that asks, before any packet is sent. Either method may say
+// ErrShouldWait, not now: then the request goes its usual way. Any other status
+// but OK is the answer to the thread, as that of a failed request.
+//
+// Locks: called with none held. Neither may wait for ring 3, nor for long.
+type Direct interface {
+	// Fill writes the whole page at off, which is absent.
+	Fill(off uint64, page *[zx.PageSize]byte) zx.Status
+	// Dirty says whether the page at off may become dirty.
+	Dirty(off uint64) zx.Status
+}
+
+// SetDirect has d asked first. Pre: nothing was asked yet.
+func (s *PageSource) SetDirect(d Direct) { s.direct = d }
+
+// offer asks the source's Direct for the first page of what r, which is not
+// registered, wants. OK means look again: what was not answered is then asked by
+// packet. Errors: those of Direct, but ErrShouldWait | ErrNoMemory.
+func (r *PageRequest) offer() zx.Status {
+	r.offered, r.tried = false, true
+	s, c := r.source, r.source.fam.root
+	var st zx.Status
+	if r.Kind == RequestRead {
+		st = s.fill(c, r.Offset)
+	} else if st = s.direct.Dirty(r.Offset); st == zx.OK {
+		c.fam.mu.Lock()
+		c.dirtyOne(r.Offset)
+		c.fam.mu.Unlock()
+	}
+	switch st {
+	case zx.ErrShouldWait:
+		return zx.OK
+	case zx.OK:
+		s.stats.Succeeded.Add(1)
+	default:
+		s.stats.Failed.Add(1)
+	}
+	s.stats.Sent.Add(1)
+	return st
+}
+
+// fill makes the page at off, unless there is one by now.
+func (s *PageSource) fill(c *cowPages, off uint64) zx.Status {
+	f, st := c.mem.Alloc()
+	for st == zx.ErrNoMemory && c.store.Reclaim(reclaimPages) {
+		f, st = c.mem.Alloc()
+	}
+	if st != zx.OK {
+		return st
+	}
+	if st = s.direct.Fill(off, c.mem.Bytes(f)); st != zx.OK {
+		c.mem.Free(f)
+		return st
+	}
+	c.fam.mu.Lock()
+	if !c.supplyOne(off, f) {
+		c.mem.Free(f)
+	}
+	c.fam.mu.Unlock()
+	return zx.OK
+}
