@@ -3,10 +3,10 @@ package kernel
 import (
 	"container/heap"
 	"runtime"
-	"sync"
 	"time"
 
 	"faultline/cpu"
+	"faultline/spin"
 	"faultline/syscall"
 	"faultline/trace"
 	"faultline/zx"
@@ -43,7 +43,7 @@ type percpu struct {
 	traced  *Thread     // whom the trace says the CPU runs; the CPU's own
 	heed    heed        // look at something before ring 3: see attend
 
-	mu         sync.Mutex
+	mu         spin.Lock
 	head, tail *Thread     // ready, in the order they became so, by Thread.next
 	idler      *executor   // sleeps, for nothing is ready
 	spare      *executor   // have no CPU, by executor.next

@@ -25,7 +25,7 @@
 // PageTable.mu and Memory's lock are leaves: any lock of the rooms above may
 // be held when they are taken, PageTable.mu comes before Memory's, and nothing
 // is called out to while they are held. So nobody sleeps with one of them, and
-// they need no queue of waiters (leafLock).
+// they need no queue of waiters (spin.Lock).
 //
 // # Sources
 //

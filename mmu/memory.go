@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"faultline/spin"
 	"faultline/zx"
 )
 
@@ -31,7 +32,7 @@ type Memory struct {
 
 	early []span // before Open: what there is; nil afterwards
 
-	mu      leafLock
+	mu      spin.Lock
 	head    Frame  // frames to be handed out again, through Meta.Next
 	single  int    // how many
 	run     span   // a block that frames are handed out of

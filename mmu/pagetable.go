@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"faultline/spin"
 	"faultline/zx"
 )
 
@@ -43,7 +44,7 @@ type PageTable struct {
 	mem  *Memory
 	root Frame
 
-	mu leafLock
+	mu spin.Lock
 	// Page tables used lately, each at the place its addresses choose: a page
 	// whose table is here needs no walk. A fault, the copy of a packet to the
 	// thread that serves it and the fault's end take turns in two or three

@@ -2,10 +2,10 @@ package object
 
 import (
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"faultline/account"
+	"faultline/spin"
 	"faultline/zx"
 )
 
@@ -54,7 +54,7 @@ type Base struct {
 	account *account.Account // pays for the object; nil the kernel; see Bill
 	bill    int64            // bytes
 
-	mu        sync.Mutex
+	mu        spin.Lock
 	signals   atomic.Uint32 // zx.Signals; written under mu, read freely
 	observers *Observer     // guarded by mu; doubly linked, in no order
 	watched   atomic.Int32  // how many observers; written under mu, read freely

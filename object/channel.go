@@ -2,9 +2,9 @@ package object
 
 import (
 	"encoding/binary"
-	"sync"
 
 	"faultline/account"
+	"faultline/spin"
 	"faultline/zx"
 )
 
@@ -148,7 +148,7 @@ type Call struct {
 }
 
 // channelPair is what two ends share. Its lock comes before those of Base.
-type channelPair struct{ mu sync.Mutex }
+type channelPair struct{ mu spin.Lock }
 
 // KernelBytes is what an end is charged for.
 func (*Channel) KernelBytes() int64 { return channelBytes }

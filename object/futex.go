@@ -1,8 +1,7 @@
 package object
 
 import (
-	"sync"
-
+	"faultline/spin"
 	"faultline/zx"
 )
 
@@ -13,7 +12,7 @@ import (
 // The caller looks at the number between Lock and Enqueue: whoever changes it
 // and then wakes finds the waiter in the table.
 type FutexTable struct {
-	mu      sync.Mutex
+	mu      spin.Lock
 	buckets [futexBuckets]futexQueue // guarded by mu
 }
 

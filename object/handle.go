@@ -1,10 +1,10 @@
 package object
 
 import (
-	"sync"
 	"sync/atomic"
 
 	"faultline/account"
+	"faultline/spin"
 	"faultline/zx"
 )
 
@@ -58,7 +58,7 @@ var blockBytes = account.Bytes(blockSlots*40) + 16
 // HandleTable is the handles of one process. The zero value is an empty table
 // of the kernel's own.
 type HandleTable struct {
-	mu     sync.Mutex
+	mu     spin.Lock
 	blocks []*slotBlock
 	// account pays for the blocks. Constant.
 	account *account.Account

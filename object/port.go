@@ -2,9 +2,9 @@ package object
 
 import (
 	"fmt"
-	"sync"
 
 	"faultline/account"
+	"faultline/spin"
 	"faultline/zx"
 )
 
@@ -74,7 +74,7 @@ func (k *PortPacket) Init(owner PacketOwner) { k.owner = owner }
 type Port struct {
 	Base
 
-	mu         sync.Mutex
+	mu         spin.Lock
 	head, tail *PortPacket // tail only while head is not nil
 	waitHead   *PortWaiter
 	waitTail   *PortWaiter // only while waitHead is not nil

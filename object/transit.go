@@ -1,6 +1,8 @@
 package object
 
-import "sync"
+import (
+	"faultline/spin"
+)
 
 // transit knows of the channel ends whose handles wait in queues of channels, so
 // that those which nobody can reach any more are found.
@@ -20,7 +22,7 @@ import "sync"
 var transit inTransit
 
 type inTransit struct {
-	mu   sync.Mutex
+	mu   spin.Lock
 	list *Channel // by transNext, transPrev; guarded by mu
 }
 
@@ -122,7 +124,7 @@ func (t *inTransit) garbage() (all *Message) {
 // ones of channels with unread messages in turn, however deep: those join the
 // list of whoever is at work, for a stack has an end.
 type discarder struct {
-	mu   sync.Mutex
+	mu   spin.Lock
 	list *Message // guarded by mu
 	busy bool     // somebody works on list; guarded by mu
 }

@@ -1,10 +1,9 @@
 package vmar
 
 import (
-	"sync"
-
 	"faultline/account"
 	"faultline/mmu"
+	"faultline/spin"
 	"faultline/vmo"
 	"faultline/zx"
 )
@@ -30,7 +29,7 @@ type AddressSpace struct {
 	tlb     mmu.TLB
 	account *account.Account // pays for mappings and regions
 
-	mu     sync.Mutex
+	mu     spin.Lock
 	root   *VMAR    // guarded by mu, as is everything below it
 	last   *Mapping // the mapping found last, or none
 	around uint64   // pages a read fault maps at most; at least 1

@@ -1,9 +1,8 @@
 package vmo
 
 import (
-	"sync"
-
 	"faultline/mmu"
+	"faultline/spin"
 )
 
 // Age lists: the order in which clean pages would be evicted.
@@ -23,7 +22,7 @@ const (
 // and Index of its Meta do not change. A page is taken off before it is freed.
 type ageList struct {
 	mem  *mmu.Memory
-	mu   sync.Mutex
+	mu   spin.Lock
 	head [ageLists]mmu.Frame
 	tail [ageLists]mmu.Frame
 	n    [ageLists]int

@@ -1,10 +1,9 @@
 package vmo
 
 import (
-	"sync"
-
 	"faultline/avl"
 	"faultline/mmu"
+	"faultline/spin"
 	"faultline/zx"
 )
 
@@ -44,7 +43,7 @@ type cowPages struct {
 
 // family is what the nodes of one tree share.
 type family struct {
-	mu         sync.Mutex
+	mu         spin.Lock
 	source     *PageSource // nil without a pager
 	root       *cowPages   // the pager's; nil without one
 	zeroMapped bool        // the shared zero page may be mapped somewhere

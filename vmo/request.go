@@ -1,10 +1,10 @@
 package vmo
 
 import (
-	"sync"
 	"sync/atomic"
 
 	"faultline/avl"
+	"faultline/spin"
 	"faultline/zx"
 )
 
@@ -72,7 +72,7 @@ type PageSource struct {
 	traps    bool
 	stats    *RequestStats
 
-	mu       sync.Mutex
+	mu       spin.Lock
 	detached atomic.Bool // asks nothing any more; written under mu
 	sets     [RequestKinds]requestSet
 }

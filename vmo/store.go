@@ -1,10 +1,10 @@
 package vmo
 
 import (
-	"sync"
 	"sync/atomic"
 
 	"faultline/mmu"
+	"faultline/spin"
 	"faultline/trace"
 	"faultline/zx"
 )
@@ -19,7 +19,7 @@ type Store struct {
 	nodes registry[cowPages]
 	zeros intervalPool
 
-	mu       sync.Mutex
+	mu       spin.Lock
 	discards discardList // guarded by mu
 
 	evicted, discarded atomic.Uint64
@@ -145,7 +145,7 @@ func (s *Store) initCow(c *cowPages, f *family, size uint64) {
 type registry[T any] struct {
 	id func(*T) *uint32 // where a thing keeps its number
 
-	mu   sync.Mutex
+	mu   spin.Lock
 	list []*T // by number less one
 	free []uint32
 }

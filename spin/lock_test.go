@@ -1,4 +1,4 @@
-package mmu
+package spin
 
 import (
 	"runtime"
@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-func TestLeafLock(t *testing.T) {
-	var l leafLock
+func TestLock(t *testing.T) {
+	var l Lock
 	if !l.TryLock() || l.TryLock() {
 		t.Fatal("TryLock of a free lock fails, or of a held one succeeds")
 	}
