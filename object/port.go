@@ -139,14 +139,19 @@ func (p *Port) QueueUser(a *account.Account, packet *zx.Packet) zx.Status {
 		p.mu.Unlock()
 		return zx.ErrShouldWait
 	}
-	if st := a.Charge(packetBytes); st != zx.OK {
-		p.mu.Unlock()
-		return st
-	}
 	k := p.spare
+	if k == nil || k.account != a {
+		if st := a.Charge(packetBytes); st != zx.OK {
+			p.mu.Unlock()
+			return st
+		}
+	}
 	if k != nil {
 		p.spare, k.next = k.next, nil
 		p.spares--
+		if k.account != a {
+			k.settle()
+		}
 	} else {
 		k = &PortPacket{kind: packetUser}
 	}
@@ -201,6 +206,11 @@ func (p *Port) Take(w Waiter, out *zx.Packet) (*PortWaiter, zx.Status) {
 // Source: spec section 3.17.
 func (p *Port) Answer(n *PortWaiter, woken zx.Status, out *zx.Packet) zx.Status {
 	p.mu.Lock()
+	if woken == zx.OK && !n.inLine && p.head != nil {
+		p.keep(n)
+		p.take(out) // and unlocks
+		return zx.OK
+	}
 	switch {
 	case woken != zx.OK && (woken != zx.ErrTimedOut || p.head == nil):
 		// A thread that was killed or suspended takes nothing: its packet
@@ -322,6 +332,9 @@ func (p *Port) OnZeroHandles() {
 		k.settle()
 		k = next
 	}
+	for k := p.spare; k != nil; k = k.next {
+		k.settle()
+	}
 	p.head, p.tail, p.spare, p.spareNodes = nil, nil, nil, nil
 	p.users, p.spares, p.nodes = 0, 0, 0
 	p.mu.Unlock()
@@ -392,15 +405,15 @@ func (k *PortPacket) settle() {
 
 // retire ends a packet that does not belong to its source. Locks: mu held.
 func (p *Port) retire(k *PortPacket) {
+	if k.kind == packetUser {
+		p.users--
+		if p.spares < spares {
+			p.spares++
+			k.next, p.spare = p.spare, k // and stays paid for
+			return
+		}
+	}
 	k.settle()
-	if k.kind == packetSignal {
-		return
-	}
-	p.users--
-	if p.spares < spares {
-		p.spares++
-		k.next, p.spare = p.spare, k
-	}
 }
 
 // wakeFirst takes the first waiter out of line and wakes it. Pre: there is one.
@@ -440,11 +453,16 @@ func (p *Port) rejoinFront(n *PortWaiter) {
 	p.waitHead = n
 }
 
-// leave keeps n for reuse, out of the line. Locks: mu held.
+// leave takes n out of the line and keeps it for reuse. Locks: mu held.
 func (p *Port) leave(n *PortWaiter) {
 	if n.inLine {
 		p.leaveLine(n)
 	}
+	p.keep(n)
+}
+
+// keep keeps n, which is out of the line, for reuse. Locks: mu held.
+func (p *Port) keep(n *PortWaiter) {
 	n.w = nil
 	if p.nodes < spares && !p.closed {
 		p.nodes++

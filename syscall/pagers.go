@@ -85,8 +85,8 @@ func pagerDetachVMO(c *Context, pagerHandle, vmoHandle zx.Handle) zx.Status {
 
 // pagerSupplyPages is zx_pager_supply_pages.
 func pagerSupplyPages(c *Context, pagerHandle, vmoHandle zx.Handle, offset, length uint64, aux zx.Handle, auxOffset uint64) zx.Status {
-	if st := pager.CheckAligned(offset, length, auxOffset); st != zx.OK {
-		return st
+	if (offset|length|auxOffset)&zx.PageMask != 0 {
+		return zx.ErrInvalidArgs
 	}
 	p, o, st := c.pair(pagerHandle, zx.RightManageVMO, vmoHandle, zx.RightWrite)
 	if st != zx.OK {
