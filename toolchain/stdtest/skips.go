@@ -71,22 +71,23 @@ type skip struct {
 }
 
 const (
-	noSysmon    = "there is no monitor thread: no periodic collection, no preemption of what calls no function"
-	oneThread   = "one processor unless the board has more: GOMAXPROCS stays 1"
-	spins       = "spins until another processor changes a word, which only one processor never does"
-	noProfiler  = "waits for a profiler's signal handler; there is no profiler"
-	noLatencies = "the scheduler samples no latencies here: /sync/mutex/wait and /sched/latencies stay empty"
-	noLock      = "LockOSThread does nothing"
-	needsFiles  = "reads files of the source tree or the host, which only a Linux process can"
-	needsDirs   = "lists directories of the source tree or the host; only files can be read there"
-	needsExe    = "opens its own executable, which is in a scratch directory of the host"
-	rootByName  = "os.Root follows path names, not open directories, as on js and Plan 9"
-	errorText   = "wants Unix's text for an error; the texts are js's"
-	noDeadlines = "files and pipes have no deadlines"
-	noTicks     = "spins until it is preempted; on the board nothing interrupts Go code"
-	muchMemory  = "wants more memory than a kernel's heap has: 400 MB of stacks or slices"
-	writable    = "expects a fault; the boot page tables let all be written, only the kernel's do not"
-	noResolver  = "listens on localhost by name, and there is no resolver"
+	noSysmon      = "there is no monitor thread: no periodic collection, no preemption of what calls no function"
+	oneThread     = "one processor unless the board has more: GOMAXPROCS stays 1"
+	spins         = "spins until another processor changes a word, which only one processor never does"
+	noProfiler    = "waits for a profiler's signal handler; there is no profiler"
+	noLatencies   = "the scheduler samples no latencies here: /sync/mutex/wait and /sched/latencies stay empty"
+	noLockProfile = "there is no profile of contention on runtime locks"
+	noLock        = "LockOSThread does nothing"
+	needsFiles    = "reads files of the source tree or the host, which only a Linux process can"
+	needsDirs     = "lists directories of the source tree or the host; only files can be read there"
+	needsExe      = "opens its own executable, which is in a scratch directory of the host"
+	rootByName    = "os.Root follows path names, not open directories, as on js and Plan 9"
+	errorText     = "wants Unix's text for an error; the texts are js's"
+	noDeadlines   = "files and pipes have no deadlines"
+	noTicks       = "spins until it is preempted; on the board nothing interrupts Go code"
+	muchMemory    = "wants more memory than a kernel's heap has: 400 MB of stacks or slices"
+	writable      = "expects a fault; the boot page tables let all be written, only the kernel's do not"
+	noResolver    = "listens on localhost by name, and there is no resolver"
 )
 
 var skips = []skip{
@@ -97,6 +98,7 @@ var skips = []skip{
 	{pkg: "runtime", test: "TestParallelRWMutexReaders", why: spins},
 	{pkg: "runtime", test: "TestProfBufWakeup", why: noProfiler},
 	{pkg: "runtime", test: "TestMutexWaitTimeMetric", why: noLatencies},
+	{pkg: "runtime", test: "TestRuntimeLockMetricsAndProfile", why: noLockProfile},
 
 	{pkg: "context", test: "ExampleAfterFunc_connection", why: noResolver},
 	{pkg: "debug/elf", test: "TestNoSectionOverlaps", why: needsExe},

@@ -100,7 +100,7 @@ var procs [maxProcs]struct {
 	tid   int32
 	woken uint32         // 1: Idle returns at once; what it sleeps on
 	tls   [2]uintptr     // g, and what FS points at
-	stack [16 << 10]byte // for signals: faults happen on goroutine stacks, which may be full
+	stack [32 << 10]byte // for signals: faults happen on goroutine stacks, which may be full
 	_     [64]byte
 }
 

@@ -165,7 +165,7 @@ TEXT ·sysFaultHandler(SB),NOSPLIT,$64-0
 
 	MOVQ	$ticked<>(SB), AX
 	MOVQ	AX, 0(SP)
-	MOVQ	$0x5c000004, 8(SP)	// and SA_RESTART
+	MOVQ	$0x1c000004, 8(SP)	// SA_SIGINFO | SA_ONSTACK | SA_RESTORER | SA_RESTART: one at a time
 	MOVL	$14, R12		// SIGALRM
 	CALL	sigaction<>(SB)
 	RET
