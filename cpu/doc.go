@@ -25,6 +25,12 @@
 // stack of its own and calls the handler of SetFatalHandler on g0. A second
 // trap on the way ends the machine through a port, without Go.
 //
+// # Several CPUs
+//
+// Each CPU has a block (percpu.go): GS points at it, and the fatal path finds it by
+// the GDT that lies in it. ap_amd64.go brings the others in. The first that dies reports;
+// the rest, stopped by an NMI, note where they were and halt.
+//
 // # Two sets of stubs
 //
 // On CPUs with FSGSBASE, XSAVEOPT and SMAP (all but the oldest) the fast set is

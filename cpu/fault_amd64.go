@@ -20,3 +20,6 @@ func stackPointer() uint64
 
 // haltAddr is the address of WaitForInterrupt's machine code.
 func haltAddr() uint64
+
+// blockAddr is the address of this CPU's block, by GS.
+func blockAddr() uint64

@@ -38,68 +38,89 @@ fatal:
 
 // fatalTrap
 // On entry: as ring0Trap, or from an NMI, #DF or #MC entry on its IST stack with
-// anything in GS and FS. One CPU: names the boot CPU's block.
-// On exit: none.
+// anything in GS and FS: the GDT tells the block it lies in.
+// On exit: none. The first CPU here reports; others record where they were, and
+// halt: the reporter stops them so.
 TEXT ·fatalTrap(SB), NOSPLIT|NOFRAME, $0-0
 	CLD
-	CMPL ·boot+block_reporting(SB), $0
+	PUSHQ BX
+	PUSHQ AX
+	SUBQ $16, SP
+	SGDT 6(SP)
+	MOVQ 8(SP), BX
+	SUBQ $block_gdt, BX
+	ADDQ $16, SP
+	CMPL block_reporting(BX), $0
 	JNE again
-	MOVL $1, ·boot+block_reporting(SB)
-	MOVQ AX, ·fatal+KernelTrap_RAX(SB)
-	MOVQ BX, ·fatal+KernelTrap_RBX(SB)
-	MOVQ CX, ·fatal+KernelTrap_RCX(SB)
-	MOVQ DX, ·fatal+KernelTrap_RDX(SB)
-	MOVQ SI, ·fatal+KernelTrap_RSI(SB)
-	MOVQ DI, ·fatal+KernelTrap_RDI(SB)
-	MOVQ BP, ·fatal+KernelTrap_RBP(SB)
-	MOVQ R8, ·fatal+KernelTrap_R8(SB)
-	MOVQ R9, ·fatal+KernelTrap_R9(SB)
-	MOVQ R10, ·fatal+KernelTrap_R10(SB)
-	MOVQ R11, ·fatal+KernelTrap_R11(SB)
-	MOVQ R12, ·fatal+KernelTrap_R12(SB)
-	MOVQ R13, ·fatal+KernelTrap_R13(SB)
-	MOVQ R14, ·fatal+KernelTrap_R14(SB)
-	MOVQ R15, ·fatal+KernelTrap_R15(SB)
-	POPQ ·fatal+KernelTrap_Vector(SB)
-	POPQ ·fatal+KernelTrap_ErrorCode(SB)
-	POPQ ·fatal+KernelTrap_RIP(SB)
-	POPQ ·fatal+KernelTrap_CS(SB)
-	POPQ ·fatal+KernelTrap_RFLAGS(SB)
-	POPQ ·fatal+KernelTrap_RSP(SB)
-	POPQ ·fatal+KernelTrap_SS(SB)
-	MOVQ ·boot+block_fatalTop(SB), SP
+	MOVL $1, block_reporting(BX)
+	POPQ (block_trap+KernelTrap_RAX)(BX)
+	POPQ (block_trap+KernelTrap_RBX)(BX)
+	MOVQ CX, (block_trap+KernelTrap_RCX)(BX)
+	MOVQ DX, (block_trap+KernelTrap_RDX)(BX)
+	MOVQ SI, (block_trap+KernelTrap_RSI)(BX)
+	MOVQ DI, (block_trap+KernelTrap_RDI)(BX)
+	MOVQ BP, (block_trap+KernelTrap_RBP)(BX)
+	MOVQ R8, (block_trap+KernelTrap_R8)(BX)
+	MOVQ R9, (block_trap+KernelTrap_R9)(BX)
+	MOVQ R10, (block_trap+KernelTrap_R10)(BX)
+	MOVQ R11, (block_trap+KernelTrap_R11)(BX)
+	MOVQ R12, (block_trap+KernelTrap_R12)(BX)
+	MOVQ R13, (block_trap+KernelTrap_R13)(BX)
+	MOVQ R14, (block_trap+KernelTrap_R14)(BX)
+	MOVQ R15, (block_trap+KernelTrap_R15)(BX)
+	POPQ (block_trap+KernelTrap_Vector)(BX)
+	POPQ (block_trap+KernelTrap_ErrorCode)(BX)
+	POPQ (block_trap+KernelTrap_RIP)(BX)
+	POPQ (block_trap+KernelTrap_CS)(BX)
+	POPQ (block_trap+KernelTrap_RFLAGS)(BX)
+	POPQ (block_trap+KernelTrap_RSP)(BX)
+	POPQ (block_trap+KernelTrap_SS)(BX)
+	XORL AX, AX
+	LOCK
+	CMPXCHGQ BX, ·reporter(SB)
+	JEQ first
+	MOVL $1, block_stopped(BX)
+
+stop:
+	HLT
+	JMP stop
+
+first:
+	MOVQ ·fatalTop(SB), SP
 	PUSHQ $const_RFLAGS_ONE // AC, NT
 	POPFQ
-	LDMXCSR ·boot+block_mxcsr(SB)
+	LDMXCSR block_mxcsr(BX)
 	// GS before it is overwritten, then all bases as Go wants them.
 	MOVL $const_IA32_GS_BASE, CX
 	RDMSR
-	MOVL AX, ·fatal+KernelTrap_GSBase(SB)
-	MOVL DX, ·fatal+KernelTrap_GSBase+4(SB)
-	LEAQ ·boot(SB), AX
+	MOVL AX, (block_trap+KernelTrap_GSBase)(BX)
+	MOVL DX, (block_trap+KernelTrap_GSBase+4)(BX)
+	MOVQ BX, AX
 	MOVQ AX, DX
 	SHRQ $32, DX
 	WRMSR
 	MOVL $const_IA32_FS_BASE, CX
 	RDMSR
-	MOVL AX, ·fatal+KernelTrap_FSBase(SB)
-	MOVL DX, ·fatal+KernelTrap_FSBase+4(SB)
-	MOVL ·boot+block_kernFS(SB), AX
-	MOVL ·boot+block_kernFS+4(SB), DX
+	MOVL AX, (block_trap+KernelTrap_FSBase)(BX)
+	MOVL DX, (block_trap+KernelTrap_FSBase+4)(BX)
+	MOVL block_kernFS(BX), AX
+	MOVL (block_kernFS+4)(BX), DX
 	WRMSR
-	// g becomes g0, whose lower stack bound is below this stack.
+	// g becomes the boot CPU's g0, whose lower stack bound is below this stack.
 	MOVQ (TLS), AX
-	MOVQ AX, ·fatal+KernelTrap_g(SB)
-	MOVQ ·boot+block_g0(SB), AX
+	MOVQ AX, (block_trap+KernelTrap_g)(BX)
+	MOVQ ·bootG0(SB), AX
 	MOVQ AX, (TLS)
 	XORL BP, BP
 	CALL ·reportFatal(SB)
 	JMP ·fatalEnd(SB)
 
 again:
+	CMPQ BX, ·reporter(SB)
+	JNE stop
 	LEAQ ·againText(SB), SI
 	MOVL $const_againBytes, CX
-	MOVWLZX ·boot+block_conPort(SB), DX
+	MOVWLZX ·consolePort(SB), DX
 	TESTL DX, DX
 	JEQ end
 	REP; OUTSB
@@ -111,8 +132,8 @@ end:
 // On entry: anything, SP not used.
 TEXT ·fatalEnd(SB), NOSPLIT|NOFRAME, $0-0
 	CLI
-	MOVL ·boot+block_exitValue(SB), AX
-	MOVWLZX ·boot+block_exitPort(SB), DX
+	MOVL ·exitValue(SB), AX
+	MOVWLZX ·exitPort(SB), DX
 	TESTL DX, DX
 	JEQ halt
 	OUTL
@@ -135,5 +156,11 @@ TEXT ·stackPointer(SB), NOSPLIT, $0-8
 // func haltAddr() uint64
 TEXT ·haltAddr(SB), NOSPLIT, $0-8
 	LEAQ ·WaitForInterrupt(SB), AX
+	MOVQ AX, ret+0(FP)
+	RET
+
+// func blockAddr() uint64
+TEXT ·blockAddr(SB), NOSPLIT, $0-8
+	MOVQ block_self(GS), AX
 	MOVQ AX, ret+0(FP)
 	RET

@@ -63,8 +63,17 @@ func Init(f *Features, cfg Config) {
 	b := &boot
 	initControl(f)
 	b.initFP(f)
-	b.initTraps(f, cfg)
-	initSyscall(f, b.slow != 0)
+	window, fatalTop, bootG0 = cfg.Kernel, uint64(cfg.TrapStacks)+TrapStackBytes, getg()
+	exitPort, exitValue, consolePort = uint16(cfg.ExitPort), cfg.ExitValue, uint16(cfg.ConsolePort)
+	b.kernFS = ReadFSBase()
+	var ist [istCount]uint64
+	for i := range ist {
+		ist[i] = uint64(cfg.TrapStacks) + uint64(i+1)*2*trapStackPage
+	}
+	b.build(&ist)
+	initIDT(b.slow != 0)
+	b.load()
+	initSyscall(f.SEP, b.slow != 0)
 }
 
 // initControl sets the control registers every CPU runs with.
@@ -106,12 +115,12 @@ func (f *Features) xcr0() uint64 {
 
 // initFP enables the vector state and learns the size of its save area.
 func (b *block) initFP(f *Features) {
-	b.fpSize = fxsaveBytes
+	fpSize = fxsaveBytes
 	if f.XSAVE {
 		WriteXCR0(f.xcr0())
 		// CPUID.0DH.0:EBX is the size for what XCR0 enables now.
 		_, size, _, _ := CPUID(0xd, 0)
-		b.fpSize = uintptr(size)
+		fpSize = uintptr(size)
 		b.xsave = 1
 	}
 	b.mxcsr = ReadMXCSR() &^ 0x3f // without sticky exception flags
@@ -121,47 +130,48 @@ func (b *block) initFP(f *Features) {
 	}
 }
 
-// initTraps loads GDT, TSS, IDT and the segment bases.
-func (b *block) initTraps(f *Features, cfg Config) {
-	b.kernFS = ReadFSBase()
-	b.g0 = getg()
-	b.window = cfg.Kernel
-	b.exitPort, b.exitValue, b.conPort = uint16(cfg.ExitPort), cfg.ExitValue, uint16(cfg.ConsolePort)
-	b.fatalTop = uint64(cfg.TrapStacks) + TrapStackBytes
-
-	var ist [istCount]uint64
-	for i := range ist {
-		ist[i] = uint64(cfg.TrapStacks) + uint64(i+1)*2*trapStackPage
-	}
-	b.tss.init(&ist)
-
+// build fills the tables of one CPU: GDT and TSS.
+func (b *block) build(ist *[istCount]uint64) {
+	b.self = b.addr()
+	b.tss.init(ist)
 	b.gdt[SelKernelCode/8] = descKernelCode
 	b.gdt[SelKernelData/8] = descKernelData
 	b.gdt[SelUserData/8] = descUserData
 	b.gdt[SelUserCode/8] = descUserCode
 	b.gdt[selTSS/8], b.gdt[selTSS/8+1] = tssDescriptor(b.tssAddr(), tssBytes)
-	p := tableRegister(b.gdtAddr(), gdtEntries*8)
-	loadGDT(&p)
-	loadSegments(SelKernelCode, SelKernelData, b.kernFS)
-	loadLDT(0)
-	loadTR(selTSS)
-	WriteMSR(IA32_GS_BASE, b.addr())
-	WriteMSR(IA32_KERNEL_GS_BASE, 0)
+	b.gdtr = tableRegister(b.gdtAddr(), gdtEntries*8)
+}
 
+// initIDT fills the IDT, which all CPUs share.
+func initIDT(slow bool) {
 	entries := vectorsFast()
-	if b.slow != 0 {
+	if slow {
 		entries = vectorsSlow()
 	}
 	checkVectors(entries)
 	for v := Vector(0); v < VectorCount; v++ {
-		b.idt[v] = interruptGate(entries+uint64(v)*vectorEntryBytes, vectorIST(v), vectorFromRing3(v))
+		idt[v] = interruptGate(entries+uint64(v)*vectorEntryBytes, vectorIST(v), vectorFromRing3(v))
 	}
-	p = tableRegister(b.idtAddr(), VectorCount*16)
-	loadIDT(&p)
+	idtr = tableRegister(idtAddr(), VectorCount*16)
+}
+
+// load loads GDT, TSS, IDT and the segment bases on the CPU of b.
+//
+//go:nosplit
+func (b *block) load() {
+	loadGDT(&b.gdtr)
+	loadSegments(SelKernelCode, SelKernelData, b.kernFS)
+	loadLDT(0)
+	loadTR(selTSS)
+	WriteMSR(IA32_GS_BASE, b.self)
+	WriteMSR(IA32_KERNEL_GS_BASE, 0)
+	loadIDT(&idtr)
 }
 
 // initSyscall points SYSCALL at its entry and makes SYSENTER fault.
-func initSyscall(f *Features, slow bool) {
+//
+//go:nosplit
+func initSyscall(sep, slow bool) {
 	entry := syscallFast()
 	if slow {
 		entry = syscallSlow()
@@ -170,7 +180,7 @@ func initSyscall(f *Features, slow bool) {
 	WriteMSR(IA32_LSTAR, entry)
 	WriteMSR(IA32_CSTAR, 0) // no 32-bit code segment, so never used
 	WriteMSR(IA32_FMASK, fmaskValue)
-	if f.SEP {
+	if sep {
 		WriteMSR(IA32_SYSENTER_CS, 0) // SYSENTER: #GP
 	}
 }

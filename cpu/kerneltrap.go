@@ -1,6 +1,9 @@
 package cpu
 
-import "strconv"
+import (
+	"strconv"
+	"sync/atomic"
+)
 
 // KernelTrap is everything known about a trap in ring 0, or an NMI, double
 // fault or machine check anywhere. Such a trap is a bug (or broken hardware):
@@ -22,13 +25,10 @@ type KernelTrap struct {
 
 	code    [trapCodeBytes]byte
 	codeLen int
-	g       uint64 // the g that ran
+	g       uint64 // the g that ran, for the debugger
 }
 
 const trapCodeBytes = 16
-
-// fatal is the record fatalTrap fills. One CPU: one record.
-var fatal KernelTrap
 
 // againBytes is the length of againText in fault_amd64.s.
 const againBytes = 18
@@ -41,20 +41,20 @@ const againBytes = 18
 // Without a handler the reason and the return addresses are printed.
 //
 // Context: trap stack.
-func SetFatalHandler(handler func(*KernelTrap)) { boot.onFatal = handler }
+func SetFatalHandler(handler func(*KernelTrap)) { onFatal = handler }
 
 // reportFatal is called by fatalTrap on the fatal stack.
 //
 // Context: trap stack.
 func reportFatal() {
-	t := &fatal
+	t := &thisBlock().trap
 	t.CR0, t.CR2, t.CR3, t.CR4 = ReadCR0(), ReadCR2(), ReadCR3(), ReadCR4()
-	if w := boot.window; t.RIP >= uint64(w.Start) && t.RIP < uint64(w.End) {
+	if w := window; t.RIP >= uint64(w.Start) && t.RIP < uint64(w.End) {
 		n := min(uint64(w.End)-t.RIP, trapCodeBytes)
 		t.codeLen = copy(t.code[:], codeAt(t.RIP, int(n)))
 	}
-	if boot.onFatal != nil {
-		boot.onFatal(t)
+	if onFatal != nil {
+		onFatal(t)
 		return
 	}
 	// Early in the boot. The runtime's print needs nothing but a console.
@@ -63,6 +63,17 @@ func reportFatal() {
 		print(" ", pc)
 	}
 	print("\n")
+}
+
+// Stopped is where CPU id stood when it was stopped for the report of another's
+// trap; nil if it does not say. Whoever reports sends an NMI first.
+//
+// Context: trap stack.
+func Stopped(id int) *KernelTrap {
+	if id < 0 || id >= MaxCPUs || blocks[id] == nil || atomic.LoadUint32(&blocks[id].stopped) == 0 {
+		return nil
+	}
+	return &blocks[id].trap
 }
 
 // Code is the bytes at RIP, none if RIP is not in the kernel's memory.
@@ -115,7 +126,7 @@ const maxCallers = 64
 // Every frame is looked at only inside Config.Kernel, frames must go upwards,
 // and there is a bound: any garbage is survived.
 func (t *KernelTrap) Callers() []uintptr {
-	return walkFrames(t.RBP, t.RSP, t.RIP, boot.window, wordAt)
+	return walkFrames(t.RBP, t.RSP, t.RIP, window, wordAt)
 }
 
 // walkFrames follows the chain from bp through words read by word. When rip is

@@ -50,7 +50,7 @@ func TestLayout(t *testing.T) {
 	if (unsafe.Offsetof(b.tss)+tssRSP0)%8 != 0 {
 		t.Error("TSS.RSP0 is not aligned: its store would not be atomic")
 	}
-	if unsafe.Sizeof(b.idt) != VectorCount*16 || unsafe.Sizeof(b.tss) != tssBytes {
+	if unsafe.Sizeof(idt) != VectorCount*16 || unsafe.Sizeof(b.tss) != tssBytes {
 		t.Error("IDT or TSS has the wrong size")
 	}
 	if againBytes != 18 {

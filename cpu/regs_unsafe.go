@@ -11,7 +11,7 @@ const regsMagic uint64 = 0x6661756c746c696e
 // floating-point state as after reset, RIP to be set with SetRIP. It sizes the
 // floating-point area for the features Init found.
 func NewRegs() *Regs {
-	slab := make([]byte, 63+regsPad+regsBytes+boot.fpSize)
+	slab := make([]byte, 63+regsPad+regsBytes+fpSize)
 	off := regsPad + (-uintptr(unsafe.Pointer(&slab[regsPad])))&63
 	r := (*Regs)(unsafe.Pointer(&slab[off]))
 	r.cs = uint64(SelUserCode)
@@ -21,10 +21,7 @@ func NewRegs() *Regs {
 	fp := r.FP()
 	binary.LittleEndian.PutUint16(fp[0:], fcwReset)
 	binary.LittleEndian.PutUint32(fp[24:], mxcsrReset)
-	if boot.current == uint64(uintptr(unsafe.Pointer(r))) {
-		// A dead thread lay here: the first Exec must not take it for the same.
-		boot.current = 0
-	}
+	forget(r) // a dead thread lay here: the first Exec must not take it for the same
 	r.magic = uint64(uintptr(unsafe.Pointer(r))) ^ regsMagic
 	return r
 }
@@ -34,7 +31,7 @@ func NewRegs() *Regs {
 // It is for looking; what is written there must be a valid image, or Exec
 // faults in ring 0.
 func (r *Regs) FP() []byte {
-	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(r), regsBytes)), boot.fpSize)
+	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(r), regsBytes)), fpSize)
 }
 
 // General is the integer registers of r but RSP, in the order of the fields: R15

@@ -52,7 +52,7 @@ def elements(slice_value):
 def kernel():
     """The kernel: cpu holds it, as the receiver of the report it calls on a trap."""
     # A method value is a pointer to {code, receiver}.
-    handler = read64(int(gdb.parse_and_eval("&'faultline/cpu.boot'.onFatal")))
+    handler = read64(int(gdb.parse_and_eval("&'faultline/cpu.onFatal'")))
     if handler == 0:
         raise gdb.GdbError("the kernel has not booted yet: break at main.main and go on from there")
     return gdb.Value(read64(handler + 8)).cast(gdb.lookup_type("faultline/kernel.Kernel").pointer()).dereference()

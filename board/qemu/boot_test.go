@@ -163,6 +163,26 @@ func TestBootInput(t *testing.T) {
 	}
 }
 
+// TestBootCPUs: each CPU answers, has the boot CPU's registers, and keeps the
+// goroutines that are pinned to it while the world stops and starts.
+func TestBootCPUs(t *testing.T) {
+	oursOnly(t, "its runtime cannot pin a goroutine to a CPU")
+	for _, machine := range []string{"microvm", "q35", "pc"} {
+		for _, n := range []int{1, 2, 4, 8} {
+			status, out, words := boot(t, []string{"MACHINE=" + machine, "SMP=" + strconv.Itoa(n)}, "", "cpus")
+			if want := fmt.Sprintln(n, n, 0, 0, 600*n); status != 0 || out != want {
+				t.Errorf("%s: status %d: %q, want %q: %q", machine, status, out, want, words)
+			}
+		}
+	}
+	for _, cpu := range []string{"EPYC", "Skylake-Client", "qemu64"} {
+		status, out, words := boot(t, []string{"CPU=" + cpu, "SMP=2"}, "", "cpus")
+		if want := fmt.Sprintln(2, 2, 0, 0, 1200); status != 0 || out != want {
+			t.Errorf("%s: status %d: %q, want %q: %q", cpu, status, out, want, words)
+		}
+	}
+}
+
 // TestBootInstructions guards the length of the way from the loader to main.
 func TestBootInstructions(t *testing.T) {
 	oursOnly(t, "its runtime takes longer to start")

@@ -3,6 +3,7 @@
 package qemu
 
 import (
+	"encoding/binary"
 	"os"
 	"strings"
 	_ "unsafe" // for go:linkname
@@ -38,8 +39,22 @@ func readParameters() {
 	}
 }
 
+// processors lists the local APICs: QEMU numbers them as the CPUs, with its default
+// topology. Source: QEMU docs/specs/fw_cfg, FW_CFG_NB_CPUS.
+func processors() []uint32 {
+	const fwCPUs = 5
+	var b [2]byte
+	fwRead(fwCPUs, b[:])
+	list := make([]uint32, binary.LittleEndian.Uint16(b[:]))
+	for i := range list {
+		list[i] = uint32(i)
+	}
+	return list
+}
+
 // init makes arguments and environment available where the toolchain does not.
 func init() {
+	x86.Processors = processors
 	if b, ok := FWConfig(FileArgs); ok && len(b) > 0 {
 		os.Args = SplitNUL(b)
 	}

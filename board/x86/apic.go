@@ -49,13 +49,13 @@ const (
 	vendorKVM = "KVMKVMKVM"
 )
 
-// lapic is the boot CPU's local APIC. One CPU; others will have their own,
-// at the same address.
+// lapic is how a CPU reaches its local APIC: all find their own at the same place.
 var lapic struct {
 	x2   bool
 	base uint64
 }
 
+//go:nosplit
 func lapicRead(reg uint64) uint32 {
 	if lapic.x2 {
 		return uint32(cpu.ReadMSR(msrX2APIC + cpu.MSR(reg/16)))
@@ -63,6 +63,7 @@ func lapicRead(reg uint64) uint32 {
 	return mmioRead32(lapic.base + reg)
 }
 
+//go:nosplit
 func lapicWrite(reg uint64, v uint32) {
 	if lapic.x2 {
 		cpu.WriteMSR(msrX2APIC+cpu.MSR(reg/16), uint64(v))
@@ -112,6 +113,7 @@ type Timer struct {
 	mult     uint64 // timer ticks a nanosecond, times 2^32
 	hz       uint64
 	fired    uint64
+	_        [64]byte // of no other CPU's cache line
 }
 
 // MaxArm is the longest time that Arm takes at once; a longer one is cut to it.
@@ -178,6 +180,22 @@ func (t *Timer) init(f *cpu.Features) {
 	lapicWrite(lapicInitial, 0)
 	lapicWrite(lapicLVTTmr, uint32(VectorTimer))
 	t.mult, _ = bits.Div64(t.hz>>32, t.hz<<32, 1e9)
+}
+
+// join brings up the local APIC of the CPU that calls it, as the boot CPU's is.
+func (t *Timer) join(boot *Timer) {
+	lapicWrite(lapicTPR, 0)
+	lapicWrite(lapicLVT0, lvtMasked)
+	lapicWrite(lapicLVT1, lvtMasked)
+	lapicWrite(lapicSVR, svrEnable|uint32(cpu.VectorSpurious))
+	t.deadline, t.hz, t.mult = boot.deadline, boot.hz, boot.mult
+	if t.deadline {
+		lapicWrite(lapicLVTTmr, lvtDeadline|uint32(VectorTimer))
+		return
+	}
+	lapicWrite(lapicDivide, divideBy1)
+	lapicWrite(lapicInitial, 0)
+	lapicWrite(lapicLVTTmr, uint32(VectorTimer))
 }
 
 // measureLAPIC is the timer's frequency by the TSC's.

@@ -3,6 +3,7 @@
 package x86
 
 import (
+	"sync/atomic"
 	"time"
 	_ "unsafe" // for go:linkname
 
@@ -17,8 +18,11 @@ const (
 )
 
 // typed is input that arrived and was not read: a ring, and the count of all bytes
-// ever put in and taken out. IF=0 guards it.
+// ever put in and taken out. Who finds it taken leaves a word and goes on: the one who
+// has it looks once more.
 var typed struct {
+	taken   atomic.Bool
+	missed  atomic.Bool
 	input   [inputBytes]byte
 	in, out uint
 }
@@ -32,7 +36,22 @@ func printk(c byte) { sendByte(c) }
 
 // receive moves what port and keyboard have into the input ring and says whether there
 // was anything. What does not fit stays in the port.
-func receive() bool {
+func receive() (any bool) {
+	withInput(func() { any = receiveLocked() })
+	return any
+}
+
+// withInput has f use the ring, unless somebody else does.
+func withInput(f func()) {
+	typed.missed.Store(true)
+	for typed.missed.Load() && typed.taken.CompareAndSwap(false, true) {
+		typed.missed.Store(false)
+		f()
+		typed.taken.Store(false)
+	}
+}
+
+func receiveLocked() bool {
 	any := receiveKeys()
 	for uart.present && typed.in-typed.out < inputBytes && uartIn(uartLSR)&lsrDataReady != 0 {
 		typed.input[typed.in%inputBytes] = uartIn(uartData)
@@ -66,12 +85,14 @@ func (Console) Write(p []byte) (int, error) {
 // Read takes what input has arrived, up to len(p) bytes. It does not wait: no
 // input gives 0 and no error.
 func (Console) Read(p []byte) (n int, err error) {
-	receive()
-	for n < len(p) && typed.out != typed.in {
-		p[n] = typed.input[typed.out%inputBytes]
-		typed.out++
-		n++
-	}
+	withInput(func() {
+		receiveLocked()
+		for n < len(p) && typed.out != typed.in {
+			p[n] = typed.input[typed.out%inputBytes]
+			typed.out++
+			n++
+		}
+	})
 	return n, nil
 }
 

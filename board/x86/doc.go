@@ -10,7 +10,8 @@
 //	schedinit   (the Go runtime)
 //	Hwinit1     CPU check, cpu.Init, memory map, console, local APIC, clock on
 //	            the wall; what the board adds (early)
-//	Open        the rest: the disk
+//	Open        the rest: the disk; the other CPUs come in and wait
+//	StartCPUs   they run Go
 //
 // # Memory
 //
@@ -28,9 +29,9 @@
 //
 // # Interrupts
 //
-// IF is 0 in ring 0, always, except in Idle. Three sources exist: the timer of
-// the local APIC, the serial port through the I/O APIC (where there is one) and
-// spurious ones. HandleInterrupt acknowledges them, whether they came in ring 3 (the
+// IF is 0 in ring 0, always, except in Idle. Four sources exist: the timer of
+// the local APIC, other CPUs (VectorKick), the serial port through the I/O APIC (where
+// there is one; it interrupts the boot CPU) and spurious ones. HandleInterrupt acknowledges them, whether they came in ring 3 (the
 // kernel calls it with the vector that Exec returned) or in Idle.
 //
 // # Pure parts

@@ -34,8 +34,8 @@ var wallOffset int64
 //go:linkname early faultline/board.Early
 var early func()
 
-// timer is the boot CPU's. One CPU.
-var timer Timer
+// timers has each CPU's, by its number.
+var timers [cpu.MaxCPUs]Timer
 
 // features is what the boot CPU can do.
 var features *cpu.Features
@@ -84,7 +84,7 @@ func hwinit1() {
 		ConsolePort: com1,
 	})
 	cpu.SetFatalHandler(reportTrap)
-	timer.init(features)
+	timers[0].init(features)
 	goos.Idle = Idle
 	initInput()
 	if since, ok := wallClock(); ok {

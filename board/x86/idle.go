@@ -13,8 +13,11 @@ import "faultline/cpu"
 func HandleInterrupt(v cpu.Vector) bool {
 	switch v {
 	case VectorTimer:
-		timer.armed = false
-		timer.fired++
+		t := &timers[cpu.ID()]
+		t.armed = false
+		t.fired++
+		lapicWrite(lapicEOI, 0)
+	case VectorKick:
 		lapicWrite(lapicEOI, 0)
 	case VectorSerial, VectorKeyboard:
 		// Acknowledge first: the port asserts its line again while it is
@@ -42,7 +45,7 @@ func Idle(until int64) {
 		if until <= now {
 			return
 		}
-		timer.Arm(until - now)
+		timers[cpu.ID()].Arm(until - now)
 		cpu.WaitForInterrupt()
 	}
 	for {
@@ -53,7 +56,7 @@ func Idle(until int64) {
 		HandleInterrupt(v)
 	}
 	// The run loop must find the timer as if nobody had slept.
-	if timer.armed {
-		timer.Disarm()
+	if t := &timers[cpu.ID()]; t.armed {
+		t.Disarm()
 	}
 }

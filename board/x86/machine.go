@@ -15,7 +15,7 @@ import (
 // Machine is the machine that the kernel runs on.
 type Machine struct {
 	Name    string        // "microvm", "q35", "pc", or "unknown"
-	CPU     *cpu.Features // of the boot CPU, the only one in use
+	CPU     *cpu.Features // of the boot CPU; the others are taken to be like it
 	Boot    BootInfo      // what the loader said
 	Options Options       // of the command line
 	Memory  MemoryMap
@@ -23,7 +23,6 @@ type Machine struct {
 	Kept    []Range // memory of what the loader brought, which the tables must map too
 	Devices []Range // device registers that the kernel's page tables must map, uncached
 	Console Console
-	Timer   *Timer
 	Drives  []Drive // what the loader brought first
 }
 
@@ -52,7 +51,6 @@ var open = sync.OnceValues(func() (*Machine, error) {
 		Name:   machineName(),
 		CPU:    features,
 		Window: Range{zx.PhysAddr(ramStart), zx.PhysAddr(ramStart + ramSize)},
-		Timer:  &timer,
 	}
 	boot, err := Boot()
 	if err != nil {
@@ -79,6 +77,7 @@ var open = sync.OnceValues(func() (*Machine, error) {
 	}
 	m.Drives = findDrives(&m.Boot)
 	stage(stageDisk)
+	findCPUs(m.Memory, m.Boot.Reserved)
 	m.Devices = joinRanges(deviceRanges)
 	return m, nil
 })
@@ -120,6 +119,11 @@ func (m *Machine) UsableRAM() []Range {
 	reserved := slices.Concat([]Range{{0, lowMemory}, m.Window}, m.Boot.Reserved, m.Kept)
 	return m.Memory.Usable(append(reserved, m.Devices...))
 }
+
+// LocalTimer is the timer of the CPU that calls it.
+//
+//go:nosplit
+func LocalTimer() *Timer { return &timers[cpu.ID()] }
 
 // Exit is the function of the same name.
 func (m *Machine) Exit(code int32) { Exit(code) }

@@ -91,7 +91,8 @@ func TestWallClock(t *testing.T) {
 // TestTimer compares the timer with the TSC. An emulator's host may delay it,
 // but it must never come early.
 func TestTimer(t *testing.T) {
-	tm := machine(t).Timer
+	machine(t)
+	tm := LocalTimer()
 	for _, ns := range []int64{1, 1000, 50_000, 1_000_000, 20_000_000} {
 		best := int64(1 << 62)
 		for range 5 {
@@ -152,7 +153,8 @@ func TestTimer(t *testing.T) {
 // TestIdleHalts sleeps and sees that the CPU did not run meanwhile: a CPU that
 // halts is woken a few times, one that spins looks at the clock all the time.
 func TestIdleHalts(t *testing.T) {
-	tm := machine(t).Timer
+	machine(t)
+	tm := LocalTimer()
 	fired, start := tm.Fired(), time.Now()
 	time.Sleep(100 * time.Millisecond)
 	took, woken := time.Since(start), tm.Fired()-fired
@@ -174,7 +176,8 @@ func TestIdleHalts(t *testing.T) {
 
 func TestInterruptsStayOff(t *testing.T) {
 	// A timer that is due does not interrupt Go code.
-	tm := machine(t).Timer
+	machine(t)
+	tm := LocalTimer()
 	fired := tm.Fired()
 	tm.Arm(1)
 	for end := Nanotime() + 1_000_000; Nanotime() < end; {

@@ -3,6 +3,8 @@
 package x86
 
 import (
+	"sync/atomic"
+
 	"faultline/cpu"
 )
 
@@ -38,9 +40,10 @@ var uart = struct {
 	memory    uint64 // virtual address of the registers instead, if not 0
 	stride    uint64
 	present   bool
-	interrupt bool // the port interrupts us when input arrives
-	room      int  // bytes that the transmitter surely takes
-	burst     int  // what room is once the transmitter is empty
+	interrupt bool          // the port interrupts us when input arrives
+	lock      atomic.Uint32 // of the transmitter
+	room      int           // bytes that the transmitter surely takes
+	burst     int           // what room is once the transmitter is empty
 }{port: com1}
 
 //go:nosplit
@@ -115,16 +118,38 @@ func sendByte(c byte) {
 	if !uart.present {
 		return
 	}
-	if uart.room == 0 {
-		for start := nanotime(); uartIn(uartLSR)&lsrTHREmpty == 0; cpu.Pause() {
-			if nanotime()-start > patience {
-				return
-			}
-		}
+	lockUART()
+	if uart.room == 0 && waitEmpty() {
 		uart.room = uart.burst
 	}
-	uart.room--
-	uartOut(uartData, c)
+	if uart.room > 0 {
+		uart.room--
+		uartOut(uartData, c)
+	}
+	uart.lock.Store(0)
+}
+
+// lockUART takes the transmitter; whoever has it is nosplit, so that it does not lose
+// its CPU. A holder that was stopped for a fatal report never gives it back: then
+// the report goes on without.
+//
+//go:nosplit
+func lockUART() {
+	for tries := 0; !uart.lock.CompareAndSwap(0, 1) && tries < 1e6; tries++ {
+		cpu.Pause()
+	}
+}
+
+// waitEmpty waits until the transmitter is empty, and says whether it is.
+//
+//go:nosplit
+func waitEmpty() bool {
+	for start := nanotime(); uartIn(uartLSR)&lsrTHREmpty == 0; cpu.Pause() {
+		if nanotime()-start > patience {
+			return false
+		}
+	}
+	return true
 }
 
 // drain waits until all output has left the port, within reason.

@@ -59,6 +59,8 @@ func main() {
 			usable += r.Bytes()
 		}
 		fmt.Println(m.Name, m.Memory.RAM()>>20, m.Window.Bytes()>>20, usable>>20)
+	case "cpus":
+		cpus()
 	case "start":
 		fmt.Println(x86.Nanotime())
 	case "disk":

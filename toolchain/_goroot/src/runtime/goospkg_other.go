@@ -23,3 +23,7 @@ func wakeIdleProc() bool { panic("unreachable") }
 func noticeStop(*m) {}
 
 func startIdlePs() {}
+
+func pinPut(*g) { panic("unreachable") }
+
+func pinGet(*m, bool) *g { panic("unreachable") }

@@ -50,7 +50,7 @@ func idleBeforePark(pollUntil int64) bool {
 			}
 		}
 		// Once more, now that whoever makes work sees the bit.
-		if sched.gcwaiting.Load() || pp.runSafePointFn != 0 || workWaits(&pollUntil) {
+		if sched.gcwaiting.Load() || pp.runSafePointFn != 0 || pinReady(mp) || workWaits(&pollUntil) {
 			stopIdling(mp, bit)
 			return true
 		}
@@ -116,7 +116,7 @@ func wakeIdleProc() bool {
 	}
 }
 
-// noticeStop makes an M that halts look at what has been asked of its P.
+// noticeStop makes an M that halts look at what has been asked of it or its P.
 func noticeStop(mp *m) {
 	if atomic.Load64(&idleProcs)&(1<<mp.procid) != 0 {
 		wakeProcessor(mp.procid)

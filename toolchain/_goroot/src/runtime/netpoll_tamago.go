@@ -8,7 +8,10 @@ import (
 // The poller has no descriptors to watch. It is the place where relayed
 // interrupts become runnable goroutines. Processors wait in idleBeforePark.
 
-var netpollInited atomic.Uint32 // for the timers; there is nothing to initialize
+var (
+	netpollInited atomic.Uint32 // for the timers; there is nothing to initialize
+	netpollBroken atomic.Uint32 // a wait in netpoll is to end
+)
 
 func netpollGenericInit() { netpollInited.Store(1) }
 
@@ -22,7 +25,7 @@ func netpollAnyWaiters() bool {
 
 func netpollAdjustWaiters(delta int32) {}
 
-func netpollBreak() {}
+func netpollBreak() { netpollBroken.Store(1) }
 
 // netpoll returns the goroutine that serves relayed interrupts, if there are
 // any. Only without Idle does it ever wait.
@@ -32,7 +35,7 @@ func netpoll(delay int64) (gList, int32) {
 		if delay > 0 {
 			until = nanotime() + delay
 		}
-		for relayPending.Load() == 0 && nanotime() < until {
+		for netpollBroken.Swap(0) == 0 && relayPending.Load() == 0 && nanotime() < until {
 			procyield(30)
 		}
 	}

@@ -205,9 +205,11 @@ func mpreinit(mp *m) {
 }
 
 func minit() {
+	mp := getg().m
 	if goos.ProcID != nil {
-		getg().m.procid = goos.ProcID()
+		mp.procid = goos.ProcID()
 	}
+	pins[mp.procid].m.set(mp)
 }
 
 func unminit() {}

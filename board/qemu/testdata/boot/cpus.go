@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"faultline/board/x86"
+	"faultline/cpu"
+)
+
+// cpus starts all CPUs and prints how many there are; on each, how many of its registers
+// differ from the boot CPU's; and that goroutines stay where they are pinned.
+func cpus() {
+	if _, err := x86.Open(); err != nil {
+		panic(err)
+	}
+	n := x86.StartCPUs(0)
+	registers := func() (r [8]uint64) {
+		r = [...]uint64{cpu.ReadCR0(), cpu.ReadCR4(), cpu.ReadMSR(cpu.IA32_EFER), cpu.ReadMSR(cpu.IA32_LSTAR), cpu.ReadMSR(cpu.IA32_FMASK),
+			cpu.ReadMSR(0x277), cpu.ReadMSR(0x2ff), uint64(cpu.ReadMXCSR() &^ 0x3f)}
+		return r
+	}
+	boot := registers()
+	var wg sync.WaitGroup
+	var strays, different atomic.Int64
+	var meet sync.Mutex
+	turns := 0
+	for id := range n {
+		for range 3 {
+			wg.Go(func() {
+				x86.Pin(id)
+				if registers() != boot {
+					different.Add(1)
+				}
+				for range 200 {
+					if cpu.ID() != id {
+						strays.Add(1)
+					}
+					meet.Lock()
+					turns++
+					runtime.Gosched()
+					meet.Unlock()
+					runtime.Gosched()
+				}
+			})
+		}
+	}
+	for range 10 {
+		runtime.GC()
+	}
+	wg.Wait()
+	fmt.Println(n, runtime.GOMAXPROCS(0), different.Load(), strays.Load(), turns)
+}
