@@ -23,8 +23,8 @@ import (
 
 type board struct{ *x86.Machine }
 
-func (b board) ArmTick(ns int64)                  { b.Timer.Arm(ns) }
-func (b board) TickArmed() *bool                  { return b.Timer.ArmedFlag() }
+func (b board) ArmTick(ns int64)                  { x86.LocalTimer().Arm(ns) }
+func (b board) TickArmed() *bool                  { return x86.LocalTimer().ArmedFlag() }
 func (b board) HandleInterrupt(v cpu.Vector) bool { return x86.HandleInterrupt(v) }
 func (b board) Idle(until int64)                  { x86.Idle(until) }
 
