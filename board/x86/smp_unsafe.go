@@ -54,7 +54,7 @@ var rest func(until int64)
 var wakeHook = wake
 
 // Processors lists the local APICs of the machine's CPUs, the boot CPU's among
-// them. A board that knows sets it in an init function.
+// them, where no table does (Platform.CPUs). A board that knows sets it in an init function.
 var Processors func() []uint32
 
 // sendIPI writes the interrupt command register.
@@ -75,13 +75,17 @@ func sendIPI(apic uint32, command uint32) {
 // Pre: the boot page tables are in place.
 func findCPUs(memory MemoryMap, reserved []Range) {
 	cpus.count = 1
-	if Processors == nil || pinGoroutine == nil {
+	list := Platform.CPUs
+	if len(list) == 0 && Processors != nil {
+		list = Processors()
+	}
+	if len(list) < 2 || pinGoroutine == nil {
 		return
 	}
 	boot := bootAPIC()
 	cpus.apic[0] = boot
 	page, ok := lowPage(memory, reserved)
-	for _, apic := range Processors() {
+	for _, apic := range list {
 		if apic == boot || apic > 0xfe && !lapic.x2 {
 			continue
 		}
