@@ -49,6 +49,11 @@ IMAGE_FLAGS := -ldflags "-T 0x1001000 -R 0x1000"
 # What is built must not depend on where.
 IMAGE_BUILD := build -trimpath -buildvcs=false $(IMAGE_FLAGS)
 
+# Go programs of ring 3: user/go is their machine, and they are linked where
+# programs may lie.
+GO_PROGRAM       = GOOS=tamago GOARCH=amd64 GOOSPKG='$(abspath user/go)' $(TAMAGO)
+GO_PROGRAM_FLAGS := -trimpath -buildvcs=false -ldflags '-T 0x8000201000 -R 0x1000'
+
 NEED = go run ./cmd/need
 
 ##@ Use
@@ -72,9 +77,9 @@ run: $(B)/faultline.elf $(IMAGE_$(LOADER)) $(B)/bin/qemu demo-disk ## boot; CMDS
 image: $(B)/faultline.elf $(B)/faultline.efi $(B)/faultline.iso $(B)/faultline-usb.img ## build/faultline.elf, .efi, .iso and -usb.img: one kernel for every loader (docs/bringup.md)
 	@ls -l $^
 
-program: $(B)/user/libzx.a ## compile a ring-3 program: SRC='a.c b.cc' OUT=prog.elf; CC, CFLAGS, LIBS
-	@test -n '$(SRC)' -a -n '$(OUT)' || { echo "usage: make program SRC='a.c b.cc' OUT=prog.elf [CC=clang] [CFLAGS=...] [LIBS=...]" >&2; exit 2; }
-	@CC='$(if $(filter default,$(origin CC)),gcc,$(CC))' user/cc -g $(CFLAGS) -o '$(OUT)' $(SRC) $(LIBS)
+program: $(B)/user/libzx.a ## compile a ring-3 program: SRC='a.c b.cc' or SRC=./gofolder, OUT=prog.elf; CC, CFLAGS, LIBS
+	@test -n '$(SRC)' -a -n '$(OUT)' || { echo "usage: make program SRC='a.c b.cc' OUT=prog.elf [CC=clang] [CFLAGS=...] [LIBS=...], or SRC=./folder of a Go program" >&2; exit 2; }
+	@$(if $(wildcard $(SRC)/*.go),cd '$(SRC)' && $(GO_PROGRAM) build $(GO_PROGRAM_FLAGS) -o '$(abspath $(OUT))' .,CC='$(if $(filter default,$(origin CC)),gcc,$(CC))' user/cc -g $(CFLAGS) -o '$(OUT)' $(SRC) $(LIBS))
 
 watch: $(B)/bin/watch ## show a trace as a picture in a browser: TRACE=t.json
 	@test -n '$(TRACE)' || { echo 'usage: make watch TRACE=t.json' >&2; exit 2; }

@@ -48,7 +48,7 @@ var edges = []struct {
 	{"kernel", []string{"account", "trace", "zx", "cpu", "mmu", "object", "vmo", "vmar", "pager", "syscall", "golang.org/x/arch", tamago, "spin"}},
 	{"console", []string{"account", "trace", "kernel", "files", "zx", "cpu", "mmu", "object", "vmo", "vmar", "pager", "syscall", "golang.org/x/term"}},
 	{"board/*", []string{"cpu", "zx", tamago, "golang.org/x/image"}},
-	{"user", nil},
+	{"user", []string{"zx"}},
 	{"toolchain/soak", []string{"board/*"}},
 	{"toolchain", nil},
 	{"unikernel", []string{"board/*", "cpu", "files", "kernel", "mmu"}},

@@ -106,6 +106,8 @@ func Render(table []Call) ([]File, error) {
 		{"syscall/dispatch.go", dispatch},
 		{"user/c/include/zx/syscalls.h", header},
 		{"user/c/syscalls.S", stubs},
+		{"user/go/goos/calls.go", goosNumbers},
+		{"user/go/zx/calls_unsafe.go", goCalls},
 		{"docs/abi.md", reference},
 	} {
 		text, err := r.make(table)
@@ -309,6 +311,71 @@ zx_deadline_after:
 	.section .note.GNU-stack, "", @progbits
 `, clock)
 	return b.Bytes(), nil
+}
+
+// goosNumbers makes the numbers for the machine of Go programs.
+func goosNumbers(table []Call) ([]byte, error) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "// %s\n\n//go:build tamago\n\npackage goos\n\n// Numbers of the system calls.\nconst (\n", notice)
+	for i := range table {
+		fmt.Fprintf(&b, "sys%s = %d\n", camel(table[i].Name), table[i].Number)
+	}
+	b.WriteString(")\n")
+	return format.Source(b.Bytes())
+}
+
+// ringTypes says which type of package user/go/zx stands for a C type.
+var ringTypes = map[string]string{
+	"zx_handle_t": "Handle", "zx_rights_t": "Rights", "zx_signals_t": "Signals", "zx_vm_option_t": "VMOption", "zx_vaddr_t": "uintptr",
+	"zx_handle_t*": "*Handle", "zx_signals_t*": "*Signals", "uint64_t*": "*uint64", "size_t*": "*uint64", "uint32_t*": "*uint32",
+	"zx_vaddr_t*": "*uintptr", "uintptr_t*": "*uintptr", "zx_off_t*": "*uint64", "zx_instant_mono_t": "Time", "zx_duration_mono_t": "Time",
+	"uint32_t": "uint32", "uint64_t": "uint64", "size_t": "uint64", "uintptr_t": "uintptr", "int64_t": "int64", "zx_futex_t": "int32",
+	"const zx_futex_t*": "*int32", "zx_off_t": "uint64", "zx_clock_t": "uint32", "zx_stream_seek_origin_t": "uint32",
+}
+
+// goCalls makes a function of package user/go/zx for each call.
+func goCalls(table []Call) ([]byte, error) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "// %s\n\n//go:build tamago\n\npackage zx\n\nimport \"unsafe\"\n", notice)
+	for i := range table {
+		c := &table[i]
+		args, err := parse(c)
+		if err != nil {
+			return nil, err
+		}
+		var params, values []string
+		for _, a := range args {
+			typ := ringTypes[a.ctype]
+			if typ == "" && strings.HasSuffix(a.ctype, "*") {
+				typ = "unsafe.Pointer"
+			}
+			name := lowerCamel(a.name)
+			if name == "type" || name == "len" || name == "options" {
+				name += "_"
+			}
+			params = append(params, name+" "+typ)
+			switch {
+			case strings.HasPrefix(typ, "*"):
+				values = append(values, "uintptr(unsafe.Pointer("+name+"))")
+			default:
+				values = append(values, "uintptr("+name+")")
+			}
+		}
+		for len(values) < 8 {
+			values = append(values, "0")
+		}
+		call := fmt.Sprintf("call(%d, %s)", c.Number, strings.Join(values, ", "))
+		fmt.Fprintf(&b, "\n// Sys%s is zx_%s. %s\n", camel(c.Name), c.Name, c.Doc)
+		switch {
+		case c.Result == "":
+			fmt.Fprintf(&b, "func Sys%s(%s) { %s }\n", camel(c.Name), strings.Join(params, ", "), call)
+		case c.Result == st:
+			fmt.Fprintf(&b, "func Sys%s(%s) Status { return Status(%s) }\n", camel(c.Name), strings.Join(params, ", "), call)
+		default:
+			fmt.Fprintf(&b, "func Sys%s(%s) %s { return %[3]s(%s) }\n", camel(c.Name), strings.Join(params, ", "), ringTypes[c.Result], call)
+		}
+	}
+	return format.Source(b.Bytes())
 }
 
 //go:embed abi.md

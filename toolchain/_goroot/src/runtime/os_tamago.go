@@ -37,6 +37,12 @@ var (
 	//go:linkname rest
 	rest func(until int64)
 
+	// setTLS is the address of a routine that makes DI the FS base of the first
+	// thread, for a program in ring 3 that is no Linux process. Code that runs
+	// before the runtime sets it.
+	//go:linkname setTLS
+	setTLS uintptr
+
 	// yield gives other threads of this machine a turn, where there are any.
 	// It is nosplit.
 	//go:linkname yield

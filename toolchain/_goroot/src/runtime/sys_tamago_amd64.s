@@ -9,7 +9,8 @@
 // func settls()
 //
 // Makes -8(FS) address 0(DI). The privilege level, in the low bits of CS,
-// decides how: ring 0 writes the register, ring 3 asks whoever runs it.
+// decides how: ring 0 writes the register, ring 3 asks whoever runs it: by
+// setTLS, if the first code to run has set that, else as a Linux process.
 TEXT runtime·settls(SB),NOSPLIT,$0
 	ADDQ	$8, DI
 	MOVW	CS, AX
@@ -23,6 +24,12 @@ TEXT runtime·settls(SB),NOSPLIT,$0
 	WRMSR
 	RET
 ring3:
+	MOVQ	runtime·setTLS(SB), AX
+	TESTQ	AX, AX
+	JEQ	linux
+	CALL	AX
+	RET
+linux:
 	MOVQ	DI, SI
 	MOVL	$ARCH_SET_FS, DI
 	MOVL	$SYS_arch_prctl, AX
