@@ -115,12 +115,14 @@ execution.`, (*Console).pt, 2, 2},
 The kernel's Go heap; the page frames outside it and what they are used for;
 how many pages the evictor may take when free frames run short.`, (*Console).mem, 0, 0},
 
-		{"run", "PROGRAM [ARG...]", "run a ring-3 program and wait for its end", `
+		{"run", "PROGRAM [--file=NAME] [ARG...]", "run a ring-3 program and wait for its end", `
 PROGRAM is one built into the image, or an ELF file on the disk; when it is
-neither, the error lists the former. A program that is killed by an exception
-gets its report printed. Control-C kills it.`, (*Console).run, 1, -1},
+neither, the error lists the former. Each --file=NAME hands it a file of the
+disk: the VMO is its start handle PA_HND(PA_USER0, 0), the next one 1, ...
+A program that is killed by an exception gets its report printed. Control-C
+kills it.`, (*Console).run, 1, -1},
 
-		{"start", "PROGRAM [ARG...]", "run a ring-3 program in the background", `
+		{"start", "PROGRAM [--file=NAME] [ARG...]", "run a ring-3 program in the background", `
 It prints the process's koid and goes on. wait tells how it ends.`, (*Console).start, 1, -1},
 
 		{"wait", "[SECONDS]", "wait for the programs in the background", `

@@ -343,6 +343,20 @@ func TestToucherArguments(t *testing.T) {
 	}
 }
 
+// TestFileOption checks what --file hands to a program.
+func TestFileOption(t *testing.T) {
+	r := newRig(t)
+	r.run("run hello one --file=DATA.BIN two")
+	p := r.kernel.spawned[0]
+	f := r.volume.Files()[0]
+	if fmt.Sprint(p.Args) != "[one two]" || len(p.Handles) != 1 || p.Handles[0].VMO != f.VMO() || p.Handles[0].Rights != zx.RightsVMO {
+		t.Errorf("%+v", p)
+	}
+	if out, err := r.run("run hello --file=NOWHERE"); err == nil {
+		t.Errorf("a file that is not there: %s", out)
+	}
+}
+
 // TestReadOnly pokes a read-only disk.
 func TestReadOnly(t *testing.T) {
 	m := newDisk(t)

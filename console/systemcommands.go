@@ -129,10 +129,28 @@ func (c *Console) mem(args []string) error {
 // programBytes bounds the file of a program on the disk.
 const programBytes = 64 << 20
 
+// fileOption names a file of the disk that a program gets as a start handle.
+const fileOption = "--file="
+
 // program makes the Program that args name: what `run` and `start` have in
 // common. One built into the image comes before one on the disk.
 func (c *Console) program(args []string) (Program, error) {
-	p := Program{Name: args[0], Args: args[1:], Output: c.out}
+	p := Program{Name: args[0], Output: c.out}
+	for _, a := range args[1:] {
+		path, isFile := strings.CutPrefix(a, fileOption)
+		if !isFile {
+			p.Args = append(p.Args, a)
+			continue
+		}
+		if c.volume == nil {
+			return Program{}, c.volumeError
+		}
+		f, err := c.volume.Open(path)
+		if err != nil {
+			return Program{}, err
+		}
+		p.Handles = append(p.Handles, StartHandle{VMO: f.VMO(), Rights: zx.RightsVMO})
+	}
 	names := c.kernel.Programs()
 	if slices.Contains(names, p.Name) {
 		return p, nil

@@ -152,6 +152,9 @@ type Kernel struct {
 	Memory *mmu.Memory
 	Store  *vmo.Store
 	Pagers *pager.System
+	// Programs gives the ELF file of a program that the image carries, nil if it
+	// carries none of that name. Set before any program runs; may be nil.
+	Programs func(name string) []byte
 
 	machine Board
 	now     func() int64
@@ -215,6 +218,14 @@ func Boot(c Config) (*Kernel, error) {
 
 // Now is the monotonic clock.
 func (k *Kernel) Now() zx.Time { return zx.Time(k.now()) }
+
+// Program gives the ELF file of a program of the image; nil if there is none.
+func (k *Kernel) Program(name string) []byte {
+	if k.Programs == nil {
+		return nil
+	}
+	return k.Programs(name)
+}
 
 // Random fills p with random bytes.
 func (k *Kernel) Random(p []byte) { rand.Read(p) }

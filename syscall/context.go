@@ -201,6 +201,8 @@ type System interface {
 	Now() zx.Time
 	// Random fills p with random bytes.
 	Random(p []byte)
+	// Program gives the ELF file of a program of the image; nil if there is none.
+	Program(name string) []byte
 }
 
 // Registers is the integer registers of a thread at its SYSCALL, RSP apart, in the

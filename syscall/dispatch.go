@@ -190,6 +190,8 @@ func Dispatch(c *Context, r *Registers) int64 {
 		return int64(processReadMemory(c, zx.Handle(r[rdi]), zx.VirtAddr(r[rsi]), userOut(r[rdx]), r[r10], userOut(r[r8])))
 	case zx.SysProcessWriteMemory:
 		return int64(processWriteMemory(c, zx.Handle(r[rdi]), zx.VirtAddr(r[rsi]), userIn(r[rdx]), r[r10], userOut(r[r8])))
+	case zx.SysSystemGetProgram:
+		return int64(systemGetProgram(c, userIn(r[rdi]), r[rsi], userOut(r[rdx])))
 	}
 	return int64(zx.ErrBadSyscall)
 }

@@ -27,6 +27,13 @@ type machine struct {
 
 func (m *machine) Now() zx.Time { return zx.Time(time.Since(m.start)) + 1 }
 
+func (m *machine) Program(name string) []byte {
+	if name == "a program" {
+		return []byte("its file")
+	}
+	return nil
+}
+
 func (m *machine) Random(p []byte) {
 	for i := range p {
 		p[i] = byte(i) | 1

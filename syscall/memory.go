@@ -60,3 +60,29 @@ func (c *Context) debugCopy(h zx.Handle, right zx.Rights, at, buffer zx.VirtAddr
 	}
 	return c.optional64(actual, n)
 }
+
+// rightsProgram is what a handle of a program's file carries.
+const rightsProgram = zx.RightsVMO &^ (zx.RightWrite | zx.RightSetProperty | zx.RightSignal)
+
+// systemGetProgram is zx_system_get_program.
+func systemGetProgram(c *Context, name userIn, size uint64, out userOut) zx.Status {
+	text, st := c.readName(name, size)
+	if st != zx.OK {
+		return st
+	}
+	file := c.System.Program(text)
+	if file == nil {
+		return zx.ErrNotFound
+	}
+	v, st := c.Store.New(uint64(len(file)), 0)
+	if st != zx.OK {
+		return st
+	}
+	if st = v.WriteBytes(file, 0, c.Request); st != zx.OK {
+		v.Release()
+		return st
+	}
+	o := NewVMO(v, zx.KoidInvalid)
+	o.SetName(text)
+	return c.give(o, rightsProgram, out)
+}

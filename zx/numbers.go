@@ -91,10 +91,11 @@ const (
 	SysStreamSeek                 = 84
 	SysProcessReadMemory          = 85
 	SysProcessWriteMemory         = 86
+	SysSystemGetProgram           = 87
 )
 
 // SysCount is the number of system calls; higher numbers answer ErrBadSyscall.
-const SysCount = 87
+const SysCount = 88
 
 // SysNames gives each call's name without the zx_ prefix, by number.
 var SysNames = [SysCount]string{
@@ -185,4 +186,5 @@ var SysNames = [SysCount]string{
 	"stream_seek",
 	"process_read_memory",
 	"process_write_memory",
+	"system_get_program",
 }

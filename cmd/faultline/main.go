@@ -35,6 +35,7 @@ func run() int {
 		return fail(err)
 	}
 	m, k := s.Machine, s.Kernel
+	k.Programs = program
 	announce(m)
 	if i := slices.Index(os.Args, "-bug"); i > 0 && i+1 < len(os.Args) {
 		return fail(kernel.Bug(os.Args[i+1]))

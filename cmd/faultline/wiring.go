@@ -18,6 +18,12 @@ import (
 	"faultline/zx"
 )
 
+// program gives the ELF file of a program of this image, nil if there is none.
+func program(name string) []byte {
+	file, _ := user.Program(name) // no error says more than nil
+	return file
+}
+
 // consoleKernel is the kernel as the console sees it.
 type consoleKernel struct{ *unikernel.System }
 

@@ -8,6 +8,7 @@ func taskBoots() []boot {
 			want: []string{"exceptions holds", "policy holds", "suspends holds", "deadlines holds", "properties holds", "futexes holds", "channels holds", "wait_many holds", "processes holds"}},
 		{name: "jobs", commands: "mem; run jobs; mem; run jobs; mem", check: sameFree, want: []string{"jobs: all holds"}},
 		{name: "objects of every kind", commands: "mem; run objects; mem", check: sameFree, want: []string{`objects hold`}},
+		{name: "programs start programs", commands: "mem; run parent; mem", check: sameFree, want: []string{`argument 1: 5`, `programs start`}},
 		{name: "C threads", commands: "mem; run threads; mem", check: sameFree, want: []string{`threads hold`}},
 		{name: "every way to die", commands: "mem; run crash all; mem; threads", check: sameFree,
 			want: []string{`killed by fatal page fault at 0x0 `, `rip 0x`, `[1-9]\d ways to die, 0 not as expected`}},

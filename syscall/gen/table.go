@@ -312,6 +312,8 @@ var Table = []Call{
 		errs([]Err{{"INVALID_ARGS", "buffer is null, or buffer_size 0 or above 64 MiB"}}, typed("process", "READ"), []Err{{"BAD_STATE", "the process has ended"}, {"NO_MEMORY", "nothing is mapped at vaddr"}, {"OUT_OF_RANGE", "vaddr lies past the end of the VMO"}}, vmoCopy[1:]), 0},
 	{86, "process_write_memory", st, "zx_handle_t handle, zx_vaddr_t vaddr, const void* buffer, size_t buffer_size, size_t* actual", "WRITE", "Writes to what the process has mapped at vaddr, whatever its protection. Otherwise as zx_process_read_memory.",
 		errs([]Err{{"INVALID_ARGS", "buffer is null, or buffer_size 0 or above 64 MiB"}}, typed("process", "WRITE"), []Err{{"BAD_STATE", "the process has ended"}, {"NO_MEMORY", "nothing is mapped at vaddr"}, {"ACCESS_DENIED", "the mapping can never be writable"}, {"OUT_OF_RANGE", "vaddr lies past the end of the VMO"}}, vmoCopy[1:]), 0},
+	{87, "system_get_program", st, "const char* name, size_t name_size, zx_handle_t* out", "", "Gives the ELF file of a program of the kernel image, in a VMO that can be read and mapped. Faultline's own: Zircon has a loader service.",
+		[]Err{{"INVALID_ARGS", "name cannot be read"}, {"NOT_FOUND", "the image has no such program"}, tableFull, badOut}, 0},
 }
 
 // streamCopy is how the vectors of a stream call can be refused.

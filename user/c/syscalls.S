@@ -861,6 +861,15 @@ zx_process_write_memory:
 	ret
 	.size zx_process_write_memory, . - zx_process_write_memory
 
+	.globl zx_system_get_program
+	.type zx_system_get_program, @function
+	.p2align 4
+zx_system_get_program:
+	mov $87, %eax
+	syscall
+	ret
+	.size zx_system_get_program, . - zx_system_get_program
+
 // zx_deadline_after is now + RDI, saturated: past either end the sign of RDI
 // tells which.
 	.weak zx_deadline_after

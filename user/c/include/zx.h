@@ -75,6 +75,26 @@ zx_handle_t zx_job_default(void);
 // "(UNKNOWN)".
 const char* zx_status_get_string(zx_status_t status);
 
+// A program to start. What is null or 0 is left out.
+typedef struct zx_program {
+  const char* name;         // for people; argv[0] if null
+  zx_handle_t job;          // where the process goes; zx_job_default() if none
+  const char* const* argv;  // ends with a null pointer
+  const char* const* envp;  // NAME=VALUE strings, ends with a null pointer
+  const zx_start_handle_t* handles;  // what zx_start_handle gives there, with its id
+  uint32_t handle_count;             // at most 60
+} zx_program_t;
+
+// zx_program_start starts the ELF file that is in a VMO, which needs READ, and gives
+// a handle of its process if process is not null. The handles of what are the
+// caller's no more, whatever happens; job and file stay. zx_program_start_named
+// starts a program of the kernel image: ZX_ERR_NOT_FOUND there is none.
+// Errors: ZX_ERR_NOT_SUPPORTED not a program that can run here |
+// ZX_ERR_INVALID_ARGS a segment | ZX_ERR_OUT_OF_RANGE more than 60 handles, or
+// arguments above 64 KiB | those of the calls that make a process.
+zx_status_t zx_program_start(const zx_program_t* what, zx_handle_t file, zx_handle_t* process);
+zx_status_t zx_program_start_named(const zx_program_t* what, const char* program, zx_handle_t* process);
+
 // Calls of Zircon's that the library performs, without the kernel or by another
 // call. zx_handle_check_valid answers ZX_ERR_BAD_HANDLE; zx_thread_legacy_yield
 // wants options 0. Clocks and ticks are all nanoseconds since boot.

@@ -93,4 +93,5 @@ const (
 	sysStreamSeek                 = 84
 	sysProcessReadMemory          = 85
 	sysProcessWriteMemory         = 86
+	sysSystemGetProgram           = 87
 )

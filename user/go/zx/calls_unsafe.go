@@ -430,3 +430,8 @@ func SysProcessReadMemory(handle Handle, vaddr uintptr, buffer unsafe.Pointer, b
 func SysProcessWriteMemory(handle Handle, vaddr uintptr, buffer unsafe.Pointer, bufferSize uint64, actual *uint64) Status {
 	return Status(call(86, uintptr(handle), uintptr(vaddr), uintptr(buffer), uintptr(bufferSize), uintptr(unsafe.Pointer(actual)), 0, 0, 0))
 }
+
+// SysSystemGetProgram is zx_system_get_program. Gives the ELF file of a program of the kernel image, in a VMO that can be read and mapped. Faultline's own: Zircon has a loader service.
+func SysSystemGetProgram(name unsafe.Pointer, nameSize uint64, out *Handle) Status {
+	return Status(call(87, uintptr(name), uintptr(nameSize), uintptr(unsafe.Pointer(out)), 0, 0, 0, 0, 0))
+}

@@ -92,7 +92,8 @@
 #define ZX_SYS_stream_seek 84
 #define ZX_SYS_process_read_memory 85
 #define ZX_SYS_process_write_memory 86
-#define ZX_SYS_COUNT 87
+#define ZX_SYS_system_get_program 87
+#define ZX_SYS_COUNT 88
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>
@@ -367,6 +368,9 @@ zx_status_t zx_process_read_memory(zx_handle_t handle, zx_vaddr_t vaddr, void* b
 
 // Writes to what the process has mapped at vaddr, whatever its protection. Otherwise as zx_process_read_memory.
 zx_status_t zx_process_write_memory(zx_handle_t handle, zx_vaddr_t vaddr, const void* buffer, size_t buffer_size, size_t* actual);
+
+// Gives the ELF file of a program of the kernel image, in a VMO that can be read and mapped. Faultline's own: Zircon has a loader service.
+zx_status_t zx_system_get_program(const char* name, size_t name_size, zx_handle_t* out);
 
 // The deadline nanoseconds from now; saturates at both ends. A library function.
 zx_instant_mono_t zx_deadline_after(zx_duration_mono_t nanoseconds);
