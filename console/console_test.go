@@ -370,6 +370,20 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
+// TestSnap pokes a file and a frozen view of it: each keeps its own.
+func TestSnap(t *testing.T) {
+	r := newRig(t)
+	sum := fmt.Sprintf("%x", sha256.Sum256(contents["DATA.BIN"]))
+	out, err := r.run("snap data.bin; poke DATA.BIN 0 22 22; poke DATA.BIN@1 90000 33; cat DATA.BIN 0 2; sync; cat DATA.BIN@1 0 2; snap DATA.BIN; sum DATA.BIN@2; vmo")
+	if err != nil || !strings.Contains(out, "DATA.BIN@1 shows DATA.BIN as it is now") || !strings.Contains(out, "in this view alone") ||
+		!strings.Contains(out, "\"\"\n") || !strings.Contains(out, fmt.Sprintf("00000000  % x", contents["DATA.BIN"][:2])) || strings.Contains(out, sum) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err := r.run("sync DATA.BIN@1"); err == nil || !strings.Contains(out, "frozen view") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // TestDemo compares the demo's story, and that it leaves the disk as it was.
 func TestDemo(t *testing.T) {
 	r := newRig(t)
@@ -448,7 +462,7 @@ func TestHelp(t *testing.T) {
 		t.Error(err)
 	}
 	golden(t, "help.txt", out.String())
-	for _, name := range strings.Fields("help ls cat sum poke sync touch fail evict vmo pager threads pt mem poweroff run start wait kill faults") {
+	for _, name := range strings.Fields("help ls cat sum poke sync snap touch fail evict vmo pager threads pt mem poweroff run start wait kill faults") {
 		if find(name) == nil {
 			t.Errorf("no command %s", name)
 		}

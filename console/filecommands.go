@@ -277,7 +277,7 @@ func (c *Console) poke(args []string) error {
 	if err != nil {
 		return err
 	}
-	if c.volume.ReadOnly() {
+	if c.volume.ReadOnly() && !f.View() {
 		why := ""
 		if doubts := c.volume.Doubts(); len(doubts) > 0 {
 			why = " because " + doubts[0]
@@ -292,8 +292,25 @@ func (c *Console) poke(args []string) error {
 		return err
 	}
 	s := c.stats(f)
+	if f.View() {
+		c.printf("stored %d bytes at %#x: %d page faults; in this view alone\n", len(data), offset, c.faults(f)-faults)
+		return nil
+	}
 	c.printf("stored %d bytes at %#x: %d page faults, %d pages supplied, %d write traps, %d pages dirtied; sync writes them\n",
 		len(data), offset, c.faults(f)-faults, s.PagesSupplied-before.PagesSupplied, s.Dirties-before.Dirties, s.PagesDirtied-before.PagesDirtied)
+	return nil
+}
+
+func (c *Console) snap(args []string) error {
+	f, err := c.open(args[0])
+	if err != nil {
+		return err
+	}
+	view, err := f.Snap()
+	if err != nil {
+		return err
+	}
+	c.printf("%s shows %s as it is now\n", clean(view.Name()), clean(f.Name()))
 	return nil
 }
 

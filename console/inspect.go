@@ -40,6 +40,11 @@ func (c *Console) vmoNames() map[uint32]string {
 	for _, f := range c.openFiles() {
 		names[f.VMO().ID()] = clean(f.Name())
 	}
+	if c.volume != nil {
+		for _, f := range c.volume.Views() {
+			names[f.VMO().ID()] = clean(f.Name())
+		}
+	}
 	name := func(id uint32, process string) {
 		if names[id] == "" {
 			names[id] = "of process " + clean(process)

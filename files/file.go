@@ -47,6 +47,7 @@ type File struct {
 	key     uint64
 	chain   *chain
 	vmo     *vmo.VMO
+	of      *File // what it is a frozen view of, nil for a file
 	closing atomic.Bool
 
 	streams streams // the serving goroutine's
@@ -56,6 +57,7 @@ type File struct {
 	mu       sync.Mutex
 	stats    Stats     // guarded by mu
 	failures []Failure // guarded by mu; the newest first
+	views    []*File   // guarded by mu; only ever appended to
 }
 
 // Name is the file's path as the disk spells it.
@@ -88,7 +90,7 @@ func (f *File) count(change func(*Stats)) {
 // LiftFailures, and drops the file's clean pages so that the next touch asks.
 // A newer failure hides an older one.
 //
-// Errors: st is not one a pager may fail with | the range is empty, wraps, or
+// Errors: the file is a view | st is not one a pager may fail with | the range is empty, wraps, or
 // begins past the end of the file. Each names the value.
 func (f *File) InjectFailure(offset, length uint64, st zx.Status) error {
 	allowed := false
@@ -96,6 +98,8 @@ func (f *File) InjectFailure(offset, length uint64, st zx.Status) error {
 		allowed = allowed || s == st
 	}
 	switch {
+	case f.of != nil:
+		return fmt.Errorf("%q: %w", f.name, errView)
 	case !allowed:
 		return fmt.Errorf("status %v: a pager may fail with %v only", st, FailStatuses)
 	case length == 0:

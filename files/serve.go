@@ -146,9 +146,15 @@ func (f *File) Dirty(off uint64) zx.Status {
 
 // dirty acknowledges writes. NOT_FOUND means that a page was evicted since the
 // request: its writer has been released, reads the page again and asks anew.
-// Every other error released its writers too.
+// Every other error released its writers too. Views that show the pages get their
+// own first.
 func (f *File) dirty(off, length uint64) {
 	n := length / zx.PageSize
+	if f.freeze(off, length) != zx.OK {
+		f.count(func(s *Stats) { s.LastError = errNoFrames })
+		f.fail(off, length, zx.ErrNoSpace)
+		return
+	}
 	f.count(func(s *Stats) { s.PagesDirtied += n })
 	st := f.volume.pager.OpRange(zx.PagerOpDirty, f.vmo, off, length, 0)
 	if st != zx.OK {

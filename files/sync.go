@@ -27,8 +27,12 @@ func (f *File) DirtyRanges() []zx.DirtyRange {
 // the calling thread's.
 //
 // Locks: none held; takes File.syncing.
-// Errors: *DiskError with the sector | the status of a refused operation.
+// Errors: the file is a view | *DiskError with the sector | the status of a refused
+// operation.
 func (f *File) Sync(w vmo.Waiter) (SyncResult, error) {
+	if f.of != nil {
+		return SyncResult{}, fmt.Errorf("%q: %w", f.name, errView)
+	}
 	f.syncing.Lock()
 	defer f.syncing.Unlock()
 	var result SyncResult

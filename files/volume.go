@@ -50,6 +50,7 @@ type Volume struct {
 
 	mu    sync.Mutex
 	files []*File // by key-1; nil once COMPLETE came. Guarded by mu
+	views []*File // guarded by mu
 	ended bool    // guarded by mu
 
 	done    chan struct{} // closed when the serving goroutine has ended
@@ -105,7 +106,7 @@ func (v *Volume) Shutdown() {
 	v.mu.Lock()
 	ended := v.ended
 	v.ended = true
-	open := append([]*File(nil), v.files...)
+	open, views := append([]*File(nil), v.files...), v.views
 	v.mu.Unlock()
 	if ended {
 		<-v.done
@@ -121,6 +122,9 @@ func (v *Volume) Shutdown() {
 		panic(fmt.Sprintf("files.Volume.Shutdown: own port refused a packet: %v", st))
 	}
 	<-v.done
+	for _, f := range views {
+		f.vmo.Release()
+	}
 }
 
 // Settle returns when every request so far has been answered, read-ahead
@@ -182,7 +186,8 @@ func (v *Volume) List(name string) ([]Entry, error) {
 }
 
 // Open gives the file of that name, the same one each time while it is open:
-// its VMO is made, TRAP_DIRTY, and its blocks found, on first use.
+// its VMO is made, TRAP_DIRTY, and its blocks found, on first use. Frozen views
+// (Snap) have names too.
 //
 // Errors: ErrNotFound, ErrIsFolder, ErrNotDir, ErrAmbiguous with the path |
 // *DiskError | a corrupt disk: what of the file's chain or of a folder on the way
@@ -191,6 +196,9 @@ func (v *Volume) Open(name string) (*File, error) {
 	v.looking.Lock()
 	defer v.looking.Unlock()
 	name = cleanPath(name)
+	if f := v.view(name); f != nil {
+		return f, nil
+	}
 	canonical, e, doubt, err := v.dir.find(name)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,13 @@ import "strings"
 func operatorBoots(d disks) []boot {
 	const wait, timeout = "kernel.userpager.overtime_wait_seconds=", "kernel.userpager.overtime_timeout_seconds="
 	list := []boot{
+		{name: "a frozen view", disk: d.test,
+			commands: "poke " + five + " 0 aa; snap " + five + "; poke " + five + " 0 bb; poke " + five + "@1 5000 cc; sync; evict " + five + "; cat " + five + "@1 0 1; " +
+				"snap PAGE.BIN; poke PAGE.BIN 9 77; sync; sum PAGE.BIN@1; poke PAGE.BIN@1 9 78; sum PAGE.BIN",
+			want: []string{`five-million-and-one\.bin@1 shows `, `in this view alone`, `00000000  aa`, d.sums["PAGE.BIN"]},
+			effect: func(before, after string) error {
+				return wroteAll(before, after, map[string]stored{five: {0, []byte{0xbb}}, "PAGE.BIN": {9, []byte{0x77}}})
+			}},
 		{name: "vmo draws a file", disk: d.test,
 			commands: "vmo; touch " + five + " 0 r; poke " + five + " 4094 de ad be ef; vmo; vmo " + five + "; sync; vmo " + five + "; evict " + five + "; vmo " + five + "; mem",
 			want: []string{`0 VMOs`, ` 2 +0 +1 +` + five, `VMO \d+ ` + five + `: pages come from pager \d+, key 0x1`,
