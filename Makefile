@@ -16,6 +16,7 @@ TIMEOUT ?=         ## seconds a run with CMDS or PROGRAM may take (default 60)
 FUZZTIME ?= 20s    ## time for each fuzz target
 CUTS    ?= 1000    ## moments that make powercut looks at
 RUNG    ?=         ## what make profile looks into [missing_page]
+TRACE   ?=         ## watch: a trace that make trace wrote, instead of a machine
 HISTORY ?=         ## bench-report: a folder with bench.json files of earlier commits
 ONLY    ?=         ## conform: the tests whose "ID VARIANT" matches, P0.. or W1
 SOAK    ?= 300s    ## how long make soak lasts
@@ -81,9 +82,9 @@ program: $(B)/user/libzx.a ## compile a ring-3 program: SRC='a.c b.cc' or SRC=./
 	@test -n '$(SRC)' -a -n '$(OUT)' || { echo "usage: make program SRC='a.c b.cc' OUT=prog.elf [CC=clang] [CFLAGS=...] [LIBS=...], or SRC=./folder of a Go program" >&2; exit 2; }
 	@$(if $(wildcard $(SRC)/*.go),cd '$(SRC)' && $(GO_PROGRAM) build $(GO_PROGRAM_FLAGS) -o '$(abspath $(OUT))' .,CC='$(if $(filter default,$(origin CC)),gcc,$(CC))' user/cc -g $(CFLAGS) -o '$(OUT)' $(SRC) $(LIBS))
 
-watch: $(B)/bin/watch ## show a trace as a picture in a browser: TRACE=t.json
-	@test -n '$(TRACE)' || { echo 'usage: make watch TRACE=t.json' >&2; exit 2; }
-	@$(B)/bin/watch -trace '$(TRACE)'
+watch: $(B)/bin/watch $(if $(strip $(TRACE)),,$(B)/faultline.elf $(B)/bin/qemu demo-disk) ## boot, and show pages and faults live in a browser; or a trace: TRACE=t.json
+	@$(if $(strip $(TRACE)),,$(NEED) qemu-system-x86_64)
+	@DISK='$(or $(strip $(DISK)),$(B)/demo.img)' $(B)/bin/watch $(if $(strip $(TRACE)),-trace '$(TRACE)',$(B)/bin/qemu $(B)/faultline.elf $$(test -t 0 && echo -console))
 
 trace: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## record what CMDS do, for a trace viewer: OUT=t.json
 	@$(NEED) qemu-system-x86_64

@@ -56,6 +56,7 @@ var edges = []struct {
 	{"cmd/faultline", []string{"trace", "board/*", "kernel", "console", "files", "unikernel", "user", "zx", tamago}},
 	{"cmd/bench", []string{"gonum.org/v1/plot"}},
 	{"cmd/profile", []string{"github.com/google/pprof"}},
+	{"cmd/watch", []string{"trace", "zx"}},
 	{"cmd/verdicts", nil},
 	{"cmd/*", []string{"zx", "user", "syscall", "cmd/verdicts"}},
 	{"", nil}, // the root package

@@ -254,6 +254,7 @@ func (k *fakeKernel) Mappings() []MappingInfo   { return k.mappings }
 func (k *fakeKernel) Counters() []pager.Counter { return k.system.Counters() }
 func (k *fakeKernel) StartTrace(f trace.Filter) { trace.Start(1, f) }
 func (k *fakeKernel) StopTrace()                { trace.Stop() }
+func (k *fakeKernel) TraceTicks() float64       { return 1000 }
 func (k *fakeKernel) TraceName(zx.Koid) string  { return "" }
 func (k *fakeKernel) TraceRecords() ([]trace.Record, uint64, float64) {
 	return k.records, 5, 1000

@@ -43,6 +43,7 @@ type Kernel interface {
 	// TraceRecords gives what is held, how many records were lost, and the
 	// ticks of a microsecond.
 	TraceRecords() (list []trace.Record, lost uint64, ticks float64)
+	TraceTicks() float64
 	// TraceName is the name of a thread or process that has ended since.
 	TraceName(koid zx.Koid) string
 	// Faults gives the last n page faults of them, the oldest first, and how

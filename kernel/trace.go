@@ -62,20 +62,24 @@ const cpus = 1
 // StopTrace ends the recording. The records stay.
 func (k *Kernel) StopTrace() { trace.Stop() }
 
+// TraceTicks is how often the time stamp counter advances in a microsecond, by
+// what has passed since StartTrace.
+func (k *Kernel) TraceTicks() float64 {
+	if passed := k.now() - k.trace.time; passed > 0 {
+		return float64(int64(cpu.ReadTSC())-k.trace.tsc) * 1000 / float64(passed)
+	}
+	return 1000
+}
+
 // TraceRecords gives the records of the latest recording that the rings still
-// hold, the oldest of each CPU first, how many were lost, and how often the time
-// stamp counter advances in a microsecond.
+// hold, the oldest of each CPU first, how many were lost, and TraceTicks.
 func (k *Kernel) TraceRecords() (list []trace.Record, lost uint64, ticks float64) {
 	from := k.trace.from
 	var some [256]trace.Record
 	for n := from.Read(some[:]); n > 0; n = from.Read(some[:]) {
 		list = append(list, some[:n]...)
 	}
-	ticks = 1000
-	if passed := k.now() - k.trace.time; passed > 0 {
-		ticks = float64(int64(cpu.ReadTSC())-k.trace.tsc) * 1000 / float64(passed)
-	}
-	return list, from.Lost, ticks
+	return list, from.Lost, k.TraceTicks()
 }
 
 // FaultRecord is one page fault of ring 3, from the trap to the decision.

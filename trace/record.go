@@ -1,6 +1,10 @@
 package trace
 
-import "faultline/zx"
+import (
+	"encoding/binary"
+
+	"faultline/zx"
+)
 
 // Kind says what a record tells; 0 is none.
 type Kind uint8
@@ -53,6 +57,26 @@ func KindNamed(name string) (Kind, bool) {
 		}
 	}
 	return 0, false
+}
+
+// RecordBytes is the size of an encoded record.
+const RecordBytes = 56
+
+// Append appends r to b, little-endian.
+func (r *Record) Append(b []byte) []byte {
+	for _, v := range [...]uint64{r.Time, uint64(r.Kind) | uint64(r.CPU)<<8 | uint64(r.Arg)<<32, uint64(r.Process), uint64(r.Thread), r.Object, r.Offset, r.Length} {
+		b = binary.LittleEndian.AppendUint64(b, v)
+	}
+	return b
+}
+
+// Decode reads a record that Append wrote. Pre: b has RecordBytes.
+func Decode(b []byte) Record {
+	word := func(i int) uint64 { return binary.LittleEndian.Uint64(b[8*i:]) }
+	return Record{
+		Time: word(0), Kind: Kind(word(1)), CPU: uint8(word(1) >> 8), Arg: uint32(word(1) >> 32),
+		Process: zx.Koid(word(2)), Thread: zx.Koid(word(3)), Object: word(4), Offset: word(5), Length: word(6),
+	}
 }
 
 // Record is what one Emit left.

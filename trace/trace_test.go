@@ -44,6 +44,11 @@ func TestEmit(t *testing.T) {
 	if got := all(r); !slices.Equal(got, want) {
 		t.Errorf("read %+v", got)
 	}
+	for i := range want {
+		if b := want[i].Append([]byte{1}); len(b) != 1+RecordBytes || Decode(b[1:]) != want[i] {
+			t.Errorf("%+v is decoded as %+v", want[i], Decode(b[1:]))
+		}
+	}
 	if n := testing.AllocsPerRun(100, func() { Emit(Wake, 1, 2, 3, 4) }); n != 0 {
 		t.Errorf("Emit allocates %v times", n)
 	}

@@ -25,9 +25,9 @@ type Drive struct {
 	Err    error // why a disk that is there cannot be used; Device is nil then
 }
 
-// findDrives brings every disk into operation: those that the loader brought, virtio,
-// NVMe.
-func findDrives(boot *BootInfo) (drives []Drive) {
+// findDevices brings every disk into operation: those that the loader brought, virtio,
+// NVMe; and the last virtio console there is.
+func findDevices(boot *BootInfo) (drives []Drive, port *Port) {
 	count := map[string]int{}
 	add := func(kind string, d BlockDevice, err error) {
 		name := fmt.Sprint(kind, count[kind])
@@ -49,6 +49,14 @@ func findDrives(boot *BootInfo) (drives []Drive) {
 		}
 		add("virtio", d, err)
 	}
+	console := func(t transport, err error) {
+		if err == nil {
+			port, err = newPort(t, AddressOf)
+		}
+		if err != nil {
+			Platform.Problems = append(Platform.Problems, err)
+		}
+	}
 	for _, m := range boot.Modules {
 		b, err := ReadPhysical(m.Range.Start, int(m.Range.Bytes()))
 		add("ram", RAMDisk(b), err)
@@ -58,21 +66,27 @@ func findDrives(boot *BootInfo) (drives []Drive) {
 		if len(slots) == 0 {
 			slots = microvmSlots()
 		}
-		findMMIO(slots, virtioBlock, func(d mmioDevice, err error) {
-			deviceRanges = append(deviceRanges, pages(Range{zx.PhysAddr(d), zx.PhysAddr(d) + 1}))
-			virtio(d, err)
-		})
-		return drives
+		at := func(open func(transport, error)) func(mmioDevice, error) {
+			return func(d mmioDevice, err error) {
+				deviceRanges = append(deviceRanges, pages(Range{zx.PhysAddr(d), zx.PhysAddr(d) + 1}))
+				open(d, err)
+			}
+		}
+		findMMIO(slots, virtioBlock, at(virtio))
+		findMMIO(slots, virtioConsole, at(console))
+		return drives, port
 	}
 	scanPCI(0, 0, func(f pciFunction, id uint32) bool {
 		switch {
 		case id == virtioVendor|(virtioModern+virtioBlock)<<16 || id == virtioVendor|virtioTransBlk<<16:
 			virtio(openPCI(f))
+		case id == virtioVendor|(virtioModern+virtioConsole)<<16 || id == virtioVendor|virtioTransConsole<<16:
+			console(openPCI(f))
 		case f.read32(pciClass)>>8 == pciClassNVMe:
 			d, err := openNVMe(f)
 			add("nvme", d, err)
 		}
 		return false
 	})
-	return drives
+	return drives, port
 }

@@ -24,6 +24,7 @@ type Machine struct {
 	Devices []Range // device registers that the kernel's page tables must map, uncached
 	Console Console
 	Drives  []Drive // what the loader brought first
+	Port    *Port   // a virtio console, if there is one
 }
 
 // TrapStacks is the memory of cpu's trap stacks: the end of the kernel window,
@@ -75,7 +76,7 @@ var open = sync.OnceValues(func() (*Machine, error) {
 	if clock.source == hpetReference.name {
 		page(hpetBase)
 	}
-	m.Drives = findDrives(&m.Boot)
+	m.Drives, m.Port = findDevices(&m.Boot)
 	stage(stageDisk)
 	findCPUs(m.Memory, m.Boot.Reserved)
 	m.Devices = joinRanges(deviceRanges)

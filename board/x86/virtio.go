@@ -29,8 +29,10 @@ const (
 	statusFailed      = 128
 )
 
+// Device IDs. Source: virtio 1.2, 5.
 const (
-	virtioBlock = 2 // device ID. Source: virtio 1.2, 5
+	virtioBlock   = 2
+	virtioConsole = 3
 )
 
 var errNotModern = errors.New("virtio: device offers no version 1")

@@ -10,11 +10,13 @@ import (
 
 // A virtio device by PCI. Source: virtio 1.2, 4.1.
 const (
-	virtioVendor    = 0x1af4
-	virtioModern    = 0x1040 // plus the device ID
-	virtioTransBlk  = 0x1001 // transitional block device
-	pciCapVendor    = 0x09
-	pciCapMaxLength = 48 // capabilities that fit into the space
+	virtioVendor   = 0x1af4
+	virtioModern   = 0x1040 // plus the device ID
+	virtioTransBlk = 0x1001 // transitional block device
+
+	virtioTransConsole = 0x1003 // transitional console
+	pciCapVendor       = 0x09
+	pciCapMaxLength    = 48 // capabilities that fit into the space
 
 	capCommon = 1
 	capNotify = 2

@@ -45,6 +45,9 @@ func run() int {
 		return runProgram(k, image, qemu.SplitNUL(args))
 	}
 	c := newConsole(s)
+	if m.Port != nil {
+		go func() { fmt.Println("faultline: the second port:", c.Stream(m.Port)) }()
+	}
 	if slices.Contains(os.Args[1:], "-bench") {
 		return bench(k, cpu.ReadTSC())
 	}

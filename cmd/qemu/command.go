@@ -131,6 +131,7 @@ type knobs struct {
 	append   string
 	icount   string
 	gdb      string
+	watch    string
 	extra    string
 }
 
@@ -229,6 +230,13 @@ func (k *knobs) argv(image string, files []blobFile) ([]string, error) {
 		argv = append(argv, "-gdb", "tcp:127.0.0.1:1234", "-S")
 	default:
 		argv = append(argv, "-gdb", "tcp:127.0.0.1:"+k.gdb, "-S")
+	}
+	if k.watch != "" {
+		bus := "virtio-serial-pci"
+		if k.machine == "microvm" {
+			bus = "virtio-serial-device"
+		}
+		argv = append(argv, "-chardev", "socket,id=watch,path="+escapeComma(k.watch), "-device", bus+",max_ports=1", "-device", "virtconsole,chardev=watch")
 	}
 	return append(argv, strings.Fields(k.extra)...), nil
 }

@@ -98,6 +98,7 @@ func run(args []string) (code int, err error) {
 	str(&k.append, "append", "APPEND", "", "kernel command line")
 	str(&k.icount, "icount", "ICOUNT", "", "1: count instructions, reproducibly; or QEMU's -icount value")
 	str(&k.gdb, "gdb", "GDB", "", "1, or a port: wait for a debugger")
+	str(&k.watch, "watch", "WATCH", "", "Unix socket that gets what the kernel says on its second port")
 	str(&k.extra, "extra", "QEMUFLAGS", "", "more QEMU options, split at spaces")
 	timeout := flags.String("timeout", os.Getenv("TIMEOUT"), "time limit as in 90s, 0 for none; default 5m, none at a terminal (TIMEOUT)")
 	verbose := flags.Bool("v", isOn(os.Getenv("VERBOSE")), "show the command line and all of QEMU's warnings (VERBOSE)")

@@ -4,12 +4,12 @@
 //	watch [-listen 127.0.0.1:0] [-open FILE] QEMU-RUNNER IMAGE [ARGUMENT...]
 //	watch [-listen 127.0.0.1:0] -trace t.json
 //
-// It boots the image with a second port, on which the kernel says what changes,
-// a JSON object a line; or it reads a trace that `make trace` recorded. Either
-// way it serves one page, on this machine only, that needs nothing from
-// elsewhere. The console stays on the terminal.
+// It boots the image with a second port, on which the kernel says what happens
+// (console.Stream); or it reads a trace that `make trace` recorded. Either way it
+// serves one page, on this machine only, that needs nothing from elsewhere. The
+// console stays on the terminal.
 //
-// # The lines
+// # The lines the page is told
 //
 //	{"k":"vmo","id":3,"name":"POEM.TXT","pages":5}      there is a VMO, or it has another size
 //	{"k":"gone","id":3}                                 it is gone
@@ -106,7 +106,12 @@ func boot(f *feed, args []string) error {
 			return
 		}
 		defer conn.Close()
-		f.read(conn)
+		l := newLive(f.add)
+		read(conn, func(line string) {
+			if err := l.take(line); err != nil {
+				fmt.Fprintln(os.Stderr, "watch: the kernel says", line[:min(len(line), 80)], err)
+			}
+		})
 	}()
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), "WATCH="+path)
@@ -134,12 +139,12 @@ func newFeed() *feed {
 	return f
 }
 
-// read feeds the lines of r until it ends.
-func (f *feed) read(r io.Reader) {
+// read gives each line of r to take, until it ends.
+func read(r io.Reader, take func(string)) {
 	s := bufio.NewScanner(r)
 	s.Buffer(nil, 16<<20)
 	for s.Scan() {
-		f.add(s.Text())
+		take(s.Text())
 	}
 }
 

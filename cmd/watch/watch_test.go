@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"image"
 	_ "image/png"
 	"net/http/httptest"
@@ -15,6 +16,8 @@ import (
 	"bytes"
 
 	"github.com/chromedp/chromedp"
+
+	"faultline/trace"
 )
 
 // script is what a kernel could say: a file read in, stored to, written back.
@@ -97,6 +100,48 @@ func TestReplay(t *testing.T) {
 	for _, bad := range []string{"", "[]", "{}", `{"traceEvents":[]}`} {
 		if replay(strings.NewReader(bad), func(string) {}) == nil {
 			t.Errorf("%q is taken for a trace", bad)
+		}
+	}
+}
+
+// TestLive makes lines of what a kernel says.
+func TestLive(t *testing.T) {
+	var lines []string
+	l := newLive(func(s string) { lines = append(lines, s) })
+	records := func(list ...trace.Record) string {
+		var b []byte
+		for i := range list {
+			b = list[i].Append(b)
+		}
+		return `{"k":"records","ticks":1000,"r":"` + base64.StdEncoding.EncodeToString(b) + `"}`
+	}
+	for _, line := range []string{
+		`{"k":"vmo","id":3,"name":"A","pages":4,"paged":true}`,
+		`{"k":"vmo","id":4,"pages":2}`,
+		records(trace.Record{Time: 1000, Kind: trace.Switch, Thread: 8}, trace.Record{Time: 1000, Kind: trace.Fault, Thread: 8, Arg: faultWrite},
+			trace.Record{Time: 1500, Kind: trace.Request, Object: 3, Offset: 0x1000, Length: 0x1000}),
+		records(trace.Record{Time: 2000, Kind: trace.Supply, Object: 3, Length: 0x2000}, trace.Record{Time: 3000, Kind: trace.FaultEnd, Thread: 8, Object: 3, Offset: 0x1000},
+			trace.Record{Time: 3000, Kind: trace.Switch}, trace.Record{Time: 4000, Kind: trace.Fault, Thread: 9, Arg: faultWrite}, trace.Record{Time: 5000, Kind: trace.FaultEnd, Thread: 9, Object: 4}),
+		records(trace.Record{Time: 6000, Kind: trace.Operation, Object: 3, Arg: 3, Length: 1 << 40}, trace.Record{Time: 6000, Kind: trace.Evict, Object: 3, Length: 0x1000},
+			trace.Record{Time: 6000, Kind: trace.Supply, Object: 99, Length: 1 << 62}),
+		`{"k":"gone","id":4}`,
+	} {
+		if err := l.take(line); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+	}
+	want := `{"k":"vmo","id":3,"name":"A","pages":4}
+{"k":"vmo","id":4,"name":"VMO","pages":2}
+{"k":"tick","t":1500,"req":1,"cpu":[[0.3333333333333333,0]]}
+{"k":"tick","t":5000,"s":{"3":[[0,"cda2"]],"4":[[0,"ua"]]},"faults":2,"lat":[2000,2000],"cpu":[[0.42857142857142855,0]]}
+{"k":"tick","t":6000,"s":{"3":[[0,"awa2"]]},"faults":2,"cpu":[[0,0]]}
+{"k":"gone","id":4}`
+	if got := strings.Join(lines, "\n"); got != want {
+		t.Errorf("lines:\n%s", got)
+	}
+	for _, bad := range []string{"", "{", `{"k":"records","ticks":0}`, `{"k":"records","ticks":1,"r":"AAAA"}`, `{"k":"records","ticks":1,"r":"?"}`} {
+		if l.take(bad) == nil {
+			t.Errorf("%q is taken", bad)
 		}
 	}
 }
