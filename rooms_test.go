@@ -44,7 +44,7 @@ var edges = []struct {
 	{"pager", []string{"avl", "trace", "vmo", "object", "zx"}},
 	{"syscall", []string{"account", "pager", "vmar", "vmo", "object", "zx"}},
 	{"syscall/*", nil}, // the generator
-	{"files", []string{"vmo", "pager", "object", "zx"}},
+	{"files", []string{"vmo", "pager", "object", "zx", "spin"}},
 	{"kernel", []string{"account", "trace", "zx", "cpu", "mmu", "object", "vmo", "vmar", "pager", "syscall", "golang.org/x/arch", tamago, "spin"}},
 	{"console", []string{"account", "trace", "kernel", "files", "zx", "cpu", "mmu", "object", "vmo", "vmar", "pager", "syscall", "golang.org/x/term"}},
 	{"board/*", []string{"cpu", "zx", tamago, "golang.org/x/image"}},

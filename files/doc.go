@@ -32,10 +32,12 @@
 // The package never writes metadata: a sync changes bytes inside files only,
 // so names, sizes, dates and free space stay as they were.
 //
-// Locks, outer first: File.syncing > Volume.looking > Volume.mu > File.mu > fat.mu >
-// disk.partial > disk.mu, and Volume.settling by itself. None is held while waiting on
-// the port or in a call that can wait for the pager, except File.syncing and
-// Volume.settling. The serving goroutine takes neither these nor Volume.looking.
+// Locks, outer first: File.syncing > Volume.looking > Volume.mu > a VMO family's >
+// File.mu, which is held for a moment; fat.mu > disk.partial > disk.mu, which are
+// held over block operations; Volume.settling by itself. None is held while
+// waiting on the port or in a call that can wait for the pager, except
+// File.syncing and Volume.settling. The serving goroutine takes neither these nor
+// Volume.looking.
 //
 // Source: Microsoft FAT specification 1.03 (names BPB_*), UEFI 2.10 section 5
 // (GPT), spec/zircon-pager sections 2, 3.2 to 3.7, 5.

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"faultline/spin"
 	"faultline/vmo"
 	"faultline/zx"
 )
@@ -49,12 +50,13 @@ type File struct {
 	vmo     *vmo.VMO
 	of      *File // what it is a frozen view of, nil for a file
 	closing atomic.Bool
+	snapped atomic.Bool // there is a view, or will be
 
 	streams streams // the serving goroutine's
 
 	syncing sync.Mutex // one writeback at a time
 
-	mu       sync.Mutex
+	mu       spin.Lock
 	stats    Stats     // guarded by mu
 	failures []Failure // guarded by mu; the newest first
 	views    []*File   // guarded by mu; only ever appended to

@@ -132,9 +132,9 @@ func (f *File) serveDirty(off, length uint64) {
 func (f *File) Fill(uint64, *[zx.PageSize]byte) zx.Status { return zx.ErrShouldWait }
 
 // Dirty implements vmo.Direct: a write trap needs nothing of the disk, nor of the
-// serving goroutine, unless it fails.
+// serving goroutine, unless it fails or a view must get a page first.
 func (f *File) Dirty(off uint64) zx.Status {
-	if f.volume.ro {
+	if f.volume.ro || f.snapped.Load() {
 		return zx.ErrShouldWait
 	}
 	if good, _ := f.nextFailure(off, off+zx.PageSize); good == off {

@@ -38,6 +38,9 @@ func (f *File) Snap() (*File, error) {
 			return nil, err
 		}
 	}
+	// Pages that become dirty without the serving goroutine are so before the
+	// clone is made, which takes the same lock, or never.
+	f.snapped.Store(true)
 	var st zx.Status
 	if view.vmo, st = f.vmo.CreateChild(zx.VMOChildSnapshotAtLeastOnWrite, 0, uint64(f.size)); st != zx.OK {
 		return nil, fmt.Errorf("%q: cannot make its clone: %w", f.name, st)

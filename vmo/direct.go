@@ -5,13 +5,14 @@ import "faultline/zx"
 // Direct is a pager inside the kernel that answers for a page at once, on the
 // stack of the thread that asks, before any packet is sent. Either method may say
 // ErrShouldWait, not now: then the request goes its usual way. Any other status
-// but OK is the answer to the thread, as that of a failed request.
-//
-// Locks: called with none held. Neither may wait for ring 3, nor for long.
+// but OK is the answer to the thread, as that of a failed request. Neither may
+// wait for ring 3, nor for long.
 type Direct interface {
-	// Fill writes the whole page at off, which is absent.
+	// Fill writes the whole page at off, which is absent. Locks: none held.
 	Fill(off uint64, page *[zx.PageSize]byte) zx.Status
-	// Dirty says whether the page at off may become dirty.
+	// Dirty says whether the page at off may become dirty. If it may, it is
+	// before anybody else sees the family again. Locks: the family's held; it
+	// calls nothing of this package.
 	Dirty(off uint64) zx.Status
 }
 
@@ -27,9 +28,11 @@ func (r *PageRequest) offer() zx.Status {
 	var st zx.Status
 	if r.Kind == RequestRead {
 		st = s.fill(c, r.Offset)
-	} else if st = s.direct.Dirty(r.Offset); st == zx.OK {
+	} else {
 		c.fam.mu.Lock()
-		c.dirtyOne(r.Offset)
+		if st = s.direct.Dirty(r.Offset); st == zx.OK {
+			c.dirtyOne(r.Offset)
+		}
 		c.fam.mu.Unlock()
 	}
 	switch st {
