@@ -124,54 +124,64 @@ func (n *naiveIntervals) end(a, b uint64) {
 	}
 }
 
-// TestIntervalsAgainstNaive runs random operations on both.
-func TestIntervalsAgainstNaive(t *testing.T) {
-	for seed := int64(0); seed < 200; seed++ {
-		rng := rand.New(rand.NewSource(seed))
-		z := newIntervals()
-		var n naiveIntervals
-		var history []string
-		for step := 0; step < 200; step++ {
-			a := uint64(rng.Intn(24)) * pg
-			b := a + uint64(rng.Intn(8)+1)*pg
-			z.reserve(1)
-			switch op := rng.Intn(5); op {
-			case 0, 1:
-				kind := zeroKind(rng.Intn(2))
-				free := true
-				for p := a; p < b; p += pg {
-					free = free && z.holding(p) == nil
-				}
-				if !free {
-					continue
-				}
-				history = append(history, fmt.Sprintf("add %d %d %d", a/pg, b/pg, kind))
-				z.add(a, b, kind)
-				n.create(a, b, kind)
-			case 2:
-				history = append(history, fmt.Sprintf("remove %d %d", a/pg, b/pg))
-				z.remove(a, b)
-				for p := a; p < b; p += pg {
-					n.drop(p)
-				}
-			case 3:
-				history = append(history, fmt.Sprintf("begin %d %d", a/pg, b/pg))
-				z.begin(a, b)
-				n.begin(a, b)
-			case 4:
-				history = append(history, fmt.Sprintf("end %d %d", a/pg, b/pg))
-				z.finish(a, b)
-				n.end(a, b)
+// intervalHistory runs operations on both, drawn by rng.
+func intervalHistory(t *testing.T, rng *rand.Rand, steps int) {
+	z := newIntervals()
+	var n naiveIntervals
+	var history []string
+	for step := 0; step < steps; step++ {
+		a := uint64(rng.Intn(24)) * pg
+		b := a + uint64(rng.Intn(8)+1)*pg
+		z.reserve(1)
+		switch op := rng.Intn(5); op {
+		case 0, 1:
+			kind := zeroKind(rng.Intn(2))
+			free := true
+			for p := a; p < b; p += pg {
+				free = free && z.holding(p) == nil
 			}
-			if len(z.list())+len(n.list) > 0 && !reflect.DeepEqual(z.list(), n.list) {
-				t.Fatalf("seed %d: after %v:\n got %+v\nwant %+v", seed, history, z.list(), n.list)
+			if !free {
+				continue
 			}
+			history = append(history, fmt.Sprintf("add %d %d %d", a/pg, b/pg, kind))
+			z.add(a, b, kind)
+			n.create(a, b, kind)
+		case 2:
+			history = append(history, fmt.Sprintf("remove %d %d", a/pg, b/pg))
+			z.remove(a, b)
+			for p := a; p < b; p += pg {
+				n.drop(p)
+			}
+		case 3:
+			history = append(history, fmt.Sprintf("begin %d %d", a/pg, b/pg))
+			z.begin(a, b)
+			n.begin(a, b)
+		case 4:
+			history = append(history, fmt.Sprintf("end %d %d", a/pg, b/pg))
+			z.finish(a, b)
+			n.end(a, b)
 		}
-		z.clear()
-		if left := z.pool.mem.Outstanding(); len(left) != 0 || !z.empty() {
-			t.Fatalf("seed %d: %d frames left", seed, len(left))
+		if len(z.list())+len(n.list) > 0 && !reflect.DeepEqual(z.list(), n.list) {
+			t.Fatalf("after %v:\n got %+v\nwant %+v", history, z.list(), n.list)
 		}
 	}
+	z.clear()
+	if left := z.pool.mem.Outstanding(); len(left) != 0 || !z.empty() {
+		t.Fatalf("%d frames left after %v", len(left), history)
+	}
+}
+
+func TestIntervalsAgainstNaive(t *testing.T) {
+	for seed := int64(0); seed < 200; seed++ {
+		intervalHistory(t, rand.New(rand.NewSource(seed)), 200)
+	}
+}
+
+func FuzzIntervals(f *testing.F) {
+	f.Add([]byte("the promise reaches the new zeros"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		intervalHistory(t, rand.New(&bytesSource{data}), min(len(data)/2, 1000))
+	})
 }
 
 // TestIntervalConsequences is the list "Consequences to test" of spec section
