@@ -224,6 +224,64 @@ static void anonymous(void) {
   check("close", zx_handle_close(plain));
 }
 
+static zx_handle_t child_of(zx_handle_t parent, uint32_t options, uint64_t bytes) {
+  zx_handle_t child;
+  check("create_child", zx_vmo_create_child(parent, options, 0, bytes, &child));
+  return child;
+}
+
+// children_of measures making and closing a child of that kind.
+static void children_of(const char* rung, zx_handle_t parent, uint32_t options, uint64_t bytes) {
+  begin_rung(rung);
+  for (int i = 0; i < COUNT; i++) {
+    zx_handle_t child;
+    uint64_t from = clock_start();
+    zx_vmo_create_child(parent, options, 0, bytes, &child);
+    zx_handle_close(child);
+    sample(i, from);
+  }
+  report(rung, COUNT);
+}
+
+// family measures children: of a VMO whose pages a pager supplied, and exact
+// snapshots of an anonymous one.
+static void family(void) {
+  fill();
+  check("create_vmo", zx_pager_create_vmo(pager, 0, port, 1, BYTES, &vmo));
+  check("supply", zx_pager_supply_pages(pager, vmo, 0, BYTES, aux, 0));
+  children_of("slice_create_close", vmo, ZX_VMO_CHILD_SLICE, BYTES);
+  children_of("reference_create_close", vmo, ZX_VMO_CHILD_REFERENCE, 0);
+  children_of("clone_create_close", vmo, ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, BYTES);
+  zx_handle_t slice = child_of(vmo, ZX_VMO_CHILD_SLICE, BYTES);
+  map(slice, BYTES);
+  begin_rung("slice_fault");
+  for (int i = 0; i < COUNT; i++) load(i, scattered(i));
+  report("slice_fault", COUNT);
+  unmap(BYTES);
+  check("close", zx_handle_close(slice));
+  zx_handle_t clone = child_of(vmo, ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, BYTES);
+  map(clone, BYTES);
+  begin_rung("clone_read_fault");
+  for (int i = 0; i < COUNT; i++) load(i, scattered(i));
+  report("clone_read_fault", COUNT);
+  unmap(BYTES);
+  map(clone, BYTES);
+  begin_rung("clone_write_fault");
+  for (int i = 0; i < COUNT; i++) store(i, (uint64_t)i);
+  report("clone_write_fault", COUNT);
+  unmap(BYTES);
+  check("close", zx_handle_close(clone));
+  check("close", zx_handle_close(vmo));
+  fill();
+  zx_handle_t snapshot = child_of(aux, ZX_VMO_CHILD_SNAPSHOT, BYTES);
+  map(snapshot, BYTES);
+  begin_rung("snapshot_write_fault");
+  for (int i = 0; i < COUNT; i++) store(i, (uint64_t)i);
+  report("snapshot_write_fault", COUNT);
+  unmap(BYTES);
+  check("close", zx_handle_close(snapshot));
+}
+
 int main(int argc, char** argv) {
   calibrate();
   const char* how = argc > 1 ? argv[1] : "";
@@ -264,5 +322,6 @@ int main(int argc, char** argv) {
   paged();
   bulk();
   anonymous();
+  family();
   return 0;
 }

@@ -198,6 +198,47 @@ static void sparse(uint64_t mebibytes) {
   check("close", zx_handle_close(quiet));
 }
 
+// clones measures cloning a sparse VMO of that size.
+static void clones(uint64_t mebibytes) {
+  char rung[64];
+  zx_handle_t v, c;
+  name(rung, sizeof(rung), "clone_create", mebibytes);
+  if (!wanted(rung)) return;
+  check("create_vmo", zx_pager_create_vmo(pager, 0, port, 1, mebibytes << 20, &v));
+  begin_rung(rung);
+  for (int i = 0; i < COUNT; i++) {
+    uint64_t started = clock_start();
+    zx_status_t st = zx_vmo_create_child(v, ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, 0, mebibytes << 20, &c);
+    sample(i, started);
+    check("create_child", st);
+    check("close", zx_handle_close(c));
+  }
+  report(rung, COUNT);
+  check("close", zx_handle_close(v));
+}
+
+// chain measures reads through that many snapshots, each made of the one before
+// after that was written.
+static void chain(uint64_t length) {
+  char rung[64];
+  name(rung, sizeof(rung), "clone_chain", length);
+  if (!wanted(rung)) return;
+  static zx_handle_t links[257];
+  fill();
+  links[0] = aux;
+  for (uint64_t i = 1; i <= length; i++) {
+    uint8_t byte = 1;
+    check("create_child", zx_vmo_create_child(links[i - 1], ZX_VMO_CHILD_SNAPSHOT, 0, BYTES, &links[i]));
+    check("write", zx_vmo_write(links[i], &byte, i * PAGE, 1));
+  }
+  map(links[length], BYTES);
+  begin_rung(rung);
+  for (int i = 0; i < COUNT - 512; i++) load(i, 512 + (uint64_t)(i * 61) % (COUNT - 512));
+  report(rung, COUNT - 512);
+  unmap(BYTES);
+  for (uint64_t i = 1; i <= length; i++) check("close", zx_handle_close(links[i]));
+}
+
 int main(int argc, char** argv) {
   calibrate();
   if (argc > 1) only = argv[1];
@@ -206,6 +247,12 @@ int main(int argc, char** argv) {
   sparse(1);
   sparse(1 << 10);
   sparse(1 << 20);
+  clones(1);
+  clones(1 << 10);
+  clones(1 << 20);
+  chain(1);
+  chain(16);
+  chain(256);
   for (int shift = 10; shift <= 20; shift += 2) faults_in(1ull << shift);
   for (int shift = 10; shift <= 20; shift += 2) resident(1ull << shift);
   for (int i = 0; i < RANGES; i++) ranges[i].length = 1;  // resident buffer
