@@ -37,7 +37,8 @@ type percpu struct {
 
 	// Only the executor that has the CPU touches these.
 	running bool        // a thread does, not a goroutine of the kernel
-	direct  *Thread     // ready, and next
+	direct  *Thread     // ready, and next: the one that the thread which runs has woken
+	handed  bool        // it has woken one, or more: then none is next
 	root    zx.PhysAddr // in CR3
 	slice   int64       // when the time of the threads that run is over
 	traced  *Thread     // whom the trace says the CPU runs; the CPU's own
@@ -75,6 +76,9 @@ func newCPU(k *Kernel, root zx.PhysAddr) *percpu {
 // Locks: takes c.mu. It never blocks.
 func (c *percpu) enqueue(t *Thread) {
 	c.mu.Lock()
+	if c.running {
+		c.pushDirect()
+	}
 	c.push(t)
 	idler := c.idler
 	c.idler = nil
@@ -93,6 +97,15 @@ func (c *percpu) push(t *Thread) {
 		c.tail.next = t
 	}
 	c.tail = t
+}
+
+// pushDirect puts who would be next in line with the others: they are served in
+// the order in which they were woken. Locks: mu held.
+func (c *percpu) pushDirect() {
+	if c.direct != nil {
+		c.push(c.direct)
+		c.direct = nil
+	}
 }
 
 // rouse wakes the executor if it sleeps.
@@ -165,10 +178,7 @@ func (c *percpu) over(t *Thread) bool {
 	if now < c.slice || c.direct == nil && c.head == nil {
 		return false
 	}
-	if c.direct != nil {
-		c.push(c.direct)
-		c.direct = nil
-	}
+	c.pushDirect()
 	c.push(t)
 	return true
 }
@@ -259,7 +269,7 @@ func (e *executor) run() {
 		c := e.cpu
 		t := c.direct
 		if t != nil {
-			c.direct = nil
+			c.direct, c.handed = nil, false
 		} else {
 			t = e.pick()
 		}
@@ -326,7 +336,7 @@ func (e *executor) pick() *Thread {
 		if t := c.head; t != nil {
 			c.head = t.next
 			c.mu.Unlock()
-			c.running = true
+			c.running, c.handed = true, false
 			return t
 		}
 		if len(c.deadlines) > 0 {

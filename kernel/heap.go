@@ -10,13 +10,14 @@ import (
 
 // What the account charges for tasks, with what comes and goes with them, so that
 // no thread in trouble finds the account spent: a thread's registers, its
-// exception on the way to a handler, the stack of an executor that waits with it
-// in the midst of a call; a process's report of what killed it; the kernel's ends
-// of exception channels.
+// exception on the way to a handler; a process's report of what killed it; the
+// kernel's ends of exception channels. The stack of an executor that waits with a
+// thread in the midst of a call is charged while it does.
 var (
-	threadBytes  = account.Bytes(2048) + account.Bytes(3072) + account.Bytes(1536) + account.Bytes(8192)
-	processBytes = account.Bytes(4096)
-	jobBytes     = account.Bytes(1024)
+	threadBytes   = account.Bytes(2048) + account.Bytes(3072) + account.Bytes(1536)
+	executorBytes = account.Bytes(8192)
+	processBytes  = account.Bytes(4096)
+	jobBytes      = account.Bytes(1024)
 )
 
 // imageBytes is what the kernel's image and its own data may take of the window.

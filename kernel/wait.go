@@ -26,8 +26,8 @@ func (t *Thread) Wake() {
 		if trace.On() {
 			t.traceWake()
 		}
-		if c := t.cpu; c.running && c.direct == nil {
-			c.direct = t
+		if c := t.cpu; c.running && !c.handed {
+			c.direct, c.handed = t, true
 		} else {
 			c.enqueue(t)
 		}
@@ -107,19 +107,24 @@ func (t *Thread) pending(bits uint32) zx.Status {
 // Wait sleeps in the midst of a call, on the stack of the executor that runs the
 // thread: the CPU goes to another one.
 //
-// Errors: ErrInternalIntrKilled | ErrInternalIntrRetry | ErrTimedOut. See
-// vmo.Waiter.
+// Errors: ErrInternalIntrKilled | ErrInternalIntrRetry | ErrTimedOut, see
+// vmo.Waiter | ErrNoMemory the account has nothing left for the stack.
 func (t *Thread) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {
 	return t.wait(state, deadline, interruptKill|interruptSuspend)
 }
 
 // wait is Wait that only the interrupts in bits end.
 func (t *Thread) wait(state zx.ThreadState, deadline zx.Time, bits uint32) zx.Status {
+	a := t.process.account
+	if st := a.Charge(executorBytes); st != zx.OK {
+		return st
+	}
 	t.deep = true
 	if t.block(state, deadline, bits) {
 		t.executor.handOn()
 	}
 	t.deep = false
+	a.Release(executorBytes)
 	return t.woke(bits)
 }
 
@@ -136,11 +141,14 @@ func (t *Thread) yield(bits uint32) zx.Status {
 	c := t.cpu
 	c.machine.Idle(c.kernel.now() + moment)
 	c.yield()
-	t.deep = true
-	if c.over(t) {
-		t.executor.handOn()
+	if a := t.process.account; a.Charge(executorBytes) == zx.OK {
+		t.deep = true
+		if c.over(t) {
+			t.executor.handOn()
+		}
+		t.deep = false
+		a.Release(executorBytes)
 	}
-	t.deep = false
 	return t.pending(bits)
 }
 

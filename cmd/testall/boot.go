@@ -27,6 +27,7 @@ type boot struct {
 	program  string // a ring-3 program instead: an ELF file
 	args     string // its arguments
 	append   string // the kernel command line
+	icount   string // "1": instructions are the clock
 	timeout  string // seconds the runner allows; "" is 90
 	// flags are options of QEMU in place of the runner's own disk; DISK in them is
 	// the copy that the boot runs on.
@@ -118,7 +119,7 @@ func (b *boot) again() string {
 	line := "make run"
 	for _, k := range []struct{ knob, value string }{
 		{"MACHINE", b.machine}, {"CPU", b.cpu}, {"MEM", b.mem}, {"DISK", b.disk},
-		{"CMDS", b.commands}, {"PROGRAM", b.program}, {"ARGS", b.args}, {"APPEND", b.append}, {"TIMEOUT", b.timeout}, {"QEMUFLAGS", b.flags},
+		{"CMDS", b.commands}, {"PROGRAM", b.program}, {"ARGS", b.args}, {"APPEND", b.append}, {"TIMEOUT", b.timeout}, {"QEMUFLAGS", b.flags}, {"ICOUNT", b.icount},
 	} {
 		if k.value != "" {
 			line += " " + k.knob + "='" + k.value + "'"
@@ -137,7 +138,7 @@ func (b *boot) run() (output string, err error) {
 		timeout = "90"
 	}
 	env := []string{"MACHINE=" + b.machine, "CPU=" + b.cpu, "MEM=" + b.mem, "CMDS=" + b.commands,
-		"ARGS=" + b.args, "APPEND=" + b.append, "TIMEOUT=" + timeout, "SMP=", "ACCEL="}
+		"ARGS=" + b.args, "APPEND=" + b.append, "TIMEOUT=" + timeout, "ICOUNT=" + b.icount, "SMP=", "ACCEL="}
 	disk := ""
 	if b.disk != "" {
 		dir, err := os.MkdirTemp(buildDir, "boot-")

@@ -10,6 +10,7 @@ func taskBoots() []boot {
 		{name: "objects of every kind", commands: "mem; run objects; mem", check: sameFree, want: []string{`objects hold`}},
 		{name: "programs start programs", commands: "mem; run parent; mem", check: sameFree, want: []string{`argument 1: 5`, `programs start`}},
 		{name: "C threads", commands: "mem; run threads; mem", check: sameFree, want: []string{`threads hold`}},
+		{name: "shares of the CPU", icount: "1", timeout: "120", commands: "mem; run sched; mem", check: sameFree, want: []string{"shares holds", "yields holds", "order holds"}},
 		{name: "every way to die", commands: "mem; run crash all; mem; threads", check: sameFree,
 			want: []string{`killed by fatal page fault at 0x0 `, `rip 0x`, `[1-9]\d ways to die, 0 not as expected`}},
 		{name: "a pager for another process", commands: "mem; run filepager; run filepager 2000 7; run filepager 5 99; mem", check: sameFree,

@@ -44,7 +44,7 @@ static inline void thread_join(zx_handle_t t) {
   CHECK(zx_handle_close(t), ZX_OK);
 }
 
-static zx_info_thread_t thread_info(zx_handle_t t) {
+static inline zx_info_thread_t thread_info(zx_handle_t t) {
   zx_info_thread_t info = {0};
   CHECK(zx_object_get_info(t, ZX_INFO_THREAD, &info, sizeof(info), NULL, NULL), ZX_OK);
   return info;
@@ -58,14 +58,14 @@ static inline void until_state(zx_handle_t t, uint32_t state) {
   CHECK(thread_info(t).state, state);
 }
 
-static zx_koid_t koid_of(zx_handle_t h) {
+static inline zx_koid_t koid_of(zx_handle_t h) {
   zx_info_handle_basic_t info = {0};
   CHECK(zx_object_get_info(h, ZX_INFO_HANDLE_BASIC, &info, sizeof(info), NULL, NULL), ZX_OK);
   return info.koid;
 }
 
 // take reads one exception off its channel.
-static zx_handle_t take(zx_handle_t channel, zx_exception_info_t* info) {
+static inline zx_handle_t take(zx_handle_t channel, zx_exception_info_t* info) {
   zx_handle_t x = ZX_HANDLE_INVALID;
   uint32_t bytes = 0, handles = 0;
   CHECK(zx_object_wait_one(channel, ZX_CHANNEL_READABLE, SOON, NULL), ZX_OK);
@@ -75,7 +75,7 @@ static zx_handle_t take(zx_handle_t channel, zx_exception_info_t* info) {
   return x;
 }
 
-static void decide(zx_handle_t x, uint32_t state) {
+static inline void decide(zx_handle_t x, uint32_t state) {
   CHECK(zx_object_set_property(x, ZX_PROP_EXCEPTION_STATE, &state, sizeof(state)), ZX_OK);
   CHECK(zx_handle_close(x), ZX_OK);
 }
