@@ -102,6 +102,7 @@ type Exception struct {
 	Report          zx.ExceptionReport
 	RIP             zx.VirtAddr
 	Instruction     string   // the instruction at RIP, disassembled
+	Where           []string // what lay there, who called it: lines ready to print
 	Registers       []string // lines ready to print
 }
 

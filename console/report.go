@@ -42,6 +42,9 @@ func (c *Console) report(name string, x *Exception) {
 		}
 	}
 	c.printf("  instruction  %s at %#x\n", x.Instruction, uint64(x.RIP))
+	for _, line := range x.Where {
+		c.printf("  %s\n", line)
+	}
 	for _, line := range x.Registers {
 		c.printf("  %s\n", line)
 	}

@@ -20,6 +20,9 @@ type Exception struct {
 	RIP         zx.VirtAddr
 	Instruction string   // at RIP, disassembled
 	Registers   []string // lines, ready to print
+
+	callers  []zx.VirtAddr // return addresses, by the frame pointers
+	overflow bool          // the fault is one of a full stack
 }
 
 // Status is the status of a fatal page fault.

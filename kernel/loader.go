@@ -57,6 +57,9 @@ func (k *Kernel) Spawn(name string, file []byte, argv []string, grants []Grant, 
 		object.Drop(job)
 		return nil, fmt.Errorf("%s: no process: %w", name, st)
 	}
+	if len(file) <= maxSymbolFile {
+		p.file = file
+	}
 	if err := p.load(img, argv, grants); err != nil {
 		p.Exit(zx.TaskRetcodeSyscallKill)
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -70,6 +73,7 @@ func (p *Process) load(img *image, argv []string, grants []Grant) error {
 	if img.pie {
 		bias = pieBias
 	}
+	p.bias, p.loaded = bias, true
 	for _, s := range img.segments {
 		if err := p.mapSegment(s, bias); err != nil {
 			return err

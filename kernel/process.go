@@ -43,6 +43,9 @@ type Process struct {
 	handles *object.HandleTable
 	space   *vmar.AddressSpace
 	output  func([]byte) // where DebugWrite goes
+	file    []byte       // the program's, for its symbols; set by load, nil if too large
+	bias    uint64       // of the program's addresses; set by load
+	loaded  bool         // by the kernel, which knows file and bias; set by load
 	futexes object.FutexTable
 	// unwatched says that a program made the process: the kernel itself tells
 	// the console how an exception killed it. Constant.

@@ -55,7 +55,9 @@ func (t *Thread) report(typ zx.ExceptionType, st zx.Status) *Exception {
 	}
 	if typ == zx.ExcpFatalPageFault {
 		e.CR2, e.SynthCode = r.CR2(), uint32(st)
+		e.overflow = t.overflowed(e.CR2)
 	}
+	e.callers = t.callers()
 	var code [maxInstruction]byte
 	n := t.process.space.TryCopyIn(code[:], e.RIP)
 	e.Instruction = instructionText(code[:n], r.RIP())
@@ -71,11 +73,11 @@ func (e *Exception) Text() string {
 	case zx.ExcpPolicyError:
 		what = fmt.Sprintf("%v: %s", e.Type, zx.PolicyCondition(e.SynthCode).Text())
 	}
-	return fmt.Sprintf("%v killed by %s\n  rip %#x: %s\n%s",
-		e.Thread, what, uint64(e.RIP), e.Instruction, strings.Join(e.Registers, "\n"))
+	return fmt.Sprintf("%v killed by %s\n  rip %#x: %s\n%s\n%s",
+		e.Thread, what, uint64(e.RIP), e.Instruction, indent("  ", e.Where()), strings.Join(e.Registers, "\n"))
 }
 
-// registersText writes a thread's registers, four to a line.
+// registersText writes a thread's registers, three to a line.
 func registersText(r *cpu.Regs) (lines []string) {
 	values := [...]struct {
 		name  string
@@ -88,10 +90,10 @@ func registersText(r *cpu.Regs) (lines []string) {
 		{"flags", r.RFLAGS()}, {"fs", r.FSBase()}, {"gs", r.GSBase()}, {"cr2", r.CR2()},
 	}
 	for i, v := range values {
-		if i%4 == 0 {
+		if i%3 == 0 {
 			lines = append(lines, "")
 		}
-		lines[i/4] += fmt.Sprintf("  %-5s %016x", v.name, v.value)
+		lines[i/3] += fmt.Sprintf("  %-5s %016x", v.name, v.value)
 	}
 	return lines
 }

@@ -72,7 +72,7 @@ func report(e *kernel.Exception) *console.Exception {
 	}
 	return &console.Exception{
 		Process: e.Process.Koid(), Thread: e.Thread.Koid(),
-		Report: e.ExceptionReport, RIP: e.RIP, Instruction: e.Instruction, Registers: e.Registers,
+		Report: e.ExceptionReport, RIP: e.RIP, Instruction: e.Instruction, Where: e.Where(), Registers: e.Registers,
 	}
 }
 

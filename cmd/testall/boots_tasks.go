@@ -9,6 +9,8 @@ func taskBoots() []boot {
 		{name: "jobs", commands: "mem; run jobs; mem; run jobs; mem", check: sameFree, want: []string{"jobs: all holds"}},
 		{name: "objects of every kind", commands: "mem; run objects; mem", check: sameFree, want: []string{`objects hold`}},
 		{name: "programs start programs", commands: "mem; run parent; mem", check: sameFree, want: []string{`argument 1: 5`, `programs start`}},
+		{name: "where a program died", commands: "run evil stack-overflow", fails: true,
+			want: []string{`stack overflow`, `at +0x\S+ +deeper\S*\+0x`, `called from 0x\S+ +deeper\S*\+0x\S+ +\(\d+ times\)`, `load base +0x8000200000`}},
 		{name: "C threads", commands: "mem; run threads; mem", check: sameFree, want: []string{`threads hold`}},
 		{name: "shares of the CPU", icount: "1", timeout: "120", commands: "mem; run sched; mem", check: sameFree, want: []string{"shares holds", "yields holds", "order holds"}},
 		{name: "every way to die", commands: "mem; run crash all; mem; threads", check: sameFree,
