@@ -3,10 +3,12 @@ package kernel
 import (
 	"bytes"
 	"debug/elf"
+	"encoding/binary"
 	"fmt"
 	"io"
 
 	"faultline/mmu"
+	"faultline/vmar"
 	"faultline/zx"
 )
 
@@ -58,6 +60,10 @@ func parseImage(file []byte) (*image, error) {
 		switch p.Type {
 		case elf.PT_INTERP:
 			return nil, fmt.Errorf("program header %d asks for an interpreter: link the program statically", i)
+		case elf.PT_NOTE:
+			if zx.InRange(p.Off, p.Filesz, uint64(len(file))) && linuxNote(file[p.Off:][:p.Filesz]) {
+				return nil, fmt.Errorf("the program is built for Linux: a note of its C library says so. Build it with make program or user/cc")
+			}
 		case elf.PT_LOAD:
 			if p.Memsz == 0 {
 				continue
@@ -70,6 +76,27 @@ func parseImage(file []byte) (*image, error) {
 		}
 	}
 	return img, img.check()
+}
+
+// linuxNote says whether notes hold that which the GNU C library puts into every
+// program: that it is for Linux. Its system calls would be ours by number only.
+// Source: Linux Standard Base, ABI note tag; System V ABI, note section.
+func linuxNote(notes []byte) bool {
+	const header, ntGNUABITag, abiLinux = 12, 1, 0
+	le := binary.LittleEndian
+	for len(notes) >= header {
+		name, desc, typ := uint64(le.Uint32(notes)), uint64(le.Uint32(notes[4:])), le.Uint32(notes[8:])
+		at := header + (name+3)&^3
+		next := at + (desc+3)&^3
+		if next > uint64(len(notes)) {
+			break
+		}
+		if typ == ntGNUABITag && name == 4 && string(notes[header:][:4]) == "GNU\x00" && desc >= 4 {
+			return le.Uint32(notes[at:]) == abiLinux
+		}
+		notes = notes[next:]
+	}
+	return false
 }
 
 // Where an ELF64 header says what section headers there are: the offset of the
@@ -154,6 +181,10 @@ func (img *image) check() error {
 	}
 	if lo, hi := img.bounds(); hi-lo > maxImageMemory {
 		return fmt.Errorf("program spans %#x bytes of memory, more than the limit of %#x", hi-lo, maxImageMemory)
+	}
+	if lo, hi := img.bounds(); !img.pie && (lo < uint64(vmar.UserBase) || hi > uint64(vmar.UserEnd)) {
+		return fmt.Errorf("the program is linked at %#x, but programs lie in [%#x, %#x): link it position-independent (-static-pie) or up there (-Wl,-Ttext-segment=0x8000200000)",
+			lo, uint64(vmar.UserBase), uint64(vmar.UserEnd))
 	}
 	for _, s := range img.segments {
 		if s.prot&mmu.Exec != 0 && img.entry >= s.start && img.entry < s.end {

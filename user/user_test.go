@@ -256,6 +256,23 @@ func TestCxx(t *testing.T) {
 	}
 }
 
+// TestLinkers links a program by each linker that is here and checks its segments.
+func TestLinkers(t *testing.T) {
+	for _, linker := range []string{"bfd", "lld", "mold"} {
+		if exec.Command("gcc", "-fuse-ld="+linker, "-Wl,--version", "-nostdlib").Run() != nil {
+			continue
+		}
+		hello := compile(t, "programs/hello.c", false) // and the library
+		out := filepath.Join(filepath.Dir(hello), linker)
+		cc(t, library, "-fuse-ld="+linker, "-o", out, "programs/threads.c", "c/syscalls.S")
+		image, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkImage(t, linker, image)
+	}
+}
+
 // TestHeaders compiles each header alone, and twice, as C11 and C++20.
 func TestHeaders(t *testing.T) {
 	dir := t.TempDir()
