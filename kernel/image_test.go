@@ -95,7 +95,7 @@ func TestParseImageRefuses(t *testing.T) {
 	}
 	// A build id, then the tag of the ABI.
 	linux := []byte("\x04\x00\x00\x00\x02\x00\x00\x00\x03\x00\x00\x00GNU\x00ID\x00\x00" +
-		"\x04\x00\x00\x00\x10\x00\x00\x00\x01\x00\x00\x00GNU\x00\x00\x00\x00\x00\x03\x00\x00\x00")
+		"\x04\x00\x00\x00\x08\x00\x00\x00\x01\x00\x00\x00GNU\x00\x00\x00\x00\x00\x03\x00\x00\x00")
 	for name, c := range map[string]struct {
 		file []byte
 		want string
@@ -116,7 +116,7 @@ func TestParseImageRefuses(t *testing.T) {
 		"entry":       {makeELF(elf.ET_DYN, 0x2000, 0x400, text, load(rw, 0, 0x2000, 8, 8)), "no executable segment"},
 		"many":        {makeELF(elf.ET_DYN, 0, 0x800, many...), "more than the limit of 16"},
 		"low":         {makeELF(elf.ET_EXEC, 0x400100, 0x400, load(elf.PF_R|elf.PF_X, 0, 0x400000, 0x300, 0x300)), "linked at 0x400000, but programs lie in [0x8000000000"},
-		"linux":       {append(makeELF(elf.ET_DYN, 0x100, 0x400, text, part{typ: elf.PT_NOTE, off: 0x400, fileSize: 48}), linux...), "built for Linux"},
+		"linux":       {append(makeELF(elf.ET_DYN, 0x100, 0x400, text, part{typ: elf.PT_NOTE, off: 0x400, fileSize: 44}), linux...), "built for Linux"},
 	} {
 		_, err := parseImage(c.file)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
