@@ -143,6 +143,9 @@ Faults a file in, pokes it, writes it back, verifies it, fails a page. The
 file is put back as it was. Without NAME the largest file of the root folder
 that has at most 16 MiB is taken.`, (*Console).demo, 0, 1},
 
+		{"version", "", "say which kernel this is", `
+Its version, and the Go it was built with.`, (*Console).version, 0, 0},
+
 		{"poweroff", "", "stop the machine", `
 Dirty pages that were not synced are lost; it says so.`, (*Console).poweroff, 0, 0},
 	}

@@ -261,7 +261,7 @@ func TestFiles(t *testing.T) {
 	expect("sum EMPTY", fmt.Sprintf("%x  EMPTY\n0 bytes, 0 page faults, 0 pages", sha256.Sum256(nil)))
 
 	before := bytes.Clone(r.disk.data)
-	expect("poke DATA.BIN 0x3ffe de ad beef", "stored 4 bytes at 0x3ffe", "1 write traps, 2 pages dirtied")
+	expect("poke DATA.BIN 0x3ffe de ad beef", "stored 4 bytes at 0x3ffe", "2 write traps, 2 pages dirtied")
 	expect("vmo DATA.BIN", "dirty [0x3000, 0x5000)", "2 dirty")
 	expect("vmo", "DATA.BIN\n")
 	if !bytes.Equal(before, r.disk.data) {
@@ -443,6 +443,21 @@ func TestRunFromDisk(t *testing.T) {
 	// The image's own programs come first.
 	if out, err := r.run("run hello 0"); err != nil || r.kernel.spawned[2].Image != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestVersion: the version is that of the newest entry of CHANGELOG.md.
+func TestVersion(t *testing.T) {
+	out, err := newRig(t).run("version")
+	if err != nil || !strings.Contains(out, "Faultline "+Version+", built with ") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	text, err := os.ReadFile("../CHANGELOG.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, after, _ := strings.Cut(string(text), "\n## "); !strings.HasPrefix(after, Version+"\n") {
+		t.Errorf("CHANGELOG.md begins with %.10q, the version is %s", after, Version)
 	}
 }
 

@@ -3,6 +3,7 @@ package console
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -185,6 +186,14 @@ func (c *Console) run(args []string) error {
 		return err
 	}
 	return judge(args[0], e)
+}
+
+// Version is the version of the kernel; CHANGELOG.md tells what each brought.
+const Version = "0.2.0"
+
+func (c *Console) version([]string) error {
+	c.printf("Faultline %s, built with %s\n", Version, runtime.Version())
+	return nil
 }
 
 func (c *Console) poweroff(args []string) error {
