@@ -51,7 +51,7 @@ var edges = []struct {
 	{"user", []string{"zx"}},
 	{"toolchain/soak", []string{"board/*"}},
 	{"toolchain", nil},
-	{"unikernel", []string{"board/*", "cpu", "files", "kernel", "mmu"}},
+	{"unikernel", []string{"board/*", "cpu", "files", "kernel", "mmu", "zx"}},
 	{"examples/*", []string{"board/*", "kernel", "pager", "syscall", "unikernel", "user", "zx"}},
 	{"cmd/faultline", []string{"trace", "board/*", "kernel", "console", "files", "unikernel", "user", "zx", tamago}},
 	{"cmd/bench", []string{"gonum.org/v1/plot"}},

@@ -3,6 +3,7 @@ package kernel
 import (
 	"container/heap"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"faultline/cpu"
@@ -32,6 +33,7 @@ const spareExecutors = 4
 // time, so that whoever is ready besides comes next when the slice is over.
 type percpu struct {
 	kernel  *Kernel
+	id      int
 	machine Board
 	armed   *bool // machine.TickArmed()
 
@@ -42,7 +44,12 @@ type percpu struct {
 	root    zx.PhysAddr // in CR3
 	slice   int64       // when the time of the threads that run is over
 	traced  *Thread     // whom the trace says the CPU runs; the CPU's own
-	heed    heed        // look at something before ring 3: see attend
+
+	heed     atomic.Uint32 // look at something before ring 3: see attend
+	several  bool          // there are other CPUs
+	crossing crossing
+	queued   atomic.Int32 // length of the list of ready threads
+	stolen   atomic.Uint64
 
 	mu         spin.Lock
 	head, tail *Thread     // ready, in the order they became so, by Thread.next
@@ -53,22 +60,28 @@ type percpu struct {
 	alarm      *time.Timer // rouses idler for the first of them
 }
 
-// heed is what a CPU must look at before it enters ring 3.
-type heed uint8
-
+// What a CPU must look at before it enters ring 3.
 const (
-	heedYield heed = 1 << iota // a goroutine of the kernel was made ready
-	heedTrace                  // records are left
+	heedYield uint32 = 1 << iota // a goroutine of the kernel was made ready
+	heedTrace                    // records are left
+	heedShare                    // another CPU could run the next thread
 )
 
-// newCPU makes the part of a CPU whose page table is root, and lets an executor
-// have it.
-func newCPU(k *Kernel, root zx.PhysAddr) *percpu {
-	c := &percpu{kernel: k, machine: k.machine, armed: k.machine.TickArmed(), root: root}
+// newCPU makes the part of CPU id, whose page table is root.
+func newCPU(k *Kernel, id int, root zx.PhysAddr) *percpu {
+	c := &percpu{kernel: k, id: id, machine: k.machine, armed: k.machine.TickArmed(id), root: root}
+	c.crossing.root.Store(uint64(root))
 	c.alarm = time.AfterFunc(time.Hour, c.rouse)
 	c.alarm.Stop()
-	go newExecutor(c).run()
 	return c
+}
+
+// startExecutors lets each CPU have an executor.
+func (k *Kernel) startExecutors() {
+	for _, c := range k.cpus {
+		c.several = len(k.cpus) > 1
+		go newExecutor(c).run()
+	}
 }
 
 // enqueue makes t, which sleeps no more, ready to run, behind all others.
@@ -76,7 +89,7 @@ func newCPU(k *Kernel, root zx.PhysAddr) *percpu {
 // Locks: takes c.mu. It never blocks.
 func (c *percpu) enqueue(t *Thread) {
 	c.mu.Lock()
-	if c.running {
+	if c == c.kernel.here() && c.running {
 		c.pushDirect()
 	}
 	c.push(t)
@@ -85,6 +98,8 @@ func (c *percpu) enqueue(t *Thread) {
 	c.mu.Unlock()
 	if idler != nil {
 		idler.Wake()
+	} else if c.several {
+		c.invite()
 	}
 }
 
@@ -97,6 +112,7 @@ func (c *percpu) push(t *Thread) {
 		c.tail.next = t
 	}
 	c.tail = t
+	c.queued.Add(1)
 }
 
 // pushDirect puts who would be next in line with the others: they are served in
@@ -123,11 +139,16 @@ func (c *percpu) rouse() {
 // kernel that were made ready, and the timer, which must end the slice, and
 // before it any thread's wait.
 func (c *percpu) attend(t *Thread) {
-	if c.heed&heedYield != 0 {
-		c.heed &^= heedYield
+	switch heed := c.heed.Load(); {
+	case heed&heedYield != 0:
+		c.heed.And(^heedYield)
 		c.yield()
-	}
-	if c.heed&heedTrace != 0 {
+		fallthrough
+	case heed&heedShare != 0:
+		c.heed.And(^heedShare)
+		c.share()
+		fallthrough
+	case heed&heedTrace != 0:
 		c.traceEntry(t)
 	}
 	if *c.armed {
@@ -163,8 +184,11 @@ func (c *percpu) tick(t *Thread, v cpu.Vector) bool {
 	if trace.On() {
 		trace.Emit(trace.Interrupt, uint32(v), 0, 0, 0)
 	}
-	c.heed &^= heedYield
+	c.heed.And(^heedYield)
 	c.yield()
+	if c.several {
+		c.share()
+	}
 	return !c.over(t)
 }
 
@@ -265,6 +289,7 @@ func newExecutor(c *percpu) *executor { return &executor{cpu: c} }
 // waited for, enter ring 3 and decide about what made it come back, again, until
 // it waits, ends, or its slice is over.
 func (e *executor) run() {
+	e.cpu.machine.Pin(e.cpu.id)
 	for {
 		c := e.cpu
 		t := c.direct
@@ -274,12 +299,16 @@ func (e *executor) run() {
 			t = e.pick()
 		}
 		if t.deep {
+			c.load(c.kernel.table.Root())
 			if !e.handTo(t.executor) {
 				return
 			}
 			continue
 		}
-		t.executor = e
+		t.executor, t.cpu = e, c
+		if t.root != c.root {
+			c.load(t.root)
+		}
 		on := true
 		switch t.step {
 		case stepUser:
@@ -292,7 +321,7 @@ func (e *executor) run() {
 		}
 		for on {
 			c = e.cpu // a call may have waited, and come back to another one
-			if c.heed != 0 || !*c.armed {
+			if c.heed.Load() != 0 || !*c.armed {
 				c.attend(t)
 			}
 			if t.interrupted.Load() != 0 {
@@ -303,7 +332,13 @@ func (e *executor) run() {
 				if root := t.root; root != c.root {
 					c.load(root)
 				}
+				if c.several {
+					c.enter()
+				}
 				cpu.Exec(t.regs)
+				if c.several {
+					c.crossing.user.Store(0)
+				}
 				switch v := t.regs.Vector(); {
 				case v == cpu.VectorSyscall:
 					// The call that does nothing pays for every instruction here.
@@ -335,6 +370,7 @@ func (e *executor) pick() *Thread {
 		c.mu.Lock()
 		if t := c.head; t != nil {
 			c.head = t.next
+			c.queued.Add(-1)
 			c.mu.Unlock()
 			c.running, c.handed = true, false
 			return t
@@ -350,12 +386,42 @@ func (e *executor) pick() *Thread {
 		c.idler = e
 		c.mu.Unlock()
 		c.running = false
-		if c.heed&heedTrace != 0 {
+		if c.heed.Load()&heedTrace != 0 {
 			c.traceSwitch(nil)
 		}
-		e.take()
-		c.heed &^= heedYield // whoever was ready has run
+		if root := c.kernel.table.Root(); root != c.root {
+			c.load(root) // see leave
+		}
+		if c.several {
+			if t := c.sleepOrSteal(e); t != nil {
+				return t
+			}
+		} else {
+			e.take()
+		}
+		c.heed.And(^heedYield) // whoever was ready has run
 	}
+}
+
+// sleepOrSteal lets e, the idler, sleep until there may be work, unless it finds
+// a thread on another CPU, before or after.
+func (c *percpu) sleepOrSteal(e *executor) *Thread {
+	idle, bit := &c.kernel.idle, uint64(1)<<c.id
+	idle.Or(bit)
+	t := c.steal() // now that whoever lets a thread wait sees the bit
+	if t == nil {
+		e.take()
+		t = c.steal()
+	}
+	idle.And(^bit)
+	if t != nil {
+		c.mu.Lock()
+		c.idler = nil
+		c.mu.Unlock()
+		c.stolen.Add(1)
+		c.running, c.handed = true, false
+	}
+	return t
 }
 
 // handOn hands the CPU to a spare executor, and waits until the thread of this

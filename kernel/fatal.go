@@ -21,6 +21,7 @@ func (k *Kernel) fatal(t *cpu.KernelTrap) {
 	if t.FromRing3() {
 		who = "machine (ring 3 was running)"
 	}
+	k.machine.StopCPUs()
 	print("\n*** ", who, " bug: ", t.Reason(), "\n")
 	fmt.Fprintf(k.console, "%s", trapText(t))
 	fmt.Fprintf(k.console, "instruction\n  %#x: %s\n", t.RIP, instructionText(t.Code(), t.RIP))
@@ -29,6 +30,15 @@ func (k *Kernel) fatal(t *cpu.KernelTrap) {
 			indent("  ", chainText(k.table, zx.VirtAddr(t.CR2))))
 	}
 	fmt.Fprintf(k.console, "stack\n%s", stackText(append([]uintptr{uintptr(t.RIP)}, t.Callers()...)))
+	for id := range k.cpus {
+		if other := cpu.Stopped(id); other != nil {
+			where := "ring 0"
+			if other.FromRing3() {
+				where = "ring 3"
+			}
+			fmt.Fprintf(k.console, "CPU %d stopped in %s\n%s", id, where, stackText([]uintptr{uintptr(other.RIP)}))
+		}
+	}
 	k.machine.Exit(exitFatal)
 }
 

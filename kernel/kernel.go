@@ -89,9 +89,8 @@
 //
 // # Processors
 //
-// What one CPU has of its own is in percpu; one CPU runs threads. What assumes
-// that: Kernel.cpu; the TLB methods, which need not reach other CPUs;
-// Thread.Info's affinity.
+// What one CPU has of its own is in percpu; its executors are pinned to it. smp.go
+// draws how translations are dropped on all CPUs, and says who runs where.
 //
 // # Sources
 //
@@ -116,12 +115,20 @@ import (
 
 // Board is what the run loop needs of the machine.
 type Board interface {
-	// ArmTick makes an interrupt arrive ns nanoseconds from now.
+	// StartCPUs lets all CPUs run Go, with the page table at root, and gives their
+	// number. Pin keeps the goroutine that calls it on one, from now on.
+	StartCPUs(root zx.PhysAddr) int
+	Pin(cpu int)
+	// Kick makes a CPU, if it is another, leave ring 3 or its halt.
+	Kick(cpu int)
+	// StopCPUs makes all others halt for good, wherever they are; see cpu.Stopped.
+	StopCPUs()
+	// ArmTick makes an interrupt arrive on this CPU ns nanoseconds from now.
 	ArmTick(ns int64)
 	// TickArmed is where the board keeps whether such an interrupt is still to
-	// come. The run loop reads it before each entry into ring 3, so it is not
-	// worth a call.
-	TickArmed() *bool
+	// come on this CPU. The run loop reads it before each entry into ring 3, so it is
+	// not worth a call.
+	TickArmed(cpu int) *bool
 	// HandleInterrupt acknowledges the interrupt with vector v; false if
 	// nobody asked for it.
 	HandleInterrupt(v cpu.Vector) bool
@@ -160,7 +167,8 @@ type Kernel struct {
 	now     func() int64
 	console io.Writer
 	table   *mmu.PageTable   // kernel mappings only: what idle CPUs use
-	cpu     *percpu          // One CPU
+	cpus    []*percpu        // by number; the boot CPU is 0
+	idle    atomic.Uint64    // a bit for each CPU that has nothing to do
 	rootJob *Job             // above all others
 	account *account.Account // of all that ring 3 makes us keep
 	trace   tracing
@@ -179,7 +187,7 @@ func Boot(c Config) (*Kernel, error) {
 	k := &Kernel{machine: c.Board, now: c.Now, console: c.Console}
 	k.account = account.NewRoot(accountTotal(c.Window), k.heapFull(c.Window))
 	k.rootJob = k.newRootJob()
-	trace.Init(cpu.ReadTSC, func() int { return 0 })
+	trace.Init(cpu.ReadTSC, cpu.ID)
 	cpu.SetFatalHandler(k.fatal)
 	options, err := ParseOptions(c.Options)
 	if err != nil {
@@ -203,7 +211,10 @@ func Boot(c Config) (*Kernel, error) {
 	if err := memory.Open(); err != nil { // its records may lie where only now something is mapped
 		return nil, fmt.Errorf("kernel: memory: %w", err)
 	}
-	k.cpu = newCPU(k, table.Root())
+	for id := range c.Board.StartCPUs(table.Root()) {
+		k.cpus = append(k.cpus, newCPU(k, id, table.Root()))
+	}
+	k.startExecutors()
 	k.Store = vmo.NewStore(memory)
 	k.Pagers = pager.NewSystem(pager.Config{
 		Now:             k.Now,
@@ -236,40 +247,10 @@ func (k *Kernel) Exit(code int32) { k.machine.Exit(code) }
 // Table is the kernel's own page table, which every process shares.
 func (k *Kernel) Table() *mmu.PageTable { return k.table }
 
-// load makes root the page table of this CPU.
-func (c *percpu) load(root zx.PhysAddr) {
-	cpu.WriteCR3(uint64(root))
-	c.root = root
-}
-
-// leave makes sure that no CPU uses the page table at root any more.
-func (k *Kernel) leave(root zx.PhysAddr) {
-	if root == k.cpu.root {
-		k.cpu.load(k.table.Root())
-	}
-}
-
 // strayInterrupt counts an interrupt that is not one of the board's, and says so
 // when it is the first. The board has acknowledged it.
 func (k *Kernel) strayInterrupt(v cpu.Vector) {
 	if k.strays.Add(1) == 1 {
 		fmt.Fprintf(k.console, "kernel: an interrupt nobody asked for: vector %#x\n", uint64(v))
-	}
-}
-
-// InvalidatePage drops the translation of the page at va under root. A root
-// that is not loaded has nothing cached: loading CR3 dropped it. One CPU.
-// Source: Intel SDM 3A 4.10.4.1.
-func (k *Kernel) InvalidatePage(root zx.PhysAddr, va zx.VirtAddr) {
-	if root == k.cpu.root {
-		cpu.InvalidatePage(uint64(va))
-	}
-}
-
-// InvalidateAll drops every translation of user space under root. Kernel pages
-// are global and stay. One CPU.
-func (k *Kernel) InvalidateAll(root zx.PhysAddr) {
-	if root == k.cpu.root {
-		cpu.WriteCR3(uint64(root))
 	}
 }

@@ -109,7 +109,7 @@ func (k *Kernel) NewWaiter(name string) vmo.Waiter {
 // Wake is parker.Wake that has the goroutine run soon.
 func (w *worker) Wake() {
 	if w.parker.Wake() {
-		w.kernel.cpu.heed |= heedYield
+		w.kernel.here().heed.Or(heedYield)
 	}
 }
 

@@ -194,6 +194,7 @@ func (p *Process) startThread(t *Thread, at entryPoint, first bool) zx.Status {
 		t.stop(p.suspends)
 	}
 	t.UpdateSignals(0, zx.SignalThreadRunning)
+	t.cpu = p.kernel.here()
 	t.cpu.enqueue(t)
 	return zx.OK
 }

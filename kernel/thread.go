@@ -63,7 +63,8 @@ type Thread struct {
 
 	timed, late bool    // it sleeps until deadline | that has come; late: guarded by cpu.mu
 	deadline    zx.Time // as the rest
-	place       int     // in cpu.deadlines, from 1
+	clock       *percpu // in whose deadlines it is
+	place       int     // there, from 1
 	next        *Thread // ready after it
 
 	mu         sync.Mutex
@@ -82,7 +83,7 @@ var (
 
 // newThread makes a thread of p that has not started.
 func newThread(p *Process, name string) *Thread {
-	t := &Thread{process: p, cpu: p.kernel.cpu, root: p.space.CR3()}
+	t := &Thread{process: p, cpu: p.kernel.cpus[0], root: p.space.CR3()}
 	t.SetName(name)
 	t.Base.Init(zx.ObjThread, 0)
 	t.regs = cpu.NewRegs()
@@ -106,9 +107,9 @@ func (t *Thread) Faults() uint64 { return t.faults.Load() }
 // Syscalls is the number of system calls the thread has made.
 func (t *Thread) Syscalls() uint64 { return t.syscalls.Load() }
 
-// Info tells what zx_info_thread_t tells. One CPU: the affinity is bit 0.
+// Info tells what zx_info_thread_t tells. A thread may run on any CPU.
 func (t *Thread) Info() syscall.ThreadInfo {
-	info := syscall.ThreadInfo{State: t.State(), Affinity: [8]uint64{1}}
+	info := syscall.ThreadInfo{State: t.State(), Affinity: [8]uint64{t.process.kernel.affinity()}}
 	t.mu.Lock()
 	if t.exception != nil {
 		info.WaitExceptionChannel = uint32(t.exception.kind)
@@ -142,6 +143,9 @@ func (t *Thread) Kill() { t.interrupt(interruptKill) }
 func (t *Thread) interrupt(bit uint32) {
 	t.interrupted.Or(bit)
 	t.Wake()
+	// It may be in ring 3, and see it when it leaves. Where it runs may change
+	// meanwhile: then it has seen it.
+	t.process.kernel.machine.Kick(t.cpu.id)
 }
 
 // killed says whether the thread must die.
@@ -186,6 +190,7 @@ func (t *Thread) end() {
 	if trace.On() {
 		t.process.kernel.traceEnded(t)
 	}
+	t.executor.cpu.load(t.process.kernel.table.Root()) // see leave
 	t.state.Store(uint32(zx.ThreadDead))
 	t.closeExceptions()
 	t.process.threadEnded(t)

@@ -52,12 +52,11 @@ func (k *Kernel) StartTrace(f trace.Filter) {
 	k.trace.mu.Unlock()
 	k.trace.from = *trace.NewReader()
 	k.trace.tsc, k.trace.time = int64(cpu.ReadTSC()), k.now()
-	trace.Start(cpus, f)
-	k.cpu.heed |= heedTrace
+	trace.Start(len(k.cpus), f)
+	for _, c := range k.cpus {
+		c.heed.Or(heedTrace)
+	}
 }
-
-// cpus is how many CPUs run threads.
-const cpus = 1
 
 // StopTrace ends the recording. The records stay.
 func (k *Kernel) StopTrace() { trace.Stop() }
@@ -183,7 +182,7 @@ func (t *Thread) traceWake() { trace.Emit(trace.Wake, 0, uint64(t.Koid()), 0, 0)
 // no records passes by without another instruction.
 func (c *percpu) traceEntry(t *Thread) {
 	if !trace.On() {
-		c.heed &^= heedTrace
+		c.heed.And(^heedTrace)
 		return
 	}
 	if c.traced != t {

@@ -19,7 +19,7 @@ func (noTLB) InvalidateAll(zx.PhysAddr)               {}
 // TestFaultRecords reads page faults back from the records of two threads.
 func TestFaultRecords(t *testing.T) {
 	now := int64(0)
-	k := &Kernel{cpu: &percpu{}, now: func() int64 { now += 1000; return now }}
+	k := &Kernel{cpus: []*percpu{{}}, now: func() int64 { now += 1000; return now }}
 	k.StartTrace(trace.Filter{Kinds: []trace.Kind{trace.Fault, trace.FaultEnd}})
 	defer k.StopTrace()
 	for i := range uint64(5) {

@@ -26,10 +26,14 @@ func (t *Thread) Wake() {
 		if trace.On() {
 			t.traceWake()
 		}
-		if c := t.cpu; c.running && !c.handed {
-			c.direct, c.handed = t, true
+		k := t.process.kernel
+		if c := k.here(); c.running && !c.handed && (!t.deep || t.cpu == c) {
+			t.cpu, c.direct, c.handed = c, t, true
+			if k.idle.Load() != 0 {
+				c.heed.Or(heedShare)
+			}
 		} else {
-			c.enqueue(t)
+			t.cpu.enqueue(t)
 		}
 	}
 }
@@ -60,6 +64,7 @@ func (t *Thread) blockUntil(deadline zx.Time) bool {
 		}
 		return false
 	}
+	t.clock = c
 	c.await(t)
 	return t.token.CompareAndSwap(tokenRunning, tokenAsleep)
 }
@@ -81,7 +86,7 @@ func (t *Thread) woke(bits uint32) zx.Status {
 func (t *Thread) wokeBy(bits uint32) zx.Status {
 	late := false
 	if t.timed {
-		t.cpu.forget(t)
+		t.clock.forget(t)
 		late, t.timed = t.late, false
 	}
 	switch st := t.pending(bits); {

@@ -14,6 +14,7 @@ import (
 	"faultline/files"
 	"faultline/kernel"
 	"faultline/mmu"
+	"faultline/zx"
 )
 
 // System is a machine with the kernel running on it.
@@ -26,7 +27,11 @@ type System struct {
 type board struct{ *x86.Machine }
 
 func (b board) ArmTick(ns int64)                  { x86.LocalTimer().Arm(ns) }
-func (b board) TickArmed() *bool                  { return x86.LocalTimer().ArmedFlag() }
+func (b board) TickArmed(id int) *bool            { return x86.TimerOf(id).ArmedFlag() }
+func (b board) StartCPUs(root zx.PhysAddr) int    { return x86.StartCPUs(root) }
+func (b board) Pin(id int)                        { x86.Pin(id) }
+func (b board) Kick(id int)                       { x86.Kick(id) }
+func (b board) StopCPUs()                         { x86.StopCPUs() }
 func (b board) HandleInterrupt(v cpu.Vector) bool { return x86.HandleInterrupt(v) }
 func (b board) Idle(until int64)                  { x86.Idle(until) }
 

@@ -121,6 +121,9 @@ func (m *Machine) UsableRAM() []Range {
 	return m.Memory.Usable(append(reserved, m.Devices...))
 }
 
+// TimerOf is the timer of CPU id.
+func TimerOf(id int) *Timer { return &timers[id] }
+
 // LocalTimer is the timer of the CPU that calls it.
 //
 //go:nosplit
