@@ -56,6 +56,7 @@ func (t *Thread) block(state zx.ThreadState, deadline zx.Time, bits uint32) bool
 // blockUntil is block that ends.
 func (t *Thread) blockUntil(deadline zx.Time) bool {
 	c := t.cpu
+	t.clock = c
 	t.timed, t.late, t.deadline = true, int64(deadline) <= c.kernel.now(), deadline
 	if t.late {
 		if t.State() == zx.ThreadBlockedSleeping {
@@ -64,7 +65,6 @@ func (t *Thread) blockUntil(deadline zx.Time) bool {
 		}
 		return false
 	}
-	t.clock = c
 	c.await(t)
 	return t.token.CompareAndSwap(tokenRunning, tokenAsleep)
 }
