@@ -57,9 +57,11 @@ type File struct {
 	syncing sync.Mutex // one writeback at a time
 
 	mu       spin.Lock
-	stats    Stats     // guarded by mu
-	failures []Failure // guarded by mu; the newest first
-	views    []*File   // guarded by mu; only ever appended to
+	stats    Stats             // guarded by mu
+	failures []Failure         // guarded by mu; the newest first
+	views    []*File           // guarded by mu; only ever appended to
+	held     [streamCount]held // guarded by mu
+	writes   uint64            // block writes of syncs; guarded by mu
 }
 
 // Name is the file's path as the disk spells it.
@@ -147,6 +149,17 @@ func overlap(a, aLength, b, bLength uint64) bool {
 		return b-a < aLength && bLength != 0
 	}
 	return a-b < bLength && aLength != 0
+}
+
+// failsLocked says whether requests for the page at off are to fail. Locks: mu
+// held.
+func (f *File) failsLocked(off uint64) bool {
+	for _, x := range f.failures {
+		if overlap(x.Offset, x.Length, off, zx.PageSize) {
+			return true
+		}
+	}
+	return false
 }
 
 // nextFailure gives where in [start, end) the first page with an injected

@@ -21,33 +21,114 @@ type stream struct {
 // that are missing, so a sequential reader shows as requests that each begin
 // where the last read-ahead ended, or a little later when some of the pages
 // were there already.
+//
+// A reader should not have to wait there. So the page in the middle of a window
+// is read, but held back: the fault on it is answered at once (Fill), and shows
+// that the next window is due while the rest of this one is still to be read.
 type streams struct {
 	list  [streamCount]stream
 	count uint64
 }
 
-// ahead takes a request for [off, off+length) and gives how much to read
-// behind it. The stream then expects its next request at or after the end.
-func (s *streams) ahead(off, length uint64) uint64 {
+// held is the page that a stream's read-ahead holds back.
+type held struct {
+	page  *[zx.PageSize]byte // of the serving goroutine while valid is not set
+	off   uint64
+	valid bool // it is what the disk has, and the page is absent
+	taken bool // somebody came here; read on
+}
+
+// request takes a request for [off, off+length), decides how much to read behind
+// it, and gives the stream it belongs to. The stream then expects its next request
+// at or after the end.
+func (s *streams) request(off, length uint64) (stream int) {
 	s.count++
-	oldest := &s.list[0]
+	oldest := 0
 	for i := range s.list {
 		t := &s.list[i]
 		if t.used != 0 && off >= t.next && off-t.next <= max(t.window, firstWindow) {
-			t.window = min(max(2*t.window, firstWindow), lastWindow)
-			t.used, t.next = s.count, off+length+t.window
-			return t.window
+			s.advance(i, off+length)
+			return i
 		}
-		if t.used < oldest.used {
-			oldest = t
+		if t.used < s.list[oldest].used {
+			oldest = i
 		}
 	}
-	window := uint64(0)
+	t := &s.list[oldest]
+	t.window, t.used = 0, s.count
 	if off == 0 { // who begins at the front mostly goes on
-		window = firstWindow
+		t.window = firstWindow
 	}
-	*oldest = stream{next: off + length + window, window: window, used: s.count}
-	return window
+	t.next = off + length + t.window
+	return oldest
+}
+
+// advance widens the window of a stream that has come to off.
+func (s *streams) advance(i int, off uint64) {
+	t := &s.list[i]
+	t.window = min(max(2*t.window, firstWindow), lastWindow)
+	t.used, t.next = s.count, off+t.window
+}
+
+// readAhead reads the window of a stream, up to where it expects the next request.
+func (f *File) readAhead(stream int) {
+	t := f.streams.list[stream]
+	if n := f.clipAhead(t.next-t.window, t.window); n > 0 {
+		// Nobody waits for these pages: an error will show when somebody does.
+		_ = f.supply(t.next-t.window, n, stream)
+	}
+}
+
+// readOn reads the next window of each stream whose held page was taken.
+// Context: the serving goroutine.
+func (f *File) readOn() {
+	for i := range f.held {
+		f.mu.Lock()
+		due := f.held[i].taken
+		f.held[i].taken = false
+		f.mu.Unlock()
+		if t := &f.streams.list[i]; due && t.window > 0 && t.next < uint64(f.size) {
+			f.streams.advance(i, t.next)
+			f.readAhead(i)
+		}
+	}
+}
+
+// Fill implements vmo.Direct: it gives the page if a read-ahead holds it. Nothing
+// else can be had without the disk.
+func (f *File) Fill(off uint64, page *[zx.PageSize]byte) zx.Status {
+	f.mu.Lock()
+	for i := range f.held {
+		h := &f.held[i]
+		if !h.valid || h.off != off || f.failsLocked(off) {
+			continue
+		}
+		*page = *h.page
+		h.valid, h.taken = false, true
+		f.stats.PagesSupplied++
+		f.stats.PagesAhead++
+		f.mu.Unlock()
+		// A full port has a request of this file too, or the reader asks itself.
+		f.volume.port.QueueUser(nil, &zx.Packet{Key: f.key})
+		return zx.OK
+	}
+	f.mu.Unlock()
+	return zx.ErrShouldWait
+}
+
+// drop forgets what is held of [off, off+length), because it gets into the VMO by
+// another way, or changes on the disk: a held page is never older than that.
+func (f *File) drop(off, length uint64, written bool) {
+	f.mu.Lock()
+	if written {
+		f.writes++
+	}
+	for i := range f.held {
+		if h := &f.held[i]; h.valid && overlap(h.off, zx.PageSize, off, length) {
+			h.valid = false
+		}
+	}
+	f.mu.Unlock()
 }
 
 // clipAhead cuts the read-ahead at [off, off+length) to what helps: it ends at

@@ -10,6 +10,7 @@ import (
 // scratch is the memory of the serving goroutine, made once.
 type scratch struct {
 	run    vmo.PageRun
+	rest   vmo.PageRun // what lies behind a page held back
 	pages  [maxBlockRead / zx.PageSize][]byte
 	states [maxBlockRead / zx.PageSize]vmo.State
 	reader *reader
@@ -27,7 +28,7 @@ func (f *File) serveRead(off, length uint64) {
 		good, st := f.nextFailure(at, end)
 		for at < good {
 			n := min(good-at, maxBlockRead)
-			if err := f.supply(at, n, false); err != nil {
+			if err := f.supply(at, n, noStream); err != nil {
 				f.salvage(at, n, err)
 			}
 			at += n
@@ -37,37 +38,85 @@ func (f *File) serveRead(off, length uint64) {
 			at += zx.PageSize
 		}
 	}
-	if window := f.streams.ahead(off, length); window > 0 {
-		if n := f.clipAhead(end, window); n > 0 {
-			// Nobody waits for these pages: an error will show when
-			// somebody does.
-			_ = f.supply(end, n, true)
-		}
-	}
+	f.readAhead(f.streams.request(off, length))
 }
 
+// noStream is no stream: pages that somebody waits for.
+const noStream = -1
+
 // supply reads [off, off+length) from the disk into fresh pages and gives them
-// to the VMO. On error nothing was supplied.
-func (f *File) supply(off, length uint64, ahead bool) error {
+// to the VMO. What is read ahead of a stream, if it is more than a few pages,
+// goes without the page in the middle, which is held back. On error nothing was
+// supplied.
+func (f *File) supply(off, length uint64, stream int) error {
 	s, store := &f.volume.scratch, f.volume.store
 	n := int(length / zx.PageSize)
+	back := n // number of the page held back
+	f.drop(off, length, false)
+	if stream != noStream && n >= firstWindow/zx.PageSize {
+		back = n / 2
+		f.holdNothing(stream)
+	}
 	for i := range n {
-		page, st := store.Append(&s.run)
+		run := &s.run
+		if i == back {
+			s.pages[i] = f.held[stream].page[:]
+			continue
+		} else if i > back {
+			run = &s.rest
+		}
+		page, st := store.Append(run)
 		if st != zx.OK {
-			store.Discard(&s.run)
+			s.discard(store)
 			return errNoFrames
 		}
 		s.pages[i] = page[:]
 	}
-	if err := s.reader.read(f.chain, s.pages[:n], int64(off), f.size); err != nil {
-		store.Discard(&s.run)
-		return err
+	for current := false; !current; {
+		f.mu.Lock()
+		writes := f.writes
+		f.mu.Unlock()
+		if err := s.reader.read(f.chain, s.pages[:n], int64(off), f.size); err != nil {
+			s.discard(store)
+			return err
+		}
+		f.mu.Lock()
+		// What was written meanwhile may have been there before, taken from
+		// what is held back, and be evicted by now: read it again.
+		if current = writes == f.writes; current && back < n {
+			f.held[stream].off, f.held[stream].valid = off+uint64(back)*zx.PageSize, true
+		}
+		f.mu.Unlock()
 	}
+	if back == n {
+		return f.give(off, &s.run, n, stream != noStream)
+	}
+	return errors.Join(f.give(off, &s.run, back, true), f.give(off+uint64(back+1)*zx.PageSize, &s.rest, n-back-1, true))
+}
+
+// holdNothing makes the page that a stream holds the serving goroutine's.
+func (f *File) holdNothing(stream int) {
+	f.mu.Lock()
+	f.held[stream].valid, f.held[stream].taken = false, false
+	f.mu.Unlock()
+	if f.held[stream].page == nil {
+		f.held[stream].page = new([zx.PageSize]byte)
+	}
+}
+
+// discard gives the pages back.
+func (s *scratch) discard(store *vmo.Store) {
+	store.Discard(&s.run)
+	store.Discard(&s.rest)
+}
+
+// give supplies a run of n pages at off.
+func (f *File) give(off uint64, run *vmo.PageRun, n int, ahead bool) error {
 	// Counted first: who waits for the pages may look at the counts before this
 	// goroutine runs on. SupplyRun empties the run in any case. A detached VMO
 	// has released its waiters already.
 	f.countSupply(uint64(n), ahead)
-	st := f.volume.pager.SupplyRun(f.vmo, off, &s.run)
+	st := f.volume.pager.SupplyRun(f.vmo, off, run)
 	if st != zx.OK {
 		f.countSupply(-uint64(n), ahead)
 	}
@@ -92,7 +141,7 @@ func (f *File) countSupply(n uint64, ahead bool) {
 func (f *File) salvage(off, length uint64, err error) {
 	for at := off; at < off+length; at += zx.PageSize {
 		if length > zx.PageSize {
-			err = f.supply(at, zx.PageSize, false)
+			err = f.supply(at, zx.PageSize, noStream)
 		}
 		if err == nil {
 			continue
@@ -126,10 +175,6 @@ func (f *File) serveDirty(off, length uint64) {
 		}
 	}
 }
-
-// Fill implements vmo.Direct: reading needs the disk, and what was read ahead is
-// in the VMO already.
-func (f *File) Fill(uint64, *[zx.PageSize]byte) zx.Status { return zx.ErrShouldWait }
 
 // Dirty implements vmo.Direct: a write trap needs nothing of the disk, nor of the
 // serving goroutine, unless it fails or a view must get a page first.

@@ -37,6 +37,7 @@ func (f *File) Sync(w vmo.Waiter) (SyncResult, error) {
 	defer f.syncing.Unlock()
 	var result SyncResult
 	done, err := f.volume.pager.WriteBack(w, f.vmo, make([]byte, writeChunk), func(p []byte, off uint64) error {
+		f.drop(off, uint64(len(p)), true)
 		result.Bytes += min(off+uint64(len(p)), uint64(f.size)) - off
 		return f.chain.write(f.volume.disk, p, int64(off), f.size)
 	}, f.volume.disk.flush)

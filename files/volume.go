@@ -28,7 +28,8 @@ type Config struct {
 var ErrNoDisk = errors.New("no disk is attached: boot with DISK=image, a FAT32 image")
 
 // Keys of the volume's packets to its own serving goroutine: end; say that you
-// came here. Files have keys from 1 on.
+// came here. Files have keys from 1 on; a packet that is no request of theirs says
+// that a page read ahead was taken.
 const (
 	keyStop   = 0
 	keySettle = ^uint64(0)
@@ -291,6 +292,10 @@ func (v *Volume) run(w vmo.Waiter) {
 				return
 			case keySettle:
 				v.settled <- struct{}{}
+			default:
+				if f := v.byKey(packet.Key); f != nil {
+					f.readOn()
+				}
 			}
 			continue
 		}
