@@ -64,7 +64,7 @@ func (c *Console) story(f *files.File) error {
 		return err
 	}
 	s := c.stats(f)
-	c.printf("fault    a ring-3 thread read every byte: %d page faults, %d requests, %d pages supplied, %d of them read ahead\n",
+	c.printf("fault    a ring-3 thread read every byte: page faults %d, requests %d, pages supplied %d, of them read ahead %d\n",
 		e.Faults, s.Reads-before.Reads, s.PagesSupplied-before.PagesSupplied, s.PagesAhead-before.PagesAhead)
 	if err := c.verify(f, digest); err != nil {
 		return err
