@@ -138,6 +138,9 @@ func (t *Thread) traceFault() {
 // traceFaultEnd records that it ended with st.
 func (t *Thread) traceFaultEnd(st zx.Status) {
 	t.traced = 0
+	if c := t.executor.cpu; c.traced != t {
+		c.traceSwitch(t) // it waited, and the kernel ran meanwhile
+	}
 	p := t.process
 	p.kernel.trace.faults.Add(1)
 	id, offset, zero := shown(p.kernel.Memory, p.space, zx.VirtAddr(t.regs.CR2()))

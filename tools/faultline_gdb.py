@@ -49,6 +49,23 @@ def elements(slice_value):
     return [slice_value["array"][i] for i in range(int(slice_value["len"]))]
 
 
+def listed(container_list, type_name):
+    """The values of a container/list.List, pointers to a type."""
+    pointer = gdb.lookup_type(type_name).pointer()
+    root = container_list["root"]
+    at = root["next"]
+    while int(at) not in (0, int(root.address)):
+        yield at["Value"]["data"].cast(pointer).dereference()
+        at = at["next"]
+
+
+def processes(job):
+    """The processes of a job and of the jobs below it."""
+    yield from listed(job["processes"], "faultline/kernel.Process")
+    for below in listed(job["jobs"], "faultline/kernel.Job"):
+        yield from processes(below)
+
+
 def kernel():
     """The kernel: cpu holds it, as the receiver of the report it calls on a trap."""
     # A method value is a pointer to {code, receiver}.
@@ -107,7 +124,7 @@ it is in ring 3."""
 
     def invoke(self, argument, from_tty):
         print("%7s %-12s %7s %-12s %-18s %8s %s" % ("process", "name", "thread", "name", "state", "faults", "RIP"))
-        for process in elements(kernel()["processes"]["list"]):
+        for process in processes(kernel()["rootJob"].dereference()):
             for thread in elements(process["threads"]):
                 state = int(thread["state"]["v"])
                 print("%7d %-12s %7d %-12s %-18s %8d %#x" % (
@@ -123,20 +140,21 @@ all fields of one."""
         super().__init__("vmo", gdb.COMMAND_STATUS)
 
     def invoke(self, argument, from_tty):
-        vmos = elements(kernel()["Store"]["vmos"])
+        vmos = elements(kernel()["Store"]["vmos"]["list"])
         if argument:
             number = int(gdb.parse_and_eval(argument))
-            if not 0 < number < len(vmos) or int(vmos[number]) == 0:
+            if not 0 < number <= len(vmos) or int(vmos[number - 1]) == 0:
                 raise gdb.GdbError("no VMO %d" % number)
-            print(vmos[number].dereference())
+            print(vmos[number - 1].dereference())
             return
         print("%4s %16s %16s %8s %4s %8s %s" % ("id", "size", "stream", "pages", "refs", "mappings", "kind"))
         for v in vmos:
             if int(v) != 0:
-                kind = "paged" if v["paged"] else "anonymous"
+                node = v["cow"]
+                kind = "slice" if v["isSlice"] else "clone" if v["clone"] else "paged" if node["paged"] else "anonymous"
                 print("%4d %#16x %#16x %8d %4d %8d %s%s" % (
-                    int(v["id"]), int(v["size"]), int(v["stream"]), int(v["pages"]), int(v["refs"]["v"]),
-                    int(v["mappings"]["len"]), kind, ", traps dirty" if v["traps"] else ""))
+                    int(v["id"]), int(node["size"]), int(node["stream"]), int(node["pages"]), int(v["refs"]["v"]),
+                    int(v["mapped"]), kind, ", traps dirty" if node["traps"] else ""))
 
 
 gdb.execute("set pagination off")

@@ -108,7 +108,7 @@ func brokenBoots(d disks) ([]boot, error) {
 			commands: "sum PAGE.BIN; sum PAGE.BIN", want: []string{`ZX_ERR_IO\b`, d.sums["PAGE.BIN"]}},
 		{name: "a write fails", disk: d.test, fails: true, flags: flags("write_aio" + sector),
 			commands: "poke PAGE.BIN 5 77 78; sync; sync; sync PAGE.BIN",
-			want:     []string{`sync: "PAGE.BIN" at 0x0: disk write of 8 sectors at sector \d+ failed: .* stay dirty`, `1 pages in 1 ranges written`, `nothing is dirty`}, effect: effect},
+			want:     []string{`sync: "PAGE.BIN": at 0x0: disk write of 8 sectors at sector \d+ failed: .* stay dirty`, `1 pages in 1 ranges written`, `nothing is dirty`}, effect: effect},
 		{name: "a flush fails", disk: d.test, fails: true, flags: flags("flush_to_disk"),
 			commands: "poke PAGE.BIN 5 77 78; sync; sync; sync PAGE.BIN",
 			want:     []string{`disk flush failed: .* stay dirty`, `1 pages in 1 ranges written`, `nothing is dirty`}, effect: effect},
