@@ -33,7 +33,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-export MACHINE LOADER DISKIF CPU MEM SMP ACCEL CMDS PROGRAM ARGS TIMEOUT
+export MACHINE LOADER DISKIF CPU MEM SMP ACCEL CMDS PROGRAM PRIVILEGED ARGS TIMEOUT
 
 # mkfs.fat lives in sbin, which not every path has.
 export PATH := $(PATH):/usr/sbin:/sbin

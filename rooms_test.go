@@ -42,10 +42,11 @@ var edges = []struct {
 	{"vmo", []string{"avl", "trace", "mmu", "zx", "spin"}},
 	{"vmar", []string{"account", "avl", "mmu", "vmo", "zx", "spin"}},
 	{"pager", []string{"avl", "trace", "vmo", "object", "zx"}},
-	{"syscall", []string{"account", "pager", "vmar", "vmo", "object", "zx"}},
+	{"dma", []string{"vmo", "object", "zx"}},
+	{"syscall", []string{"account", "dma", "pager", "vmar", "vmo", "object", "zx"}},
 	{"syscall/*", nil}, // the generator
 	{"files", []string{"vmo", "pager", "object", "zx", "spin"}},
-	{"kernel", []string{"account", "trace", "zx", "cpu", "mmu", "object", "vmo", "vmar", "pager", "syscall", "golang.org/x/arch", tamago, "spin"}},
+	{"kernel", []string{"account", "dma", "trace", "zx", "cpu", "mmu", "object", "vmo", "vmar", "pager", "syscall", "golang.org/x/arch", tamago, "spin"}},
 	{"console", []string{"account", "trace", "kernel", "files", "zx", "cpu", "mmu", "object", "vmo", "vmar", "pager", "syscall", "golang.org/x/term"}},
 	{"board/*", []string{"cpu", "zx", tamago, "golang.org/x/image"}},
 	{"user", []string{"zx"}},

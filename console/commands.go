@@ -126,7 +126,8 @@ PROGRAM is one built into the image, or an ELF file on the disk; when it is
 neither, the error lists the former. Each --file=NAME hands it a file of the
 disk: the VMO is its start handle PA_HND(PA_USER0, 0), the next one 1, ...
 A program that is killed by an exception gets its report printed. Control-C
-kills it.`, (*Console).run, 1, -1},
+kills it. -privileged PROGRAM gets the root resources: it may pin memory for
+devices and map their registers, and so do anything at all.`, (*Console).run, 1, -1},
 
 		{"start", "PROGRAM [--file=NAME] [ARG...]", "run a ring-3 program in the background", `
 It prints the process's koid and goes on. wait tells how it ends.`, (*Console).start, 1, -1},

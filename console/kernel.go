@@ -59,6 +59,8 @@ type Program struct {
 	Image []byte
 	// Handles[i] becomes the start handle PA_HND(PA_USER0, i).
 	Handles []StartHandle
+	// Privileged gives the program the root resources, and so the machine.
+	Privileged bool
 	// Output gets what the process writes with zx_debug_write; nil is the
 	// console. Writes may come from another goroutine, but never two at once
 	// and none after OnExit.

@@ -177,10 +177,17 @@ func (c *Console) program(args []string) (Program, error) {
 }
 
 func (c *Console) run(args []string) error {
+	privileged := args[0] == "-privileged"
+	if privileged {
+		if args = args[1:]; len(args) == 0 {
+			return errors.New("PROGRAM is missing")
+		}
+	}
 	p, err := c.program(args)
 	if err != nil {
 		return err
 	}
+	p.Privileged = privileged
 	e, err := c.spawn(p)
 	if err != nil {
 		return err

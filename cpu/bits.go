@@ -200,3 +200,8 @@ func (v Vector) HasErrorCode() bool {
 	}
 	return false
 }
+
+// patValue is IA32_PAT as at reset (WB, WT, UC-, UC in entries 0 to 3), but for
+// entry 4, which is WC. Package mmu's entries count on it.
+// Source: Intel SDM 3A 12.12.2 to 12.12.4.
+const patValue = 0x00070401_00070406

@@ -80,6 +80,9 @@ func Init(f *Features, cfg Config) {
 func initControl(f *Features) {
 	WriteCR0(ReadCR0()&^(CR0_EM|CR0_TS|CR0_AM) | CR0_WP | CR0_NE | CR0_MP)
 	WriteMSR(IA32_EFER, ReadMSR(IA32_EFER)|EFER_SCE|EFER_NXE)
+	if f.PAT {
+		WriteMSR(IA32_PAT, patValue)
+	}
 	WriteCR4(f.cr4(ReadCR4()))
 }
 

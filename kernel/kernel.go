@@ -164,6 +164,7 @@ type Kernel struct {
 	Programs func(name string) []byte
 
 	machine Board
+	ram     []mmu.Range // the kernel's and that of programs
 	now     func() int64
 	console io.Writer
 	table   *mmu.PageTable   // kernel mappings only: what idle CPUs use
@@ -193,6 +194,7 @@ func Boot(c Config) (*Kernel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kernel: %w", err)
 	}
+	k.ram = append([]mmu.Range{{End: 1 << 20}, c.Window}, c.Usable...) // and what firmware keeps low
 	c.Usable = reachable(c.Usable)
 	memory, err := mmu.NewMemory(mmu.Identity(), c.Usable)
 	if err != nil {
@@ -236,6 +238,20 @@ func (k *Kernel) Program(name string) []byte {
 		return nil
 	}
 	return k.Programs(name)
+}
+
+// NoRAM says that [base, base+size) holds no RAM and can be named by a frame.
+func (k *Kernel) NoRAM(base zx.PhysAddr, size uint64) bool {
+	const most = 1 << (32 + zx.PageShift)
+	if uint64(base) >= most || size > most-uint64(base) {
+		return false
+	}
+	for _, r := range k.ram {
+		if base < r.End && r.Start < base+zx.PhysAddr(size) {
+			return false
+		}
+	}
+	return true
 }
 
 // Random fills p with random bytes.

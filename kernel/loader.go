@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"faultline/dma"
 	"faultline/mmu"
 	"faultline/object"
 	"faultline/syscall"
@@ -28,13 +29,26 @@ const (
 	paThreadSelf = 0x02
 	paJobDefault = 0x03
 	paVMARRoot   = 0x04
+	paMMIO       = 0x50
+	paSystem     = 0x54
 	paUser0      = 0xF0
 )
 
-// Grant is a handle for a new program: PA_HND(PA_USER0, i) for the i-th.
+// Grant is a handle for a new program: PA_HND(PA_USER0, i) for the i-th, unless it
+// has an ID of its own.
 type Grant struct {
 	Object object.Object
 	Rights zx.Rights
+	ID     uint32 // 0: none
+}
+
+// Privileges is what a program gets that the operator trusts with the machine: the
+// root resources of system and MMIO.
+func Privileges() []Grant {
+	return []Grant{
+		{dma.NewRoot(zx.ResourceKindSystem), dma.RightsResource, paSystem},
+		{dma.NewRoot(zx.ResourceKindMMIO), dma.RightsResource, paMMIO},
+	}
 }
 
 // Spawn makes a process from an ELF file, in a job of its own below the root, and
@@ -165,28 +179,25 @@ type handleID struct {
 
 // grant makes the handles of the start block.
 func (p *Process) grant(t *Thread, grants []Grant) ([]handleID, error) {
-	list := []struct {
-		id uint32
-		Grant
-	}{
-		{paProcSelf, Grant{p, zx.RightsProcess}},
-		{paThreadSelf, Grant{t, zx.RightsThread}},
-		{paJobDefault, Grant{p.job, zx.RightsJob}},
-		{paVMARRoot, Grant{syscall.NewVMAR(p.space.Root()), zx.RightsVMAR | p.space.Root().Rights()}},
+	list := []Grant{
+		{p, zx.RightsProcess, paProcSelf},
+		{t, zx.RightsThread, paThreadSelf},
+		{p.job, zx.RightsJob, paJobDefault},
+		{syscall.NewVMAR(p.space.Root()), zx.RightsVMAR | p.space.Root().Rights(), paVMARRoot},
 	}
 	for i, g := range grants {
-		list = append(list, struct {
-			id uint32
-			Grant
-		}{paUser0 | uint32(i)<<16, g})
+		if g.ID == 0 {
+			g.ID = paUser0 | uint32(i)<<16
+		}
+		list = append(list, g)
 	}
 	var ids []handleID
 	for _, g := range list {
 		h, st := p.handles.Add(g.Object, g.Rights)
 		if st != zx.OK {
-			return nil, fmt.Errorf("handle %#x of the start block: %w", g.id, st)
+			return nil, fmt.Errorf("handle %#x of the start block: %w", g.ID, st)
 		}
-		ids = append(ids, handleID{g.id, h})
+		ids = append(ids, handleID{g.ID, h})
 	}
 	return ids, nil
 }

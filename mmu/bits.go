@@ -15,16 +15,18 @@ type PTE uint64
 
 // Bits of an entry, masks under the manual's names.
 const (
-	PTE_P   PTE = 1 << 0  // present
-	PTE_RW  PTE = 1 << 1  // writes allowed
-	PTE_US  PTE = 1 << 2  // user-mode accesses allowed
-	PTE_PWT PTE = 1 << 3  // page-level write-through
-	PTE_PCD PTE = 1 << 4  // page-level cache disable
-	PTE_A   PTE = 1 << 5  // accessed, set by the CPU
-	PTE_D   PTE = 1 << 6  // dirty, set by the CPU; leaves only
-	PTE_PS  PTE = 1 << 7  // page size, in a PDPTE or PDE: a 1 GiB or 2 MiB leaf
-	PTE_G   PTE = 1 << 8  // global: survives a load of CR3; leaves only
-	PTE_XD  PTE = 1 << 63 // execute disable; reserved unless EFER.NXE
+	PTE_P    PTE = 1 << 0  // present
+	PTE_RW   PTE = 1 << 1  // writes allowed
+	PTE_US   PTE = 1 << 2  // user-mode accesses allowed
+	PTE_PWT  PTE = 1 << 3  // page-level write-through
+	PTE_PCD  PTE = 1 << 4  // page-level cache disable
+	PTE_A    PTE = 1 << 5  // accessed, set by the CPU
+	PTE_D    PTE = 1 << 6  // dirty, set by the CPU; leaves only
+	PTE_PAT  PTE = 1 << 7  // with PCD and PWT the entry of IA32_PAT; 4 KiB leaves only
+	PTE_PS   PTE = 1 << 7  // page size, in a PDPTE or PDE: a 1 GiB or 2 MiB leaf
+	PTE_G    PTE = 1 << 8  // global: survives a load of CR3; leaves only
+	PTE_MMIO PTE = 1 << 9  // ours, the CPU ignores it: the window does not show the page
+	PTE_XD   PTE = 1 << 63 // execute disable; reserved unless EFER.NXE
 
 	// pteAddr is bits 51:12, the frame. Large leaves keep PAT in bit 12, which
 	// we leave clear.
@@ -162,6 +164,20 @@ const (
 	userTable   = PTE_P | PTE_RW | PTE_US
 	kernelTable = PTE_P | PTE_RW | PTE_A
 )
+
+// CacheLeaf gives the bits of a leaf for a cache policy (zx.CachePolicy...), by the
+// entries of IA32_PAT that package cpu sets.
+func CacheLeaf(policy uint32) PTE {
+	switch policy {
+	case zx.CachePolicyUncached:
+		return PTE_PCD // UC-
+	case zx.CachePolicyUncachedDevice:
+		return PTE_PCD | PTE_PWT // UC
+	case zx.CachePolicyWriteCombining:
+		return PTE_PAT
+	}
+	return 0
+}
 
 // table is one paging structure: 512 entries.
 type table [tableEntries]uint64

@@ -6,7 +6,7 @@ import "faultline/zx"
 // page, for as long as the entries let user mode read, and gives the number of
 // bytes copied. It holds the table's lock meanwhile: whoever takes a frame
 // away unmaps it first, and so waits. va need not be aligned; addresses
-// outside user space, and a destroyed table, give 0. The pages count as accessed.
+// outside user space, registers of devices, and a destroyed table, give 0. The pages count as accessed.
 //
 // A copy within one page whose page table was used lately takes 70 instructions
 // besides the bytes.
@@ -15,7 +15,7 @@ func (t *PageTable) CopyIn(dst []byte, va zx.VirtAddr) int {
 	if t.mu.TryLock() {
 		c, at := t.recently(uint64(va)), uint64(va)&zx.PageMask
 		if c.key == uint64(va)>>shift(LevelPD) && uint64(len(dst)) <= zx.PageSize-at {
-			if e := c.leaf.load(uint64(va) >> zx.PageShift); e&need == need {
+			if e := c.leaf.load(uint64(va) >> zx.PageShift); e&(need|PTE_MMIO) == need {
 				copy(dst, t.mem.target(e)[at:])
 				t.mu.Unlock()
 				return len(dst)
@@ -48,7 +48,7 @@ func (t *PageTable) CopyOut(va zx.VirtAddr, src []byte) int {
 	if t.mu.TryLock() {
 		c, at := t.recently(uint64(va)), uint64(va)&zx.PageMask
 		if c.key == uint64(va)>>shift(LevelPD) && uint64(len(src)) <= zx.PageSize-at {
-			if e := c.leaf.load(uint64(va) >> zx.PageShift); e&need == need {
+			if e := c.leaf.load(uint64(va) >> zx.PageShift); e&(need|PTE_MMIO) == need {
 				copy(t.mem.target(e)[at:], src)
 				t.mu.Unlock()
 				return len(src)
@@ -86,7 +86,7 @@ func (t *PageTable) userPage(va uint64, need, flags PTE) *[zx.PageSize]byte {
 	}
 	i := va >> zx.PageShift
 	e := c.leaf.load(i)
-	if e&need != need {
+	if e&(need|PTE_MMIO) != need {
 		return nil
 	}
 	if flags &^= e; flags != 0 {

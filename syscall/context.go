@@ -203,6 +203,9 @@ type System interface {
 	Random(p []byte)
 	// Program gives the ELF file of a program of the image; nil if there is none.
 	Program(name string) []byte
+	// NoRAM says that [base, base+size) is no memory of the kernel's or of
+	// programs, and that page tables can name it.
+	NoRAM(base zx.PhysAddr, size uint64) bool
 }
 
 // Registers is the integer registers of a thread at its SYSCALL, RSP apart, in the

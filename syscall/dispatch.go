@@ -192,6 +192,26 @@ func Dispatch(c *Context, r *Registers) int64 {
 		return int64(processWriteMemory(c, zx.Handle(r[rdi]), zx.VirtAddr(r[rsi]), userIn(r[rdx]), r[r10], userOut(r[r8])))
 	case zx.SysSystemGetProgram:
 		return int64(systemGetProgram(c, userIn(r[rdi]), r[rsi], userOut(r[rdx])))
+	case zx.SysResourceCreate:
+		return int64(resourceCreate(c, zx.Handle(r[rdi]), uint32(r[rsi]), r[rdx], r[r10], userIn(r[r8]), r[r9], userOut(r[r12])))
+	case zx.SysIommuCreate:
+		return int64(iommuCreate(c, zx.Handle(r[rdi]), uint32(r[rsi]), userIn(r[rdx]), r[r10], userOut(r[r8])))
+	case zx.SysBtiCreate:
+		return int64(btiCreate(c, zx.Handle(r[rdi]), uint32(r[rsi]), r[rdx], userOut(r[r10])))
+	case zx.SysBtiPin:
+		return int64(btiPin(c, zx.Handle(r[rdi]), uint32(r[rsi]), zx.Handle(r[rdx]), r[r10], r[r8], userOut(r[r9]), r[r12], userOut(r[r13])))
+	case zx.SysPmtUnpin:
+		return int64(pmtUnpin(c, zx.Handle(r[rdi])))
+	case zx.SysBtiReleaseQuarantine:
+		return int64(btiReleaseQuarantine(c, zx.Handle(r[rdi])))
+	case zx.SysVMOCreateContiguous:
+		return int64(vmoCreateContiguous(c, zx.Handle(r[rdi]), r[rsi], uint32(r[rdx]), userOut(r[r10])))
+	case zx.SysVMOCreatePhysical:
+		return int64(vmoCreatePhysical(c, zx.Handle(r[rdi]), r[rsi], r[rdx], userOut(r[r10])))
+	case zx.SysVMOSetCachePolicy:
+		return int64(vmoSetCachePolicy(c, zx.Handle(r[rdi]), uint32(r[rsi])))
+	case zx.SysVMOTransferData:
+		return int64(vmoTransferData(c, zx.Handle(r[rdi]), uint32(r[rsi]), r[rdx], r[r10], zx.Handle(r[r8]), r[r9]))
 	}
 	return int64(zx.ErrBadSyscall)
 }

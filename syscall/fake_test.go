@@ -34,6 +34,8 @@ func (m *machine) Program(name string) []byte {
 	return nil
 }
 
+func (m *machine) NoRAM(base zx.PhysAddr, size uint64) bool { return base >= 1<<40 }
+
 func (m *machine) Random(p []byte) {
 	for i := range p {
 		p[i] = byte(i) | 1

@@ -3,6 +3,7 @@ package syscall
 import (
 	"encoding/binary"
 
+	"faultline/dma"
 	"faultline/object"
 	"faultline/zx"
 )
@@ -15,6 +16,7 @@ const (
 	infoVMAR           uint32 = 7
 	infoJobChildren    uint32 = 8
 	infoJobProcesses   uint32 = 9
+	infoBTI            uint32 = 20
 	infoJob            uint32 = 24
 	infoHandleCount    uint32 = 19
 	infoVMOv0          uint32 = 0x00000017 // the oldest layout; each is the start of the next
@@ -27,6 +29,7 @@ const (
 	infoHandleBasicBytes = 32
 	infoHandleCountBytes = 4
 	infoProcessBytes     = 24
+	infoBTIBytes         = 32
 	infoJobBytes         = 16
 	infoVMARBytes        = 16
 	infoThreadBytes      = 72
@@ -60,6 +63,8 @@ func objectGetInfo(c *Context, h zx.Handle, topic uint32, buffer userOut, size u
 		typ, rights = zx.ObjJob, zx.RightEnumerate
 	case infoVMAR:
 		typ = zx.ObjVMAR
+	case infoBTI:
+		typ = zx.ObjBTI
 	case zx.InfoThread, zx.InfoThreadExceptionReport:
 		typ = zx.ObjThread
 	case infoVMOv0, infoVMOv1, zx.InfoVMOv2, infoVMOv3:
@@ -90,6 +95,13 @@ func objectGetInfo(c *Context, h zx.Handle, topic uint32, buffer userOut, size u
 	case infoHandleCount:
 		record = c.scratch[:infoHandleCountBytes]
 		le.PutUint32(record, uint32(o.ObjectBase().Handles()))
+	case infoBTI:
+		record = c.scratch[:infoBTIBytes]
+		b := o.(*dma.BTI).Info()
+		le.PutUint64(record[0:], b.MinimumContiguity)
+		le.PutUint64(record[8:], b.AspaceSize)
+		le.PutUint64(record[16:], b.PMOs)
+		le.PutUint64(record[24:], b.Quarantined)
 	case infoVMAR:
 		record = c.scratch[:infoVMARBytes]
 		r := o.(*VMAR).Region
@@ -200,11 +212,13 @@ func (c *Context) oneRecord(record []byte, buffer userOut, size uint64, actual, 
 func (o *VMO) encode(record []byte, rights zx.Rights) {
 	le := binary.LittleEndian
 	i := o.VMO.Info()
-	flags := zx.InfoVMOTypePaged | zx.InfoVMOViaHandle
+	flags := zx.InfoVMOViaHandle
 	for _, f := range []struct {
 		set  bool
 		flag uint32
 	}{
+		{!i.Physical, zx.InfoVMOTypePaged},
+		{i.Contiguous, zx.InfoVMOContiguous},
 		{i.Options&zx.VMOResizable != 0, zx.InfoVMOResizable},
 		{i.IsCowClone, zx.InfoVMOIsCOWClone},
 		{i.PagerBacked, zx.InfoVMOPagerBacked},
@@ -225,6 +239,7 @@ func (o *VMO) encode(record []byte, rights zx.Rights) {
 	le.PutUint32(record[80:], flags)
 	le.PutUint64(record[88:], i.Committed.Bytes)
 	le.PutUint32(record[96:], uint32(rights))
+	le.PutUint32(record[100:], i.CachePolicy)
 	le.PutUint64(record[104:], i.MetadataBytes)
 	le.PutUint64(record[112:], i.ChangeEvents)
 	// Nothing is compressed: what is populated is committed.

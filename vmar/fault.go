@@ -11,8 +11,16 @@ const reclaimPages = 64
 
 // require is Fault that waits for the page, on the caller's stack.
 //
-// Errors: as Fault but for ErrShouldWait | those of vmo.PageRequest.Wait.
+// Errors: ErrNotFound registers of a device | as Fault but for ErrShouldWait |
+// those of vmo.PageRequest.Wait.
 func (as *AddressSpace) require(va zx.VirtAddr, need mmu.Prot, r *vmo.PageRequest) zx.Status {
+	as.mu.Lock()
+	m := as.find(uint64(va))
+	registers := m != nil && m.cache&mmu.PTE_MMIO != 0
+	as.mu.Unlock()
+	if registers { // the kernel cannot copy there
+		return zx.ErrNotFound
+	}
 	st := as.Fault(va, need, false, r)
 	for st == zx.ErrShouldWait {
 		if st = r.Wait(); st == zx.OK {

@@ -34,7 +34,8 @@ func permsOK(options uint32) bool {
 // overwritten goes in slices, so an overwrite that y stops leaves a part.
 //
 // Locks: none held; takes space.mu, then VMO locks one at a time.
-// Errors, in this order: ErrAccessDenied v's handle lacks MAP | ErrInvalidArgs
+// Errors, in this order: ErrNotSupported FAULT_BEYOND_STREAM_SIZE of a physical or
+// contiguous VMO | ErrAccessDenied v's handle lacks MAP | ErrInvalidArgs
 // WRITE or EXECUTE without READ, MAP_RANGE with SPECIFIC_OVERWRITE, a CAN_MAP
 // bit | ErrAccessDenied a permission that one of the handles does not have |
 // ErrInvalidArgs FAULT_BEYOND_STREAM_SIZE without ALLOW_FAULTS | ErrNotSupported
@@ -51,6 +52,8 @@ func (r *VMAR) Map(options uint32, off uint64, v *vmo.VMO, vmoOff, length uint64
 	}
 	both := vmoRights & rights
 	switch {
+	case options&zx.VMFaultBeyondStreamSize != 0 && (v.Physical() || v.Contiguous()):
+		return 0, zx.ErrNotSupported
 	case vmoRights&zx.RightMap == 0:
 		return 0, zx.ErrAccessDenied
 	case !permsOK(options),

@@ -23,6 +23,7 @@ type Mapping struct {
 	// What a translation of a page may allow: what the mapping allows, less
 	// writing when the page must not be written.
 	readable, writable mmu.PTE
+	cache              mmu.PTE  // the bits of the VMO's cache policy; constant
 	next               uint64   // where the pages mapped by the last read fault end
 	heir               *Mapping // once forgotten: the next of AddressSpace.gone
 }
@@ -31,8 +32,8 @@ type Mapping struct {
 // Locks: space.mu held.
 func (m *Mapping) setProt(p mmu.Prot) {
 	m.prot = p
-	m.readable = (p&mmu.Exec | mmu.Read).Leaf()
-	m.writable = (p | mmu.Read).Leaf()
+	m.readable = (p&mmu.Exec | mmu.Read).Leaf() | m.cache
+	m.writable = (p | mmu.Read).Leaf() | m.cache
 }
 
 // space is the address space the mapping is in.
@@ -103,9 +104,12 @@ func (m *Mapping) limitLocked() uint64 {
 func (r *VMAR) newMapping(base, size uint64, v *vmo.VMO, off uint64, p, most mmu.Prot) *Mapping {
 	m := &Mapping{v: v, off: off, max: most}
 	m.parent, m.mapping, m.base, m.size = r, m, base, size
-	m.setProt(p)
 	v.Retain()
 	v.AddMapping(&m.shown, m, off, size)
+	if m.cache = mmu.CacheLeaf(v.CachePolicy()); v.Physical() { // it cannot change while mapped
+		m.cache |= mmu.PTE_MMIO
+	}
+	m.setProt(p)
 	r.space.count++
 	return m
 }

@@ -89,7 +89,8 @@ func (v *VMO) CreateChild(options uint32, off, size uint64) (*VMO, zx.Status) {
 // slice makes child show [off, off+size) of what v shows.
 //
 // Errors, in this order: ErrInvalidArgs off is unaligned | ErrOutOfRange too
-// large | ErrInvalidArgs it leaves v | ErrNotSupported v is resizable.
+// large | ErrInvalidArgs it leaves v | ErrNotSupported v is resizable |
+// ErrBadState it is not cached, unless it is contiguous or physical.
 // Source: spec section 7.1 as 11 corrects it.
 func (v *VMO) slice(child *VMO, off, size uint64) zx.Status {
 	switch {
@@ -101,6 +102,8 @@ func (v *VMO) slice(child *VMO, off, size uint64) zx.Status {
 		return zx.ErrInvalidArgs
 	case v.Resizable():
 		return zx.ErrNotSupported
+	case v.cow.cache != zx.CachePolicyCached && !v.cow.contiguous && !v.cow.physical:
+		return zx.ErrBadState
 	}
 	child.isSlice, child.off, child.length = true, v.off+off, size
 	v.cow.addWindow(child)
@@ -116,8 +119,10 @@ func (v *VMO) reference(child *VMO, options uint32, off, size uint64) zx.Status 
 	switch {
 	case off != 0 || size != 0:
 		return zx.ErrInvalidArgs
-	case v.isSlice, options&zx.VMOChildResizable != 0 && !v.Resizable():
+	case v.cow.physical, v.isSlice, options&zx.VMOChildResizable != 0 && !v.Resizable():
 		return zx.ErrNotSupported
+	case v.cow.cache != zx.CachePolicyCached:
+		return zx.ErrBadState
 	}
 	v.cow.addWindow(child)
 	return zx.OK
@@ -135,10 +140,14 @@ func (v *VMO) reference(child *VMO, options uint32, off, size uint64) zx.Status 
 func (v *VMO) snapshot(c *cowPages, child *VMO, kind uint32, off, size uint64) zx.Status {
 	length := pageUp(size)
 	switch {
-	case off&zx.PageMask != 0:
+	case c.physical:
+		return zx.ErrNotSupported
+	case c.contiguous, off&zx.PageMask != 0:
 		return zx.ErrInvalidArgs
 	case length > zx.VMOMaxSize, off+length < off, v.isSlice && !zx.InRange(off, length, v.length):
 		return zx.ErrOutOfRange
+	case c.cache != zx.CachePolicyCached:
+		return zx.ErrBadState
 	case kind == zx.VMOChildSnapshot && c.fam.root != nil:
 		return zx.ErrNotSupported
 	case c.projected(v.off+off)+length < length:

@@ -28,6 +28,12 @@ type cowPages struct {
 	reclaimed uint64 // pages the evictor took: committed_change_events
 	modified  bool   // since the last query with RESET; of a pager's root
 	discard   discardable
+	pinned    uint64 // pages that are pinned
+
+	contiguous bool      // its pages lie in a row, and stay; constant once made
+	physical   bool      // it shows memory that is no RAM, from base on; constant
+	base       mmu.Frame // constant
+	cache      uint32    // cache policy
 
 	windows  *VMO // that show it, through VMO.nextWindow
 	mappings avl.Tree[MappingPlace]
@@ -171,9 +177,18 @@ func (c *cowPages) unmap(off, length uint64) {
 	if length == 0 {
 		return
 	}
-	c.unmapHere(off, off+length)
+	if c.pinned != 0 {
+		c.unpinned(off, off+length, c.unmapAll)
+		return
+	}
+	c.unmapAll(off, off+length)
+}
+
+// unmapAll is unmap of [off, end), where nothing is pinned.
+func (c *cowPages) unmapAll(off, end uint64) {
+	c.unmapHere(off, end)
 	if !c.children.Empty() {
-		c.unmapBelow(off, off+length)
+		c.unmapBelow(off, end)
 	}
 }
 
@@ -209,10 +224,19 @@ func (c *cowPages) unmapZeros(off, length uint64) {
 }
 
 // removeWrite takes write permission from the translations of [off, end) in the
-// windows of the node; no other maps its pages writable.
+// windows of the node, but for pinned pages; no other maps its pages writable.
 //
 // Flush: done.
 func (c *cowPages) removeWrite(off, end uint64) {
+	if c.pinned != 0 {
+		c.unpinned(off, end, c.removeWriteHere)
+		return
+	}
+	c.removeWriteHere(off, end)
+}
+
+// removeWriteHere is removeWrite where nothing is pinned.
+func (c *cowPages) removeWriteHere(off, end uint64) {
 	for n := c.mappings.Heavy(0, off+1); n != nil && n.Key() < end; n = n.Heavier(off + 1) {
 		m := n.Owner()
 		lo, hi := max(off, m.window.off)-m.window.off, end-m.window.off
@@ -227,7 +251,3 @@ func checkRange(off, length, size uint64) zx.Status {
 	}
 	return zx.OK
 }
-
-// anyPinned says whether a page of [first, limit) is pinned. Pinning is not
-// here yet: nothing is.
-func (c *cowPages) anyPinned(first, limit uint64) bool { return false }

@@ -223,6 +223,11 @@ func (c *cowPages) die() {
 		c.fam.source.Detach()
 	}
 	c.forgetDiscard()
+	if c.contiguous {
+		for pos := c.nextPinned(0, c.size); pos < c.size; pos = c.nextPinned(pos, c.size) {
+			c.addPin(c.tree.find(c.mem, pageIndex(pos)), -1)
+		}
+	}
 	c.dropPages(0, c.size, allStates)
 	c.tree.destroy(c.mem)
 	c.zeros.clear()

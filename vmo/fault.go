@@ -39,6 +39,10 @@ func (v *VMO) RequirePage(off uint64, write bool, r *PageRequest, out *Page) zx.
 	} else if off >= c.size {
 		return zx.ErrOutOfRange
 	}
+	if c.physical {
+		out.Frame, out.Writable = c.base+mmu.Frame(pageIndex(off)), true
+		return zx.OK
+	}
 	// The usual cases in few instructions; require knows them all. Each is of
 	// one page, so that what is asked for needs no measuring.
 	idx := pageIndex(off)
@@ -104,6 +108,10 @@ func (v *VMO) PeekPage(off uint64, out *Page) bool {
 		return false
 	}
 	c, off := v.cow, v.off+off
+	if c.physical {
+		out.Frame, out.Writable = c.base+mmu.Frame(pageIndex(off)), true
+		return true
+	}
 	if s := c.tree.near(pageIndex(off)); s != nil && s.hasPage() { // the usual case
 		out.Frame, out.Writable = s.frame(), s.state() == Untracked
 		return true
@@ -127,6 +135,9 @@ func (v *VMO) PeekPage(off uint64, out *Page) bool {
 func (v *VMO) NextContent(off, limit uint64) uint64 {
 	to := v.off + min(limit, v.sizeLocked())
 	for off += v.off; off < to; {
+		if v.cow.physical {
+			return off - v.off
+		}
 		w := v.cow.look(off, to)
 		if w.c != nil && !w.ask {
 			return off - v.off

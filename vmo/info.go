@@ -25,6 +25,9 @@ type Info struct {
 	Modified      bool
 	Detached      bool
 	Immutable     bool
+	Contiguous    bool
+	Physical      bool
+	CachePolicy   uint32
 	Parent        zx.Koid // KoidInvalid without one
 	HasParent     bool
 	IsCowClone    bool
@@ -53,6 +56,7 @@ func (v *VMO) Info() Info {
 		ID: v.id, Size: v.sizeLocked(), StreamSize: c.stream, ChangeEvents: c.reclaimed,
 		Mappings: v.mapped, References: int(v.refs.Load()), Options: v.options,
 		PagerBacked: c.fam.root != nil, TrapsDirty: v.root && c.traps, Modified: c.modified,
+		Contiguous: c.contiguous, Physical: c.physical, CachePolicy: c.cache,
 		Immutable: v.immutable, HasParent: v.kin.parent != nil, IsSlice: v.isSlice, Children: v.kin.children,
 		Locks: c.discard.locks, Discarded: c.discard.state == discardDone,
 	}

@@ -30,12 +30,16 @@ const (
 //
 // Units: bytes, rounded outward to pages.
 // Locks: none held; takes the VMO's.
-// Errors: ErrOutOfRange wraps or leaves the VMO | the pager's code | ErrBadState
-// | ErrTimedOut | ErrNoMemory | ErrNotFound the VMO was discarded |
+// Errors: ErrNotSupported the VMO is physical | ErrOutOfRange wraps or leaves the
+// VMO | the pager's code | ErrBadState | ErrTimedOut | ErrNoMemory | ErrNotFound
+// the VMO was discarded |
 // ErrInternalIntrKilled, ErrInternalIntrRetry.
 // Progress is kept on failure.
 // Source: spec section 3.9, COMMIT.
 func (v *VMO) Commit(off, length uint64, r *PageRequest) zx.Status {
+	if v.cow.physical {
+		return zx.ErrNotSupported
+	}
 	return v.overRange(opCommit, off, length, r)
 }
 
@@ -293,7 +297,7 @@ func (c *cowPages) dropClean(mask uint16) {
 //
 // Units: bytes. Locks: takes the VMO's.
 // Errors, in this order: ErrOutOfRange wraps or leaves the VMO | OK for a length
-// of 0 | ErrNotSupported a pager made the VMO, or it shares pages with a snapshot |
+// of 0 | ErrNotSupported it is contiguous or physical, a pager made the VMO, or it shares pages with a snapshot |
 // ErrInvalidArgs not page aligned | ErrBadState a page is pinned.
 // Source: spec section 3.9, DECOMMIT.
 func (v *VMO) Decommit(off, length uint64) zx.Status {
@@ -301,6 +305,8 @@ func (v *VMO) Decommit(off, length uint64) zx.Status {
 	defer v.Unlock()
 	start, end := v.off+off, v.off+off+length
 	switch {
+	case c.contiguous || c.physical:
+		return zx.ErrNotSupported
 	case v.checkRange(off, length) != zx.OK:
 		return zx.ErrOutOfRange
 	case length == 0:

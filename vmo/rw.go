@@ -12,7 +12,8 @@ const writeBatch = 16 * zx.PageSize
 // fails. Whenever the lock was dropped the whole range is checked anew.
 //
 // Locks: none held; takes the VMO's.
-// Errors: ErrOutOfRange the range wraps or leaves the VMO, also if it shrank
+// Errors: ErrNotSupported the VMO is physical | ErrBadState it is not cached |
+// ErrOutOfRange the range wraps or leaves the VMO, also if it shrank
 // meanwhile | the pager's code | ErrBadState the pager is gone | ErrTimedOut |
 // ErrNotFound the VMO was discarded |
 // ErrNoMemory | what buf.Resolve answers | ErrInternalIntrKilled,
@@ -68,6 +69,12 @@ func (v *VMO) copyRange(b side, off, n uint64, write bool, r *PageRequest) zx.St
 	for {
 		c := v.lock()
 		st := v.checkRange(off, n)
+		switch {
+		case c.physical:
+			st = zx.ErrNotSupported
+		case c.cache != zx.CachePolicyCached:
+			st = zx.ErrBadState
+		}
 		if st == zx.OK {
 			pos, st = c.copyLocked(&b, v.off+off, v.off+pos, v.off+end, write, r)
 			if pos -= v.off; st == zx.OK {

@@ -102,7 +102,7 @@ func (v *VMO) takeLocked(c *cowPages, off, length uint64, done *uint64, run *Pag
 	if st := v.checkRange(off, length); st != zx.OK {
 		return st
 	}
-	if c.paged {
+	if c.paged || c.physical {
 		return zx.ErrNotSupported
 	}
 	start, end := v.off+off, v.off+off+length
@@ -141,7 +141,7 @@ func (c *cowPages) takeOwn(first, limit, base uint64, run *PageRun) {
 		}
 		// The leaf stays, empty or not: an aux VMO is filled again.
 		if leaf != 0 && taken > 0 {
-			c.mem.Meta(leaf).Next -= mmu.Frame(taken)
+			c.mem.Meta(leaf).AddLive(-taken)
 		}
 		c.pages -= uint64(taken)
 		idx += n
@@ -229,7 +229,7 @@ func (v *VMO) SupplyPage(off uint64, aux *VMO, auxOff uint64) (st zx.Status, han
 // takeOne takes the page at off out of an anonymous VMO; 0 if there is none, or
 // none that may be taken. Locks: the family's held.
 func (c *cowPages) takeOne(off uint64) mmu.Frame {
-	if c.paged || c.parent != nil {
+	if c.paged || c.physical || c.parent != nil {
 		return 0
 	}
 	idx := pageIndex(off)

@@ -18,6 +18,9 @@ import "faultline/zx"
 // Source: spec section 3.9, ZERO, as 11 corrects it.
 func (v *VMO) Zero(off, n uint64, r *PageRequest) zx.Status {
 	pos, end := off, off+n
+	if v.cow.physical {
+		return zx.ErrNotSupported
+	}
 	if end < off {
 		return zx.ErrOutOfRange
 	}
@@ -61,7 +64,7 @@ func (v *VMO) zeroFrom(c *cowPages, pos *uint64, end uint64, r *PageRequest) zx.
 		switch {
 		case st != zx.OK || stop == *pos:
 		case whole:
-			st = c.zeroPages(v.off+*pos, v.off+stop)
+			st = c.zeroPages(v.off+*pos, v.off+stop, r)
 		default:
 			st = c.zeroBytes(v.off+*pos, v.off+stop, r)
 		}
@@ -88,9 +91,27 @@ func (c *cowPages) zeroBytes(from, to uint64, r *PageRequest) zx.Status {
 	return zx.OK
 }
 
-// zeroPages makes the whole pages [start, stop) zeros. Locks: the family's held.
-// Errors: ErrNoMemory with the front zeroed.
-func (c *cowPages) zeroPages(start, stop uint64) zx.Status {
+// zeroPages makes the whole pages [start, stop) zeros; a pinned one stays and is
+// written, which may have to be asked for. Locks: the family's held.
+// Errors: ErrNoMemory | those of require, with the front zeroed.
+func (c *cowPages) zeroPages(start, stop uint64, r *PageRequest) zx.Status {
+	for start < stop {
+		pinned := c.nextPinned(start, stop)
+		if st := c.zeroUnpinned(start, pinned); st != zx.OK {
+			return st
+		}
+		if pinned < stop {
+			if st := c.zeroBytes(pinned, pinned+zx.PageSize, r); st != zx.OK {
+				return st
+			}
+		}
+		start = pinned + zx.PageSize
+	}
+	return zx.OK
+}
+
+// zeroUnpinned is zeroPages where nothing is pinned.
+func (c *cowPages) zeroUnpinned(start, stop uint64) zx.Status {
 	if start >= stop {
 		return zx.OK
 	}
@@ -316,13 +337,13 @@ func (c *cowPages) progressNonDirty(start, end uint64) {
 // zeros. A modification when it zeroes anything or makes anything untracked.
 //
 // Locks: none held; takes the VMO's.
-// Errors: ErrNotSupported a slice | OK when size is the current one | ErrOutOfRange past the VMO's end |
+// Errors: ErrNotSupported a slice, contiguous or physical | OK when size is the current one | ErrOutOfRange past the VMO's end |
 // ErrBadState a page past the new end is pinned | those of Zero; then the
 // stream size is unchanged.
 // Flush: translations from the smaller size on are removed and flushed.
 // Source: spec section 3.14.
 func (v *VMO) SetStreamSize(size uint64, r *PageRequest) zx.Status {
-	if v.isSlice {
+	if v.isSlice || v.cow.physical || v.cow.contiguous {
 		return zx.ErrNotSupported
 	}
 	for {
@@ -352,7 +373,7 @@ func (c *cowPages) setStreamLocked(size uint64, r *PageRequest) zx.Status {
 			return st
 		}
 	}
-	if st := c.zeroPages(whole, up); st != zx.OK {
+	if st := c.zeroPages(whole, up, r); st != zx.OK {
 		return st
 	}
 	if up < c.size {
@@ -361,7 +382,7 @@ func (c *cowPages) setStreamLocked(size uint64, r *PageRequest) zx.Status {
 		}
 		if c.paged {
 			c.modified = c.untrack(up) || c.modified
-		} else if st := c.zeroPages(up, c.size); st != zx.OK {
+		} else if st := c.zeroPages(up, c.size, r); st != zx.OK {
 			return st
 		}
 	}

@@ -92,10 +92,20 @@ const (
 	SysProcessReadMemory          = 85
 	SysProcessWriteMemory         = 86
 	SysSystemGetProgram           = 87
+	SysResourceCreate             = 88
+	SysIommuCreate                = 89
+	SysBtiCreate                  = 90
+	SysBtiPin                     = 91
+	SysPmtUnpin                   = 92
+	SysBtiReleaseQuarantine       = 93
+	SysVMOCreateContiguous        = 94
+	SysVMOCreatePhysical          = 95
+	SysVMOSetCachePolicy          = 96
+	SysVMOTransferData            = 97
 )
 
 // SysCount is the number of system calls; higher numbers answer ErrBadSyscall.
-const SysCount = 88
+const SysCount = 98
 
 // SysNames gives each call's name without the zx_ prefix, by number.
 var SysNames = [SysCount]string{
@@ -187,4 +197,14 @@ var SysNames = [SysCount]string{
 	"process_read_memory",
 	"process_write_memory",
 	"system_get_program",
+	"resource_create",
+	"iommu_create",
+	"bti_create",
+	"bti_pin",
+	"pmt_unpin",
+	"bti_release_quarantine",
+	"vmo_create_contiguous",
+	"vmo_create_physical",
+	"vmo_set_cache_policy",
+	"vmo_transfer_data",
 }

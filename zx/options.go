@@ -185,3 +185,35 @@ const (
 	TaskRetcodeVDSOKill      int64 = -1027
 	TaskRetcodeExceptionKill int64 = -1028
 )
+
+// Cache policies of a VMO (zx_vmo_set_cache_policy).
+const (
+	CachePolicyCached         uint32 = 0
+	CachePolicyUncached       uint32 = 1
+	CachePolicyUncachedDevice uint32 = 2
+	CachePolicyWriteCombining uint32 = 3
+)
+
+// Kinds of resources (zx_rsrc_kind_t), the flag of zx_resource_create, and the
+// system resource that stands for IOMMUs.
+const (
+	ResourceKindMMIO      uint32 = 0
+	ResourceKindIRQ       uint32 = 1
+	ResourceKindIOPort    uint32 = 2
+	ResourceKindSMC       uint32 = 4
+	ResourceKindSystem    uint32 = 5
+	ResourceFlagExclusive uint32 = 1 << 16
+	ResourceSystemIOMMU   uint64 = 8
+)
+
+// IOMMUTypeStub is the IOMMU that does nothing.
+const IOMMUTypeStub uint32 = 0
+
+// Options of zx_bti_pin.
+const (
+	BTIPermRead    uint32 = 1 << 0
+	BTIPermWrite   uint32 = 1 << 1
+	BTIPermExecute uint32 = 1 << 2
+	BTICompress    uint32 = 1 << 3
+	BTIContiguous  uint32 = 1 << 4
+)

@@ -59,11 +59,15 @@ const (
 	ObjEvent        ObjType = 5
 	ObjPort         ObjType = 6
 	ObjSocket       ObjType = 14
+	ObjResource     ObjType = 15
 	ObjEventPair    ObjType = 16
 	ObjJob          ObjType = 17
 	ObjVMAR         ObjType = 18
 	ObjFIFO         ObjType = 19
 	ObjTimer        ObjType = 22
+	ObjIOMMU        ObjType = 23
+	ObjBTI          ObjType = 24
+	ObjPMT          ObjType = 26
 	ObjSuspendToken ObjType = 27
 	ObjPager        ObjType = 28
 	ObjException    ObjType = 29

@@ -16,6 +16,8 @@ const (
 	FileProgram  = "opt/faultline/program"  // a ring-3 ELF image
 	FileOptions  = "opt/faultline/options"  // words behind the loader's command line
 	FileProgArgs = "opt/faultline/progargs" // its arguments, NUL after each
+
+	FilePrivileged = "opt/faultline/privileged" // there if the image gets the root resources
 )
 
 // fw_cfg's file directory. Source: QEMU docs/specs/fw_cfg.

@@ -14,7 +14,7 @@ import (
 
 const (
 	prompt  = "faultline> " // what the console echoes in front of each command
-	program = "run conform"
+	program = "run -privileged conform"
 	notices = "mem; threads" // what must be the same after a test
 )
 

@@ -113,8 +113,8 @@ faultline> threads
 // TestListener checks the verdicts made of a console's words.
 func TestListener(t *testing.T) {
 	list := []entry{{id: "P001", variant: "single"}, {id: "P002", variant: "mapping"}}
-	one := "faultline> run conform P001 single\n"
-	two := "faultline> run conform P002 mapping\n"
+	one := "faultline> run -privileged conform P001 single\n"
+	two := "faultline> run -privileged conform P002 mapping\n"
 	for name, c := range map[string]struct {
 		console string
 		why     string

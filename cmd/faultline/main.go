@@ -42,7 +42,11 @@ func run() int {
 	}
 	if image, ok := qemu.FWConfig(qemu.FileProgram); ok {
 		args, _ := qemu.FWConfig(qemu.FileProgArgs)
-		return runProgram(k, image, qemu.SplitNUL(args))
+		var grants []kernel.Grant
+		if _, ok := qemu.FWConfig(qemu.FilePrivileged); ok {
+			grants = kernel.Privileges()
+		}
+		return runProgram(k, image, qemu.SplitNUL(args), grants)
 	}
 	c := newConsole(s)
 	if m.Port != nil {
@@ -133,11 +137,11 @@ func newConsole(s *unikernel.System) *console.Console {
 
 // runProgram runs one ring-3 program to its end; args[0] is its name. Its exit code becomes that of
 // the machine, as far as one byte goes.
-func runProgram(k *kernel.Kernel, image []byte, args []string) int {
+func runProgram(k *kernel.Kernel, image []byte, args []string, grants []kernel.Grant) int {
 	if len(args) == 0 {
 		args = []string{"program"}
 	}
-	p, err := k.Spawn(args[0], image, args, nil, func(b []byte) { os.Stdout.Write(b) })
+	p, err := k.Spawn(args[0], image, args, grants, func(b []byte) { os.Stdout.Write(b) })
 	if err != nil {
 		return fail(err)
 	}

@@ -48,6 +48,9 @@ func (k consoleKernel) Spawn(p console.Program) (console.Process, error) {
 		}
 		grants = append(grants, g)
 	}
+	if p.Privileged {
+		grants = append(grants, kernel.Privileges()...)
+	}
 	out := p.Output
 	if out == nil {
 		out = k.Machine.Console

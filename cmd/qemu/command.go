@@ -20,6 +20,8 @@ const (
 	fileProgram  = "opt/faultline/program"
 	fileProgArgs = "opt/faultline/progargs"
 	fileOptions  = "opt/faultline/options"
+
+	filePrivileged = "opt/faultline/privileged"
 )
 
 // machines are QEMU's names with the options that make each quick to boot.
@@ -133,6 +135,8 @@ type knobs struct {
 	gdb      string
 	watch    string
 	extra    string
+
+	privileged bool // the program gets the root resources
 }
 
 // blob is a file of the firmware configuration.
@@ -168,6 +172,9 @@ func (k *knobs) blobs(image string, args []string) ([]blob, error) {
 		}
 		argv := append([]string{filepath.Base(k.program)}, strings.Fields(k.progArgs)...)
 		list = append(list, blob{fileProgram, elf}, blob{fileProgArgs, joinNUL(argv)})
+		if k.privileged {
+			list = append(list, blob{filePrivileged, []byte("1")})
+		}
 	}
 	return list, nil
 }

@@ -90,6 +90,7 @@ func run(args []string) (code int, err error) {
 	str(&k.disk, "disk", "DISK", "", "raw disk image")
 	str(&k.diskIf, "diskif", "DISKIF", "virtio", "how the disk is attached: virtio, nvme or ram")
 	flags.BoolVar(&k.readOnly, "readonly", isOn(os.Getenv("READONLY")), "attach the disk read-only (READONLY)")
+	flags.BoolVar(&k.privileged, "privileged", isOn(os.Getenv("PRIVILEGED")), "give the program the root resources (PRIVILEGED)")
 	flags.BoolVar(&k.snapshot, "snapshot", isOn(os.Getenv("SNAPSHOT")), "keep the disk image as it is: writes are lost (SNAPSHOT)")
 	str(&k.cmds, "cmds", "CMDS", "", "console commands")
 	str(&k.program, "program", "PROGRAM", "", "ring-3 program to pass")

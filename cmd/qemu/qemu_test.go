@@ -24,7 +24,7 @@ func TestAgreement(t *testing.T) {
 		t.Error("the exit device's constants differ from board/x86's")
 	}
 	if fileArgs != board.FileArgs || fileEnv != board.FileEnv || fileCommands != board.FileCommands ||
-		fileProgram != board.FileProgram || fileOptions != board.FileOptions || fileProgArgs != board.FileProgArgs {
+		fileProgram != board.FileProgram || fileOptions != board.FileOptions || filePrivileged != board.FilePrivileged || fileProgArgs != board.FileProgArgs {
 		t.Error("the names of files differ from board/qemu's")
 	}
 	for _, l := range [][]string{{"a"}, {"a b", "", "c"}} {

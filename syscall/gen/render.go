@@ -24,7 +24,7 @@ type arg struct {
 // goTypes says as what Go type the dispatch hands on a C type.
 var goTypes = map[string]string{
 	"zx_handle_t": "zx.Handle", "zx_rights_t": "zx.Rights", "zx_signals_t": "zx.Signals",
-	"zx_vm_option_t": "uint32", "uint32_t": "uint32", "uint64_t": "uint64", "size_t": "uint64",
+	"zx_vm_option_t": "uint32", "uint32_t": "uint32", "uint64_t": "uint64", "size_t": "uint64", "zx_paddr_t": "uint64",
 	"uintptr_t": "uint64", "zx_vaddr_t": "zx.VirtAddr", "zx_instant_mono_t": "zx.Time",
 	"int64_t": "int64", "zx_futex_t": "int32", "zx_duration_mono_t": "int64", "zx_off_t": "uint64",
 	"zx_clock_t": "uint32", "zx_stream_seek_origin_t": "uint32",

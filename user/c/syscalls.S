@@ -870,6 +870,114 @@ zx_system_get_program:
 	ret
 	.size zx_system_get_program, . - zx_system_get_program
 
+	.globl zx_resource_create
+	.type zx_resource_create, @function
+	.p2align 4
+zx_resource_create:
+	push %r12
+	push %r13
+	mov 24(%rsp), %r12
+	mov %rcx, %r10
+	mov $88, %eax
+	syscall
+	pop %r13
+	pop %r12
+	ret
+	.size zx_resource_create, . - zx_resource_create
+
+	.globl zx_iommu_create
+	.type zx_iommu_create, @function
+	.p2align 4
+zx_iommu_create:
+	mov %rcx, %r10
+	mov $89, %eax
+	syscall
+	ret
+	.size zx_iommu_create, . - zx_iommu_create
+
+	.globl zx_bti_create
+	.type zx_bti_create, @function
+	.p2align 4
+zx_bti_create:
+	mov %rcx, %r10
+	mov $90, %eax
+	syscall
+	ret
+	.size zx_bti_create, . - zx_bti_create
+
+	.globl zx_bti_pin
+	.type zx_bti_pin, @function
+	.p2align 4
+zx_bti_pin:
+	push %r12
+	push %r13
+	mov 24(%rsp), %r12
+	mov 32(%rsp), %r13
+	mov %rcx, %r10
+	mov $91, %eax
+	syscall
+	pop %r13
+	pop %r12
+	ret
+	.size zx_bti_pin, . - zx_bti_pin
+
+	.globl zx_pmt_unpin
+	.type zx_pmt_unpin, @function
+	.p2align 4
+zx_pmt_unpin:
+	mov $92, %eax
+	syscall
+	ret
+	.size zx_pmt_unpin, . - zx_pmt_unpin
+
+	.globl zx_bti_release_quarantine
+	.type zx_bti_release_quarantine, @function
+	.p2align 4
+zx_bti_release_quarantine:
+	mov $93, %eax
+	syscall
+	ret
+	.size zx_bti_release_quarantine, . - zx_bti_release_quarantine
+
+	.globl zx_vmo_create_contiguous
+	.type zx_vmo_create_contiguous, @function
+	.p2align 4
+zx_vmo_create_contiguous:
+	mov %rcx, %r10
+	mov $94, %eax
+	syscall
+	ret
+	.size zx_vmo_create_contiguous, . - zx_vmo_create_contiguous
+
+	.globl zx_vmo_create_physical
+	.type zx_vmo_create_physical, @function
+	.p2align 4
+zx_vmo_create_physical:
+	mov %rcx, %r10
+	mov $95, %eax
+	syscall
+	ret
+	.size zx_vmo_create_physical, . - zx_vmo_create_physical
+
+	.globl zx_vmo_set_cache_policy
+	.type zx_vmo_set_cache_policy, @function
+	.p2align 4
+zx_vmo_set_cache_policy:
+	mov $96, %eax
+	syscall
+	ret
+	.size zx_vmo_set_cache_policy, . - zx_vmo_set_cache_policy
+
+	.globl zx_vmo_transfer_data
+	.type zx_vmo_transfer_data, @function
+	.p2align 4
+zx_vmo_transfer_data:
+	mov %rcx, %r10
+	mov $97, %eax
+	syscall
+	ret
+	.size zx_vmo_transfer_data, . - zx_vmo_transfer_data
+
 // zx_deadline_after is now + RDI, saturated: past either end the sign of RDI
 // tells which.
 	.weak zx_deadline_after

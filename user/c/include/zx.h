@@ -19,6 +19,8 @@
 #define PA_THREAD_SELF 0x02u
 #define PA_JOB_DEFAULT 0x03u
 #define PA_VMAR_ROOT 0x04u
+#define PA_MMIO_RESOURCE 0x50u    // these two only by run -privileged
+#define PA_SYSTEM_RESOURCE 0x54u
 #define PA_USER0 0xF0u
 
 // The start block: what RDI points to when a program starts (docs/abi.md).

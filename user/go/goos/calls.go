@@ -94,4 +94,14 @@ const (
 	sysProcessReadMemory          = 85
 	sysProcessWriteMemory         = 86
 	sysSystemGetProgram           = 87
+	sysResourceCreate             = 88
+	sysIommuCreate                = 89
+	sysBtiCreate                  = 90
+	sysBtiPin                     = 91
+	sysPmtUnpin                   = 92
+	sysBtiReleaseQuarantine       = 93
+	sysVMOCreateContiguous        = 94
+	sysVMOCreatePhysical          = 95
+	sysVMOSetCachePolicy          = 96
+	sysVMOTransferData            = 97
 )

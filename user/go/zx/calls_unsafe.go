@@ -435,3 +435,51 @@ func SysProcessWriteMemory(handle Handle, vaddr uintptr, buffer unsafe.Pointer, 
 func SysSystemGetProgram(name unsafe.Pointer, nameSize uint64, out *Handle) Status {
 	return Status(call(87, uintptr(name), uintptr(nameSize), uintptr(unsafe.Pointer(out)), 0, 0, 0, 0, 0))
 }
+
+// SysResourceCreate is zx_resource_create. Makes a resource for [base, base+size) of a kind (ZX_RSRC_KIND_*) out of the root resource of that kind. Only a program that the operator starts with run -privileged has those: start handles PA_SYSTEM_RESOURCE and PA_MMIO_RESOURCE.
+func SysResourceCreate(parentRsrc Handle, options_ uint32, base uint64, size uint64, name unsafe.Pointer, nameSize uint64, out *Handle) Status {
+	return Status(call(88, uintptr(parentRsrc), uintptr(options_), uintptr(base), uintptr(size), uintptr(name), uintptr(nameSize), uintptr(unsafe.Pointer(out)), 0))
+}
+
+// SysIommuCreate is zx_iommu_create. Makes an IOMMU from the SYSTEM resource of base ZX_RSRC_SYSTEM_IOMMU_BASE and size 1. The one there is, ZX_IOMMU_TYPE_STUB with a descriptor of 1 byte, translates nothing.
+func SysIommuCreate(resource Handle, type_ uint32, desc unsafe.Pointer, descSize uint64, out *Handle) Status {
+	return Status(call(89, uintptr(resource), uintptr(type_), uintptr(desc), uintptr(descSize), uintptr(unsafe.Pointer(out)), 0, 0, 0))
+}
+
+// SysBtiCreate is zx_bti_create. Makes a bus transaction initiator, through which memory is pinned for a device.
+func SysBtiCreate(iommu Handle, options_ uint32, btiId uint64, out *Handle) Status {
+	return Status(call(90, uintptr(iommu), uintptr(options_), uintptr(btiId), uintptr(unsafe.Pointer(out)), 0, 0, 0, 0))
+}
+
+// SysBtiPin is zx_bti_pin. Commits [offset, offset+size) of the VMO, holds its pages where they are, and gives the physical address of each, of the first alone with ZX_BTI_CONTIGUOUS. Without an IOMMU a device can reach all of memory.
+func SysBtiPin(handle Handle, options_ uint32, vmo Handle, offset uint64, size uint64, addrs unsafe.Pointer, numAddrs uint64, pmt *Handle) Status {
+	return Status(call(91, uintptr(handle), uintptr(options_), uintptr(vmo), uintptr(offset), uintptr(size), uintptr(addrs), uintptr(numAddrs), uintptr(unsafe.Pointer(pmt))))
+}
+
+// SysPmtUnpin is zx_pmt_unpin. Lets the pages go. The handle is closed, whatever it was. One closed without this leaves its pages pinned, in quarantine.
+func SysPmtUnpin(handle Handle) Status { return Status(call(92, uintptr(handle), 0, 0, 0, 0, 0, 0, 0)) }
+
+// SysBtiReleaseQuarantine is zx_bti_release_quarantine. Unpins what is in quarantine.
+func SysBtiReleaseQuarantine(handle Handle) Status {
+	return Status(call(93, uintptr(handle), 0, 0, 0, 0, 0, 0, 0))
+}
+
+// SysVMOCreateContiguous is zx_vmo_create_contiguous. Makes a VMO of zeros whose pages lie in a row in physical memory and stay there.
+func SysVMOCreateContiguous(bti Handle, size uint64, alignmentLog2 uint32, out *Handle) Status {
+	return Status(call(94, uintptr(bti), uintptr(size), uintptr(alignmentLog2), uintptr(unsafe.Pointer(out)), 0, 0, 0, 0))
+}
+
+// SysVMOCreatePhysical is zx_vmo_create_physical. Makes a VMO that shows registers of devices at physical address paddr, uncached. It can be mapped and pinned, not read or written by calls.
+func SysVMOCreatePhysical(resource Handle, paddr, size uint64, out *Handle) Status {
+	return Status(call(95, uintptr(resource), uintptr(paddr), uintptr(size), uintptr(unsafe.Pointer(out)), 0, 0, 0, 0))
+}
+
+// SysVMOSetCachePolicy is zx_vmo_set_cache_policy. Says how mappings of the VMO are cached: ZX_CACHE_POLICY_*.
+func SysVMOSetCachePolicy(handle Handle, cachePolicy uint32) Status {
+	return Status(call(96, uintptr(handle), uintptr(cachePolicy), 0, 0, 0, 0, 0, 0))
+}
+
+// SysVMOTransferData is zx_vmo_transfer_data. Moves pages from src_vmo to dst_vmo, over what was there; the source then reads as zero.
+func SysVMOTransferData(dstVMO Handle, options_ uint32, offset uint64, length uint64, srcVMO Handle, srcOffset uint64) Status {
+	return Status(call(97, uintptr(dstVMO), uintptr(options_), uintptr(offset), uintptr(length), uintptr(srcVMO), uintptr(srcOffset), 0, 0))
+}

@@ -93,7 +93,17 @@
 #define ZX_SYS_process_read_memory 85
 #define ZX_SYS_process_write_memory 86
 #define ZX_SYS_system_get_program 87
-#define ZX_SYS_COUNT 88
+#define ZX_SYS_resource_create 88
+#define ZX_SYS_iommu_create 89
+#define ZX_SYS_bti_create 90
+#define ZX_SYS_bti_pin 91
+#define ZX_SYS_pmt_unpin 92
+#define ZX_SYS_bti_release_quarantine 93
+#define ZX_SYS_vmo_create_contiguous 94
+#define ZX_SYS_vmo_create_physical 95
+#define ZX_SYS_vmo_set_cache_policy 96
+#define ZX_SYS_vmo_transfer_data 97
+#define ZX_SYS_COUNT 98
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>
@@ -371,6 +381,36 @@ zx_status_t zx_process_write_memory(zx_handle_t handle, zx_vaddr_t vaddr, const 
 
 // Gives the ELF file of a program of the kernel image, in a VMO that can be read and mapped. Faultline's own: Zircon has a loader service.
 zx_status_t zx_system_get_program(const char* name, size_t name_size, zx_handle_t* out);
+
+// Makes a resource for [base, base+size) of a kind (ZX_RSRC_KIND_*) out of the root resource of that kind. Only a program that the operator starts with run -privileged has those: start handles PA_SYSTEM_RESOURCE and PA_MMIO_RESOURCE.
+zx_status_t zx_resource_create(zx_handle_t parent_rsrc, uint32_t options, uint64_t base, size_t size, const char* name, size_t name_size, zx_handle_t* out);
+
+// Makes an IOMMU from the SYSTEM resource of base ZX_RSRC_SYSTEM_IOMMU_BASE and size 1. The one there is, ZX_IOMMU_TYPE_STUB with a descriptor of 1 byte, translates nothing.
+zx_status_t zx_iommu_create(zx_handle_t resource, uint32_t type, const void* desc, size_t desc_size, zx_handle_t* out);
+
+// Makes a bus transaction initiator, through which memory is pinned for a device.
+zx_status_t zx_bti_create(zx_handle_t iommu, uint32_t options, uint64_t bti_id, zx_handle_t* out);
+
+// Commits [offset, offset+size) of the VMO, holds its pages where they are, and gives the physical address of each, of the first alone with ZX_BTI_CONTIGUOUS. Without an IOMMU a device can reach all of memory.
+zx_status_t zx_bti_pin(zx_handle_t handle, uint32_t options, zx_handle_t vmo, uint64_t offset, uint64_t size, zx_paddr_t* addrs, size_t num_addrs, zx_handle_t* pmt);
+
+// Lets the pages go. The handle is closed, whatever it was. One closed without this leaves its pages pinned, in quarantine.
+zx_status_t zx_pmt_unpin(zx_handle_t handle);
+
+// Unpins what is in quarantine.
+zx_status_t zx_bti_release_quarantine(zx_handle_t handle);
+
+// Makes a VMO of zeros whose pages lie in a row in physical memory and stay there.
+zx_status_t zx_vmo_create_contiguous(zx_handle_t bti, size_t size, uint32_t alignment_log2, zx_handle_t* out);
+
+// Makes a VMO that shows registers of devices at physical address paddr, uncached. It can be mapped and pinned, not read or written by calls.
+zx_status_t zx_vmo_create_physical(zx_handle_t resource, zx_paddr_t paddr, size_t size, zx_handle_t* out);
+
+// Says how mappings of the VMO are cached: ZX_CACHE_POLICY_*.
+zx_status_t zx_vmo_set_cache_policy(zx_handle_t handle, uint32_t cache_policy);
+
+// Moves pages from src_vmo to dst_vmo, over what was there; the source then reads as zero.
+zx_status_t zx_vmo_transfer_data(zx_handle_t dst_vmo, uint32_t options, uint64_t offset, uint64_t length, zx_handle_t src_vmo, uint64_t src_offset);
 
 // The deadline nanoseconds from now; saturates at both ends. A library function.
 zx_instant_mono_t zx_deadline_after(zx_duration_mono_t nanoseconds);

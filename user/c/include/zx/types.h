@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <zx/dma.h>
 #include <zx/policy.h>
 
 typedef int32_t zx_status_t;
@@ -790,6 +791,7 @@ ZX_ASSERT_SIZE(zx_handle_info_t, 16);
 ZX_ASSERT_SIZE(zx_handle_disposition_t, 20);
 ZX_ASSERT_SIZE(zx_channel_iovec_t, 16);
 ZX_ASSERT_SIZE(zx_iovec_t, 16);
+ZX_ASSERT_SIZE(zx_info_bti_t, 32);
 ZX_ASSERT_SIZE(zx_thread_state_fp_regs_t, 160);
 ZX_ASSERT_SIZE(zx_thread_state_vector_regs_t, 2120);
 ZX_ASSERT_SIZE(zx_thread_state_debug_regs_t, 48);
