@@ -84,6 +84,7 @@ func bootTests(r *report) {
 	table = append(table, exampleBoots()...)
 	table = append(table, boot{name: "pt agrees with QEMU's info tlb", special: func() (string, error) { return monitorBoot(disks.test) }})
 	table = append(table, boot{name: "built elsewhere, the same image", special: reproducible})
+	table = append(table, boot{name: "Go in ring 3, with C", special: ring3Boot})
 	if _, err := exec.LookPath("gdb"); err == nil {
 		table = append(table, boot{name: "make debug", special: debugBoot})
 	} else {

@@ -24,6 +24,15 @@ var imageFlags = []string{"-trimpath", "-ldflags", "-T 0x1001000 -R 0x1000"}
 // imageEnv makes a go command build for the bare machine.
 var imageEnv = []string{"GOOS=tamago", "GOARCH=amd64", "GOOSPKG=" + boardModule}
 
+// ring3Env makes a go command build for ring 3 of the kernel.
+func ring3Env() []string {
+	machine, err := filepath.Abs(filepath.Join("user", "go"))
+	if err != nil {
+		panic(fmt.Sprintf("testall.ring3Env: %v", err))
+	}
+	return []string{"GOOS=tamago", "GOARCH=amd64", "GOOSPKG=" + machine}
+}
+
 // lint checks what needs no run: vet for the host and for the bare machine,
 // and the rules of the house (rooms_test.go), which also check gofmt.
 func lint(r *report) {
@@ -31,7 +40,16 @@ func lint(r *report) {
 		step(r, "go vet", command{args: append([]string{"go", "vet"}, packages...), limit: 5 * time.Minute})
 	}
 	if len(tamago) > 0 {
-		step(r, "go vet, GOOS=tamago", command{args: append(tamago, append([]string{"vet"}, bareMetal()...)...), env: imageEnv, limit: 5 * time.Minute})
+		var bare, ring3 []string
+		for _, p := range bareMetal() {
+			if strings.HasPrefix(p, "./user/go/") {
+				ring3 = append(ring3, p)
+			} else {
+				bare = append(bare, p)
+			}
+		}
+		step(r, "go vet, GOOS=tamago", command{args: append(append([]string{}, tamago...), append([]string{"vet"}, bare...)...), env: imageEnv, limit: 5 * time.Minute})
+		step(r, "go vet, ring 3", command{args: append(append([]string{}, tamago...), append([]string{"vet"}, ring3...)...), env: ring3Env(), limit: 5 * time.Minute})
 	}
 	goTest(r, "", command{args: []string{"go", "test", "-count=1", "-json", "."}, limit: 5 * time.Minute})
 }

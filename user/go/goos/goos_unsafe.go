@@ -54,7 +54,10 @@ var yield func()
 
 // startBlock is the start block (docs/abi.md); startChannel the channel that holds
 // its handles, if another program started this one.
-var startBlock, startChannel uintptr
+var (
+	startBlock   unsafe.Pointer
+	startChannel uintptr
+)
 
 // threadSelf is the handle of the first thread.
 var threadSelf uint32
@@ -72,7 +75,7 @@ type startHandle struct{ id, handle uint32 }
 // Ids of the start handles that are used here.
 const paProcSelf = 1
 
-func start() *block { return (*block)(unsafe.Pointer(startBlock)) }
+func start() *block { return (*block)(startBlock) }
 
 // StartHandle gives the start handle of that id, 0 if there is none.
 func StartHandle(id uint32) uint32 {

@@ -122,3 +122,6 @@ func (h Handle) Koid() (Koid, ObjType, error) {
 func DebugWrite(text string) error {
 	return failed(SysDebugWrite(unsafe.Pointer(unsafe.StringData(text)), uint64(len(text))))
 }
+
+// Pointer is where the bytes of p are, for the Sys functions.
+func Pointer(p []byte) unsafe.Pointer { return bytesAt(p) }
