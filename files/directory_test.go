@@ -112,6 +112,21 @@ func TestPartitions(t *testing.T) {
 	if _, err := directoryOf(&memoryDisk{data: image}); err == nil || !strings.Contains(err.Error(), "GPT") {
 		t.Errorf("GPT without FAT32: %v", err)
 	}
+	// Tables of a disk with blocks of 4096 bytes count those.
+	const large = 16 * 4096
+	block := standardImage(8, 2, 2, large)
+	block = append(block, make([]byte, -len(block)&4095)...)
+	copy(block, image[:512])
+	copy(block[4096:], header[:512])
+	entries := block[2*4096+3*128:]
+	copy(entries, "sixteen byte GUID")
+	binary.LittleEndian.PutUint64(entries[32:], 16)
+	binary.LittleEndian.PutUint64(entries[40:], uint64(len(block)/4096-1))
+	if d, err := directoryOf(&memoryDisk{data: block, block: 4096}); err != nil {
+		t.Errorf("GPT of large blocks: %v", err)
+	} else if got, err := readFile(d, "hello.txt"); err != nil || len(got) != 21 {
+		t.Errorf("GPT of large blocks: %q, %v", got, err)
+	}
 	mbr(0x83)
 	clear(image[start : start+512])
 	if _, err := directoryOf(&memoryDisk{data: image}); err == nil || !strings.Contains(err.Error(), "2:type 0x83") {

@@ -393,6 +393,9 @@ func (m *oddImage) finish() string {
 		}
 		m.write(fat, int64(m.reserved+i*m.fatSectors())*int64(m.sector))
 	}
+	if m.r.Intn(2) == 0 { // so that the disk can have blocks of 4096 bytes
+		total = (total + 4095) &^ 4095
+	}
 	if err := m.f.Truncate(total); err != nil {
 		m.t.Fatal(err)
 	}

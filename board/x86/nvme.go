@@ -393,28 +393,38 @@ func (d *NVMe) transfer(op DiskOp, sector uint64, pieces [][]byte) error {
 	return d.do(reqs)
 }
 
-// do performs requests, as many at a time as the queue holds. The result is the error
-// of the first failed one.
+// do performs requests, as many at a time as the queue holds. What a controller that
+// had to be stopped has not answered is asked once more. The result is the error of
+// the first failed one.
 func (d *NVMe) do(reqs []*Request) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.io == nil { // it was stopped: once more
-		if err := d.start(); err != nil {
-			d.broken = err
+	for range diskTries {
+		if d.io == nil { // it was stopped
+			if err := d.start(); err != nil {
+				d.broken = err
+			}
 		}
-	}
-	for _, r := range reqs {
-		for d.io != nil && d.io.inFlight == nvmeQueue-1 {
+		for _, r := range reqs {
+			if e := (*DiskError)(nil); r.state == requestDone && !(errors.As(r.Err, &e) && e.Status == blkPending) {
+				continue
+			}
+			r.Err, r.state = nil, requestIdle
+			for d.io != nil && d.io.inFlight == nvmeQueue-1 {
+				d.drain(d.io)
+			}
+			if d.io == nil {
+				r.fail(blkPending, d.broken)
+				continue
+			}
+			d.begin(r)
+		}
+		if d.io != nil {
 			d.drain(d.io)
 		}
-		if d.io == nil {
-			r.fail(blkPending, d.broken)
-			continue
+		if d.io != nil { // it has answered all
+			break
 		}
-		d.begin(r)
-	}
-	if d.io != nil {
-		d.drain(d.io)
 	}
 	for _, r := range reqs {
 		if r.Err != nil {

@@ -302,6 +302,19 @@ func TestNVMeSilence(t *testing.T) {
 	if err := d.Write(0, make([]byte, 512)); err != nil {
 		t.Errorf("alive again: %v", err)
 	}
+	// One that comes to itself when it is reset gets what it has not answered again.
+	s.dead = true
+	resets = s.resets
+	d.now = func() time.Time {
+		if s.resets > resets {
+			s.dead = false
+		}
+		return time.Unix(0, hours.Add(int64(time.Hour)))
+	}
+	p := bytes.Repeat([]byte{7}, 40*512)
+	if err := d.Write(3, p); err != nil || !bytes.Equal(s.content[3*512:][:len(p)], p) {
+		t.Errorf("a retry: %v", err)
+	}
 	for name, spoil := range map[string]func(*simNVMe){
 		"never ready": func(s *simNVMe) { s.noReady = true; s.regs[nvmeCAP] = 63 },
 		"fatal":       func(s *simNVMe) { s.noReady = true; s.regs[nvmeCSTS] = cstsFatal },
