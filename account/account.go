@@ -1,10 +1,11 @@
-// Package account counts the kernel memory that ring 3 makes the kernel keep,
-// so that it can be refused before there is none left.
+// Package account counts the memory that ring 3 makes the kernel keep, so that
+// it can be refused before there is none left.
 //
-// What the kernel keeps for a program lies in the Go heap: objects, handles,
-// messages, packets, registrations, tables. Its maker charges an account first,
-// and gives the charge back when the memory is let go. An account that has spent
-// its share refuses; nothing has been changed then.
+// What the kernel keeps for a program is bytes of the Go heap (objects, handles,
+// messages, packets, registrations, tables) and page frames (of VMOs, of the
+// trees that hold them, of page tables). Its maker charges an account first, and
+// gives the charge back when the memory is let go. An account that has spent its
+// share refuses; nothing has been changed then.
 //
 //	root            all that may be kept, sized at boot
 //	  +- job        of a program that the operator started
@@ -40,27 +41,36 @@ import (
 // Share is how many times what is left above an account it may hold.
 const Share = 2
 
-// Account counts the bytes that one job or process makes the kernel keep.
-// Its methods are safe for concurrent use; they take no lock.
+// Account counts what one job or process makes the kernel keep. Its methods are
+// safe for concurrent use; they take no lock.
 type Account struct {
 	parent *Account
 	root   *root
-	used   atomic.Int64
+	used   [resources]atomic.Int64
 }
+
+// What is counted, both in bytes.
+const (
+	bytes = iota
+	pages
+	resources
+)
 
 // root is what all accounts of a tree share.
 type root struct {
-	total   int64
-	full    func() bool  // says that there is no room left in truth; may be nil
-	grown   atomic.Int64 // charged since full was asked last
-	refused atomic.Uint64
-	peak    atomic.Int64
+	total   [resources]int64
+	full    func() bool  // says that there is no room for bytes in truth; may be nil
+	grown   atomic.Int64 // bytes charged since full was asked last
+	refused [resources]atomic.Uint64
+	near    int64 // see SetNear
+	hook    func(*Account)
+	peak    [resources]atomic.Int64
 }
 
-// NewRoot makes the account of all that may be kept: total bytes. full, which may
-// be nil, says that there is no room in truth, whatever the sums say.
-func NewRoot(total int64, full func() bool) *Account {
-	return &Account{root: &root{total: total, full: full}}
+// NewRoot makes the account of all that may be kept. full, which may be nil, says
+// that there is no room for bytes in truth, whatever the sums say.
+func NewRoot(heapBytes, pageFrames int64, full func() bool) *Account {
+	return &Account{root: &root{total: [resources]int64{heapBytes, pageFrames * zx.PageSize}, full: full}}
 }
 
 // New makes an account below a; below nil it is nil. It needs no end: an
@@ -83,40 +93,89 @@ func (a *Account) Charge(n int64) zx.Status {
 	if a == nil || n == 0 {
 		return zx.OK
 	}
-	for at := a; at != nil; at = at.parent {
-		at.used.Add(n)
+	st := a.charge(bytes, n)
+	if st == zx.OK && !a.root.room(n) {
+		a.release(bytes, n)
+		a.root.refused[bytes].Add(1)
+		return zx.ErrNoMemory
 	}
-	if a.left() >= 0 && a.root.room(n) {
+	return st
+}
+
+// Release gives n bytes back that were charged to a.
+func (a *Account) Release(n int64) { a.release(bytes, n) }
+
+// ChargePages counts n page frames more, or refuses and counts nothing.
+//
+// Errors: ErrNoMemory the share is spent.
+func (a *Account) ChargePages(n int64) zx.Status { return a.ChargeFrames(n * zx.PageSize) }
+
+// ChargeFrames is ChargePages of n bytes in frames that several have parts of.
+func (a *Account) ChargeFrames(n int64) zx.Status {
+	if a == nil {
 		return zx.OK
 	}
-	a.Release(n)
-	a.root.refused.Add(1)
+	st := a.charge(pages, n)
+	if r := a.root; st == zx.OK && r.hook != nil && a.left(pages) < r.near {
+		r.hook(a)
+	}
+	return st
+}
+
+// ReleaseFrames gives n bytes of frames back that were charged to a.
+func (a *Account) ReleaseFrames(n int64) { a.release(pages, n) }
+
+// SetNear has hook called with each account that is charged page frames and can
+// then be charged fewer than near more. The caller may hold any lock, so hook must
+// only leave a note. Pre: nothing is charged yet.
+func (a *Account) SetNear(near int64, hook func(*Account)) {
+	a.root.near, a.root.hook = near*zx.PageSize, hook
+}
+
+// LeftPages is how many page frames more a can be charged; below 0 it is in debt.
+func (a *Account) LeftPages() int64 { return a.left(pages) / zx.PageSize }
+
+// ReleasePages gives n page frames back that were charged to a.
+func (a *Account) ReleasePages(n int64) { a.release(pages, n*zx.PageSize) }
+
+// Overdraw counts n page frames more whatever the share is: for frames that change
+// hands, and do not get more.
+func (a *Account) Overdraw(n int64) { a.release(pages, -n*zx.PageSize) }
+
+func (a *Account) charge(what int, n int64) zx.Status {
+	for at := a; at != nil; at = at.parent {
+		at.used[what].Add(n)
+	}
+	if a.left(what) >= 0 {
+		return zx.OK
+	}
+	a.release(what, n)
+	a.root.refused[what].Add(1)
 	return zx.ErrNoMemory
 }
 
-// Release gives back n bytes that were charged to a.
-func (a *Account) Release(n int64) {
+func (a *Account) release(what int, n int64) {
 	for ; a != nil; a = a.parent {
-		a.used.Add(-n)
+		a.used[what].Add(-n)
 	}
 }
 
-// left is how many bytes a may still take; below 0 it holds too much.
-func (a *Account) left() int64 {
+// left is how much a may still take; below 0 it holds too much.
+func (a *Account) left(what int) int64 {
+	used := a.used[what].Load()
 	if a.parent == nil {
-		left := a.root.total - a.used.Load()
-		if used := a.used.Load(); used > a.root.peak.Load() {
-			a.root.peak.Store(used)
+		if peak := &a.root.peak[what]; used > peak.Load() {
+			peak.Store(used)
 		}
-		return left
+		return a.root.total[what] - used
 	}
-	above := a.parent.left()
-	return min(above, Share*above-a.used.Load())
+	above := a.parent.left(what)
+	return min(above, Share*above-used)
 }
 
 // room says whether n bytes more fit in truth, as far as that was asked lately.
 func (r *root) room(n int64) bool {
-	if r.full == nil || r.grown.Add(n) < r.total/16 {
+	if r.full == nil || r.grown.Add(n) < r.total[bytes]/16 {
 		return true
 	}
 	if r.full() {
@@ -126,34 +185,63 @@ func (r *root) room(n int64) bool {
 	return true
 }
 
+// SameProgram says whether a and b are of one program, in one job below the root:
+// what one of them lets go the other may get.
+func (a *Account) SameProgram(b *Account) bool { return a.program() == b.program() }
+
+func (a *Account) program() *Account {
+	for a != nil && a.parent != nil && a.parent.parent != nil {
+		a = a.parent
+	}
+	return a
+}
+
+// Spent says that a can be charged next to no bytes more.
+func (a *Account) Spent() bool { return a != nil && a.left(bytes) < spent*1024 }
+
+// SpentPages says that a can be charged next to no page frames more.
+func (a *Account) SpentPages() bool { return a != nil && a.left(pages) < spent*zx.PageSize }
+
+// spent is how many KiB or frames are as good as none.
+const spent = 8
+
 // Used is how many bytes are charged to a and to the accounts below.
 func (a *Account) Used() int64 {
 	if a == nil {
 		return 0
 	}
-	return a.used.Load()
+	return a.used[bytes].Load()
+}
+
+// UsedPages is how many page frames are.
+func (a *Account) UsedPages() int64 {
+	if a == nil {
+		return 0
+	}
+	return a.used[pages].Load() / zx.PageSize
 }
 
 // Left is how many bytes more a can be charged.
-func (a *Account) Left() int64 {
-	if a == nil {
-		return 1<<63 - 1
-	}
-	return max(a.left(), 0)
-}
+func (a *Account) Left() int64 { return max(a.left(bytes), 0) }
 
 // Info tells of a tree of accounts as a whole.
 type Info struct {
+	Bytes, Pages Sum
+}
+
+// Sum is one kind of memory.
+type Sum struct {
 	Total, Used, Peak int64
 	Refused           uint64 // charges
 }
 
 // Info tells of the tree that a is in.
 func (a *Account) Info() Info {
-	top := a
-	for top.parent != nil {
-		top = top.parent
+	for a.parent != nil {
+		a = a.parent
 	}
-	r := top.root
-	return Info{Total: r.total, Used: top.used.Load(), Peak: r.peak.Load(), Refused: r.refused.Load()}
+	sum := func(what int, unit int64) Sum {
+		return Sum{a.root.total[what] / unit, a.used[what].Load() / unit, a.root.peak[what].Load() / unit, a.root.refused[what].Load()}
+	}
+	return Info{sum(bytes, 1), sum(pages, zx.PageSize)}
 }

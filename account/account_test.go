@@ -2,6 +2,7 @@ package account
 
 import (
 	"math/rand"
+	"slices"
 	"sync"
 	"testing"
 
@@ -18,7 +19,7 @@ func fill(a *Account, piece int64) (got int64) {
 
 func TestShares(t *testing.T) {
 	const total = 1 << 20
-	top := NewRoot(total, nil)
+	top := NewRoot(total, total, nil)
 	var held []int64
 	var hogs []*Account
 	for i := range 4 {
@@ -49,7 +50,7 @@ func TestShares(t *testing.T) {
 }
 
 func TestRefusedChangesNothing(t *testing.T) {
-	top := NewRoot(1000, nil)
+	top := NewRoot(1000, 10, nil)
 	a := top.New()
 	if st := a.Charge(900); st != zx.ErrNoMemory {
 		t.Errorf("more than the share: %v", st)
@@ -60,7 +61,7 @@ func TestRefusedChangesNothing(t *testing.T) {
 	if st := a.Charge(600); st != zx.OK {
 		t.Errorf("within the share: %v", st)
 	}
-	if i := a.Info(); i != (Info{Total: 1000, Used: 600, Peak: i.Peak, Refused: 1}) {
+	if i := a.Info(); i.Bytes != (Sum{Total: 1000, Used: 600, Peak: i.Bytes.Peak, Refused: 1}) {
 		t.Errorf("%+v", i)
 	}
 	var none *Account
@@ -70,10 +71,43 @@ func TestRefusedChangesNothing(t *testing.T) {
 	none.Release(1 << 60)
 }
 
+// TestPages: page frames are counted beside the bytes, and a debt is paid before
+// there is more.
+func TestPages(t *testing.T) {
+	top := NewRoot(0, 90, nil)
+	job := top.New()
+	a, b, other := job.New(), job.New(), top.New().New()
+	if st := a.ChargePages(40); st != zx.OK || a.Used() != 0 || top.UsedPages() != 40 {
+		t.Errorf("40 of 90: %v, %d", st, top.UsedPages())
+	}
+	if st := b.ChargePages(40); st != zx.ErrNoMemory {
+		t.Errorf("too many for the job: %v", st)
+	}
+	b.Overdraw(40)
+	if st := b.ChargePages(1); st != zx.ErrNoMemory || b.UsedPages() != 40 {
+		t.Errorf("in debt: %v, %d", st, b.UsedPages())
+	}
+	b.ReleasePages(40)
+	if st := b.ChargePages(1); st != zx.OK {
+		t.Errorf("out of debt: %v", st)
+	}
+	var noted []int64
+	top.SetNear(20, func(who *Account) { noted = append(noted, who.LeftPages()) })
+	for range 50 {
+		other.ChargePages(1)
+	}
+	if !slices.Equal(noted, []int64{14, 7, 0}) {
+		t.Errorf("near the end: %v", noted)
+	}
+	if !a.SameProgram(b) || a.SameProgram(other) || !a.SameProgram(job) || a.SameProgram(nil) {
+		t.Error("who is of one program with whom")
+	}
+}
+
 // TestFull: what the sums do not know is asked, now and then.
 func TestFull(t *testing.T) {
 	asked, full := 0, false
-	top := NewRoot(1600, func() bool { asked++; return full })
+	top := NewRoot(1600, 0, func() bool { asked++; return full })
 	a := top.New()
 	for range 50 {
 		a.Charge(10)
@@ -104,7 +138,7 @@ func TestFull(t *testing.T) {
 // account is ever charged beyond the total.
 func TestRaces(t *testing.T) {
 	const total = 1 << 16
-	top := NewRoot(total, nil)
+	top := NewRoot(total, total, nil)
 	jobs := []*Account{top.New(), top.New()}
 	var wait sync.WaitGroup
 	for i := range 8 {

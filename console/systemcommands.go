@@ -116,7 +116,9 @@ func (c *Console) mem(args []string) error {
 	c.printf("RAM          %8d KiB\n", m.RAM>>10)
 	c.printf("kernel heap  %8d KiB used of %d KiB, %d collections so far\n", m.HeapUsed>>10, m.HeapLimit>>10, m.Collections)
 	c.printf("account      %8d KiB kept for programs of %d KiB, at most %d KiB so far, %d refusals\n",
-		m.Account.Used>>10, m.Account.Total>>10, m.Account.Peak>>10, m.Account.Refused)
+		m.Account.Bytes.Used>>10, m.Account.Bytes.Total>>10, m.Account.Bytes.Peak>>10, m.Account.Bytes.Refused)
+	c.printf("             %8d pages of programs of %d, at most %d so far, %d refusals\n",
+		m.Account.Pages.Used, m.Account.Pages.Total, m.Account.Pages.Peak, m.Account.Pages.Refused)
 	c.printf("page frames  %8d KiB in %d frames: %d free (lowest %d), %d page tables, %d bytes of metadata each, %d KiB in all\n",
 		frames>>10, m.Frames.Total, m.Frames.Free, m.Frames.Lowest, m.Frames.Tables, mmu.MetaBytes, m.Frames.MetaBytes>>10)
 	c.printf("free blocks  %s\n", blockText(m.Frames.Blocks[:]))

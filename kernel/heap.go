@@ -23,10 +23,10 @@ var (
 // imageBytes is what the kernel's image and its own data may take of the window.
 const imageBytes = 16 << 20
 
-// accountTotal is how much of the window ring 3 may make the kernel keep. The
+// accountBytes is how much of the window ring 3 may make the kernel keep. The
 // rest is for the kernel's own, for garbage not collected yet, and for spans that
 // are mostly empty.
-func accountTotal(window mmu.Range) int64 { return heapBytes(window) / 16 * 7 }
+func accountBytes(window mmu.Range) int64 { return heapBytes(window) / 16 * 7 }
 
 func heapBytes(window mmu.Range) int64 { return int64(window.End-window.Start) - imageBytes }
 

@@ -186,8 +186,6 @@ type Kernel struct {
 // Errors: a bad option on the command line | memory that makes no sense.
 func Boot(c Config) (*Kernel, error) {
 	k := &Kernel{machine: c.Board, now: c.Now, console: c.Console}
-	k.account = account.NewRoot(accountTotal(c.Window), k.heapFull(c.Window))
-	k.rootJob = k.newRootJob()
 	trace.Init(cpu.ReadTSC, cpu.ID)
 	cpu.SetFatalHandler(k.fatal)
 	options, err := ParseOptions(c.Options)
@@ -213,6 +211,8 @@ func Boot(c Config) (*Kernel, error) {
 	if err := memory.Open(); err != nil { // its records may lie where only now something is mapped
 		return nil, fmt.Errorf("kernel: memory: %w", err)
 	}
+	k.account = account.NewRoot(accountBytes(c.Window), int64(memory.Stats().Free), k.heapFull(c.Window))
+	k.rootJob = k.newRootJob()
 	for id := range c.Board.StartCPUs(table.Root()) {
 		k.cpus = append(k.cpus, newCPU(k, id, table.Root()))
 	}

@@ -127,7 +127,7 @@ func (p *Process) load(img *image, argv []string, grants []Grant) error {
 // mapSegment gives a segment its own VMO, filled from the file, and maps it.
 func (p *Process) mapSegment(s segment, bias uint64) error {
 	size := s.end - s.start
-	v, st := p.kernel.Store.New(size, 0)
+	v, st := p.store.New(size, 0)
 	if st != zx.OK {
 		return fmt.Errorf("segment at %#x: %w", s.start, st)
 	}
@@ -155,7 +155,7 @@ func (p *Process) mapSegment(s segment, bias uint64) error {
 // mapStack maps a stack with an unmapped page below it and gives its VMO (one
 // reference) and its end.
 func (p *Process) mapStack() (v *vmo.VMO, top zx.VirtAddr, err error) {
-	v, st := p.kernel.Store.New(stackBytes, 0)
+	v, st := p.store.New(stackBytes, 0)
 	if st != zx.OK {
 		return nil, 0, fmt.Errorf("stack: %w", st)
 	}

@@ -12,6 +12,7 @@ import (
 	"faultline/object"
 	"faultline/syscall"
 	"faultline/vmar"
+	"faultline/vmo"
 	"faultline/zx"
 )
 
@@ -40,6 +41,7 @@ type Process struct {
 	place   *list.Element    // in job.processes; guarded by job.mu
 	policy  zx.Policy        // that of the job; constant
 	account *account.Account // below that of the job; constant
+	store   *vmo.Store       // makes VMOs that account pays for
 	handles *object.HandleTable
 	space   *vmar.AddressSpace
 	output  func([]byte) // where DebugWrite goes
@@ -76,7 +78,7 @@ var _ syscall.Process = (*Process)(nil)
 func (k *Kernel) NewProcess(job *Job, name string, output func([]byte)) (*Process, zx.Status) {
 	a := job.account.New()
 	p := &Process{
-		kernel: k, account: a, handles: object.NewHandleTable(a), unstarted: map[*Thread]struct{}{},
+		kernel: k, account: a, store: k.Store.PaidBy(a), handles: object.NewHandleTable(a), unstarted: map[*Thread]struct{}{},
 		output: output, ended: make(chan struct{}),
 	}
 	p.SetName(name)

@@ -92,7 +92,7 @@ func newThread(p *Process, name string) *Thread {
 	k := p.kernel
 	t.context = syscall.Context{
 		Process: p, Thread: t, System: k,
-		Account: p.account, Handles: p.handles, Space: p.space, Store: k.Store, Pagers: k.Pagers,
+		Account: p.account, Handles: p.handles, Space: p.space, Store: p.store, Pagers: k.Pagers,
 		Futexes: &p.futexes, Waiter: t, Request: &t.request, CopyRequest: &t.copyRequest,
 	}
 	return t

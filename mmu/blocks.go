@@ -152,7 +152,8 @@ func (m *Memory) drain(n int) bool {
 // AllocContiguous gives n frames in a row, the first a multiple of 1<<align
 // frames. Contents are undefined, each Meta is zero. Each frame is freed by Free,
 // in any order. When there is no such run it joins what single frames are free,
-// which may take long: b looks up meanwhile.
+// which may take long: b looks up meanwhile. Nobody pays for them until their
+// owner adopts them, one by one.
 //
 // Locks: none held; takes Memory's.
 // Errors: NO_MEMORY there is no such run, though there may be as many frames |

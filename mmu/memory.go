@@ -19,6 +19,9 @@ type span struct{ next, end Frame }
 // window. Frames are outside the Go heap; the collector neither owns nor scans
 // them. All methods may be called by several threads at once.
 //
+// A Memory made by PaidBy is the same frames seen by one who pays for those he
+// has.
+//
 // Frames given back are reused last in, first out; behind them is a buddy
 // allocator (blocks). Nothing touches a frame or its Meta before it is about to
 // be used, so making a Memory costs the same for any amount of RAM.
@@ -32,6 +35,12 @@ type Memory struct {
 
 	early []span // before Open: what there is; nil afterwards
 
+	*pool        // shared by all who see the frames
+	payer *payer // nil: nobody
+}
+
+// pool is the frames that nobody has.
+type pool struct {
 	mu      spin.Lock
 	head    Frame  // frames to be handed out again, through Meta.Next
 	single  int    // how many
@@ -93,7 +102,7 @@ func NewMemory(w Window, usable []Range) (*Memory, error) {
 	}
 	count := int(last - first)
 	pages := Frame((count*MetaBytes + zx.PageMask) >> zx.PageShift)
-	m := &Memory{window: w, first: first, trip: -1, wide: haveAVX(), early: spans}
+	m := &Memory{window: w, first: first, pool: &pool{trip: -1}, wide: haveAVX(), early: spans}
 	for i := range slices.Backward(spans) {
 		if s := &spans[i]; s.end-s.next >= pages {
 			s.end -= pages
@@ -121,9 +130,25 @@ func (m *Memory) Open() error {
 }
 
 // Alloc gives a frame whose contents are undefined and whose Meta is zero.
-// O(1), 35 instructions for a frame used before. Locks: takes Memory's.
+// O(1), 35 instructions for a frame used before. Locks: takes Memory's; that of
+// the owner held, if one pays.
 // Errors: NO_MEMORY.
 func (m *Memory) Alloc() (Frame, zx.Status) {
+	if p := m.payer; p != nil {
+		if !p.take() {
+			return 0, zx.ErrNoMemory
+		}
+		f, st := m.alloc()
+		if st != zx.OK {
+			p.give()
+		}
+		return f, st
+	}
+	return m.alloc()
+}
+
+// alloc is Alloc of a frame that is paid for.
+func (m *Memory) alloc() (Frame, zx.Status) {
 	m.mu.Lock()
 	f := m.head
 	if f == 0 || m.free-1 == m.trip || m.sim != nil {
@@ -184,8 +209,11 @@ func (m *Memory) AllocZeroed() (Frame, zx.Status) {
 
 // Free takes a frame back. Pre: f came from Alloc, no page-table entry and no
 // TLB entry still leads to it. Panics on a double free and on the zero page.
-// O(1). Locks: takes Memory's.
+// O(1). Locks: as Alloc.
 func (m *Memory) Free(f Frame) {
+	if p := m.payer; p != nil {
+		p.give()
+	}
 	m.mu.Lock()
 	meta := &m.metas[f-m.first]
 	if meta.Owner >= OwnerZero && meta.Owner != OwnerTable {

@@ -31,7 +31,7 @@ func NewSimulated(pages int) *Memory {
 	m := &Memory{
 		window: simulatedWindow(n),
 		metas:  make([]Meta, n),
-		trip:   -1,
+		pool:   &pool{trip: -1},
 		wide:   haveAVX(),
 		sim:    &simulation{live: make([]atomic.Bool, n), freed1: make([]bool, n), left: -1},
 	}

@@ -111,7 +111,7 @@ func TestChannelLimits(t *testing.T) {
 	a.Close()
 
 	a, b = NewChannel()
-	poor := account.NewRoot(20*ChannelMaxBytes, nil)
+	poor := account.NewRoot(20*ChannelMaxBytes, 0, nil)
 	n := 0
 	for ; n < ChannelMaxPending; n++ {
 		m, st := NewMessage(poor, ChannelMaxBytes, 0)

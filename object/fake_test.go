@@ -132,7 +132,7 @@ func (o *thing) ended() (zero, last int) {
 }
 
 // payer pays for what the tests send.
-var payer = account.NewRoot(1<<40, nil)
+var payer = account.NewRoot(1<<40, 0, nil)
 
 // put writes a message; the handles stay the caller's on error.
 func (c *Channel) put(bytes []byte, handles []Moving) zx.Status {

@@ -369,7 +369,7 @@ func TestHandleRaces(t *testing.T) {
 
 func TestHandlesArePaidFor(t *testing.T) {
 	e := NewEvent()
-	poor := account.NewRoot(10*blockBytes, nil)
+	poor := account.NewRoot(10*blockBytes, 0, nil)
 	tab := NewHandleTable(poor)
 	made := 0
 	for {
@@ -400,13 +400,13 @@ func TestHandlesArePaidFor(t *testing.T) {
 
 // TestBill: what an object is paid for lasts as long as it does.
 func TestBill(t *testing.T) {
-	a := account.NewRoot(1000, nil)
+	a := account.NewRoot(1000, 0, nil)
 	tab := new(HandleTable)
 	e := NewEvent()
 	if st := e.Bill(a, 1001); st != zx.ErrNoMemory || a.Used() != 0 {
 		t.Errorf("too dear: %v, %d used", st, a.Used())
 	}
-	if st := e.Bill(a, 700); st != zx.OK || e.Bill(account.NewRoot(0, nil), 700) != zx.OK {
+	if st := e.Bill(a, 700); st != zx.OK || e.Bill(account.NewRoot(0, 0, nil), 700) != zx.OK {
 		t.Errorf("bill: %v", st)
 	}
 	h, _ := tab.Add(e, RightsEvent)

@@ -144,7 +144,7 @@ func TestWaitAsyncLimitsAndPortClose(t *testing.T) {
 	h, _ := tab.Add(e, RightsEvent)
 	p := NewPort()
 	ph, _ := tab.Add(p, zx.RightsPort)
-	poor := account.NewRoot(20_000*observerBytes, nil)
+	poor := account.NewRoot(20_000*observerBytes, 0, nil)
 	a := AsyncWait{Port: p, Signals: sigA, Account: poor}
 	for range 20_000 {
 		if st := e.WaitAsync(Source{&tab, h}, a); st != zx.OK {

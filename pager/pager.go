@@ -81,7 +81,7 @@ func (p *Pager) adopt(s *Proxy) zx.Status {
 	return zx.OK
 }
 
-// forget unlists s: its VMO is gone and its last word spoken.
+// forget unlists s: its last word is spoken.
 func (p *Pager) forget(s *Proxy) {
 	p.mu.Lock()
 	p.unlink(s)
@@ -102,23 +102,29 @@ func (p *Pager) unlink(s *Proxy) {
 		s.next.prev = s.prev
 	}
 	s.next, s.prev, s.listed = nil, nil, false
+	s.letGo()
 }
 
 // CreateVMO makes a VMO of size bytes whose pages are asked for on port, in
 // packets that carry key. The caller gets the one reference.
 //
 // Pre: the caller has checked the handles of pager and port.
-// Errors, in this order: ErrBadState the pager is closed | those of
+// Errors, in this order: ErrNoMemory | ErrBadState the pager is closed | those of
 // vmo.Store.NewPaged.
 // Source: spec section 3.2, from step 4 on.
 func (p *Pager) CreateVMO(store *vmo.Store, options uint32, port *object.Port, key, size uint64) (*vmo.VMO, zx.Status) {
-	s := newProxy(p, port, key, options&zx.VMOTrapDirty != 0)
+	s, st := newProxy(p, store.Account(), port, key, options&zx.VMOTrapDirty != 0)
+	if st != zx.OK {
+		return nil, st
+	}
 	if st := p.adopt(s); st != zx.OK {
+		s.payer.Release(proxyBytes)
 		return nil, st
 	}
 	v, st := store.NewPaged(size, options&^zx.VMOTrapDirty, &s.PageSource)
 	if st != zx.OK {
 		p.forget(s)
+		s.letGo()
 		return nil, st
 	}
 	s.named(v.ID())

@@ -1,6 +1,9 @@
 package pager
 
 import (
+	"sync/atomic"
+
+	"faultline/account"
 	"faultline/object"
 	"faultline/vmo"
 	"faultline/zx"
@@ -29,16 +32,38 @@ type Proxy struct {
 
 	next, prev *Proxy // guarded by pager.mu
 	listed     bool   // guarded by pager.mu
+
+	payer *account.Account // constant
+	holds atomic.Int32     // the VMO and the pager's list: with the last one goes the charge
 }
 
-// newProxy makes the source of a VMO that does not exist yet, and its proxy.
-func newProxy(p *Pager, port *object.Port, key uint64, traps bool) *Proxy {
-	s := &Proxy{sys: p.sys, pager: p, port: port, key: key}
+// proxyBytes is what a proxy is charged for, with the port that it may keep though
+// the last handle is closed.
+var proxyBytes = account.Bytes(560) + account.Bytes(280)
+
+// newProxy makes the source of a VMO that does not exist yet, and its proxy, for
+// which a pays. Errors: ErrNoMemory.
+func newProxy(p *Pager, a *account.Account, port *object.Port, key uint64, traps bool) (*Proxy, zx.Status) {
+	if st := a.Charge(proxyBytes); st != zx.OK {
+		return nil, st
+	}
+	s := &Proxy{sys: p.sys, pager: p, port: port, key: key, payer: a}
+	s.holds.Store(2)
 	s.PageSource.Init(s, traps, &p.sys.requests)
 	s.packet.Init(s)
 	s.packet.Packet = zx.PageRequestPacket(key, zx.PageRequest{})
-	return s
+	return s, zx.OK
 }
+
+// letGo says that the VMO is gone, or that the pager's list is left.
+func (s *Proxy) letGo() {
+	if s.holds.Add(-1) == 0 {
+		s.payer.Release(proxyBytes)
+	}
+}
+
+// OnGone implements vmo.Ender.
+func (s *Proxy) OnGone() { s.letGo() }
 
 // ProxyOf gives the proxy of a VMO that a pager made, nil for any other.
 func ProxyOf(v *vmo.VMO) *Proxy {

@@ -203,7 +203,7 @@ func TestSourceAgainstPlain(t *testing.T) {
 func sourceHistory(t *testing.T, rng *rand.Rand, seed int64) {
 	const threads = 7
 	port := object.NewPort()
-	src := newProxy(New(NewSystem(Config{})), port, 1, true)
+	src, _ := newProxy(New(NewSystem(Config{})), nil, port, 1, true)
 	var plain plainSource
 	var reqs [threads]vmo.PageRequest
 	var wakes [threads]counter

@@ -212,7 +212,11 @@ func vmoCreatePhysical(c *Context, h zx.Handle, base, size uint64, out userOut) 
 	if !c.System.NoRAM(zx.PhysAddr(base), size) {
 		return zx.ErrAccessDenied
 	}
-	o := NewVMO(c.Store.NewPhysical(zx.PhysAddr(base), size), zx.KoidInvalid)
+	v, st := c.Store.NewPhysical(zx.PhysAddr(base), size)
+	if st != zx.OK {
+		return st
+	}
+	o := NewVMO(v, zx.KoidInvalid)
 	return c.give(o, o.Rights(), out)
 }
 

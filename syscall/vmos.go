@@ -228,7 +228,7 @@ func vmoCreateChild(c *Context, h zx.Handle, options uint32, offset, size uint64
 		return st
 	}
 	parent := o.(*VMO)
-	v, st := parent.VMO.CreateChild(options, offset, size)
+	v, st := parent.VMO.CreateChildFor(c.Store, options, offset, size)
 	if st != zx.OK {
 		object.Unref(o)
 		return st

@@ -6,9 +6,6 @@ import (
 	"faultline/zx"
 )
 
-// reclaimPages is how many frames a fault that found none asks the evictor for.
-const reclaimPages = 64
-
 // require is Fault that waits for the page, on the caller's stack.
 //
 // Errors: ErrNotFound registers of a device | as Fault but for ErrShouldWait |
@@ -90,7 +87,7 @@ func (as *AddressSpace) Fault(va zx.VirtAddr, need mmu.Prot, waited bool, r *vmo
 		}
 		v.Unlock()
 		as.mu.Unlock()
-		if st != zx.ErrNoMemory || !v.Store().Reclaim(reclaimPages) {
+		if st != zx.ErrNoMemory || v.MakeRoom(as.account) != zx.OK {
 			return st
 		}
 		waited = true // nothing extra when memory is short

@@ -153,7 +153,7 @@ func TestAccount(t *testing.T) {
 		t.Fatalf("a child takes %d bytes, and is charged %d", n, childBytes)
 	}
 	w := newWorld(t)
-	w.as.account = account.NewRoot(4*childBytes, nil)
+	w.as.account = account.NewRoot(4*childBytes, 1<<20, nil)
 	v := w.anon(8)
 	root := w.as.Root()
 	va := w.mapAt(0, prw, v, 0, 8)
@@ -372,7 +372,7 @@ func TestOpChildren(t *testing.T) {
 			t.Fatalf("page %d is %v after calls that were refused", i, w.pte(va+i*page))
 		}
 	}
-	w.as.account = account.NewRoot(childBytes, nil)
+	w.as.account = account.NewRoot(childBytes, 1<<20, nil)
 	w.want(root.Protect(pr, lva+page, 2*page, allRights, nil), zx.ErrNoMemory) // two cuts, deep down
 	w.as.account = nil
 	w.ok(root.Protect(pr, va+page, 3*page, allRights, nil)) // cuts both: 1 of root, 2-3 of low

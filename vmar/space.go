@@ -50,10 +50,11 @@ var none Mapping
 
 // NewAddressSpace makes an empty address space whose kernel half is that of
 // kernelTable. tlb is called whenever a translation was weakened; a pays for the
-// mappings and regions.
+// mappings and regions, and for the page tables.
 //
 // Errors: ErrNoMemory.
 func NewAddressSpace(mem *mmu.Memory, kernelTable *mmu.PageTable, tlb mmu.TLB, a *account.Account) (*AddressSpace, zx.Status) {
+	mem = mem.PaidBy(a, true)
 	table, st := mem.NewPageTable(kernelTable)
 	if st != zx.OK {
 		return nil, st

@@ -24,22 +24,29 @@ var childKinds = [...]uint32{
 	zx.VMOChildSnapshotAtLeastOnWrite, zx.VMOChildSnapshotModified,
 }
 
-// CreateChild makes a child of v that shows [off, off+size): a slice or a
+// CreateChild is CreateChildFor by the Store that made v.
+func (v *VMO) CreateChild(options uint32, off, size uint64) (*VMO, zx.Status) {
+	return v.CreateChildFor(v.store, options, off, size)
+}
+
+// CreateChildFor makes a child of v that shows [off, off+size): a slice or a
 // reference shows the very pages, a snapshot shows them until one side writes.
 // It has one reference, and keeps the pages it needs, but not v. Costs the same
 // for any size.
 //
 // The caller rounds nothing, and has done CheckChild, which is repeated.
 //
+// The Store by pays for it.
+//
 // Units: bytes.
 // Locks: takes the family's.
 // Errors, in this order: those of CheckChild | ErrNotSupported discardable |
-// ErrInvalidArgs no kind, or an option the kind does not allow | those of the
-// kind (slice, reference, snapshot).
+// ErrInvalidArgs no kind, or an option the kind does not allow | ErrNoMemory | those
+// of the kind (slice, reference, snapshot).
 // Flush: done; an exact snapshot takes write permission from the mappings of
 // the node.
 // Source: spec sections 3.15, 7.
-func (v *VMO) CreateChild(options uint32, off, size uint64) (*VMO, zx.Status) {
+func (v *VMO) CreateChildFor(by *Store, options uint32, off, size uint64) (*VMO, zx.Status) {
 	if st := CheckChild(options, size); st != zx.OK {
 		return nil, st
 	}
@@ -59,7 +66,10 @@ func (v *VMO) CreateChild(options uint32, off, size uint64) (*VMO, zx.Status) {
 	if kind == 0 || options&^allowed != 0 {
 		return nil, zx.ErrInvalidArgs
 	}
-	child := &VMO{}
+	if st := by.account.Charge(windowBytes); st != zx.OK {
+		return nil, st
+	}
+	child := &VMO{store: by}
 	c := v.lock()
 	defer v.Unlock()
 	var st zx.Status
@@ -79,9 +89,10 @@ func (v *VMO) CreateChild(options uint32, off, size uint64) (*VMO, zx.Status) {
 		st = v.snapshot(c, child, kind, off, size)
 	}
 	if st != zx.OK {
+		by.account.Release(windowBytes)
 		return nil, st
 	}
-	v.store.initVMO(child, v.fam, childOptions)
+	by.initVMO(child, v.fam, childOptions)
 	v.bear(child)
 	return child, zx.OK
 }
@@ -168,13 +179,20 @@ func (v *VMO) snapshot(c *cowPages, child *VMO, kind uint32, off, size uint64) z
 	if !oneWay && at == c && c.parent != nil && !c.parent.hidden() && !c.parent.paged {
 		return zx.ErrNotSupported
 	}
+	by := child.store
+	if st := by.account.Charge(nodeBytes); st != zx.OK {
+		return st
+	}
+	if !oneWay && at == c {
+		if st := c.hide(); st != zx.OK {
+			by.account.Release(nodeBytes)
+			return st
+		}
+	}
 	n := &cowPages{}
-	v.store.initCow(n, c.fam, length)
+	by.initCow(n, c.fam, length)
 	n.stream = size
 	n.addWindow(child)
-	if !oneWay && at == c {
-		c.hide()
-	}
 	at.adopt(n, from, limit)
 	return zx.OK
 }
@@ -201,11 +219,15 @@ func (c *cowPages) hangPoint(off, length uint64, oneWay bool) (at *cowPages, fro
 }
 
 // hide makes c a hidden node: its windows, with their mappings, go to a new node
-// below it that has nothing yet.
-func (c *cowPages) hide() {
+// below it that has nothing yet. Errors: ErrNoMemory.
+func (c *cowPages) hide() zx.Status {
+	by := c.store.PaidBy(c.mem.Payer())
+	if st := by.account.Charge(nodeBytes); st != zx.OK {
+		return st
+	}
 	c.removeWrite(0, c.size)
 	n := &cowPages{}
-	c.store.initCow(n, c.fam, c.size)
+	by.initCow(n, c.fam, c.size)
 	n.stream, n.reclaimed = c.stream, c.reclaimed
 	n.windows, n.mappings = c.windows, c.mappings
 	for w := n.windows; w != nil; w = w.nextWindow {
@@ -213,4 +235,5 @@ func (c *cowPages) hide() {
 	}
 	c.windows, c.mappings = nil, avl.Tree[MappingPlace]{}
 	c.adopt(n, 0, c.size)
+	return zx.OK
 }

@@ -49,20 +49,21 @@ func (r *PageRequest) offer() zx.Status {
 
 // fill makes the page at off, unless there is one by now.
 func (s *PageSource) fill(c *cowPages, off uint64) zx.Status {
-	f, st := c.mem.Alloc()
+	mem := c.store.mem // nobody's until supplyOne
+	f, st := mem.Alloc()
 	for st == zx.ErrNoMemory && c.store.Reclaim(reclaimPages) {
-		f, st = c.mem.Alloc()
+		f, st = mem.Alloc()
 	}
 	if st != zx.OK {
 		return st
 	}
-	if st = s.direct.Fill(off, c.mem.Bytes(f)); st != zx.OK {
-		c.mem.Free(f)
+	if st = s.direct.Fill(off, mem.Bytes(f)); st != zx.OK {
+		mem.Free(f)
 		return st
 	}
 	c.fam.mu.Lock()
 	if !c.supplyOne(off, f) {
-		c.mem.Free(f)
+		mem.Free(f)
 	}
 	c.fam.mu.Unlock()
 	return zx.OK

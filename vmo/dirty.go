@@ -47,7 +47,7 @@ func (v *VMO) DirtyPages(off, length uint64) zx.Status {
 		if st != zx.ErrNoMemory {
 			return st
 		}
-		if !v.store.Reclaim(reclaimPages) {
+		if v.MakeRoom(nil) != zx.OK {
 			v.Lock()
 			c.releaseDirty(off, length)
 			v.Unlock()

@@ -48,7 +48,7 @@ func TestEvictBetweenPopAndLock(t *testing.T) {
 			b.into(Clean)
 			batch := b.popped(1)
 			c.event(b)
-			if n := b.v.cow.evict(ageNormal, batch); n != c.freed {
+			if n := b.v.cow.evict(ageNormal, batch, nil); n != c.freed {
 				t.Errorf("freed %d, want %d", n, c.freed)
 			}
 			if s := b.state(2); s != c.state {

@@ -231,8 +231,13 @@ func (c *cowPages) die() {
 	c.dropPages(0, c.size, allStates)
 	c.tree.destroy(c.mem)
 	c.zeros.clear()
+	c.mem.Settle()
 	c.dead = true
+	if c.paged {
+		c.fam.source.gone()
+	}
 	c.store.nodes.give(c.id)
+	c.mem.Payer().Release(nodeBytes)
 }
 
 // merge makes c, hidden, one with its only child: what the child sees of c and
@@ -252,6 +257,7 @@ func (c *cowPages) merge(child *cowPages) {
 		// The whole tree changes hands, and the name of its pages with it.
 		c.tree, child.tree = child.tree, c.tree
 		c.pages, child.pages = child.pages, c.pages
+		c.mem, child.mem = child.mem, c.mem // who pays for them
 		c.store.nodes.swap(c, child)
 	} else {
 		for pos := c.firstPage(off, off+limit); pos < off+limit; pos = c.firstPage(pos, off+limit) {
@@ -313,6 +319,8 @@ func (c *cowPages) take(from *cowPages, pos, off uint64) zx.Status {
 	from.transition(&slots[0], 0)
 	from.tree.gone(from.mem, pageIndex(pos), leaf, 1)
 	from.pages--
+	from.mem.Disown(1)
+	c.mem.Inherit(1)
 	c.own(to, off, s.frame())
 	return zx.OK
 }

@@ -371,7 +371,7 @@ func (w *famWorld) step(r *rand.Rand) {
 		note("evict")
 		for i := 0; i < 3; i++ {
 			w.st.Evict(100)
-			w.st.evict(ageNeeded, 100)
+			w.st.evict(ageNeeded, 100, nil)
 		}
 		if w.root != nil {
 			w.evicted()

@@ -3,6 +3,7 @@ package vmo
 import (
 	"fmt"
 
+	"faultline/account"
 	"faultline/avl"
 	"faultline/mmu"
 	"faultline/zx"
@@ -38,6 +39,7 @@ type interval struct {
 type intervals struct {
 	tree   avl.Tree[interval]
 	pool   *intervalPool
+	by     *account.Account // pays for them, set aside or not. Constant
 	n      int
 	total  [zeroKinds]uint64 // bytes
 	spare  *interval         // set aside by reserve
@@ -50,8 +52,12 @@ func (z *intervals) empty() bool { return z.tree.Empty() }
 // most each. Errors: ErrNoMemory.
 func (z *intervals) reserve(n int) zx.Status {
 	for z.spares < n {
+		if st := z.by.ChargeFrames(int64(intervalBytes)); st != zx.OK {
+			return st
+		}
 		iv, st := z.pool.take()
 		if st != zx.OK {
+			z.by.ReleaseFrames(int64(intervalBytes))
 			return st
 		}
 		iv.next = z.spare
@@ -80,7 +86,13 @@ func (z *intervals) delete(iv *interval) {
 	z.tree.Remove(&iv.node)
 	z.n--
 	z.total[iv.kind] -= iv.end - iv.start
+	z.give(iv)
+}
+
+// give lets go of an interval.
+func (z *intervals) give(iv *interval) {
 	z.pool.give(iv)
+	z.by.ReleaseFrames(int64(intervalBytes))
 }
 
 // setEnd moves the end of an interval.
@@ -105,7 +117,7 @@ func (z *intervals) clear() {
 	}
 	for iv := z.spare; iv != nil; {
 		next := iv.next
-		z.pool.give(iv)
+		z.give(iv)
 		iv = next
 	}
 	z.spare, z.spares = nil, 0

@@ -202,16 +202,27 @@ func (s *Store) NewContiguous(size uint64, align int, r *PageRequest) (*VMO, zx.
 	if size > zx.VMOMaxSize {
 		return nil, zx.ErrOutOfRange
 	}
+	v, st := s.newRoot(nil, size, size, 0)
+	if st != zx.OK {
+		return nil, st
+	}
+	c := v.lock()
+	paid := c.mem.PayAhead(int(pageIndex(size)))
+	v.Unlock()
+	if !paid {
+		v.Release()
+		return nil, zx.ErrNoMemory
+	}
 	b := r.Budget()
 	f, st := s.mem.AllocContiguous(pageIndex(size), max(align-zx.PageShift, 0), &b)
 	for st == zx.ErrNoMemory && s.Reclaim(reclaimPages) {
 		f, st = s.mem.AllocContiguous(pageIndex(size), max(align-zx.PageShift, 0), &b)
 	}
 	if st != zx.OK {
+		v.Release()
 		return nil, st
 	}
-	v := s.newRoot(nil, size, size, 0)
-	v.cow.contiguous = true
+	c.contiguous = true
 	for idx := uint64(0); idx < pageIndex(size); idx++ {
 		page := f + mmu.Frame(idx)
 		if st == zx.OK && b.Spend(1) {
@@ -219,9 +230,10 @@ func (s *Store) NewContiguous(size uint64, align int, r *PageRequest) (*VMO, zx.
 		}
 		if st == zx.OK {
 			s.mem.Zero(page)
-			c := v.lock()
+			v.Lock()
 			var to *slot
 			if to, st = c.tree.insert(c.mem, idx); st == zx.OK {
+				c.mem.Adopt() // which is paid
 				c.own(to, idx<<zx.PageShift, page)
 				c.addPin(to, 1)
 			}
@@ -241,12 +253,15 @@ func (s *Store) NewContiguous(size uint64, align int, r *PageRequest) (*VMO, zx.
 // NewPhysical makes a VMO that shows the physical memory [base, base+size), which
 // is no RAM of the Store's, uncached.
 //
-// Units: bytes, page aligned, not 0. Locks: none held.
+// Units: bytes, page aligned, not 0. Locks: none held. Errors: ErrNoMemory.
 // Source: spec section 11, zx_vmo_create_physical.
-func (s *Store) NewPhysical(base zx.PhysAddr, size uint64) *VMO {
-	v := s.newRoot(nil, size, size, 0)
+func (s *Store) NewPhysical(base zx.PhysAddr, size uint64) (*VMO, zx.Status) {
+	v, st := s.newRoot(nil, size, size, 0)
+	if st != zx.OK {
+		return nil, st
+	}
 	v.cow.physical, v.cow.base, v.cow.cache = true, mmu.FrameAt(base), zx.CachePolicyUncached
-	return v
+	return v, zx.OK
 }
 
 // Contiguous and Physical say what kind of memory the VMO shows.

@@ -98,7 +98,7 @@ func (v *VMO) overRange(op rangeOp, off, length uint64, r *PageRequest) zx.Statu
 		case zx.ErrShouldWait:
 			st = r.Wait()
 		case zx.ErrNoMemory:
-			st = v.store.makeRoom()
+			st = v.MakeRoom(nil)
 		case zx.ErrBadState:
 			// The source went away under AlwaysNeed, which now sees that.
 			if op != opAlwaysNeed {

@@ -43,6 +43,12 @@ type Provider interface {
 	Awaited()
 }
 
+// Ender is a Provider that must hear of the end of its VMO.
+type Ender interface {
+	// OnGone says that the VMO is no more, the last thing a provider hears.
+	OnGone()
+}
+
 // RequestStats counts the requests of many sources.
 type RequestStats struct{ Sent, Succeeded, Failed atomic.Uint64 }
 
@@ -594,6 +600,13 @@ func (s *PageSource) DetachLocked() {
 		s.release(RequestKind(kind), 0, ^uint64(0))
 	}
 	s.provider.OnDetach()
+}
+
+// gone says that the VMO is no more. Locks: the family's held.
+func (s *PageSource) gone() {
+	if p, ok := s.provider.(Ender); ok {
+		p.OnGone()
+	}
 }
 
 // Each calls f with every request, READ before DIRTY and by offset, those that

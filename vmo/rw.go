@@ -93,7 +93,7 @@ func (v *VMO) copyRange(b side, off, n uint64, write bool, r *PageRequest) zx.St
 				st = b.resolveRest(pos-off, n)
 			}
 		case zx.ErrNoMemory:
-			st = v.store.makeRoom()
+			st = v.MakeRoom(nil)
 		}
 		if st != zx.OK {
 			return r.done(asked, st)

@@ -3,15 +3,22 @@ package vmo
 import (
 	"sync/atomic"
 
+	"faultline/account"
 	"faultline/mmu"
 	"faultline/spin"
 	"faultline/trace"
 	"faultline/zx"
 )
 
-// Store is the system-wide part of all VMOs: their frames, their ids, the age
-// lists and the evictor. One per system.
+// Store makes VMOs, for which somebody pays, or the kernel. All Stores of a system
+// share what they have in common: the frames, the ids, the age lists, the evictor.
 type Store struct {
+	*stock
+	account *account.Account // pays; nil is the kernel
+}
+
+// stock is the system-wide part of all VMOs.
+type stock struct {
 	mem *mmu.Memory
 	age ageList
 
@@ -27,12 +34,19 @@ type Store struct {
 
 // NewStore makes a Store over mem.
 func NewStore(mem *mmu.Memory) *Store {
-	s := &Store{mem: mem, age: ageList{mem: mem}}
+	s := &Store{stock: &stock{mem: mem, age: ageList{mem: mem}}}
 	s.zeros.mem = mem
 	s.vmos.id = func(v *VMO) *uint32 { return &v.id }
 	s.nodes.id = func(c *cowPages) *uint32 { return &c.id }
 	return s
 }
+
+// PaidBy gives a Store of the same system that makes VMOs for which a pays: their
+// records while they live, and the page frames they have.
+func (s *Store) PaidBy(a *account.Account) *Store { return &Store{s.stock, a} }
+
+// Account is who pays, nil if the kernel does.
+func (s *Store) Account() *account.Account { return s.account }
 
 // Memory gives the frames the Store allocates from.
 func (s *Store) Memory() *mmu.Memory { return s.mem }
@@ -65,8 +79,8 @@ func ParseOptions(size uint64, options uint32) (rounded uint64, st zx.Status) {
 
 // New makes an anonymous VMO of size bytes with one reference.
 //
-// Errors: those of ParseOptions | ErrOutOfRange larger than zx.VMOMaxSize.
-// Source: spec section 3.10.
+// Errors: those of ParseOptions | ErrOutOfRange larger than zx.VMOMaxSize |
+// ErrNoMemory. Source: spec section 3.10.
 func (s *Store) New(size uint64, options uint32) (*VMO, zx.Status) {
 	rounded, st := ParseOptions(size, options)
 	switch {
@@ -75,14 +89,14 @@ func (s *Store) New(size uint64, options uint32) (*VMO, zx.Status) {
 	case rounded > zx.VMOMaxSize || size > rounded:
 		return nil, zx.ErrOutOfRange
 	}
-	return s.newRoot(nil, rounded, size, options), zx.OK
+	return s.newRoot(nil, rounded, size, options)
 }
 
 // NewPaged makes a VMO whose pages come from source, with one reference.
 // TRAP_DIRTY is the source's matter and not an option here.
 //
 // Errors: those of ParseOptions | ErrInvalidArgs DISCARDABLE | ErrOutOfRange
-// larger than zx.VMOMaxSize.
+// larger than zx.VMOMaxSize | ErrNoMemory.
 // Source: spec section 3.2, steps 5 to 8 and effects.
 func (s *Store) NewPaged(size uint64, options uint32, source *PageSource) (*VMO, zx.Status) {
 	rounded, st := ParseOptions(size, options)
@@ -94,23 +108,36 @@ func (s *Store) NewPaged(size uint64, options uint32, source *PageSource) (*VMO,
 	case rounded > zx.VMOMaxSize || size > rounded:
 		return nil, zx.ErrOutOfRange
 	}
-	v := s.newRoot(source, rounded, size, options)
+	v, st := s.newRoot(source, rounded, size, options)
+	if st != zx.OK {
+		return nil, st
+	}
 	c := v.cow
-	source.fam = c.fam
-	v.root, c.paged, c.traps, c.fam.root = true, true, source.TrapsDirty(), c
 	if up := pageUp(size); options&zx.VMOUnbounded != 0 && up < rounded {
 		if st := c.zeros.reserve(1); st != zx.OK {
-			v.Release()
+			v.Release() // not the source's yet
 			return nil, st
 		}
 		c.zeros.add(up, rounded, zerosUntracked)
 	}
+	source.fam = c.fam
+	v.root, c.paged, c.traps, c.fam.root = true, true, source.TrapsDirty(), c
 	return v, zx.OK
 }
 
+// What a window and a node are charged for, their places in the registries and
+// what a family has for itself included.
+var (
+	windowBytes = account.Bytes(224) + 16
+	nodeBytes   = account.Bytes(768) + account.Bytes(160) + 16
+)
+
 // newRoot makes a VMO with a node of its own in a new family, and its first
-// reference.
-func (s *Store) newRoot(source *PageSource, size, stream uint64, options uint32) *VMO {
+// reference. Errors: ErrNoMemory.
+func (s *Store) newRoot(source *PageSource, size, stream uint64, options uint32) (*VMO, zx.Status) {
+	if st := s.account.Charge(windowBytes + nodeBytes); st != zx.OK {
+		return nil, st
+	}
 	all := &struct { // one allocation
 		VMO
 		cowPages
@@ -123,7 +150,7 @@ func (s *Store) newRoot(source *PageSource, size, stream uint64, options uint32)
 	s.initVMO(v, f, options)
 	v.primary = true
 	c.addWindow(v)
-	return v
+	return v, zx.OK
 }
 
 // initVMO makes v, zero but for what its maker knows, ready with one reference.
@@ -133,10 +160,10 @@ func (s *Store) initVMO(v *VMO, f *family, options uint32) {
 	s.vmos.take(v)
 }
 
-// initCow makes c, which is zero, an empty node.
+// initCow makes c, which is zero, an empty node. Pre: it is charged.
 func (s *Store) initCow(c *cowPages, f *family, size uint64) {
-	c.fam, c.store, c.mem, c.size = f, s, s.mem, size
-	c.zeros.pool = &s.zeros
+	c.fam, c.store, c.mem, c.size = f, s, s.mem.PaidBy(s.account, false), size
+	c.zeros.pool, c.zeros.by = &s.zeros, s.account
 	s.nodes.take(c)
 }
 
@@ -252,7 +279,7 @@ type victim struct {
 func (s *Store) Evict(n int) int {
 	freed := s.discardVMOs(n)
 	if freed < n {
-		freed += s.evict(ageNormal, n-freed)
+		freed += s.evict(ageNormal, n-freed, nil)
 	}
 	return freed
 }
@@ -263,26 +290,55 @@ func (s *Store) Evict(n int) int {
 //
 // Locks: none held.
 func (s *Store) Reclaim(n int) bool {
-	return s.Evict(n) > 0 || s.evict(ageNeeded, n) > 0
+	return s.Evict(n) > 0 || s.evict(ageNeeded, n, nil) > 0
 }
 
-// makeRoom is Reclaim for an operation that will start over: OK, or the
-// ErrNoMemory it is to answer.
-func (s *Store) makeRoom() zx.Status {
-	if s.Reclaim(reclaimPages) {
+// EvictOf frees about n clean pages of the program of a, and gives how many.
+func (s *Store) EvictOf(a *account.Account, n int) int { return s.evict(ageNormal, n, a) }
+
+// MakeRoom makes room for an operation on v that met ErrNoMemory, dropped its
+// locks and will start over: OK, or the ErrNoMemory it is to answer. Where the
+// program that pays for the pages of v, or for those of by, has spent its share, it
+// is the one that must part with pages. by may be nil.
+//
+// Locks: none held; takes the VMO's.
+func (v *VMO) MakeRoom(by *account.Account) zx.Status {
+	of := v.lock().mem.Payer()
+	v.Unlock()
+	if of.Spent() || by.Spent() {
+		return zx.ErrNoMemory // of the heap: no page could help
+	}
+	if !of.SpentPages() {
+		of = by
+	}
+	switch {
+	case !of.SpentPages():
+		if v.store.Reclaim(reclaimPages) {
+			return zx.OK
+		}
+	case v.store.EvictOf(of, reclaimPages) > 0, v.store.evict(ageNeeded, reclaimPages, of) > 0:
 		return zx.OK
 	}
 	return zx.ErrNoMemory
 }
 
+// evictLook is how many pages are looked at for those of one program.
+const evictLook = 4096
+
 // reclaimPages is how much an operation that ran out of frames asks for.
 const reclaimPages = 64
 
-func (s *Store) evict(list, want int) (freed int) {
+// evict frees about want pages of a list. If of is not nil they are those of its
+// program: what others have is passed over, as far as evictLook, and becomes the
+// youngest.
+func (s *Store) evict(list, want int, of *account.Account) (freed int) {
 	s.age.mu.Lock()
 	// Every page gets at most its second chance in one call.
 	budget := 2 * s.age.n[list]
 	s.age.mu.Unlock()
+	if of != nil {
+		budget = min(budget, evictLook)
+	}
 	var batch [evictBatch]victim
 	for freed < want && budget > 0 {
 		n, owner := s.age.pop(list, batch[:min(evictBatch, want-freed)])
@@ -292,7 +348,7 @@ func (s *Store) evict(list, want int) (freed int) {
 		budget -= n
 		// A node that is going away frees its pages itself, listed or not.
 		if c := s.nodes.get(owner); c != nil {
-			freed += c.evict(list, batch[:n])
+			freed += c.evict(list, batch[:n], of)
 		}
 	}
 	s.evicted.Add(uint64(freed))
@@ -326,12 +382,13 @@ func (a *ageList) pop(list int, batch []victim) (n int, owner uint32) {
 // lately used; the last go back as the youngest. It gives how many were freed.
 //
 // Locks: takes the family's.
-func (c *cowPages) evict(list int, batch []victim) (freed int) {
+func (c *cowPages) evict(list int, batch []victim, of *account.Account) (freed int) {
 	c.fam.mu.Lock()
 	defer c.fam.mu.Unlock()
 	if c.dead {
 		return 0
 	}
+	foreign := of != nil && !of.SameProgram(c.mem.Payer())
 	start, end := uint64(0), uint64(0) // run of pages to unmap, in bytes
 	for i := range batch {
 		f, idx := batch[i].frame, batch[i].index
@@ -341,6 +398,10 @@ func (c *cowPages) evict(list int, batch []victim) (freed int) {
 			continue
 		}
 		needed := c.mem.Meta(f).Tag()&tagNeeded != 0 // perhaps only since the pop
+		if foreign {
+			c.store.age.push(f)
+			continue
+		}
 		if *s&slotPinned != 0 || list == ageNormal && (needed || *s&slotReferenced != 0) {
 			*s &^= slotReferenced
 			c.store.age.push(f)

@@ -139,6 +139,7 @@ func (c *cowPages) takeOwn(first, limit, base uint64, run *PageRun) {
 			run.append(c.mem, s.frame(), idx+uint64(i)-base)
 			taken++
 		}
+		c.mem.Disown(taken)
 		// The leaf stays, empty or not: an aux VMO is filled again.
 		if leaf != 0 && taken > 0 {
 			c.mem.Meta(leaf).AddLive(-taken)
@@ -190,7 +191,7 @@ func (v *VMO) SupplyPages(off uint64, run *PageRun) zx.Status {
 			c := v.lock()
 			st = c.supplyLocked(off, &done, run)
 			v.Unlock()
-			if st != zx.ErrNoMemory || !v.store.Reclaim(reclaimPages) {
+			if st != zx.ErrNoMemory || v.MakeRoom(nil) != zx.OK {
 				break
 			}
 		}
@@ -244,6 +245,7 @@ func (c *cowPages) takeOne(off uint64) mmu.Frame {
 	c.transition(s, 0)
 	c.tree.count(idx, -1) // the leaf stays, empty or not
 	c.pages--
+	c.mem.Disown(1)
 	return f
 }
 
@@ -261,7 +263,7 @@ func (c *cowPages) supplyOne(off uint64, f mmu.Frame) bool {
 		}
 		s = c.tree.find(c.mem, idx)
 	}
-	if *s != 0 {
+	if *s != 0 || !c.mem.Adopt() {
 		return false
 	}
 	c.transition(s, pageSlot(f, Clean))
@@ -292,7 +294,8 @@ func (c *cowPages) supplyLocked(off uint64, done *uint64, run *PageRun) zx.Statu
 	news := idx
 	var zeroStart, zeroEnd uint64 // the next zero interval, in pages
 	st := zx.OK
-	for idx < limit {
+	for idx < limit && st == zx.OK {
+		first := idx
 		slots, leaf, s := c.tree.fill(c.mem, idx, limit)
 		if s != zx.OK {
 			st = s
@@ -304,10 +307,15 @@ func (c *cowPages) supplyLocked(off uint64, done *uint64, run *PageRun) zx.Statu
 			if idx >= zeroEnd && !c.zeros.empty() {
 				zeroStart, zeroEnd = c.nextZeros(idx)
 			}
+			occupied := slots[i] != 0 || idx >= zeroStart && idx < zeroEnd
+			if !occupied && run.has(c.mem, idx-base) && !c.mem.Adopt() {
+				st = zx.ErrNoMemory
+				break
+			}
 			f := run.take(c.mem, idx-base)
-			if slots[i] != 0 || idx >= zeroStart && idx < zeroEnd {
+			if occupied {
 				if f != 0 {
-					c.mem.Free(f)
+					c.store.mem.Free(f)
 				}
 				c.supplied(news, idx)
 				news = idx + 1
@@ -326,7 +334,7 @@ func (c *cowPages) supplyLocked(off uint64, done *uint64, run *PageRun) zx.Statu
 		if added > 0 {
 			c.tree.added(c.mem, leaf, added)
 		} else {
-			c.tree.prune(c.mem, idx-1)
+			c.tree.prune(c.mem, first)
 		}
 		chain.list(&c.store.age)
 	}
@@ -355,6 +363,11 @@ func (c *cowPages) supplied(first, end uint64) {
 	off, n := first<<zx.PageShift, (end-first)<<zx.PageShift
 	c.unmapZeros(off, n)
 	c.fam.source.Progress(RequestRead, off, n)
+}
+
+// has says whether the run has a page at position idx. Pre: ascending calls.
+func (r *PageRun) has(m *mmu.Memory, idx uint64) bool {
+	return r.head != 0 && m.Meta(r.head).Index() == idx
 }
 
 // take gives the page of the run at position idx, 0 where it has none. Pre:

@@ -96,6 +96,7 @@ func (v *VMO) Release() {
 	}
 	v.Unlock()
 	v.store.vmos.give(v.id)
+	v.store.account.Release(windowBytes)
 }
 
 // addWindow makes v show c. Locks: the family's held.

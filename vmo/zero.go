@@ -41,7 +41,7 @@ func (v *VMO) sleep(st zx.Status, r *PageRequest) zx.Status {
 	case zx.ErrShouldWait:
 		st = r.Wait()
 	case zx.ErrNoMemory:
-		st = v.store.makeRoom()
+		st = v.MakeRoom(nil)
 	default:
 		return st
 	}
@@ -256,7 +256,7 @@ func (v *VMO) SetSize(size uint64, r *PageRequest) zx.Status {
 			break
 		}
 		v.Unlock()
-		if st := v.store.makeRoom(); st != zx.OK {
+		if st := v.MakeRoom(nil); st != zx.OK {
 			return st
 		}
 		c = v.lock()

@@ -157,9 +157,10 @@ func (k consoleKernel) Counters() []pager.Counter {
 	a := k.Kernel.Account()
 	return append(k.Kernel.Pagers.Counters(),
 		pager.Counter{Name: "vm.reclamation.pages_evicted_pager_backed.total", Value: k.Kernel.Store.Stats().Evicted},
-		pager.Counter{Name: "kernel.account.bytes", Value: uint64(a.Used)},
-		pager.Counter{Name: "kernel.account.peak", Value: uint64(a.Peak)},
-		pager.Counter{Name: "kernel.account.refused", Value: a.Refused})
+		pager.Counter{Name: "kernel.account.bytes", Value: uint64(a.Bytes.Used)},
+		pager.Counter{Name: "kernel.account.bytes_refused", Value: a.Bytes.Refused},
+		pager.Counter{Name: "kernel.account.pages", Value: uint64(a.Pages.Used)},
+		pager.Counter{Name: "kernel.account.pages_refused", Value: a.Pages.Refused})
 }
 
 // Faults gives the last n records of the fault trace.

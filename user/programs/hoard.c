@@ -257,6 +257,7 @@ static uint64_t fill(const struct kind* k, zx_status_t* st) {
 static void drop(void) {
   must("close", zx_handle_close_many((zx_handle_t[]){event, vmo, huge, pager, port, channel[0], channel[1], thread}, 8));
   for (uint32_t i = 0; i < helds; i++) {
+    zx_vmar_destroy(held[i]);  // a region outlives its handles
     zx_handle_close(held[i]);
   }
   helds = 0;

@@ -1,0 +1,124 @@
+package mmu
+
+import (
+	"faultline/account"
+	"faultline/zx"
+)
+
+// payer is who pays for the frames of one owner: a page node, an address space.
+// So that not every page costs a look at the account, an owner of many pays for
+// some ahead, and keeps some of those it gave back.
+type payer struct {
+	account *account.Account
+	paid    int64 // charged, and not in use; guarded by the owner's lock
+	charged int64 // in all; as paid
+	shared  bool  // nothing is paid ahead
+}
+
+// aheadMost is how many frames are paid for ahead at most.
+const aheadMost = 16
+
+// PaidBy gives m as seen by an owner for whose frames a pays. If a is nil nobody
+// does. The owner's lock guards all calls that take and give frames, unless
+// shared is set: then any thread may make them.
+func (m *Memory) PaidBy(a *account.Account, shared bool) *Memory {
+	if a == nil {
+		return m
+	}
+	v := *m
+	v.payer = &payer{account: a, shared: shared}
+	return &v
+}
+
+// Payer is who pays for the frames, nil if nobody.
+func (m *Memory) Payer() *account.Account {
+	if m.payer == nil {
+		return nil
+	}
+	return m.payer.account
+}
+
+// take pays for one more frame, and says whether it did.
+func (p *payer) take() bool {
+	if p.shared {
+		return p.account.ChargePages(1) == zx.OK
+	}
+	if p.paid == 0 && !p.ahead() {
+		return false
+	}
+	p.paid--
+	return true
+}
+
+// ahead pays for some frames: more for an owner of many.
+func (p *payer) ahead() bool {
+	n := min(aheadMost, 1+p.charged/8)
+	if p.account.ChargePages(n) != zx.OK {
+		if n == 1 || p.account.ChargePages(1) != zx.OK {
+			return false
+		}
+		n = 1
+	}
+	p.paid += n
+	p.charged += n
+	return true
+}
+
+// give is for a frame that the owner has no more.
+func (p *payer) give() {
+	if p.shared {
+		p.account.ReleasePages(1)
+		return
+	}
+	p.paid++
+	if p.paid > 1+min(2*aheadMost, p.charged/4) {
+		p.back(p.paid / 2)
+	}
+}
+
+// back gives n of the frames paid for ahead back.
+func (p *payer) back(n int64) {
+	p.account.ReleasePages(n)
+	p.paid -= n
+	p.charged -= n
+}
+
+// PayAhead pays for n frames that the owner is to adopt, and says whether it did.
+func (m *Memory) PayAhead(n int) bool {
+	p := m.payer
+	if p == nil {
+		return true
+	}
+	if p.account.ChargePages(int64(n)) != zx.OK {
+		return false
+	}
+	p.paid += int64(n)
+	p.charged += int64(n)
+	return true
+}
+
+// Adopt pays for a frame that the owner gets from elsewhere, and says whether it
+// did.
+func (m *Memory) Adopt() bool { return m.payer == nil || m.payer.take() }
+
+// Inherit is Adopt that cannot fail, for frames that nobody got more of.
+func (m *Memory) Inherit(n int) {
+	if p := m.payer; p != nil {
+		p.account.Overdraw(int64(n))
+		p.charged += int64(n)
+	}
+}
+
+// Disown is for n frames that go elsewhere and are not freed here.
+func (m *Memory) Disown(n int) {
+	for ; m.payer != nil && n > 0; n-- {
+		m.payer.give()
+	}
+}
+
+// Settle gives back what the owner has paid for ahead: it owns no frame any more.
+func (m *Memory) Settle() {
+	if p := m.payer; p != nil && !p.shared {
+		p.back(p.paid)
+	}
+}
