@@ -70,9 +70,12 @@ NEED_uefi        := /usr/share/ovmf/OVMF.fd
 NEED_usb         := $(NEED_uefi)
 NEED_iso-uefi    := $(NEED_uefi)
 
+# A CD or a stick brings a RAM disk of its own.
+DEMO_DISK := $(if $(and $(filter ram,$(DISKIF)),$(filter multiboot2 iso-bios iso-uefi usb,$(LOADER))),,$(B)/demo.img)
+
 run: $(B)/faultline.elf $(IMAGE_$(LOADER)) $(B)/bin/qemu demo-disk ## boot; CMDS, PROGRAM, DISK say what to do
 	@$(NEED) qemu-system-x86_64 $(NEED_$(LOADER))
-	@DISK='$(or $(strip $(DISK)),$(B)/demo.img)' TIMEOUT='$(or $(strip $(TIMEOUT)),$(if $(strip $(CMDS)$(PROGRAM)),60))' \
+	@DISK='$(or $(strip $(DISK)),$(DEMO_DISK))' TIMEOUT='$(or $(strip $(TIMEOUT)),$(if $(strip $(CMDS)$(PROGRAM)),60))' \
 	  $(B)/bin/qemu $(B)/faultline.elf $$(test -t 0 && echo -console)
 
 image: $(B)/faultline.elf $(B)/faultline.efi $(B)/faultline.iso $(B)/faultline-usb.img ## build/faultline.elf, .efi, .iso and -usb.img: one kernel for every loader (docs/bringup.md)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	_ "embed"
 	"fmt"
 	"os"
@@ -27,16 +29,28 @@ func makeISO(elf, efi, data, out string) error {
 	if err := os.WriteFile(filepath.Join(boot, "grub", "grub.cfg"), grubConfig, 0o644); err != nil {
 		return err
 	}
-	for name, from := range map[string]string{"faultline.elf": elf, "faultline.efi": efi, "disk.img": data} {
+	for name, from := range map[string]string{"faultline.elf": elf, "faultline.efi": efi, "disk.img.gz": data} {
 		content, err := os.ReadFile(from)
 		if err != nil {
 			return err
+		}
+		if strings.HasSuffix(name, ".gz") { // GRUB unpacks what it loads as a module
+			content = compress(content)
 		}
 		if err := os.WriteFile(filepath.Join(boot, name), content, 0o644); err != nil {
 			return err
 		}
 	}
 	return tool("", "grub-mkrescue", "-o", out, dir)
+}
+
+// compress packs a file that is mostly zeros.
+func compress(content []byte) []byte {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	w.Write(content) // a bytes.Buffer takes everything
+	w.Close()
+	return b.Bytes()
 }
 
 // Layout of a stick, in mebibytes: a GPT, the EFI system partition, the data.
