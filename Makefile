@@ -130,6 +130,10 @@ profile: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/profile ## where the instruct
 test: host-tools programs ## every test, one summary at the end
 	@TAMAGO='$(TAMAGO)' go run ./cmd/testall
 
+boot-matrix: host-tools programs ## every loader x q35, pc x virtio, nvme, RAM disk x 1, 4 CPUs; Bochs
+	@$(NEED) bochs /usr/share/bochs/BIOS-bochs-latest /usr/share/vgabios/vgabios.bin
+	@TAMAGO='$(TAMAGO)' go run ./cmd/testall -matrix -run '$(ONLY)'
+
 lint: programs ## vet, gofmt, the rules of the house
 	@TAMAGO='$(TAMAGO)' go run ./cmd/testall -only lint
 
@@ -199,6 +203,9 @@ $(B)/faultline-usb.img: $(B)/faultline.efi $(B)/demo.img
 $(B)/bin/%: FORCE
 	@mkdir -p $(B)/bin
 	@go build -o $@ ./cmd/$*
+
+firmware:
+	@$(NEED) $(NEED_uefi)
 
 host-tools:
 	@$(NEED) qemu-system-x86_64 mkfs.fat mcopy gcc ld

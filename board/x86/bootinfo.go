@@ -60,12 +60,16 @@ type BootInfo struct {
 	Reserved    []Range   // memory that holds the above
 }
 
-// Framebuffer is a screen of 32-bit pixels, blue in the lowest byte or red, which is
-// the same to white on black. Address 0 is none.
+// Framebuffer is a screen: of 32-bit pixels, blue in the lowest byte or red, which is
+// the same to white on black; or of characters, as VGA has them. Address 0 is none.
 type Framebuffer struct {
 	Address              uint64
-	Width, Height, Pitch uint32 // pixels, lines, bytes of a line
+	Width, Height, Pitch uint32 // pixels or characters, lines, bytes of a line
+	Text                 bool   // characters
 }
+
+// vgaText is where VGA has its characters.
+const vgaText = 0xb8000
 
 // Memory is what f covers.
 func (f Framebuffer) Memory() Range {
@@ -74,8 +78,10 @@ func (f Framebuffer) Memory() Range {
 
 // check drops a framebuffer that cannot be one.
 func (f *Framebuffer) check() {
-	if f.Address == 0 || f.Address%4 != 0 || f.Address >= 1<<52 || f.Width < 80 || f.Height < 16 ||
-		f.Width > 1<<14 || f.Height > 1<<14 || f.Pitch%4 != 0 || f.Pitch < 4*f.Width || f.Pitch > 1<<17 {
+	text := f.Text && f.Address == vgaText && f.Width >= 40 && f.Width <= 132 && f.Height >= 20 && f.Height <= 60 && f.Pitch == 2*f.Width
+	pixels := !f.Text && f.Address != 0 && f.Address%4 == 0 && f.Address < 1<<47 && f.Width >= 80 && f.Height >= 16 &&
+		f.Width <= 1<<14 && f.Height <= 1<<14 && f.Pitch%4 == 0 && f.Pitch >= 4*f.Width && f.Pitch <= 1<<17
+	if !text && !pixels {
 		*f = Framebuffer{}
 	}
 }

@@ -23,6 +23,8 @@ const (
 	e820Bytes         = 20
 
 	// In screen_info, at the beginning of the page.
+	screenCols   = 0x07
+	screenLines  = 0x0e
 	screenIsVGA  = 0x0f
 	screenWidth  = 0x12
 	screenHeight = 0x14
@@ -30,6 +32,7 @@ const (
 	screenBase   = 0x18
 	screenPitch  = 0x24
 	screenBaseHi = 0x3a
+	screenText   = 0x01
 	screenVESA   = 0x23
 	screenEFI    = 0x70
 
@@ -60,7 +63,10 @@ func ParseLinux(addr zx.PhysAddr, read PhysReader) (*BootInfo, error) {
 		info.Modules = append(info.Modules, m)
 		info.Reserved = append(info.Reserved, m.Range)
 	}
-	if kind := b[screenIsVGA]; (kind == screenVESA || kind == screenEFI) && le.Uint16(b[screenDepth:]) == 32 {
+	if b[screenIsVGA] == screenText {
+		cols := uint32(b[screenCols])
+		info.Screen = Framebuffer{Address: vgaText, Width: cols, Height: uint32(b[screenLines]), Pitch: 2 * cols, Text: true}
+	} else if kind := b[screenIsVGA]; (kind == screenVESA || kind == screenEFI) && le.Uint16(b[screenDepth:]) == 32 {
 		info.Screen = Framebuffer{
 			Address: uint64(le.Uint32(b[screenBaseHi:]))<<32 | uint64(le.Uint32(b[screenBase:])),
 			Width:   uint32(le.Uint16(b[screenWidth:])), Height: uint32(le.Uint16(b[screenHeight:])),

@@ -69,7 +69,7 @@ func TestParseMultiboot2(t *testing.T) {
 		Loader: LoaderMultiboot2, Name: "GRUB 2.06", CommandLine: "console=ttyS0",
 		Modules: []Module{{Range{0x4000000, 0x4000100}, "disk.img"}},
 		RSDP:    zx.PhysAddr(bytes.Index(m, []byte("RSD PTR new"))),
-		Screen:  Framebuffer{0xfd000000, 1024, 768, 4096},
+		Screen:  Framebuffer{0xfd000000, 1024, 768, 4096, false},
 		Map: MemoryMap{
 			{Range{0, 0x9fc00}, MemoryRAM},
 			{Range{1 << 20, 1 << 28}, MemoryRAM},
@@ -124,7 +124,7 @@ func TestParseLinux(t *testing.T) {
 	want := &BootInfo{
 		Loader: LoaderLinux, Name: "QEMU", CommandLine: "cmds=ls",
 		Modules:  []Module{{Range{0x4000000, 0x4000100}, "initrd"}},
-		Screen:   Framebuffer{0x180000000, 1024, 768, 4096},
+		Screen:   Framebuffer{0x180000000, 1024, 768, 4096, false},
 		Map:      MemoryMap{{Range{0, 0x9fc00}, MemoryRAM}, {Range{1 << 20, 1 << 28}, MemoryRAM}},
 		Reserved: []Range{{0, 0x1000}, {0x2000, 0x2008}, {0x4000000, 0x4000100}},
 	}
@@ -227,8 +227,8 @@ func TestRAMFrom(t *testing.T) {
 }
 
 func TestFramebufferCheck(t *testing.T) {
-	good := Framebuffer{0xfd000000, 1024, 768, 4096}
-	for _, f := range []Framebuffer{{0xfd000001, 1024, 768, 4096}, {0xfd000000, 1024, 768, 1024}, {0xfd000000, 1 << 30, 768, 1 << 31}, {0, 1024, 768, 4096}, {1 << 63, 1024, 768, 4096}} {
+	good := Framebuffer{0xfd000000, 1024, 768, 4096, false}
+	for _, f := range []Framebuffer{{0xfd000001, 1024, 768, 4096, false}, {0xfd000000, 1024, 768, 1024, false}, {0xfd000000, 1 << 30, 768, 1 << 31, false}, {0, 1024, 768, 4096, false}, {1 << 63, 1024, 768, 4096, false}} {
 		if f.check(); f != (Framebuffer{}) {
 			t.Errorf("kept %+v", f)
 		}

@@ -81,11 +81,11 @@ func ParseMultiboot2(addr zx.PhysAddr, read PhysReader) (*BootInfo, error) {
 			for data = data[8:]; len(data) >= stride; data = data[stride:] {
 				regions = append(regions, regionOf(data))
 			}
-		case kind == tagFramebuffer && len(data) >= 23:
-			const rgb = 1
-			if data[20] == 32 && data[21] == rgb {
+		case kind == tagFramebuffer && len(data) >= 22:
+			const rgb, text = 1, 2
+			if kind := data[21]; kind == text || kind == rgb && data[20] == 32 {
 				info.Screen = Framebuffer{
-					Address: le.Uint64(data), Pitch: le.Uint32(data[8:]), Width: le.Uint32(data[12:]), Height: le.Uint32(data[16:]),
+					Address: le.Uint64(data), Pitch: le.Uint32(data[8:]), Width: le.Uint32(data[12:]), Height: le.Uint32(data[16:]), Text: kind == text,
 				}
 			}
 		case kind == tagACPI2, kind == tagACPI1 && info.RSDP == 0:

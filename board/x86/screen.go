@@ -6,8 +6,8 @@ import (
 	"golang.org/x/image/font/basicfont"
 )
 
-// screen shows text on a framebuffer: white on black, a fixed font, scrolling. It
-// understands the few escape sequences that line editors use.
+// screen shows text on a framebuffer: white on black, a fixed font (or VGA's own),
+// scrolling. It understands the few escape sequences that line editors use.
 //
 // put runs wherever the runtime prints, so nothing it calls may allocate or grow the
 // stack. One writer at a time.
@@ -19,14 +19,16 @@ const (
 	glyphAscent = 11
 	tabStop     = 8
 
-	white = 0x00ffffff
+	white           = 0x00ffffff
+	vgaWhite uint16 = 0x0700
 )
 
 // glyphs are the rows of each ASCII character, leftmost pixel in the highest bit.
 type glyphs [128][glyphHeight]uint8
 
 type textScreen struct {
-	base       uint64 // virtual address of the first pixel
+	vga        bool   // the hardware draws the characters
+	base       uint64 // virtual address of the first pixel, or character
 	pitch      uint64 // bytes of a line
 	scale      int    // pixels of a dot
 	cols, rows int    // 0 without a screen
@@ -40,18 +42,24 @@ type textScreen struct {
 
 // newTextScreen clears the screen of f, whose pixels are at base.
 func newTextScreen(f Framebuffer, base uint64) textScreen {
-	s := textScreen{base: base, pitch: uint64(f.Pitch), scale: 1, font: basicGlyphs()}
-	if f.Width >= 2000 {
-		s.scale = 2
-	}
-	s.cols, s.rows = int(f.Width)/(glyphWidth*s.scale), int(f.Height)/(glyphHeight*s.scale)
-	s.cells = make([]byte, s.cols*s.rows)
-	for y := range uint64(f.Height) {
-		for x := range uint64(f.Width) {
-			store[uint32](base+y*s.pitch+4*x, 0)
+	s := textScreen{vga: f.Text, base: base, pitch: uint64(f.Pitch), scale: 1, cols: int(f.Width), rows: int(f.Height)}
+	if !s.vga {
+		s.font = basicGlyphs()
+		if f.Width >= 2000 {
+			s.scale = 2
+		}
+		s.cols, s.rows = s.cols/(glyphWidth*s.scale), s.rows/(glyphHeight*s.scale)
+		for y := range uint64(f.Height) {
+			for x := range uint64(f.Width) {
+				store[uint32](base+y*s.pitch+4*x, 0)
+			}
 		}
 	}
+	s.cells = make([]byte, s.cols*s.rows)
 	for i := range s.cells {
+		if s.vga {
+			s.set(i, ' ')
+		}
 		s.cells[i] = ' '
 	}
 	return s
@@ -181,6 +189,10 @@ func (s *textScreen) set(i int, c byte) {
 		return
 	}
 	s.cells[i] = c
+	if s.vga {
+		store(s.base+2*uint64(i), vgaWhite|uint16(c))
+		return
+	}
 	at := s.base + uint64(i/s.cols*glyphHeight*s.scale)*s.pitch + uint64(i%s.cols*glyphWidth*s.scale*4)
 	for y := range glyphHeight * s.scale {
 		dots := s.font[c&0x7f][y/s.scale]

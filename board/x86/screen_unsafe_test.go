@@ -71,6 +71,17 @@ func TestScreen(t *testing.T) {
 	}
 }
 
+func TestScreenVGA(t *testing.T) {
+	memory := make([]uint16, 80*25)
+	s := newTextScreen(Framebuffer{Width: 80, Height: 25, Pitch: 160, Text: true}, uint64(uintptr(unsafe.Pointer(&memory[0]))))
+	for _, c := range []byte("ab\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\nc") {
+		s.put(c)
+	}
+	if got := memory[24*80]; got != 'c'|vgaWhite || memory[0] != ' '|vgaWhite || memory[23*80+5] != ' '|vgaWhite {
+		t.Errorf("last line begins with %#x", got)
+	}
+}
+
 func FuzzScreen(f *testing.F) {
 	f.Add([]byte("a\x1b[5;3Hb\n\n\n\n\x1b[K"))
 	f.Fuzz(func(t *testing.T, in []byte) {

@@ -68,11 +68,14 @@ func run() int {
 		}
 		return 0
 	}
+	// Nobody passes arguments to a machine of its own, which then stays at the prompt.
+	_, hosted := qemu.FWConfig(qemu.FileArgs)
 	if err := c.Demo(); err != nil {
-		return fail(err)
+		if fail(err); hosted {
+			return 1
+		}
 	}
-	// Nobody passes arguments to a machine of its own.
-	if _, hosted := qemu.FWConfig(qemu.FileArgs); !hosted || slices.Contains(os.Args[1:], "-console") {
+	if !hosted || slices.Contains(os.Args[1:], "-console") {
 		fmt.Print("\n`help` lists the commands, `poweroff` ends.\n")
 		err = c.Interactive(struct {
 			io.Reader

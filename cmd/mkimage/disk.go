@@ -29,22 +29,31 @@ func makeISO(elf, efi, data, out string) error {
 	if err := os.WriteFile(filepath.Join(boot, "grub", "grub.cfg"), grubConfig, 0o644); err != nil {
 		return err
 	}
-	for name, from := range map[string]string{"faultline.elf": elf, "faultline.efi": efi, "disk.img.gz": data} {
-		content, err := os.ReadFile(from)
+	for _, f := range []struct {
+		name, from string
+		change     func([]byte) []byte
+	}{
+		// GRUB unpacks what it loads as kernel and module for Multiboot2.
+		{"faultline.elf.gz", elf, compress},
+		{"faultline-text.elf.gz", elf, func(b []byte) []byte { return compress(withoutFramebuffer(b)) }},
+		{"faultline.efi", efi, nil},
+		{"disk.img.gz", data, compress},
+	} {
+		content, err := os.ReadFile(f.from)
 		if err != nil {
 			return err
 		}
-		if strings.HasSuffix(name, ".gz") { // GRUB unpacks what it loads as a module
-			content = compress(content)
+		if f.change != nil {
+			content = f.change(content)
 		}
-		if err := os.WriteFile(filepath.Join(boot, name), content, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(boot, f.name), content, 0o644); err != nil {
 			return err
 		}
 	}
 	return tool("", "grub-mkrescue", "-o", out, dir)
 }
 
-// compress packs a file that is mostly zeros.
+// compress packs a file.
 func compress(content []byte) []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)

@@ -18,6 +18,27 @@ const (
 	multibootRoom  = 0x100
 )
 
+// Tags of the header. An optional one that the loader does not know is passed over.
+const (
+	tagEnd          = 0
+	tagEntryAddress = 3
+	tagFramebuffer  = 5
+	tagPageAligned  = 6
+	tagNothing      = 0x7fff
+	tagOptional     = 1
+)
+
+// withoutFramebuffer changes a file that addMultiboot2 has made so that it asks for no
+// pixels; b is changed.
+func withoutFramebuffer(b []byte) []byte {
+	for at := multibootAt + 16; le.Uint16(b[at:]) != tagEnd; at += int(le.Uint32(b[at+4:])+7) &^ 7 {
+		if le.Uint16(b[at:]) == tagFramebuffer {
+			le.PutUint16(b[at:], tagNothing)
+		}
+	}
+	return b
+}
+
 // addMultiboot2 writes the header into the page of the ELF headers.
 //
 // Errors: there is no room.
@@ -34,11 +55,10 @@ func (k *kernel) addMultiboot2() error {
 			tags = append(tags, 0)
 		}
 	}
-	const optional, entryAddress, framebuffer, pageAligned, end = 1, 3, 5, 6, 0
-	tag(entryAddress, 0, uint32(k.symbols[entryMultiboot2]))
-	tag(framebuffer, optional, 1024, 768, 32)
-	tag(pageAligned, 0)
-	tag(end, 0)
+	tag(tagEntryAddress, 0, uint32(k.symbols[entryMultiboot2]))
+	tag(tagFramebuffer, tagOptional, 1024, 768, 32)
+	tag(tagPageAligned, 0)
+	tag(tagEnd, 0)
 	header := le.AppendUint32(nil, multibootMagic)
 	header = le.AppendUint32(header, 0) // i386, protected mode
 	n := uint32(16 + len(tags))

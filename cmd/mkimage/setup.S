@@ -33,6 +33,11 @@ _start:
 	mov	$(SETUP - HEADER), %cx
 	rep movsb
 
+	// The BIOS has left VGA in text mode: 80 by 25, kind 1.
+	movb	$80, PARAMS + 0x07
+	movb	$25, PARAMS + 0x0e
+	movb	$1, PARAMS + 0x0f
+
 	// The memory map.
 	xor	%ebx, %ebx
 	mov	$(PARAMS + E820_TABLE), %di

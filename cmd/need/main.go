@@ -32,10 +32,12 @@ var packages = map[string][]string{
 	"make":               {"make"},
 	"sfdisk":             {"fdisk"},
 	"xorriso":            {"xorriso"},
-	"bochs":              {"bochs", "bochsbios", "vgabios"},
+	"bochs":              {"bochs"},
 	"grub-mkrescue":      {"grub-common"},
 
 	// Files, by their path.
+	"/usr/share/bochs/BIOS-bochs-latest":  {"bochsbios"},
+	"/usr/share/vgabios/vgabios.bin":      {"vgabios"},
 	"/usr/share/ovmf/OVMF.fd":             {"ovmf"},
 	"/usr/lib/grub/i386-pc/moddep.lst":    {"grub-pc-bin"},
 	"/usr/lib/grub/x86_64-efi/moddep.lst": {"grub-efi-amd64-bin"},

@@ -20,6 +20,9 @@ import (
 type boot struct {
 	name     string
 	machine  string // "" is the runner's default, as for the next two
+	loader   string //
+	diskIf   string //
+	smp      string //
 	cpu      string //
 	mem      string //
 	disk     string // image to boot with, "" for none; never written itself
@@ -65,16 +68,10 @@ const bootLimit = 4 * time.Minute
 
 // bootTests runs the table of boots, as many at a time as there are CPUs.
 func bootTests(r *report) {
-	if !build(r, kernelImage(), filepath.Join(buildDir, "bin", "qemu"), filepath.Join(buildDir, "bin", "mkdisk")) {
+	disks, ok := bootParts(r)
+	if !ok {
 		return
 	}
-	disks, err := makeDisks()
-	if err != nil {
-		r.fail("test disk", err.Error())
-		return
-	}
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, max(1, runtime.NumCPU()))
 	table, err := diskBoots(disks)
 	if err != nil {
 		r.fail("odd disks", err.Error())
@@ -82,6 +79,7 @@ func bootTests(r *report) {
 	}
 	table = append(table, boots(disks)...)
 	table = append(table, exampleBoots()...)
+	table = append(table, loaderBoots(disks, false)...)
 	table = append(table, boot{name: "pt agrees with QEMU's info tlb", special: func() (string, error) { return monitorBoot(disks.test) }})
 	table = append(table, boot{name: "built elsewhere, the same image", special: reproducible})
 	table = append(table, boot{name: "Go in ring 3, with C", special: ring3Boot})
@@ -90,6 +88,26 @@ func bootTests(r *report) {
 	} else {
 		r.skip("boot make debug", "no gdb")
 	}
+	runBoots(r, table)
+}
+
+// bootParts makes what boots need: images, runner, disks.
+func bootParts(r *report) (d disks, ok bool) {
+	targets := append(images(), kernelImage(), filepath.Join(buildDir, "bin", "qemu"), filepath.Join(buildDir, "bin", "mkdisk"), "firmware")
+	if !build(r, targets...) {
+		return d, false
+	}
+	d, err := makeDisks()
+	if err != nil {
+		r.fail("test disk", err.Error())
+	}
+	return d, err == nil
+}
+
+// runBoots runs a table of boots, as many at a time as there are CPUs.
+func runBoots(r *report, table []boot) {
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, max(1, runtime.NumCPU()))
 	for _, b := range table {
 		if only != nil && !only.MatchString(b.name) {
 			continue
@@ -119,7 +137,7 @@ func (b boot) report(r *report) {
 func (b *boot) again() string {
 	line := "make run"
 	for _, k := range []struct{ knob, value string }{
-		{"MACHINE", b.machine}, {"CPU", b.cpu}, {"MEM", b.mem}, {"DISK", b.disk},
+		{"MACHINE", b.machine}, {"LOADER", b.loader}, {"DISKIF", b.diskIf}, {"SMP", b.smp}, {"CPU", b.cpu}, {"MEM", b.mem}, {"DISK", b.disk},
 		{"CMDS", b.commands}, {"PROGRAM", b.program}, {"ARGS", b.args}, {"APPEND", b.append}, {"TIMEOUT", b.timeout}, {"QEMUFLAGS", b.flags}, {"ICOUNT", b.icount},
 	} {
 		if k.value != "" {
@@ -139,7 +157,7 @@ func (b *boot) run() (output string, err error) {
 		timeout = "90"
 	}
 	env := []string{"MACHINE=" + b.machine, "CPU=" + b.cpu, "MEM=" + b.mem, "CMDS=" + b.commands,
-		"ARGS=" + b.args, "APPEND=" + b.append, "TIMEOUT=" + timeout, "ICOUNT=" + b.icount, "SMP=", "ACCEL="}
+		"ARGS=" + b.args, "APPEND=" + b.append, "TIMEOUT=" + timeout, "ICOUNT=" + b.icount, "SMP=" + b.smp, "ACCEL=", "LOADER=" + b.loader, "DISKIF=" + b.diskIf}
 	disk := ""
 	if b.disk != "" {
 		dir, err := os.MkdirTemp(buildDir, "boot-")
@@ -218,7 +236,7 @@ func (b *boot) matches(output string) error {
 
 // makeDisks makes the test image, once per build directory.
 func makeDisks() (disks, error) {
-	d := disks{test: filepath.Join(buildDir, "test.img"), corrupt: filepath.Join(buildDir, "corrupt.img")}
+	d := disks{test: filepath.Join(buildDir, "test.img"), corrupt: filepath.Join(buildDir, "corrupt.img"), demo: filepath.Join(buildDir, "demo.img")}
 	if err := makeDisk("test"); err != nil {
 		return d, err
 	}
@@ -226,8 +244,13 @@ func makeDisks() (disks, error) {
 	if err := os.WriteFile(d.corrupt, bytes.Repeat([]byte("not a disk\n"), 1<<20/11), 0o644); err != nil {
 		return d, err
 	}
+	if err := makeDisk("demo"); err != nil {
+		return d, err
+	}
 	var err error
-	d.sums, err = readSums(d.test)
+	if d.sums, err = readSums(d.test); err == nil {
+		d.demoSums, err = readSums(d.demo)
+	}
 	return d, err
 }
 

@@ -11,8 +11,11 @@ import (
 // disks are the images the boots run on copies of.
 type disks struct {
 	test    string            // mkdisk -set test
+	demo    string            // mkdisk -set demo: what a CD or a stick brings
 	corrupt string            // not a file system
 	sums    map[string]string // path on test -> SHA-256
+
+	demoSums map[string]string // path on demo -> SHA-256
 }
 
 // Files of the test disk (cmd/mkdisk).

@@ -126,6 +126,7 @@ func main() {
 	which := flag.String("only", "", "comma-separated tiers; all when empty")
 	filter := flag.String("run", "", "only the boots whose name matches")
 	fuzzFor := flag.Duration("fuzz", 0, "run each fuzz target this long, and nothing else")
+	matrix := flag.Bool("matrix", false, "boot by every loader on every machine and disk, and nothing else")
 	cuts := flag.Int("cuts", 0, "cut the power at so many moments, and nothing else")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -143,6 +144,12 @@ func main() {
 	r := &report{out: os.Stdout}
 	if *fuzzFor > 0 {
 		fuzz(r, *fuzzFor)
+		os.Exit(r.summary(time.Since(started)))
+	}
+	if *matrix {
+		if d, ok := bootParts(r); ok {
+			runBoots(r, append(loaderBoots(d, true), bochsBoots()...))
+		}
 		os.Exit(r.summary(time.Since(started)))
 	}
 	if *cuts > 0 {
