@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"faultline/cpu"
+	"faultline/mmu"
 	"faultline/zx"
 )
 
@@ -60,42 +61,30 @@ func (c *percpu) enter() {
 //go:nosplit
 func (k *Kernel) here() *percpu { return k.cpus[cpu.ID()] }
 
-// InvalidatePage drops the translation of the page at va under root, on all CPUs. A
-// root that is not loaded has nothing cached: loading CR3 dropped it.
+// Invalidate drops the translations of the pages [start, end) under root, on all
+// CPUs. A root that is not loaded has nothing cached: loading CR3 dropped it. Kernel
+// pages are global and stay.
 // Source: Intel SDM 3A 4.10.4.1.
-func (k *Kernel) InvalidatePage(root zx.PhysAddr, va zx.VirtAddr) {
-	if me := k.invalidateHere(root, va); len(k.cpus) > 1 {
+func (k *Kernel) Invalidate(root zx.PhysAddr, start, end zx.VirtAddr) {
+	if me := k.invalidateHere(root, start, end); len(k.cpus) > 1 {
 		k.shootdown(root, me)
 	}
 }
 
-// InvalidateAll drops every translation of user space under root, on all CPUs.
-// Kernel pages are global and stay.
-func (k *Kernel) InvalidateAll(root zx.PhysAddr) {
-	if me := k.reloadHere(root); len(k.cpus) > 1 {
-		k.shootdown(root, me)
-	}
-}
-
-// invalidateHere is InvalidatePage for the CPU that it gives. The goroutine
-// may be on another afterwards.
+// invalidateHere is Invalidate for the CPU that it gives. The goroutine may be on
+// another afterwards.
 //
 //go:nosplit
-func (k *Kernel) invalidateHere(root zx.PhysAddr, va zx.VirtAddr) *percpu {
+func (k *Kernel) invalidateHere(root zx.PhysAddr, start, end zx.VirtAddr) *percpu {
 	c := k.here()
-	if c.root == root {
-		cpu.InvalidatePage(uint64(va))
-	}
-	return c
-}
-
-// reloadHere is InvalidateAll for the CPU that it gives.
-//
-//go:nosplit
-func (k *Kernel) reloadHere(root zx.PhysAddr) *percpu {
-	c := k.here()
-	if c.root == root {
+	switch {
+	case c.root != root:
+	case end-start >= mmu.FlushAllPages*zx.PageSize:
 		cpu.WriteCR3(uint64(root))
+	default:
+		for va := start; va < end; va += zx.PageSize {
+			cpu.InvalidatePage(uint64(va))
+		}
 	}
 	return c
 }

@@ -13,8 +13,7 @@ import (
 // noTLB is a TLB of a machine that caches nothing.
 type noTLB struct{}
 
-func (noTLB) InvalidatePage(zx.PhysAddr, zx.VirtAddr) {}
-func (noTLB) InvalidateAll(zx.PhysAddr)               {}
+func (noTLB) Invalidate(zx.PhysAddr, zx.VirtAddr, zx.VirtAddr) {}
 
 // TestFaultRecords reads page faults back from the records of two threads.
 func TestFaultRecords(t *testing.T) {

@@ -7,14 +7,14 @@ import "faultline/zx"
 // A root that is loaded on no CPU has nothing cached (no PCIDs), so the
 // implementation may then do nothing.
 type TLB interface {
-	// InvalidatePage drops the translation of the page at va under root.
-	InvalidatePage(root zx.PhysAddr, va zx.VirtAddr)
-	// InvalidateAll drops every translation of user space under root.
-	InvalidateAll(root zx.PhysAddr)
+	// Invalidate drops the translations of the pages [start, end) under root.
+	// It is asked once for each change, however many pages that has, so that other
+	// CPUs are disturbed once.
+	Invalidate(root zx.PhysAddr, start, end zx.VirtAddr)
 }
 
-// FlushAllPages is the length of a gathered range, in pages, from which on the
-// whole TLB is dropped instead of page after page. One INVLPG costs a few
+// FlushAllPages is the length of a range, in pages, from which on a TLB had better
+// drop everything instead of page after page. One INVLPG costs a few
 // hundred cycles and a refill of everything a few thousand.
 const FlushAllPages = 33
 
@@ -65,18 +65,14 @@ func (g *Gather) addTable(f Frame) {
 
 // Flush invalidates what was gathered, then frees the unlinked tables, and
 // leaves g empty. Locks: none needed; PageTable.mu must not be held.
-// Source: Intel SDM 3A 4.10.4 (INVLPG also drops the paging-structure caches,
-// so one of the two below always precedes the reuse of a table).
+// Source: Intel SDM 3A 4.10.4 (INVLPG also drops the paging-structure caches, so
+// dropping any page suffices for the reuse of a table).
 func (g *Gather) Flush(tlb TLB) {
 	if g.mem == nil {
 		return
 	}
-	if g.end-g.start >= FlushAllPages*zx.PageSize {
-		tlb.InvalidateAll(g.root)
-	} else {
-		for va := g.start; va < g.end; va += zx.PageSize {
-			tlb.InvalidatePage(g.root, va)
-		}
+	if g.start < g.end {
+		tlb.Invalidate(g.root, g.start, g.end)
 	}
 	for f := g.tables; f != 0; {
 		next := g.mem.Meta(f).Next

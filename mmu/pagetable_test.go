@@ -294,22 +294,24 @@ func TestAccessedAndDirtyAreNotPreset(t *testing.T) {
 // table is the cached page table of a test's only region.
 func (t *PageTable) table() *table { return t.recently(0x80_0000_0000).leaf }
 
-func TestFlushPicksPagesOrAll(t *testing.T) {
+// TestFlushAsksOnce: one change disturbs other CPUs once, however many pages it
+// has, and not at all if it changed nothing.
+func TestFlushAsksOnce(t *testing.T) {
 	w := newWorld(t)
-	for _, c := range []struct{ pages, one, all int }{{1, 1, 0}, {FlushAllPages - 1, FlushAllPages - 1, 0}, {FlushAllPages, 0, 1}} {
+	for _, pages := range []int{1, 7, 600} {
 		var g Gather
-		for i := 0; i < c.pages; i++ {
+		for i := 0; i < pages; i++ {
 			w.enter(zx.VirtAddr(0x90_0000_0000+i*zx.PageSize), w.data[0], Read|Write, &g)
 		}
-		w.tlb.pages, w.tlb.all = 0, 0
-		w.pt.RemoveWrite(0x90_0000_0000, uint64(c.pages), &g, nil)
+		w.tlb.calls = 0
+		w.pt.RemoveWrite(0x90_0000_0000, uint64(pages), &g, nil)
 		g.Flush(w.tlb)
-		if w.tlb.pages != c.one || w.tlb.all != c.all {
-			t.Fatalf("%d pages: %d single, %d whole flushes", c.pages, w.tlb.pages, w.tlb.all)
-		}
-		w.pt.RemoveWrite(0x90_0000_0000, uint64(c.pages), &g, nil)
+		w.pt.RemoveWrite(0x90_0000_0000, uint64(pages), &g, nil)
 		if !g.empty() {
 			t.Fatal("nothing was writable, yet there is something to flush")
+		}
+		if g.Flush(w.tlb); w.tlb.calls != 1 {
+			t.Fatalf("%d pages: asked %d times", pages, w.tlb.calls)
 		}
 	}
 }

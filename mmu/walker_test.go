@@ -48,8 +48,7 @@ type fakeTLB struct {
 	root   zx.PhysAddr
 	cached map[uint64]translation // by page address
 	tables int                    // page tables that must still exist while we are asked
-	pages  int                    // InvalidatePage calls
-	all    int
+	calls  int
 }
 
 func (f *fakeTLB) check(root zx.PhysAddr) {
@@ -61,16 +60,14 @@ func (f *fakeTLB) check(root zx.PhysAddr) {
 	}
 }
 
-func (f *fakeTLB) InvalidatePage(root zx.PhysAddr, va zx.VirtAddr) {
+func (f *fakeTLB) Invalidate(root zx.PhysAddr, start, end zx.VirtAddr) {
 	f.check(root)
-	f.pages++
-	delete(f.cached, uint64(va))
-}
-
-func (f *fakeTLB) InvalidateAll(root zx.PhysAddr) {
-	f.check(root)
-	f.all++
-	clear(f.cached)
+	f.calls++
+	for page := range f.cached {
+		if page >= uint64(start) && page < uint64(end) {
+			delete(f.cached, page)
+		}
+	}
 }
 
 // touch caches what the CPU would cache for an access to the page.

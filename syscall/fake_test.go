@@ -45,8 +45,7 @@ func (m *machine) Random(p []byte) {
 // noTLB is a TLB of a machine that never ran.
 type noTLB struct{}
 
-func (noTLB) InvalidatePage(zx.PhysAddr, zx.VirtAddr) {}
-func (noTLB) InvalidateAll(zx.PhysAddr)               {}
+func (noTLB) Invalidate(zx.PhysAddr, zx.VirtAddr, zx.VirtAddr) {}
 
 func newMachine(t testing.TB, pages int) *machine {
 	m := &machine{t: t, mem: mmu.NewSimulated(pages), start: time.Now()}

@@ -57,8 +57,13 @@ type fakeTLB struct {
 	cached map[zx.VirtAddr]mmu.PTE
 }
 
-func (f *fakeTLB) InvalidatePage(_ zx.PhysAddr, va zx.VirtAddr) { delete(f.cached, va) }
-func (f *fakeTLB) InvalidateAll(zx.PhysAddr)                    { clear(f.cached) }
+func (f *fakeTLB) Invalidate(_ zx.PhysAddr, start, end zx.VirtAddr) {
+	for va := range f.cached {
+		if va >= start && va < end {
+			delete(f.cached, va)
+		}
+	}
+}
 
 // world is a machine without a CPU.
 type world struct {

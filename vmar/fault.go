@@ -75,7 +75,7 @@ func (as *AddressSpace) Fault(va zx.VirtAddr, need mmu.Prot, waited bool, r *vmo
 			}
 			var stale bool
 			if stale, st = as.table.Map(zx.VirtAddr(page), p.Frame, leaf); stale {
-				as.tlb.InvalidatePage(as.table.Root(), zx.VirtAddr(page))
+				as.tlb.Invalidate(as.table.Root(), zx.VirtAddr(page), zx.VirtAddr(page+zx.PageSize))
 			}
 			if need&mmu.Write == 0 && st == zx.OK {
 				next := page + zx.PageSize

@@ -316,5 +316,4 @@ func at16(i int) zx.VirtAddr { return UserBase + zx.VirtAddr(i%16*page) }
 
 type quietTLB struct{}
 
-func (quietTLB) InvalidatePage(zx.PhysAddr, zx.VirtAddr) {}
-func (quietTLB) InvalidateAll(zx.PhysAddr)               {}
+func (quietTLB) Invalidate(zx.PhysAddr, zx.VirtAddr, zx.VirtAddr) {}
