@@ -201,6 +201,9 @@ func rangeOp(c *Context, o *VMO, have zx.Rights, op uint32, offset, size uint64)
 	case zx.VMOOpUnlock:
 		return v.UnlockContent(offset, size)
 	}
+	if v.Physical() {
+		return zx.ErrNotSupported
+	}
 	// The caches of x86-64 are coherent with devices and instruction fetch: only
 	// the arguments of the rest are left to check.
 	if size == 0 {

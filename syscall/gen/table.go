@@ -181,7 +181,7 @@ var Table = []Call{
 	{35, "vmo_op_range", st, "zx_handle_t handle, uint32_t op, uint64_t offset, uint64_t size, void* buffer, size_t buffer_size", "by op: WRITE for COMMIT, DECOMMIT, ZERO; READ for PREFETCH and CACHE_*; READ or WRITE for LOCK, TRY_LOCK, UNLOCK; none for hints",
 		"ZX_VMO_OP_COMMIT, DECOMMIT, ZERO, PREFETCH, ALWAYS_NEED, DONT_NEED, LOCK, TRY_LOCK, UNLOCK, CACHE_SYNC, CACHE_CLEAN, CACHE_CLEAN_INVALIDATE. LOCK writes zx_vmo_lock_state_t to buffer; no other op looks at it.",
 		errs(typed("VMO", ""), []Err{{"INVALID_ARGS", "unknown op"}, {"ACCESS_DENIED", "handle lacks the right of the op"},
-			{"NOT_SUPPORTED", "DECOMMIT of a pager's VMO or a clone, LOCK, TRY_LOCK, UNLOCK of a VMO that is not discardable, CACHE_INVALIDATE"}, {"OUT_OF_RANGE", "the range wraps or leaves the VMO; LOCK, TRY_LOCK, UNLOCK: it is not the whole VMO"},
+			{"NOT_SUPPORTED", "a physical VMO, but for the hints and PREFETCH; DECOMMIT of a pager's or contiguous VMO or a clone, LOCK, TRY_LOCK, UNLOCK of a VMO that is not discardable, CACHE_INVALIDATE"}, {"OUT_OF_RANGE", "the range wraps or leaves the VMO; LOCK, TRY_LOCK, UNLOCK: it is not the whole VMO"},
 			{"INVALID_ARGS", "DECOMMIT unaligned; CACHE_* of size 0; LOCK: buffer_size below 32, or buffer cannot be written"},
 			{"UNAVAILABLE", "TRY_LOCK of a VMO that was discarded"}, {"BAD_STATE", "UNLOCK without a lock; DECOMMIT of a pinned page; the VMO is detached"}, {"NOT_FOUND", "COMMIT of a VMO that was discarded"},
 			{"IO, ...", "what the pager answered"}, {"NO_MEMORY", "out of memory"}}), 0},
