@@ -16,7 +16,8 @@
 //	     place on the disk allows; bytes past the end of the file are zero
 //	  -> supply_pages: the thread runs again
 //	  -> read-ahead, when the stream is sequential, is read and supplied
-//	     behind it (readahead.go)
+//	     behind it, but for one page: the fault on that is answered on the spot
+//	     (File.Fill) and starts the next read-ahead (readahead.go)
 //
 // What a disk says is never believed. When it is mounted the whole FAT and every
 // folder are looked at once (survey), which finds each cluster that two things lead
