@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"faultline/zx"
 )
 
 // TestReadByHand reads every file of hand-laid images of several geometries.
@@ -274,6 +277,68 @@ func TestShared(t *testing.T) {
 		if strings.TrimSpace(refused) != c.refused {
 			t.Errorf("%s: refused %q, want %q", what, refused, c.refused)
 		}
+	}
+}
+
+// TestManyPieces reads and writes a file in more pieces than are kept: memory is
+// bounded, and every byte is where it should be.
+func TestManyPieces(t *testing.T) {
+	const n = 2*maxRuns + 1234
+	m := newImage(1, 2, 2, n+100, 0)
+	content := noise(1, n*512-77)
+	var chain []int
+	for i := range n { // every other cluster, with a run here and there, then those between
+		c := 10 + 2*i
+		if i >= n/2 {
+			c = 11 + 2*(i-n/2)
+		}
+		chain = append(chain, min(c, n+50))
+	}
+	chain = chain[:n-1]
+	chain = append(chain, n+60)
+	m.link(chain)
+	for i, c := range chain {
+		copy(m.data[m.place(c):][:512], content[i*512:])
+	}
+	m.folder("").enter("A.BIN", chain[0], len(content), 0x20)
+	image := m.finish()
+	d := mustDirectory(t, image)
+	x, e, err := openFile(d, "A.BIN")
+	if err != nil || !x.sparse || len(x.runs) > maxRuns || x.pieces < n-2 {
+		t.Fatalf("%v; %d pieces, %d kept", err, x.pieces, len(x.runs))
+	}
+	if got, err := readFile(d, "A.BIN"); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("%v, or wrong bytes", err)
+	}
+	random := rand.New(rand.NewSource(1))
+	r, page := newReader(d.disk), [][]byte{make([]byte, zx.PageSize)}
+	for range 300 {
+		off := int64(random.Intn(len(content))) &^ zx.PageMask
+		p := noise(random.Int(), 1+random.Intn(9000))
+		at := int64(random.Intn(len(content)))
+		if err := x.write(d.disk, p, at, e.Size); err != nil {
+			t.Fatal(err)
+		}
+		copy(content[at:], p)
+		if err := r.read(x, page, off, e.Size); err != nil || !bytes.Equal(page[0][:min(zx.PageSize, len(content)-int(off))], content[off:min(off+zx.PageSize, e.Size)]) {
+			t.Fatalf("at %#x: %v, or wrong bytes", off, err)
+		}
+	}
+	before := bytes.Clone(image)
+	for i, c := range chain {
+		copy(before[m.place(c):], content[i*512:min((i+1)*512, len(content))])
+	}
+	if !bytes.Equal(before, image) {
+		t.Error("bytes changed that are not the file's")
+	}
+	// A chain cut short is refused, and noticed when it was open before.
+	m.setFAT(chain[n/2+1], 0x0FFFFFFF)
+	if _, err := readFile(mustDirectory(t, image), "A.BIN"); err == nil {
+		t.Error("a chain cut short was opened")
+	}
+	x.fat.tag = [fatCacheBlocks]int64{}
+	if err := r.read(x, page, int64(n/2)*512&^zx.PageMask, e.Size); err == nil || !strings.Contains(err.Error(), "has changed") {
+		t.Errorf("a chain that has changed: %v", err)
 	}
 }
 
