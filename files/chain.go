@@ -72,55 +72,72 @@ func (d *directory) follow(e Entry, every uint32) (*chain, error) {
 // Errors: do's | where the FAT is read again, that it cannot be or has changed.
 func (x *chain) each(off, n int64, do func(at, n int64) error) error {
 	size := x.fat.geo.clusterBytes
-	index := uint32(off / size)
 	if n == 0 {
 		return nil
 	}
 	if n < 0 || off < 0 || (off+n-1)/size >= int64(x.count) {
 		panic(fmt.Sprintf("files.chain.each: bytes [%#x, %#x) of a file of %d clusters of %d bytes", off, off+n, x.count, size))
 	}
-	r := sort.Search(len(x.runs), func(i int) bool { return x.runs[i].index > index }) - 1
-	c, at := x.runs[r].at, x.runs[r].index
-	if !x.sparse {
-		c += cluster(index - at)
-	}
-	for ; x.sparse && at < index; at++ {
-		var err error
-		if c, err = x.follows(c); err != nil {
-			return err
+	w, err := x.find(uint32(off / size))
+	for into := off % size; err == nil && n > 0; into = 0 {
+		var c cluster
+		var count uint32
+		if c, count, err = w.run(uint32((into + n + size - 1) / size)); err == nil {
+			length := min(int64(count)*size-into, n)
+			err = do(x.fat.place(c)+into, length)
+			n -= length
 		}
 	}
-	for into := off % size; ; into = 0 {
-		length, next := size-into, cluster(0)
-		if x.sparse {
-			for last := c; length < n; last, length = next, length+size {
-				var err error
-				if next, err = x.follows(last); err != nil {
-					return err
-				}
-				if next != last+1 {
-					break
-				}
-			}
-		} else {
-			after := x.count
-			if r++; r < len(x.runs) {
-				after, next = x.runs[r].index, x.runs[r].at
-			}
-			length = int64(after-index)*size - into
-			index = after
-		}
-		if length = min(length, n); length == n {
-			return do(x.fat.place(c)+into, n)
-		}
-		if err := do(x.fat.place(c)+into, length); err != nil {
-			return err
-		}
-		n, c = n-length, next
-	}
+	return err
 }
 
-// follows is fat.next of a cluster that was not the last one.
+// walk is a way along a chain.
+type walk struct {
+	*chain
+	index uint32  // number of the cluster in the chain
+	at    cluster // where it is
+	after int     // the first of runs behind it
+}
+
+// find begins a walk at cluster number index of the file.
+func (x *chain) find(index uint32) (walk, error) {
+	after := sort.Search(len(x.runs), func(i int) bool { return x.runs[i].index > index })
+	w := walk{x, x.runs[after-1].index, x.runs[after-1].at, after}
+	if !x.sparse {
+		w.at += cluster(index - w.index)
+		w.index = index
+	}
+	var err error
+	for ; w.index < index && err == nil; w.index++ {
+		w.at, err = x.follows(w.at)
+	}
+	return w, err
+}
+
+// run gives the neighbouring clusters that begin here, most of them at most if
+// they must be looked for, and goes behind them.
+func (w *walk) run(most uint32) (first cluster, count uint32, err error) {
+	first = w.at
+	if !w.sparse {
+		count = w.count - w.index
+		if w.after < len(w.runs) {
+			next := w.runs[w.after]
+			count = next.index - w.index
+			w.index, w.at = next.index, next.at
+			w.after++
+		}
+		return first, count, nil
+	}
+	for count = 1; count < most; count++ {
+		before := w.at
+		if w.at, err = w.follows(before); err != nil || w.at != before+1 {
+			break
+		}
+	}
+	return first, count, err
+}
+
+// follows is fat.next of a cluster that is not the last one.
 func (x *chain) follows(c cluster) (cluster, error) {
 	next, err := x.fat.next(c)
 	if err == nil && next == 0 {

@@ -372,8 +372,8 @@ func TestReadFailures(t *testing.T) {
 	}
 }
 
-// walk reads everything on a volume that may be spoilt.
-func walk(d *directory, folder string, depth int, budget *int) {
+// walkAll reads everything on a volume that may be spoilt.
+func walkAll(d *directory, folder string, depth int, budget *int) {
 	_, e, _, err := d.find(folder)
 	if err != nil || depth > 4 {
 		return
@@ -388,7 +388,7 @@ func walk(d *directory, folder string, depth int, budget *int) {
 		}
 		name := cleanPath(folder + "/" + e.Name)
 		if e.Folder {
-			walk(d, name, depth+1, budget)
+			walkAll(d, name, depth+1, budget)
 			continue
 		}
 		x, found, err := openFile(d, name)
@@ -476,7 +476,7 @@ func fuzzImage(base, edits []byte, window uint16) {
 		return
 	}
 	budget := 200
-	walk(d, "", 0, &budget)
+	walkAll(d, "", 0, &budget)
 }
 
 // TestSpoiltImages is a short, repeatable run of the fuzz target's idea.
