@@ -1,0 +1,3 @@
+// Zircon's name of this header; all of it is in zx/objects.h.
+#pragma once
+#include <zx/objects.h>
