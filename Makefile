@@ -155,8 +155,9 @@ soak: $(B)/bin/qemu ## keep a Go runtime busy in QEMU for SOAK
 
 debug: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## QEMU stopped at reset, and a GDB that knows threads, pt VA, vmo, regs
 	@$(NEED) qemu-system-x86_64 gdb
-	@echo 'serial output goes to $(B)/debug.log'
-	@GDB=$(or $(GDB),1234) DISK='$(or $(strip $(DISK)),$(B)/demo.img)' $(B)/bin/qemu $(B)/faultline.elf </dev/null >$(B)/debug.log 2>&1 & \
+	@echo 'Ctrl-C stops the guest. The console: (gdb) console COMMAND; its output is $(B)/debug.log (tail -f it)'
+	@rm -f $(B)/debug.in; mkfifo $(B)/debug.in
+	@GDB=$(or $(GDB),1234) DISK='$(or $(strip $(DISK)),$(B)/demo.img)' setsid $(B)/bin/qemu $(B)/faultline.elf -console <>$(B)/debug.in >$(B)/debug.log 2>&1 & \
 	  runner=$$!; sleep 1; \
 	  goroot=$$($(TAMAGO) env GOROOT); \
 	  gdb -q -ex "directory $$goroot/src" -ex 'set substitute-path faultline $(CURDIR)' -ex "source $$goroot/src/runtime/runtime-gdb.py" -ex 'source tools/faultline_gdb.py' \

@@ -1,4 +1,4 @@
-"""GDB commands for the kernel: regs, pt VA, threads, vmo [ID].
+"""GDB commands for the kernel: regs, pt VA, threads, vmo [ID], user PROG, console CMD.
 
 make debug loads this file. `help regs` and so on describe each command.
 
@@ -6,6 +6,7 @@ The kernel is identity mapped, so physical memory reads as itself whichever
 process runs. The stub of QEMU gives the control registers.
 """
 
+import os
 import struct
 
 import gdb
@@ -157,9 +158,48 @@ all fields of one."""
                     int(v["mapped"]), kind, ", traps dirty" if node["traps"] else ""))
 
 
+class User(gdb.Command):
+    """user PROG [FILE]: load the symbols of a ring-3 program, of the image (user/bin) or
+in FILE: breakpoints and backtraces in it work while one of its threads runs."""
+
+    def __init__(self):
+        super().__init__("user", gdb.COMMAND_FILES)
+
+    def invoke(self, argument, from_tty):
+        words = gdb.string_to_argv(argument)
+        if len(words) not in (1, 2):
+            raise gdb.GdbError("usage: user PROG [FILE]")
+        path = words[-1] if len(words) == 2 else "user/bin/" + words[0]
+        try:
+            with open(path, "rb") as f:
+                header = f.read(20)
+        except OSError as e:
+            raise gdb.GdbError(str(e))
+        if header[:4] != b"\x7fELF":
+            raise gdb.GdbError(path + " is not an ELF file")
+        shared = header[16] == 3  # position-independent: loaded where kernel/loader.go says
+        gdb.execute("add-symbol-file %s -o %#x" % (path, 0x8000200000 if shared else 0))
+
+
+class Console(gdb.Command):
+    """console COMMAND...: type a line at the kernel's console. It is run when the
+guest goes on; the output is in build/debug.log."""
+
+    def __init__(self):
+        super().__init__("console", gdb.COMMAND_RUNNING)
+
+    def invoke(self, argument, from_tty):
+        try:
+            fd = os.open("build/debug.in", os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as e:
+            raise gdb.GdbError("no console: %s" % e)
+        os.write(fd, argument.encode() + b"\n")
+        os.close(fd)
+
+
 gdb.execute("set pagination off")
 gdb.execute("set confirm off")
 gdb.execute("set disassembly-flavor intel")
-for command in (Regs, PageTable, Threads, Vmo):
+for command in (Regs, PageTable, Threads, Vmo, User, Console):
     command()
-print("commands: regs, pt VA, threads, vmo [ID]; runtime-gdb.py adds info goroutines")
+print("commands: regs, pt VA, threads, vmo [ID], user PROG, console COMMAND; runtime-gdb.py adds info goroutines")

@@ -69,7 +69,8 @@ func debugBoot() (output string, err error) {
 		return "", err
 	}
 	defer os.Remove(script.Name())
-	_, err = script.WriteString("hbreak 'faultline/console.(*Console).storyFail'\ncontinue\nregs\nthreads\nvmo\nvmo 1\npt 0x1001000\nhelp pt\n")
+	_, err = script.WriteString("hbreak 'faultline/console.(*Console).storyFail'\ncontinue\nregs\nthreads\nvmo\nvmo 1\npt 0x1001000\nhelp pt\n" +
+		"user hello\nhbreak main\nconsole run hello\ncontinue\nbacktrace\n")
 	if err = errors.Join(err, script.Close()); err != nil {
 		return "", err
 	}
@@ -87,7 +88,8 @@ func debugBoot() (output string, err error) {
 	if err != nil {
 		return output, err
 	}
-	b := boot{want: []string{`RIP .*ring 0`, `toucher .* initial-thread`, `paged, traps dirty`, `PTE .* P`, `page-table chain`}}
+	b := boot{want: []string{`RIP .*ring 0`, `toucher .* initial-thread`, `paged, traps dirty`, `PTE .* P`, `page-table chain`,
+		`add symbol table from file "user/bin/hello`, `Breakpoint \d+, .*main`, `#0 .*main`}}
 	return output, b.matches(output)
 }
 
