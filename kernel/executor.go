@@ -319,7 +319,10 @@ func (e *executor) run() {
 		default:
 			on = t.goOn()
 		}
-		for on {
+		if !on {
+			continue
+		}
+		for {
 			c = e.cpu // a call may have waited, and come back to another one
 			if c.heed.Load() != 0 || !*c.armed {
 				c.attend(t)
@@ -347,7 +350,11 @@ func (e *executor) run() {
 						t.traceSyscall()
 					}
 					result := syscall.Dispatch(&t.context, (*syscall.Registers)(t.regs.General()))
-					on = t.returned(result) || t.called(result, zx.OK)
+					if result >= 0 && !t.context.Sleeps() {
+						t.regs.RAX = uint64(result)
+						continue
+					}
+					on = t.called(result, zx.OK)
 				case v == cpu.VectorPageFault:
 					on = t.pageFault()
 				case v >= cpu.VectorFirstInterrupt:
@@ -356,8 +363,8 @@ func (e *executor) run() {
 					on = t.raise(exceptionOf(v), zx.OK)
 				}
 			}
-			if t.step != stepUser {
-				on = on && t.goOn()
+			if !on || t.step != stepUser && !t.goOn() {
+				break
 			}
 		}
 	}
@@ -374,6 +381,14 @@ func (e *executor) pick() *Thread {
 			c.mu.Unlock()
 			c.running, c.handed = true, false
 			return t
+		}
+		if c.heed.Load()&heedYield != 0 {
+			// A goroutine was made ready, and may make a thread ready: it runs
+			// without the way into sleep and out of it.
+			c.mu.Unlock()
+			c.heed.And(^heedYield)
+			c.yield()
+			continue
 		}
 		if len(c.deadlines) > 0 {
 			now := c.kernel.now()

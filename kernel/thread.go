@@ -19,6 +19,7 @@ const (
 	interruptKill    uint32 = 1 << iota // the thread must die
 	interruptSuspend                    // the thread must stop until its tokens are gone
 	interruptPolicy                     // the thread must take a policy exception
+	interruptTimed                      // not one: the thread sleeps until its deadline
 )
 
 // step is what a thread does next when it has a CPU.
@@ -61,11 +62,11 @@ type Thread struct {
 	trouble  *trouble          // the exception in progress
 	policy   uint32            // of the policy exception to take
 
-	timed, late bool    // it sleeps until deadline | that has come; late: guarded by cpu.mu
-	deadline    zx.Time // as the rest
-	clock       *percpu // in whose deadlines it is
-	place       int     // there, from 1
-	next        *Thread // ready after it
+	late     bool    // its deadline has come; guarded by clock.mu
+	deadline zx.Time // as the rest
+	clock    *percpu // in whose deadlines it is
+	place    int     // there, from 1
+	next     *Thread // ready after it
 
 	mu         sync.Mutex
 	suspends   int              // suspend tokens alive, its own and the process's; guarded by mu
@@ -256,50 +257,48 @@ func (t *Thread) callAgain() bool {
 func (t *Thread) pageFault() bool {
 	t.faults.Add(1)
 	code := mmu.PageFaultError(t.regs.ErrorCode())
-	if code&mmu.PF_US == 0 {
+	if trace.On() {
+		t.traceFault()
+	}
+	switch {
+	case code&mmu.PF_US == 0:
 		// Not an access of the thread's own: the CPU read a descriptor table
 		// or the like for an instruction of ring 3, and found nothing there.
 		// No page of user space could help. Source: Intel SDM 3A 4.6.1.
 		return t.raise(zx.ExcpGeneral, zx.OK)
-	}
-	if trace.On() {
-		t.traceFault()
-	}
-	if code.Unknown() != 0 {
+	case code.Unknown() != 0:
 		return t.faulted(zx.ErrNotSupported)
 	}
 	t.need = code.Need()
-	return t.resolve(false)
+	st := t.context.Space.Fault(zx.VirtAddr(t.regs.CR2()), t.need, false, &t.request)
+	return st == zx.OK || t.unresolved(st)
 }
 
-// resolve has the page made good that the thread faulted at; waited says that it
-// waited for it already.
-func (t *Thread) resolve(waited bool) bool {
-	for {
-		st := t.context.Space.Fault(zx.VirtAddr(t.regs.CR2()), t.need, waited, &t.request)
-		if st == zx.ErrShouldWait {
-			if st = t.request.Await(); st == zx.ErrShouldWait {
-				t.step = stepFault
-				return !t.block(zx.ThreadBlockedPager, zx.TimeInfinite, interruptKill|interruptSuspend)
-			}
-			if waited = true; st == zx.OK {
-				continue
-			}
+// unresolved goes on with a page fault that ended with st.
+func (t *Thread) unresolved(st zx.Status) bool {
+	for st == zx.ErrShouldWait {
+		if st = t.request.Await(); st == zx.ErrShouldWait {
+			t.step = stepFault
+			return !t.sleep(zx.ThreadBlockedPager)
 		}
-		return t.faulted(st)
+		if st == zx.OK {
+			st = t.context.Space.Fault(zx.VirtAddr(t.regs.CR2()), t.need, true, &t.request)
+		}
 	}
+	return t.faulted(st)
 }
 
 // faultWoken goes on with a page fault that waited for a pager.
 func (t *Thread) faultWoken() bool {
 	t.step = stepUser
 	st := t.request.Answer(t.woke(interruptKill | interruptSuspend))
-	switch st {
-	case zx.OK:
-		return t.resolve(true)
-	case zx.ErrShouldWait:
+	if st == zx.OK {
+		st = t.context.Space.Fault(zx.VirtAddr(t.regs.CR2()), t.need, true, &t.request)
+		return st == zx.OK || t.unresolved(st)
+	}
+	if st == zx.ErrShouldWait {
 		t.step = stepFault
-		return !t.block(zx.ThreadBlockedPager, zx.TimeInfinite, interruptKill|interruptSuspend)
+		return !t.sleep(zx.ThreadBlockedPager)
 	}
 	return t.faulted(st)
 }

@@ -38,6 +38,14 @@ func (t *Thread) Wake() {
 	}
 }
 
+// sleep puts the thread to sleep, showing state, until Wake or an interrupt. It
+// says whether it sleeps, as block. Pre: no interrupt was raised before the token
+// was last taken.
+func (t *Thread) sleep(state zx.ThreadState) bool {
+	t.state.Store(uint32(state))
+	return t.token.CompareAndSwap(tokenRunning, tokenAsleep)
+}
+
 // block puts the thread to sleep, showing state, until Wake, the deadline, or an
 // interrupt in bits. It says whether it sleeps: then the caller leaves the thread
 // alone, which is ready or runs before long. If not, something has ended the
@@ -46,27 +54,27 @@ func (t *Thread) block(state zx.ThreadState, deadline zx.Time, bits uint32) bool
 	if t.interrupted.Load()&bits != 0 {
 		return false
 	}
-	t.state.Store(uint32(state))
 	if deadline != zx.TimeInfinite {
-		return t.blockUntil(deadline)
+		return t.blockUntil(state, deadline)
 	}
-	return t.token.CompareAndSwap(tokenRunning, tokenAsleep)
+	return t.sleep(state)
 }
 
 // blockUntil is block that ends.
-func (t *Thread) blockUntil(deadline zx.Time) bool {
+func (t *Thread) blockUntil(state zx.ThreadState, deadline zx.Time) bool {
 	c := t.cpu
 	t.clock = c
-	t.timed, t.late, t.deadline = true, int64(deadline) <= c.kernel.now(), deadline
+	t.late, t.deadline = int64(deadline) <= c.kernel.now(), deadline
+	t.interrupted.Or(interruptTimed)
 	if t.late {
-		if t.State() == zx.ThreadBlockedSleeping {
+		if state == zx.ThreadBlockedSleeping {
 			c.enqueue(t) // a sleep that is over lets others run all the same
 			return true
 		}
 		return false
 	}
 	c.await(t)
-	return t.token.CompareAndSwap(tokenRunning, tokenAsleep)
+	return t.sleep(state)
 }
 
 // woke is the end of what block began: the thread runs, and this is why.
@@ -76,7 +84,7 @@ func (t *Thread) blockUntil(deadline zx.Time) bool {
 func (t *Thread) woke(bits uint32) zx.Status {
 	t.token.Store(tokenRunning)
 	t.state.Store(uint32(zx.ThreadRunning))
-	if t.timed || t.interrupted.Load() != 0 {
+	if t.interrupted.Load() != 0 {
 		return t.wokeBy(bits)
 	}
 	return zx.OK
@@ -85,9 +93,10 @@ func (t *Thread) woke(bits uint32) zx.Status {
 // wokeBy is woke of a thread that was not just woken.
 func (t *Thread) wokeBy(bits uint32) zx.Status {
 	late := false
-	if t.timed {
+	if t.interrupted.Load()&interruptTimed != 0 {
+		t.interrupted.And(^interruptTimed)
 		t.clock.forget(t)
-		late, t.timed = t.late, false
+		late = t.late
 	}
 	switch st := t.pending(bits); {
 	case st != zx.OK:
