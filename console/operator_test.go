@@ -137,10 +137,10 @@ func TestOperator(t *testing.T) {
 	v := r.create(zx.VMOTrapDirty|zx.VMOResizable, 5, 100)
 	r.supply(v, 2, 8, true)
 	r.supply(v, 12, 3, false)
-	r.must(r.pager.OpRange(zx.PagerOpDirty, v, 4*page, 4*page, 0))
-	r.must(r.pager.OpRange(zx.PagerOpWritebackBegin, v, 4*page, 2*page, 0))
+	r.must(r.pager.OpRange(zx.PagerOpDirty, v, 4*page, 4*page, 0, nil))
+	r.must(r.pager.OpRange(zx.PagerOpWritebackBegin, v, 4*page, 2*page, 0, nil))
 	r.must(v.SetSize(120*page, &vmo.PageRequest{}))
-	r.must(r.pager.OpRange(zx.PagerOpWritebackBegin, v, 100*page, 5*page, zx.VMODirtyRangeIsZero))
+	r.must(r.pager.OpRange(zx.PagerOpWritebackBegin, v, 100*page, 5*page, zx.VMODirtyRangeIsZero, nil))
 	ends := []chan zx.Status{r.ask(v, 2001, 0, false), r.ask(v, 2002, 0, false), r.ask(v, 0, 9, true)}
 	r.kernel.now += 1_234e6
 	r.kernel.mappings = []MappingInfo{
@@ -166,7 +166,7 @@ func TestOperator(t *testing.T) {
 	golden(t, "operator.txt", r.script(script))
 
 	r.supply(v, 0, 1, true)
-	r.must(r.pager.OpRange(zx.PagerOpFail, v, 9*page, page, statusData(zx.ErrIO)))
+	r.must(r.pager.OpRange(zx.PagerOpFail, v, 9*page, page, statusData(zx.ErrIO), nil))
 	for i, want := range []zx.Status{zx.OK, zx.OK, zx.ErrIO} {
 		if st := <-ends[i]; st != want {
 			t.Errorf("wait %d ended with %v, want %v", i, st, want)

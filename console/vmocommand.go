@@ -193,7 +193,7 @@ func (c *Console) picture(v *vmo.VMO) {
 // dirtyRanges prints what zx_pager_query_dirty_ranges would tell.
 func (c *Console) dirtyRanges(v *vmo.VMO) {
 	sink := pager.SliceSink{Ranges: make([]zx.DirtyRange, 0, rangesShown), Room: rangesShown}
-	_, avail, st := v.EnumerateDirty(0, v.Size(), &sink, true)
+	_, avail, st := v.EnumerateDirty(0, v.Size(), &sink, true, nil)
 	if st != zx.OK {
 		c.printf("  dirty       %v\n", st)
 		return

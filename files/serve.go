@@ -201,7 +201,7 @@ func (f *File) dirty(off, length uint64) {
 		return
 	}
 	f.count(func(s *Stats) { s.PagesDirtied += n })
-	st := f.volume.pager.OpRange(zx.PagerOpDirty, f.vmo, off, length, 0)
+	st := f.volume.pager.OpRange(zx.PagerOpDirty, f.vmo, off, length, 0, nil)
 	if st != zx.OK {
 		f.count(func(s *Stats) { s.PagesDirtied -= n })
 	}

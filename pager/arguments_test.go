@@ -183,7 +183,7 @@ func TestArguments(t *testing.T) {
 	// op_range
 	code := func(st zx.Status) uint64 { return uint64(int64(st)) }
 	op := func(op zx.PagerOp, v *vmo.VMO, off, n, data uint64) zx.Status {
-		return w.pager.OpRange(op, v, off, n, data)
+		return w.pager.OpRange(op, v, off, n, data, nil)
 	}
 	for o := zx.PagerOpFail; o <= zx.PagerOpWritebackEnd; o++ {
 		check("unaligned offset", op(o, foreign, 1, 0, 0), zx.ErrInvalidArgs)
@@ -211,7 +211,7 @@ func TestArguments(t *testing.T) {
 	check("IS_ZERO", op(zx.PagerOpWritebackBegin, f.v, 0, 0, 1), zx.OK)
 	// queries
 	query := func(v *vmo.VMO, off, n uint64, room int, all bool) (uint64, uint64, zx.Status) {
-		return w.pager.QueryDirtyRanges(v, off, n, &SliceSink{Ranges: make([]zx.DirtyRange, 0, room), Room: cmp.Or(int(room), -1)}, all)
+		return w.pager.QueryDirtyRanges(v, off, n, &SliceSink{Ranges: make([]zx.DirtyRange, 0, room), Room: cmp.Or(int(room), -1)}, all, nil)
 	}
 	for _, v := range []*vmo.VMO{plain, foreign} {
 		_, _, st := query(v, 0, pg, 1, true)
@@ -247,11 +247,11 @@ func TestArguments(t *testing.T) {
 	}
 	// 47
 	check("resize of a fixed VMO", f.v.SetSize(2*pg, &w.self.req), zx.ErrUnavailable)
-	check("decommit of a paged VMO", f.v.Decommit(1, 5), zx.ErrNotSupported)
-	check("decommit out of range", f.v.Decommit(0, 2*pg), zx.ErrOutOfRange)
-	check("decommit of nothing", f.v.Decommit(pg, 0), zx.OK)
-	check("unaligned decommit", plain.Decommit(0, 5), zx.ErrInvalidArgs)
-	check("decommit", plain.Decommit(0, pg), zx.OK)
+	check("decommit of a paged VMO", f.v.Decommit(1, 5, nil), zx.ErrNotSupported)
+	check("decommit out of range", f.v.Decommit(0, 2*pg, nil), zx.ErrOutOfRange)
+	check("decommit of nothing", f.v.Decommit(pg, 0, nil), zx.OK)
+	check("unaligned decommit", plain.Decommit(0, 5, nil), zx.ErrInvalidArgs)
+	check("decommit", plain.Decommit(0, pg, nil), zx.OK)
 	check("anonymous TRAP_DIRTY", func() zx.Status { _, st := w.store.New(pg, trap); return st }(), zx.ErrInvalidArgs)
 	check("read past the end", f.v.ReadBytes(make([]byte, 2), pg-1, &w.self.req), zx.ErrOutOfRange)
 	check("read that wraps", f.v.ReadBytes(make([]byte, 2), ^uint64(0), &w.self.req), zx.ErrOutOfRange)

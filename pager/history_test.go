@@ -176,14 +176,14 @@ func play(t *testing.T, d *dice) (ops int) {
 			note("OP_DIRTY %d %d", a, b)
 			want = m.opDirty(a, b)
 			got = do(func() zx.Status {
-				return w.pager.OpRange(zx.PagerOpDirty, v, base+uint64(a)*pg, uint64(b-a)*pg, 0)
+				return w.pager.OpRange(zx.PagerOpDirty, v, base+uint64(a)*pg, uint64(b-a)*pg, 0, nil)
 			})
 		case 10, 11:
 			a, b := pages()
 			zeroOnly := uint64(d.roll(2))
 			note("WRITEBACK_BEGIN %d %d zero %d", a, b, zeroOnly)
 			want = m.begin(a, b, zeroOnly == 1)
-			got = w.pager.OpRange(zx.PagerOpWritebackBegin, v, base+uint64(a)*pg, uint64(b-a)*pg, zeroOnly)
+			got = w.pager.OpRange(zx.PagerOpWritebackBegin, v, base+uint64(a)*pg, uint64(b-a)*pg, zeroOnly, nil)
 			for i := a; i < b && got == zx.OK; i++ {
 				if f.m.ptes[m.base+uint64(i)].Writable {
 					fail("page %d is writable after WRITEBACK_BEGIN", i)
@@ -193,7 +193,7 @@ func play(t *testing.T, d *dice) (ops int) {
 			a, b := pages()
 			note("WRITEBACK_END %d %d", a, b)
 			want = m.end(a, b)
-			got = w.pager.OpRange(zx.PagerOpWritebackEnd, v, base+uint64(a)*pg, uint64(b-a)*pg, 0)
+			got = w.pager.OpRange(zx.PagerOpWritebackEnd, v, base+uint64(a)*pg, uint64(b-a)*pg, 0, nil)
 		case 14, 15:
 			a, b := bytesRange()
 			note("ZERO %d %d", a/half, b/half)
@@ -359,7 +359,7 @@ func (m *model) compare(f *file, fail func(string, ...any)) {
 		fail("stream size %#x, want %#x", info.StreamSize, m.base*pg+m.stream)
 	}
 	sink := SliceSink{Ranges: make([]zx.DirtyRange, 0, modelMax), Room: modelMax}
-	if _, _, st := f.w.pager.QueryDirtyRanges(f.v, m.base*pg, uint64(m.size)*pg, &sink, true); st != zx.OK {
+	if _, _, st := f.w.pager.QueryDirtyRanges(f.v, m.base*pg, uint64(m.size)*pg, &sink, true, nil); st != zx.OK {
 		fail("query: %v", st)
 	}
 	if fmt.Sprint(sink.Ranges) != fmt.Sprint(ranges) {

@@ -204,7 +204,7 @@ func (p *Pager) SupplyPages(v *vmo.VMO, off, length uint64, aux *vmo.VMO, auxOff
 			return st
 		}
 	}
-	var run vmo.PageRun
+	run := vmo.PageRun{Yielder: r.Waiter()}
 	if st := aux.TakePages(auxOff, length, &run, r); st != zx.OK {
 		return st
 	}
@@ -245,16 +245,17 @@ func failCode(st zx.Status) bool {
 
 // Fail is OpRange of zx.PagerOpFail with the status as it is.
 func (p *Pager) Fail(v *vmo.VMO, off, length uint64, st zx.Status) zx.Status {
-	return p.OpRange(zx.PagerOpFail, v, off, length, uint64(int64(st)))
+	return p.OpRange(zx.PagerOpFail, v, off, length, uint64(int64(st)), nil)
 }
 
-// OpRange performs an operation of zx_pager_op_range on [off, off+length).
+// OpRange performs an operation of zx_pager_op_range on [off, off+length). y,
+// which may be nil, yields while it is long.
 //
 // Errors, in this order: ErrInvalidArgs unaligned, or v is not p's |
 // ErrNotSupported unknown op | ErrInvalidArgs data does not suit op | those of
 // vmo.VMO.Fail, DirtyPages, WritebackBegin or WritebackEnd.
 // Source: spec section 3.5.
-func (p *Pager) OpRange(op zx.PagerOp, v *vmo.VMO, off, length, data uint64) zx.Status {
+func (p *Pager) OpRange(op zx.PagerOp, v *vmo.VMO, off, length, data uint64, y zx.Yielder) zx.Status {
 	if (off|length)&zx.PageMask != 0 {
 		return zx.ErrInvalidArgs
 	}
@@ -280,12 +281,12 @@ func (p *Pager) OpRange(op zx.PagerOp, v *vmo.VMO, off, length, data uint64) zx.
 		if data != 0 && data != zx.VMODirtyRangeIsZero {
 			return zx.ErrInvalidArgs
 		}
-		return v.WritebackBegin(off, length, data == zx.VMODirtyRangeIsZero)
+		return v.WritebackBegin(off, length, data == zx.VMODirtyRangeIsZero, y)
 	case zx.PagerOpWritebackEnd:
 		if data != 0 {
 			return zx.ErrInvalidArgs
 		}
-		return v.WritebackEnd(off, length)
+		return v.WritebackEnd(off, length, y)
 	}
 	return zx.ErrNotSupported
 }
@@ -295,11 +296,11 @@ func (p *Pager) OpRange(op zx.PagerOp, v *vmo.VMO, off, length, data uint64) zx.
 //
 // Errors, in this order: ErrInvalidArgs v is not p's | those of EnumerateDirty.
 // Source: spec section 3.6.
-func (p *Pager) QueryDirtyRanges(v *vmo.VMO, off, length uint64, sink vmo.DirtySink, countAll bool) (actual, avail uint64, st zx.Status) {
+func (p *Pager) QueryDirtyRanges(v *vmo.VMO, off, length uint64, sink vmo.DirtySink, countAll bool, y zx.Yielder) (actual, avail uint64, st zx.Status) {
 	if st := p.check(v); st != zx.OK {
 		return 0, 0, st
 	}
-	return v.EnumerateDirty(off, length, sink, countAll)
+	return v.EnumerateDirty(off, length, sink, countAll, y)
 }
 
 // QueryVMOStats gives zx_pager_vmo_stats_t.modified and, with
@@ -329,7 +330,7 @@ func (p *Pager) QueryVMOStats(v *vmo.VMO, options uint32, bufferSize uint64) (mo
 // Errors: ErrInvalidArgs v is not p's.
 func (p *Pager) DirtyRanges(v *vmo.VMO) ([]zx.DirtyRange, zx.Status) {
 	var sink SliceSink
-	_, _, st := p.QueryDirtyRanges(v, 0, v.Size(), &sink, false)
+	_, _, st := p.QueryDirtyRanges(v, 0, v.Size(), &sink, false, nil)
 	return sink.Ranges, st
 }
 

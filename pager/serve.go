@@ -129,7 +129,7 @@ func (s *Server) dirty(h served, off, length uint64) {
 		}
 	}
 	// On an error, pages that were evicted meanwhile say, who waits looks again.
-	s.pager.OpRange(zx.PagerOpDirty, h.vmo, off, length, 0)
+	s.pager.OpRange(zx.PagerOpDirty, h.vmo, off, length, 0, nil)
 }
 
 // failStatus is the status with which a pager fails pages because of err.
@@ -188,7 +188,7 @@ func (p *Pager) WriteBack(w vmo.Waiter, v *vmo.VMO, buf []byte, write func(p []b
 		return result, nil
 	}
 	for _, r := range ranges {
-		if st := p.OpRange(zx.PagerOpWritebackBegin, v, r.Offset, r.Length, r.Options); st != zx.OK {
+		if st := p.OpRange(zx.PagerOpWritebackBegin, v, r.Offset, r.Length, r.Options, nil); st != zx.OK {
 			return result, fmt.Errorf("WRITEBACK_BEGIN of %#x+%#x: %w", r.Offset, r.Length, st)
 		}
 	}
@@ -210,7 +210,7 @@ func (p *Pager) WriteBack(w vmo.Waiter, v *vmo.VMO, buf []byte, write func(p []b
 		return result, fmt.Errorf("%w; its pages stay dirty", err)
 	}
 	for _, r := range ranges {
-		if st := p.OpRange(zx.PagerOpWritebackEnd, v, r.Offset, r.Length, 0); st != zx.OK {
+		if st := p.OpRange(zx.PagerOpWritebackEnd, v, r.Offset, r.Length, 0, nil); st != zx.OK {
 			return result, fmt.Errorf("WRITEBACK_END of %#x+%#x: %w", r.Offset, r.Length, st)
 		}
 		result.Ranges++

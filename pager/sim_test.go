@@ -334,7 +334,7 @@ func (f *file) supply(off, n uint64) { f.w.t.Helper(); f.w.must(f.trySupply(off,
 func (f *file) mark(off, n uint64)   { f.w.t.Helper(); f.w.must(f.trySupply(off, n, true)) }
 
 func (f *file) op(op zx.PagerOp, off, n, data uint64) zx.Status {
-	st := f.w.pager.OpRange(op, f.v, off*pg, n*pg, data)
+	st := f.w.pager.OpRange(op, f.v, off*pg, n*pg, data, nil)
 	f.w.settle()
 	return st
 }
@@ -368,7 +368,7 @@ func (f *file) resize(pages uint64) {
 func (f *file) ranges(want ...string) {
 	f.w.t.Helper()
 	sink := SliceSink{Ranges: make([]zx.DirtyRange, 0, 64), Room: 64}
-	actual, avail, st := f.w.pager.QueryDirtyRanges(f.v, 0, f.v.Size(), &sink, true)
+	actual, avail, st := f.w.pager.QueryDirtyRanges(f.v, 0, f.v.Size(), &sink, true, nil)
 	f.w.must(st)
 	var got []string
 	for _, r := range sink.Ranges {

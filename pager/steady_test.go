@@ -80,11 +80,11 @@ func (s *steady) circle(off uint64) {
 	s.want(s.require(off, false), zx.OK)
 	s.want(s.require(off, true), zx.ErrShouldWait)
 	s.packet(zx.PageDirty, off)
-	s.want(s.p.OpRange(zx.PagerOpDirty, s.v, off, pg, 0), zx.OK)
+	s.want(s.p.OpRange(zx.PagerOpDirty, s.v, off, pg, 0, nil), zx.OK)
 	s.want(s.req.Wait(), zx.OK)
 	s.want(s.require(off, true), zx.OK)
-	s.want(s.p.OpRange(zx.PagerOpWritebackBegin, s.v, off, pg, 0), zx.OK)
-	s.want(s.p.OpRange(zx.PagerOpWritebackEnd, s.v, off, pg, 0), zx.OK)
+	s.want(s.p.OpRange(zx.PagerOpWritebackBegin, s.v, off, pg, 0, nil), zx.OK)
+	s.want(s.p.OpRange(zx.PagerOpWritebackEnd, s.v, off, pg, 0, nil), zx.OK)
 	if s.store.Evict(1) != 1 {
 		s.t.Fatal("nothing evicted")
 	}
@@ -182,7 +182,7 @@ func TestNoByteLost(t *testing.T) {
 					t.Errorf("supply: %v", st)
 				}
 			case zx.PageDirty:
-				if st := p.OpRange(zx.PagerOpDirty, v, r.Offset, r.Length, 0); st != zx.OK && st != zx.ErrNotFound {
+				if st := p.OpRange(zx.PagerOpDirty, v, r.Offset, r.Length, 0, nil); st != zx.OK && st != zx.ErrNotFound {
 					t.Errorf("dirty: %v", st)
 				}
 			}
@@ -193,9 +193,9 @@ func TestNoByteLost(t *testing.T) {
 		saving.Lock()
 		defer saving.Unlock()
 		sink := SliceSink{Ranges: make([]zx.DirtyRange, 0, pages), Room: pages}
-		p.QueryDirtyRanges(v, 0, pages*pg, &sink, false)
+		p.QueryDirtyRanges(v, 0, pages*pg, &sink, false, nil)
 		for _, r := range sink.Ranges {
-			p.OpRange(zx.PagerOpWritebackBegin, v, r.Offset, r.Length, 0)
+			p.OpRange(zx.PagerOpWritebackBegin, v, r.Offset, r.Length, 0, nil)
 			buf := make([]byte, r.Length)
 			if st := v.ReadBytes(buf, r.Offset, req); st != zx.OK {
 				t.Errorf("read back: %v", st)
@@ -203,7 +203,7 @@ func TestNoByteLost(t *testing.T) {
 			diskMu.Lock()
 			copy(disk[r.Offset:], buf)
 			diskMu.Unlock()
-			p.OpRange(zx.PagerOpWritebackEnd, v, r.Offset, r.Length, 0)
+			p.OpRange(zx.PagerOpWritebackEnd, v, r.Offset, r.Length, 0, nil)
 		}
 	}
 	var stop atomic.Bool
@@ -264,7 +264,7 @@ func TestNoByteLost(t *testing.T) {
 		}
 	}
 	sink := SliceSink{Ranges: make([]zx.DirtyRange, 0, pages), Room: pages}
-	if _, n, _ := p.QueryDirtyRanges(v, 0, pages*pg, &sink, true); n != 0 {
+	if _, n, _ := p.QueryDirtyRanges(v, 0, pages*pg, &sink, true, nil); n != 0 {
 		t.Errorf("%d dirty ranges left", n)
 	}
 	v.Release()
@@ -384,12 +384,12 @@ func BenchmarkWriteback(b *testing.B) {
 	s := newSteady(b, pages)
 	s.want(s.aux.Commit(0, pages*pg, &s.req), zx.OK)
 	s.want(s.p.SupplyPages(s.v, 0, pages*pg, s.aux, 0, &s.req), zx.OK)
-	s.want(s.p.OpRange(zx.PagerOpDirty, s.v, 0, pages*pg, 0), zx.OK)
+	s.want(s.p.OpRange(zx.PagerOpDirty, s.v, 0, pages*pg, 0, nil), zx.OK)
 	b.ResetTimer()
 	for i := 0; i < b.N; i++ {
-		s.want(s.p.OpRange(zx.PagerOpWritebackBegin, s.v, 0, pages*pg, 0), zx.OK)
+		s.want(s.p.OpRange(zx.PagerOpWritebackBegin, s.v, 0, pages*pg, 0, nil), zx.OK)
 		b.StopTimer()
-		s.want(s.p.OpRange(zx.PagerOpDirty, s.v, 0, pages*pg, 0), zx.OK)
+		s.want(s.p.OpRange(zx.PagerOpDirty, s.v, 0, pages*pg, 0, nil), zx.OK)
 		b.StartTimer()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*pages), "ns/page")

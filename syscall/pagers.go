@@ -110,7 +110,7 @@ func pagerOpRange(c *Context, pagerHandle zx.Handle, op uint32, vmoHandle zx.Han
 	if st != zx.OK {
 		return st
 	}
-	st = p.OpRange(zx.PagerOp(op), o.VMO, offset, length, data)
+	st = p.OpRange(zx.PagerOp(op), o.VMO, offset, length, data, c.Request.Waiter())
 	unpair(p, o)
 	return st
 }
@@ -125,7 +125,7 @@ func pagerQueryDirtyRanges(c *Context, pagerHandle, vmoHandle zx.Handle, offset,
 		buffer: vmar.Copier{Space: c.Space, Base: zx.VirtAddr(buffer), Request: c.CopyRequest},
 		room:   size - size%zx.DirtyRangeBytes,
 	}
-	n, all, st := p.QueryDirtyRanges(o.VMO, offset, length, &c.dirty, avail != 0)
+	n, all, st := p.QueryDirtyRanges(o.VMO, offset, length, &c.dirty, avail != 0, c.Request.Waiter())
 	unpair(p, o)
 	if st != zx.OK {
 		return st

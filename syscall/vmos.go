@@ -187,7 +187,7 @@ func rangeOp(c *Context, o *VMO, have zx.Rights, op uint32, offset, size uint64)
 	case zx.VMOOpCommit:
 		return v.Commit(offset, size, c.Request)
 	case zx.VMOOpDecommit:
-		return v.Decommit(offset, size)
+		return v.Decommit(offset, size, c.Request.Waiter())
 	case zx.VMOOpZero:
 		return v.Zero(offset, size, c.Request)
 	case zx.VMOOpPrefetch:

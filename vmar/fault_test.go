@@ -213,7 +213,7 @@ func TestCutMappingLeavesNeighbours(t *testing.T) {
 	for i := zx.VirtAddr(2); i < 5; i++ {
 		w.ok(w.store1(va + i*page))
 	}
-	w.ok(v.Decommit(0, 8*page))
+	w.ok(v.Decommit(0, 8*page, nil))
 	for i := zx.VirtAddr(0); i < 8; i++ {
 		if mapped := w.pte(va + i*page).Present(); mapped != (i >= 2 && i < 5) {
 			t.Fatalf("page %d mapped: %v", i, mapped)
@@ -258,13 +258,13 @@ func TestTrapDirty(t *testing.T) {
 		t.Fatalf("asked %v, mapped %v", src.asked, w.pte(va).Prot())
 	}
 	w.tlb.cached[va] = w.pte(va)
-	w.ok(v.WritebackBegin(0, 2*page, false))
+	w.ok(v.WritebackBegin(0, 2*page, false, nil))
 	if w.pte(va).Prot() != mmu.Read || len(w.tlb.cached) != 0 {
 		t.Fatalf("after BEGIN mapped %v, cached %v", w.pte(va).Prot(), w.tlb.cached)
 	}
 	src.wait = func() zx.Status { return zx.ErrIO }
 	w.want(w.store1(va), zx.ErrIO)
-	w.ok(v.WritebackEnd(0, 2*page))
+	w.ok(v.WritebackEnd(0, 2*page, nil))
 	w.want(w.store1(va), zx.ErrIO)
 	w.ok(w.load(va))
 	w.close(v)
@@ -356,8 +356,8 @@ func TestFaultAllocatesNothing(t *testing.T) {
 		}
 		w.as.CopyIn(buf[:], va+page-50, &w.req)
 		w.as.CopyOut(va+page-50, buf[:], &w.req)
-		v.WritebackBegin(0, 64*page, false)
-		v.WritebackEnd(0, 64*page)
+		v.WritebackBegin(0, 64*page, false, nil)
+		v.WritebackEnd(0, 64*page, nil)
 		mustBeFree(v)
 	}); n != 0 {
 		t.Fatalf("%v allocations", n)

@@ -140,12 +140,12 @@ func (m *model) step(op, where, length, arg byte) {
 			}
 			m.sizes[which] = size
 		case off+count > m.sizes[which]:
-			m.want(v.Decommit(off*page, count*page), zx.ErrOutOfRange)
+			m.want(v.Decommit(off*page, count*page, nil), zx.ErrOutOfRange)
 		case arg&3 == 1:
 			m.ok(v.Zero(off*page, count*page, &m.req))
 			clear(m.content[which][off : off+count])
 		default:
-			m.ok(v.Decommit(off*page, count*page))
+			m.ok(v.Decommit(off*page, count*page, nil))
 			clear(m.content[which][off : off+count])
 		}
 	case 8: // the CPU caches a translation
@@ -300,9 +300,9 @@ func TestTogether(t *testing.T) {
 	run(func(i int, req *vmo.PageRequest) { root.Protect([]uint32{pr, prw}[i&1], at16(i), page, allRights, nil) })
 	run(func(i int, req *vmo.PageRequest) {
 		a.Zero(uint64(i%8)*page, page, req)
-		b.WritebackBegin(0, 8*page, false)
-		b.WritebackEnd(0, 8*page)
-		a.Decommit(uint64(i%8)*page, page)
+		b.WritebackBegin(0, 8*page, false, nil)
+		b.WritebackEnd(0, 8*page, nil)
+		a.Decommit(uint64(i%8)*page, page, nil)
 	})
 	run(func(i int, req *vmo.PageRequest) {
 		root.OpRange(zx.VMAROpCommit, UserBase, 8*page, false, allRights, req)

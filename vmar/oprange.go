@@ -112,7 +112,7 @@ func perform(op uint32, v *vmo.VMO, off, n uint64, req *vmo.PageRequest) zx.Stat
 	case zx.VMAROpCommit:
 		return v.Commit(off, n, req)
 	case zx.VMAROpDecommit:
-		return v.Decommit(off, n)
+		return v.Decommit(off, n, req.Waiter())
 	case zx.VMAROpZero:
 		return v.Zero(off, n, req)
 	case zx.VMAROpDontNeed:

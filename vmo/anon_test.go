@@ -55,7 +55,7 @@ func TestAnonymous(t *testing.T) {
 	pages(4)
 	ok(v.Zero(0, 2*pg, &req))
 	pages(2)
-	ok(v.Decommit(2*pg, pg))
+	ok(v.Decommit(2*pg, pg, nil))
 	pages(1)
 	ok(v.SetSize(3*pg+5, &req))
 	ok(v.SetSize(9*pg, &req))
@@ -116,8 +116,8 @@ func TestSparseCost(t *testing.T) {
 	b.ok(b.v.SetSize(1<<40-pg, &b.req))
 	b.ok(b.v.SetSize(1<<40, &b.req))
 	b.ok(b.v.Zero(0, 1<<39, &b.req))
-	b.ok(b.v.WritebackBegin(0, 1<<40, false))
-	b.ok(b.v.WritebackEnd(0, 1<<40))
+	b.ok(b.v.WritebackBegin(0, 1<<40, false, nil))
+	b.ok(b.v.WritebackEnd(0, 1<<40, nil))
 	b.ok(b.supply(1<<27+5, 1, false))
 	b.ok(b.v.DontNeed(0, 1<<40))
 	b.ok(b.v.SetStreamSize(1<<30, &b.req))
@@ -165,7 +165,7 @@ func TestQueryResumes(t *testing.T) {
 			b.ok(b.touch(3, true))
 		}
 	}}
-	actual, avail, st := b.v.EnumerateDirty(0, 8*pg, k, true)
+	actual, avail, st := b.v.EnumerateDirty(0, 8*pg, k, true, nil)
 	want := []zx.DirtyRange{{Length: pg}, {Offset: 2 * pg, Length: 3 * pg}}
 	if st != zx.OK || actual != 2 || avail != 2 || len(k.got) != 2 || k.got[0] != want[0] || k.got[1] != want[1] {
 		t.Fatalf("%v: %d of %d: %+v", st, actual, avail, k.got)

@@ -26,7 +26,9 @@ func (v *VMO) DirtyPages(off, length uint64) zx.Status {
 	if !v.cow.traps {
 		return zx.ErrNotSupported
 	}
-	for {
+	// What is gathered is given back when memory is short: so ask for more each
+	// time.
+	for want := reclaimPages; ; want *= 2 {
 		c := v.lock()
 		if length == zx.PageSize && c.dirtyOne(off) {
 			v.Unlock()
@@ -47,7 +49,7 @@ func (v *VMO) DirtyPages(off, length uint64) zx.Status {
 		if st != zx.ErrNoMemory {
 			return st
 		}
-		if v.MakeRoom(nil) != zx.OK {
+		if v.makeRoom(nil, want) != zx.OK {
 			v.Lock()
 			c.releaseDirty(off, length)
 			v.Unlock()
@@ -210,27 +212,51 @@ func (r *PageRun) pop(m *mmu.Memory) mmu.Frame {
 // Locks: none held; takes the VMO's. Errors: ErrOutOfRange wraps or leaves the VMO.
 // Flush: done.
 // Source: spec section 3.5.3.
-func (v *VMO) WritebackBegin(off, length uint64, zeroOnly bool) zx.Status {
-	c := v.lock()
-	defer v.Unlock()
-	if st := v.checkRange(off, length); st != zx.OK || length == 0 {
-		return st
-	}
-	end := off + length
-	if !zeroOnly {
-		for idx, limit := pageIndex(off), pageIndex(end); idx < limit; {
-			slots, n, _ := c.tree.run(c.mem, idx, limit)
-			for i := range slots {
-				if s := slots[i]; s&(slotStateMask|slotPinned) == slot(Dirty) {
-					c.transition(&slots[i], s.in(AwaitingClean))
-				}
+func (v *VMO) WritebackBegin(off, length uint64, zeroOnly bool, y zx.Yielder) zx.Status {
+	return v.writeback(off, length, y, func(c *cowPages, pos, stop, end uint64) {
+		if !zeroOnly {
+			c.beginPages(pageIndex(pos), pageIndex(stop))
+		}
+		c.zeros.begin(pos, stop, end)
+		c.removeWrite(pos, stop)
+	})
+}
+
+// beginPages makes the dirty pages of [idx, limit) await being clean.
+func (c *cowPages) beginPages(idx, limit uint64) {
+	for idx < limit {
+		slots, n, _ := c.tree.run(c.mem, idx, limit)
+		for i := range slots {
+			if s := slots[i]; s&(slotStateMask|slotPinned) == slot(Dirty) {
+				c.transition(&slots[i], s.in(AwaitingClean))
 			}
-			idx += n
+		}
+		idx += n
+	}
+}
+
+// writeback does piece after piece of the range; y, which may be nil, yields
+// between two.
+func (v *VMO) writeback(off, length uint64, y zx.Yielder, piece func(c *cowPages, pos, stop, end uint64)) zx.Status {
+	b, end := zx.Budget{By: y}, off+length
+	for pos := off; ; {
+		c := v.lock()
+		st := v.checkRange(off, length)
+		if st == zx.OK && length != 0 {
+			stop := c.turn(pos, end, &b)
+			piece(c, pos, stop, end)
+			if pos = stop; pos < end {
+				st = errSpent
+			}
+		}
+		v.Unlock()
+		if st != errSpent {
+			return st
+		}
+		if st = b.Look(); st != zx.OK {
+			return st
 		}
 	}
-	c.zeros.begin(off, end)
-	c.removeWrite(off, end)
-	return zx.OK
 }
 
 // WritebackEnd says that the range was saved: pages still awaiting are clean,
@@ -242,15 +268,18 @@ func (v *VMO) WritebackBegin(off, length uint64, zeroOnly bool) zx.Status {
 // Flush: none; translations of the zero page where zeros became absent linger
 // until something is supplied there.
 // Source: spec section 3.5.4.
-func (v *VMO) WritebackEnd(off, length uint64) zx.Status {
-	c := v.lock()
-	defer v.Unlock()
-	if st := v.checkRange(off, length); st != zx.OK || length == 0 {
-		return st
-	}
-	end := off + length
+func (v *VMO) WritebackEnd(off, length uint64, y zx.Yielder) zx.Status {
+	mark := off
+	return v.writeback(off, length, y, func(c *cowPages, pos, stop, end uint64) {
+		c.endPages(pageIndex(pos), pageIndex(stop))
+		mark = c.zeros.finish(pos, stop, end, mark)
+	})
+}
+
+// endPages makes the pages of [idx, limit) that await being clean so.
+func (c *cowPages) endPages(idx, limit uint64) {
 	age := &c.store.age
-	for idx, limit := pageIndex(off), pageIndex(end); idx < limit; {
+	for idx < limit {
 		slots, n, _ := c.tree.run(c.mem, idx, limit)
 		if slots != nil {
 			age.mu.Lock()
@@ -268,8 +297,6 @@ func (v *VMO) WritebackEnd(off, length uint64) zx.Status {
 		}
 		idx += n
 	}
-	c.zeros.finish(off, end)
-	return zx.OK
 }
 
 // DirtySink takes the dirty ranges of a query.
@@ -294,18 +321,34 @@ type DirtySink interface {
 // Locks: none held; takes the VMO's.
 // Errors: ErrOutOfRange wraps or leaves the VMO | what sink answers.
 // Source: spec section 3.6.
-func (v *VMO) EnumerateDirty(off, length uint64, sink DirtySink, countAll bool) (actual, avail uint64, st zx.Status) {
+func (v *VMO) EnumerateDirty(off, length uint64, sink DirtySink, countAll bool, y zx.Yielder) (actual, avail uint64, st zx.Status) {
+	b := zx.Budget{By: y}
 	c := v.lock()
 	if st = v.checkRange(off, length); st != zx.OK {
 		v.Unlock()
 		return 0, 0, st
 	}
 	pos, end := zx.RoundDown(off), pageUp(off+length)
+	piece := pos // up to where it is searched before a look at the world
 	full := false
 	for {
-		next, r := c.nextDirty(pos, min(end, c.size))
-		if r.Length == 0 {
+		if b.Spend(0) {
+			v.Unlock()
+			if st = b.Look(); st != zx.OK {
+				return actual, avail, st
+			}
+			c = v.lock()
+		}
+		if end = min(end, c.size); pos >= end {
 			break
+		}
+		if pos >= piece {
+			piece = c.turn(pos, end, &b)
+		}
+		next, r := c.nextDirty(pos, min(piece, end), end)
+		if r.Length == 0 {
+			pos = piece
+			continue
 		}
 		if !full {
 			switch st = sink.Emit(r); st {
@@ -318,7 +361,7 @@ func (v *VMO) EnumerateDirty(off, length uint64, sink DirtySink, countAll bool) 
 				if st = sink.Resolve(); st != zx.OK {
 					return actual, avail, st
 				}
-				v.Lock()
+				c = v.lock()
 				continue
 			default:
 				v.Unlock()
@@ -330,23 +373,24 @@ func (v *VMO) EnumerateDirty(off, length uint64, sink DirtySink, countAll bool) 
 		}
 		avail++
 		pos = next
+		b.Spend(1)
 	}
 	v.Unlock()
 	return actual, avail, zx.OK
 }
 
-// nextDirty gives the first dirty range from pos on, clipped to [pos, end), and
-// where to go on; its length is 0 when there is none. Each page and interval is
-// looked at once, however many calls a query takes.
-func (c *cowPages) nextDirty(pos, end uint64) (next uint64, r zx.DirtyRange) {
+// nextDirty gives the first dirty range that begins in [pos, limit), clipped to
+// end, and where to go on; its length is 0 when there is none. Each page and
+// interval is looked at once, however many calls a query takes.
+func (c *cowPages) nextDirty(pos, limit, end uint64) (next uint64, r zx.DirtyRange) {
 	const dirty = 1<<Dirty | 1<<AwaitingClean
-	for pos < end {
-		zeros := c.zeros.next(pos, end)
+	for pos < limit {
+		zeros := c.zeros.next(pos, limit)
 		if page := c.tree.scan(c.mem, pageIndex(pos), pageIndex(zeros), dirty) << zx.PageShift; page < zeros {
-			stop := c.slotsEnd(pageIndex(page), pageIndex(zeros), dirty) << zx.PageShift
+			stop := c.slotsEnd(pageIndex(page), pageIndex(c.zeros.next(page, end)), dirty) << zx.PageShift
 			return stop, zx.DirtyRange{Offset: page, Length: stop - page}
 		}
-		if zeros == end {
+		if zeros == limit {
 			break
 		}
 		iv := c.zeros.holding(zeros)
@@ -355,7 +399,7 @@ func (c *cowPages) nextDirty(pos, end uint64) (next uint64, r zx.DirtyRange) {
 			return pos, zx.DirtyRange{Offset: zeros, Length: pos - zeros, Options: zx.VMODirtyRangeIsZero}
 		}
 	}
-	return end, r
+	return limit, r
 }
 
 // Fail fails the requests of both kinds that meet the range; no page changes.

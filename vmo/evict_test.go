@@ -29,8 +29,8 @@ func TestEvictBetweenPopAndLock(t *testing.T) {
 		{"listed by DONT_NEED", func(b *bench) { b.ok(b.v.DontNeed(0, 8*pg)) }, Absent, 1},
 		{"listed by WRITEBACK_END", func(b *bench) {
 			b.ok(b.touch(2, true))
-			b.ok(b.v.WritebackBegin(0, 8*pg, false))
-			b.ok(b.v.WritebackEnd(0, 8*pg))
+			b.ok(b.v.WritebackBegin(0, 8*pg, false, nil))
+			b.ok(b.v.WritebackEnd(0, 8*pg, nil))
 			b.ok(b.v.DontNeed(0, 8*pg)) // not lately used
 		}, Absent, 1},
 		{"ALWAYS_NEED", func(b *bench) { b.ok(b.v.AlwaysNeed(2*pg, pg, &b.req)) }, Clean, 0},
@@ -79,8 +79,8 @@ func TestEvictRaces(t *testing.T) {
 	run(func(i int) { b.v.DontNeed(uint64(i%64)*pg, pg) })
 	run(func(i int) { b.touch(uint64(i*7%64), true) })
 	run(func(i int) {
-		b.v.WritebackBegin(0, 64*pg, false)
-		b.v.WritebackEnd(0, 64*pg)
+		b.v.WritebackBegin(0, 64*pg, false, nil)
+		b.v.WritebackEnd(0, 64*pg, nil)
 	})
 	run(func(i int) {
 		if i%50 == 0 {

@@ -313,7 +313,7 @@ func (w *famWorld) step(r *rand.Rand) {
 			}
 		}
 		note("DECOMMIT [%d,%d)", a, b)
-		want(h.v.Decommit(at, length), st)
+		want(h.v.Decommit(at, length, nil), st)
 		if st == zx.OK {
 			for p := na; p < nb; p++ {
 				n.e[p] = famEntry{kind: '-'}
@@ -387,8 +387,8 @@ func (w *famWorld) step(r *rand.Rand) {
 			}
 		}
 		note("write back")
-		w.must(root.v.WritebackBegin(0, uint64(w.root.size)*pg, false))
-		w.must(root.v.WritebackEnd(0, uint64(w.root.size)*pg))
+		w.must(root.v.WritebackBegin(0, uint64(w.root.size)*pg, false, nil))
+		w.must(root.v.WritebackEnd(0, uint64(w.root.size)*pg, nil))
 		for p := 0; p < w.root.size; p++ {
 			if e := w.root.e[p]; e.kind == 'P' {
 				e.page.clean = true

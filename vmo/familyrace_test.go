@@ -145,8 +145,8 @@ func familyRace(t *testing.T, paged, traps bool) {
 	})
 	run(11, func(w *racer, r *rand.Rand, i int) {
 		if paged {
-			root.WritebackBegin(0, 4*pg, i%2 == 0)
-			root.WritebackEnd(0, 4*pg)
+			root.WritebackBegin(0, 4*pg, i%2 == 0, nil)
+			root.WritebackEnd(0, 4*pg, nil)
 		}
 		if i%25 == 24 {
 			root.SetSize(uint64(1+r.Intn(pages))*pg, &w.req)

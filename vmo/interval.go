@@ -230,10 +230,10 @@ func (z *intervals) remove(start, end uint64) {
 	}
 }
 
-// begin records that the dirty intervals that start in [start, end) are being
+// begin records that the dirty intervals that start in [start, stop) are being
 // written back, up to end. Source: spec section 4.4, WRITEBACK_BEGIN.
-func (z *intervals) begin(start, end uint64) {
-	for iv := z.firstStarting(start); iv != nil && iv.start < end; iv = iv.after() {
+func (z *intervals) begin(start, stop, end uint64) {
+	for iv := z.firstStarting(start); iv != nil && iv.start < stop; iv = iv.after() {
 		if iv.kind == zerosDirty {
 			iv.awaiting = max(iv.awaiting, min(iv.end, end)-iv.start)
 		}
@@ -241,24 +241,26 @@ func (z *intervals) begin(start, end uint64) {
 }
 
 // finish drops what was written back of the dirty intervals that start in
-// [start, end). The mark carries a promise over the pieces its interval was split
-// into meanwhile. Source: spec section 4.4, WRITEBACK_END.
-func (z *intervals) finish(start, end uint64) {
-	mark := start
-	for iv := z.firstStarting(start); iv != nil && iv.start < end; {
+// [start, stop), a piece of a range that reaches to end. The mark, start at first,
+// carries a promise over the pieces its interval was split into meanwhile, and
+// from one piece of the range to the next. Source: spec section 4.4,
+// WRITEBACK_END.
+func (z *intervals) finish(start, stop, end, mark uint64) uint64 {
+	for iv := z.firstStarting(start); iv != nil && iv.start < stop; {
 		next := iv.after()
 		if iv.kind == zerosDirty {
 			mark = max(mark, addSaturating(iv.start, iv.awaiting))
-			stop := min(mark, end)
+			clip := min(mark, end)
 			switch {
 			case iv.end <= end && mark >= iv.end:
 				z.delete(iv)
-			case stop > iv.start:
-				z.clipStart(iv, stop-iv.start)
+			case clip > iv.start:
+				z.clipStart(iv, clip-iv.start)
 			}
 		}
 		iv = next
 	}
+	return mark
 }
 
 // firstStarting gives the first interval that starts at or after off, or nil.

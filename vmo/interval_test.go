@@ -154,11 +154,11 @@ func intervalHistory(t *testing.T, rng *rand.Rand, steps int) {
 			}
 		case 3:
 			history = append(history, fmt.Sprintf("begin %d %d", a/pg, b/pg))
-			z.begin(a, b)
+			z.begin(a, b, b)
 			n.begin(a, b)
 		case 4:
 			history = append(history, fmt.Sprintf("end %d %d", a/pg, b/pg))
-			z.finish(a, b)
+			z.finish(a, b, b, a)
 			n.end(a, b)
 		}
 		if len(z.list())+len(n.list) > 0 && !reflect.DeepEqual(z.list(), n.list) {
@@ -194,12 +194,12 @@ func TestIntervalConsequences(t *testing.T) {
 	}{
 		{"create extends the left one and keeps its promise", func(z *intervals) {
 			z.add(1*pg, 3*pg, zerosDirty)
-			z.begin(0, 9*pg)
+			z.begin(0, 9*pg, 9*pg)
 			z.add(3*pg, 5*pg, zerosDirty)
 		}, []zeroRun{iv(1, 5, 2)}},
 		{"create absorbs the right one, whose promise is lost", func(z *intervals) {
 			z.add(3*pg, 5*pg, zerosDirty)
-			z.begin(0, 9*pg)
+			z.begin(0, 9*pg, 9*pg)
 			z.add(1*pg, 3*pg, zerosDirty)
 		}, []zeroRun{iv(1, 5, 0)}},
 		{"kinds do not merge", func(z *intervals) {
@@ -208,57 +208,57 @@ func TestIntervalConsequences(t *testing.T) {
 		}, []zeroRun{iv(1, 3, 0), {3 * pg, 5 * pg, 0, zerosUntracked}}},
 		{"a split keeps the promise on the left", func(z *intervals) {
 			z.add(0, 6*pg, zerosDirty)
-			z.begin(0, 6*pg)
+			z.begin(0, 6*pg, 6*pg)
 			z.remove(2*pg, 3*pg)
 		}, []zeroRun{iv(0, 2, 6), iv(3, 6, 0)}},
 		{"a split at the front shortens it", func(z *intervals) {
 			z.add(0, 6*pg, zerosDirty)
-			z.begin(0, 4*pg)
+			z.begin(0, 4*pg, 4*pg)
 			z.remove(0, 1*pg)
 		}, []zeroRun{iv(1, 6, 3)}},
 		{"only a prefix can be cleaned", func(z *intervals) {
 			z.add(0, 6*pg, zerosDirty)
-			z.begin(2*pg, 6*pg)
-			z.finish(2*pg, 6*pg)
+			z.begin(2*pg, 6*pg, 6*pg)
+			z.finish(2*pg, 6*pg, 6*pg, 2*pg)
 		}, []zeroRun{iv(0, 6, 0)}},
 		{"a shorter begin does not shorten the first", func(z *intervals) {
 			z.add(1*pg, 5*pg, zerosDirty)
-			z.begin(1*pg, 5*pg)
-			z.begin(1*pg, 3*pg)
+			z.begin(1*pg, 5*pg, 5*pg)
+			z.begin(1*pg, 3*pg, 3*pg)
 		}, []zeroRun{iv(1, 5, 4)}},
 		{"an end within the promise clips to its own end", func(z *intervals) {
 			z.add(1*pg, 5*pg, zerosDirty)
-			z.begin(1*pg, 5*pg)
-			z.finish(1*pg, 3*pg)
+			z.begin(1*pg, 5*pg, 5*pg)
+			z.finish(1*pg, 3*pg, 3*pg, 1*pg)
 		}, []zeroRun{iv(3, 5, 2)}},
 		{"the mark carries the promise over pages written meanwhile", func(z *intervals) {
 			z.add(1*pg, 6*pg, zerosDirty)
-			z.begin(1*pg, 6*pg)
+			z.begin(1*pg, 6*pg, 6*pg)
 			z.remove(2*pg, 3*pg)
 			z.remove(4*pg, 5*pg)
-			z.finish(1*pg, 6*pg)
+			z.finish(1*pg, 6*pg, 6*pg, 1*pg)
 		}, nil},
 		{"a partial promise carried over a split", func(z *intervals) {
 			z.add(1*pg, 6*pg, zerosDirty)
-			z.begin(1*pg, 4*pg)
+			z.begin(1*pg, 4*pg, 4*pg)
 			z.remove(2*pg, 3*pg)
-			z.finish(1*pg, 4*pg)
+			z.finish(1*pg, 4*pg, 4*pg, 1*pg)
 		}, []zeroRun{iv(4, 6, 0)}},
 		{"shrink and regrow: the old promise reaches the new zeros", func(z *intervals) {
 			z.add(1*pg, 5*pg, zerosDirty)
-			z.begin(1*pg, 5*pg)
+			z.begin(1*pg, 5*pg, 5*pg)
 			z.remove(2*pg, 5*pg)
 			z.add(2*pg, 5*pg, zerosDirty)
-			z.finish(1*pg, 5*pg)
+			z.finish(1*pg, 5*pg, 5*pg, 1*pg)
 		}, nil},
 		{"untracked intervals are never begun nor ended", func(z *intervals) {
 			z.add(0, 4*pg, zerosUntracked)
-			z.begin(0, 4*pg)
-			z.finish(0, 4*pg)
+			z.begin(0, 4*pg, 4*pg)
+			z.finish(0, 4*pg, 4*pg, 0)
 		}, []zeroRun{{0, 4 * pg, 0, zerosUntracked}}},
 		{"end without begin", func(z *intervals) {
 			z.add(0, 4*pg, zerosDirty)
-			z.finish(0, 4*pg)
+			z.finish(0, 4*pg, 4*pg, 0)
 		}, []zeroRun{iv(0, 4, 0)}},
 	}
 	for _, tt := range tests {

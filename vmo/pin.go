@@ -53,7 +53,7 @@ func (v *VMO) Pin(off, length uint64, write bool, r *PageRequest) zx.Status {
 		if st == zx.OK { // the budget is spent
 			st = b.Look()
 		} else {
-			st = v.sleep(st, r)
+			st = v.sleep(st, r, &b)
 		}
 		if st != zx.OK && st != zx.ErrNext {
 			v.Unpin(off, pos-off)
@@ -80,7 +80,10 @@ func (c *cowPages) pinLocked(pos, end uint64, write bool, r *PageRequest, b *zx.
 			if c.fam.source == nil {
 				stop = min(end, pos+pinBatch*zx.PageSize)
 			}
-			got, st = c.commitLocked(pos, stop, r)
+			var turn zx.Budget // pinning counts
+			if got, st = c.commitLocked(pos, stop, r, &turn); st == errSpent {
+				st = zx.OK
+			}
 		}
 		for ; pos < got; pos += zx.PageSize {
 			s := c.tree.find(c.mem, pageIndex(pos))

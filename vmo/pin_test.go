@@ -29,8 +29,8 @@ func TestPinnedPages(t *testing.T) {
 		{"stream tail", true, false, func(b *bench, v *VMO) zx.Status { return v.SetStreamSize(pg, &r) }, bad, Clean},
 		{"shrink", true, false, func(b *bench, v *VMO) zx.Status { return v.SetSize(page*pg, &r) }, bad, Clean},
 		{"shrink behind it", true, false, func(b *bench, v *VMO) zx.Status { return v.SetSize((page+1)*pg, &r) }, ok, Clean},
-		{"decommit", false, false, func(b *bench, v *VMO) zx.Status { return v.Decommit(0, 4*pg) }, bad, Untracked},
-		{"decommit beside it", false, false, func(b *bench, v *VMO) zx.Status { return v.Decommit(0, page*pg) }, ok, Untracked},
+		{"decommit", false, false, func(b *bench, v *VMO) zx.Status { return v.Decommit(0, 4*pg, nil) }, bad, Untracked},
+		{"decommit beside it", false, false, func(b *bench, v *VMO) zx.Status { return v.Decommit(0, page*pg, nil) }, ok, Untracked},
 		{"take", false, false, func(b *bench, v *VMO) zx.Status { var run PageRun; return v.TakePages(0, 4*pg, &run, &r) }, bad, Untracked},
 		{"take it alone", false, false, func(b *bench, v *VMO) zx.Status {
 			_, handled := b.v.SupplyPage(0, v, page*pg)
@@ -54,7 +54,7 @@ func TestPinnedPages(t *testing.T) {
 			}
 			return st
 		}, ok, Clean},
-		{"begin", true, true, func(b *bench, v *VMO) zx.Status { return v.WritebackBegin(0, 4*pg, false) }, ok, Dirty},
+		{"begin", true, true, func(b *bench, v *VMO) zx.Status { return v.WritebackBegin(0, 4*pg, false, nil) }, ok, Dirty},
 		{"evict", true, false, func(b *bench, v *VMO) zx.Status { v.DontNeed(0, 4*pg); b.st.Reclaim(10); b.st.Reclaim(10); return ok }, ok, Clean},
 		{"drop clean", true, false, func(b *bench, v *VMO) zx.Status { v.DropClean(); return ok }, ok, Clean},
 		{"detach", true, false, func(b *bench, v *VMO) zx.Status { v.Detach(); return ok }, ok, Clean},
@@ -112,12 +112,12 @@ func TestPinCounts(t *testing.T) {
 		t.Fatal(st)
 	}
 	for range maxPins {
-		if st := v.Decommit(pg, pg); st != zx.ErrBadState {
+		if st := v.Decommit(pg, pg, nil); st != zx.ErrBadState {
 			t.Fatal(st)
 		}
 		v.Unpin(pg, pg)
 	}
-	if st := v.Decommit(0, 4*pg); st != zx.OK {
+	if st := v.Decommit(0, 4*pg, nil); st != zx.OK {
 		t.Fatal(st)
 	}
 	// More than one budget.
@@ -153,7 +153,7 @@ func TestContiguous(t *testing.T) {
 			t.Fatalf("page %d is frame %#x", i, v.PinnedAt(i*pg))
 		}
 	}
-	if st := v.Decommit(0, pg); st != zx.ErrNotSupported {
+	if st := v.Decommit(0, pg, nil); st != zx.ErrNotSupported {
 		t.Error(st)
 	}
 	if st := v.Zero(0, 20*pg, &r); st != zx.OK || mem.Bytes(f + 7)[0] != 0 || v.PinnedAt(7*pg) != f+7 {
@@ -253,7 +253,7 @@ func TestTreeCountsTaken(t *testing.T) {
 		s.Discard(&run)
 	}
 	v.Commit(2000*pg, pg, &r)
-	v.Decommit(2000*pg, pg)
+	v.Decommit(2000*pg, pg, nil)
 	if n := len(mem.Outstanding()); n != 0 {
 		t.Fatalf("%d frames left in an empty VMO", n)
 	}

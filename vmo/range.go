@@ -75,6 +75,7 @@ func (v *VMO) overRange(op rangeOp, off, length uint64, r *PageRequest) zx.Statu
 		return zx.ErrOutOfRange
 	}
 	pos, end = v.off+pos, v.off+end // from here on, of the node
+	b := r.Budget()
 	for first := true; ; first = false {
 		if !first {
 			c = v.lock()
@@ -86,12 +87,12 @@ func (v *VMO) overRange(op rangeOp, off, length uint64, r *PageRequest) zx.Statu
 			if c.discard.state == discardDone {
 				st = zx.ErrNotFound
 			} else {
-				pos, st = c.commitLocked(pos, end, r)
+				pos, st = c.commitLocked(pos, end, r, &b)
 			}
 		case opPrefetch:
-			pos, st = c.prefetchLocked(pos, end, r)
+			pos, st = c.prefetchLocked(pos, end, r, &b)
 		case opAlwaysNeed:
-			pos, st = c.needLocked(pos, end, r)
+			pos, st = c.needLocked(pos, end, r, &b)
 		}
 		v.Unlock()
 		switch st {
@@ -99,6 +100,10 @@ func (v *VMO) overRange(op rangeOp, off, length uint64, r *PageRequest) zx.Statu
 			st = r.Wait()
 		case zx.ErrNoMemory:
 			st = v.MakeRoom(nil)
+		case errSpent:
+			if st = b.Look(); st != zx.OK {
+				return st
+			}
 		case zx.ErrBadState:
 			// The source went away under AlwaysNeed, which now sees that.
 			if op != opAlwaysNeed {
@@ -119,7 +124,7 @@ func (v *VMO) overRange(op rangeOp, off, length uint64, r *PageRequest) zx.Statu
 }
 
 // commitLocked is Commit until something is missing. Locks: the family's held.
-func (c *cowPages) commitLocked(pos, end uint64, r *PageRequest) (uint64, zx.Status) {
+func (c *cowPages) commitLocked(pos, end uint64, r *PageRequest, b *zx.Budget) (uint64, zx.Status) {
 	for pos < end {
 		idx := pageIndex(pos)
 		s := c.tree.get(c.mem, idx)
@@ -143,25 +148,29 @@ func (c *cowPages) commitLocked(pos, end uint64, r *PageRequest) (uint64, zx.Sta
 		if st != zx.OK {
 			return pos, st
 		}
-		pos += zx.PageSize
+		if pos += zx.PageSize; b.Spend(1) {
+			return pos, errSpent
+		}
 	}
 	return pos, zx.OK
 }
 
 // prefetchLocked is Prefetch until something is missing. Locks: the family's held.
-func (c *cowPages) prefetchLocked(pos, end uint64, r *PageRequest) (uint64, zx.Status) {
+func (c *cowPages) prefetchLocked(pos, end uint64, r *PageRequest, b *zx.Budget) (uint64, zx.Status) {
 	for c.fam.source != nil && pos < end {
 		w := c.look(pos, end)
 		if w.ask {
 			return pos, w.c.ask(RequestRead, w.at, w.at+w.end-pos, r)
 		}
-		pos = w.end
+		if pos = w.end; b.Spend(1) {
+			return pos, errSpent
+		}
 	}
 	return end, zx.OK
 }
 
 // needLocked is AlwaysNeed until something is missing. Locks: the family's held.
-func (c *cowPages) needLocked(pos, end uint64, r *PageRequest) (uint64, zx.Status) {
+func (c *cowPages) needLocked(pos, end uint64, r *PageRequest, b *zx.Budget) (uint64, zx.Status) {
 	for pos < end {
 		switch w := c.look(pos, end); {
 		case w.ask && !c.fam.source.Detached():
@@ -171,6 +180,9 @@ func (c *cowPages) needLocked(pos, end uint64, r *PageRequest) (uint64, zx.Statu
 			pos = w.end
 		default:
 			pos = w.end // none of them can be had, or marked
+		}
+		if b.Spend(nodeSlots / 4) { // a leaf's worth of marks
+			return pos, errSpent
 		}
 	}
 	return end, zx.OK
@@ -295,30 +307,44 @@ func (c *cowPages) dropClean(mask uint16) {
 // Decommit frees the pages of the range of an anonymous VMO, which then reads
 // as zero.
 //
-// Units: bytes. Locks: takes the VMO's.
+// Units: bytes. Locks: takes the VMO's, and drops it where y, which may be nil, is
+// to yield.
 // Errors, in this order: ErrOutOfRange wraps or leaves the VMO | OK for a length
-// of 0 | ErrNotSupported it is contiguous or physical, a pager made the VMO, or it shares pages with a snapshot |
-// ErrInvalidArgs not page aligned | ErrBadState a page is pinned.
+// of 0 | ErrNotSupported it is contiguous or physical, a pager made the VMO, or it
+// shares pages with a snapshot | ErrInvalidArgs not page aligned | ErrBadState a
+// page is pinned | those of Yield.
 // Source: spec section 3.9, DECOMMIT.
-func (v *VMO) Decommit(off, length uint64) zx.Status {
-	c := v.lock()
-	defer v.Unlock()
-	start, end := v.off+off, v.off+off+length
-	switch {
-	case c.contiguous || c.physical:
-		return zx.ErrNotSupported
-	case v.checkRange(off, length) != zx.OK:
-		return zx.ErrOutOfRange
-	case length == 0:
-		return zx.OK
-	case c.paged || c.parent != nil:
-		return zx.ErrNotSupported
-	case (off|length)&zx.PageMask != 0:
-		return zx.ErrInvalidArgs
-	case c.anyPinned(pageIndex(start), pageIndex(end)):
-		return zx.ErrBadState
+func (v *VMO) Decommit(off, length uint64, y zx.Yielder) zx.Status {
+	start, end, b := v.off+off, v.off+off+length, zx.Budget{By: y}
+	for pos := start; ; {
+		c := v.lock()
+		st := zx.OK
+		switch {
+		case c.contiguous || c.physical:
+			st = zx.ErrNotSupported
+		case v.checkRange(off, length) != zx.OK:
+			st = zx.ErrOutOfRange
+		case length == 0:
+		case c.paged || c.parent != nil:
+			st = zx.ErrNotSupported
+		case (off|length)&zx.PageMask != 0:
+			st = zx.ErrInvalidArgs
+		case c.anyPinned(pageIndex(pos), pageIndex(end)):
+			st = zx.ErrBadState
+		default:
+			stop := c.turn(pos, end, &b)
+			c.unmap(pos, stop-pos)
+			c.dropPages(pos, stop, allStates)
+			if pos = stop; pos < end {
+				st = errSpent
+			}
+		}
+		v.Unlock()
+		if st != errSpent {
+			return st
+		}
+		if st = b.Look(); st != zx.OK {
+			return st
+		}
 	}
-	c.unmap(start, length)
-	c.dropPages(start, end, allStates)
-	return zx.OK
 }

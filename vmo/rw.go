@@ -65,7 +65,7 @@ func (v *VMO) copyRange(b side, off, n uint64, write bool, r *PageRequest) zx.St
 		return zx.ErrOutOfRange
 	}
 	r.Early = !write
-	pos, asked, ahead := off, false, write
+	pos, asked, ahead, turn := off, false, write, r.Budget()
 	for {
 		c := v.lock()
 		st := v.checkRange(off, n)
@@ -76,7 +76,7 @@ func (v *VMO) copyRange(b side, off, n uint64, write bool, r *PageRequest) zx.St
 			st = zx.ErrBadState
 		}
 		if st == zx.OK {
-			pos, st = c.copyLocked(&b, v.off+off, v.off+pos, v.off+end, write, r)
+			pos, st = c.copyLocked(&b, v.off+off, v.off+pos, v.off+end, write, r, &turn)
 			if pos -= v.off; st == zx.OK {
 				v.Unlock()
 				return r.done(asked, zx.OK)
@@ -94,6 +94,8 @@ func (v *VMO) copyRange(b side, off, n uint64, write bool, r *PageRequest) zx.St
 			}
 		case zx.ErrNoMemory:
 			st = v.MakeRoom(nil)
+		case errSpent:
+			st = turn.Look()
 		}
 		if st != zx.OK {
 			return r.done(asked, st)
@@ -120,8 +122,8 @@ func (b *side) resolveRest(pos, n uint64) zx.Status {
 // and gives the position it reached.
 //
 // Locks: the family's held.
-// Errors: those of require | ErrNext the far side must be resolved.
-func (c *cowPages) copyLocked(b *side, off, pos, end uint64, write bool, r *PageRequest) (uint64, zx.Status) {
+// Errors: those of require | ErrNext the far side must be resolved | errSpent.
+func (c *cowPages) copyLocked(b *side, off, pos, end uint64, write bool, r *PageRequest, turn *zx.Budget) (uint64, zx.Status) {
 	limit := pageUp(end)
 	for pos < end {
 		page := zx.RoundDown(pos)
@@ -144,6 +146,9 @@ func (c *cowPages) copyLocked(b *side, off, pos, end uint64, write bool, r *Page
 				c.dirtyAhead(page, ask, r)
 			}
 			return pos, zx.ErrNext
+		}
+		if turn.Spend(1) && pos < end {
+			return pos, errSpent
 		}
 	}
 	return pos, zx.OK

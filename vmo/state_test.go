@@ -145,12 +145,12 @@ func (b *bench) into(s State) {
 			b.ok(b.touch(2, true))
 		}
 		if s == AwaitingClean {
-			b.ok(b.v.WritebackBegin(2*pg, pg, false))
+			b.ok(b.v.WritebackBegin(2*pg, pg, false, nil))
 		}
 	case ZeroDirty, ZeroAwaiting:
 		b.ok(b.v.Zero(2*pg, pg, &b.req))
 		if s == ZeroAwaiting {
-			b.ok(b.v.WritebackBegin(2*pg, pg, true))
+			b.ok(b.v.WritebackBegin(2*pg, pg, true, nil))
 		}
 	case ZeroUntracked:
 		b.ok(b.v.SetStreamSize(2*pg, &b.req))
@@ -198,11 +198,11 @@ func TestStateTable(t *testing.T) {
 			map[State]cell{A: ends(C, zx.OK, "filled")}, nil},
 		{"supply nothing", func(b *bench) zx.Status { return b.supply(2, 1, true) },
 			map[State]cell{A: ends(M, zx.OK, "filled")}, nil},
-		{"WRITEBACK_BEGIN", func(b *bench) zx.Status { return b.v.WritebackBegin(2*pg, pg, false) },
+		{"WRITEBACK_BEGIN", func(b *bench) zx.Status { return b.v.WritebackBegin(2*pg, pg, false, nil) },
 			map[State]cell{D: stay(W), ZD: stay(ZA)}, nil},
-		{"WRITEBACK_BEGIN zero", func(b *bench) zx.Status { return b.v.WritebackBegin(2*pg, pg, true) },
+		{"WRITEBACK_BEGIN zero", func(b *bench) zx.Status { return b.v.WritebackBegin(2*pg, pg, true, nil) },
 			map[State]cell{ZD: stay(ZA)}, nil},
-		{"WRITEBACK_END", func(b *bench) zx.Status { return b.v.WritebackEnd(2*pg, pg) },
+		{"WRITEBACK_END", func(b *bench) zx.Status { return b.v.WritebackEnd(2*pg, pg, nil) },
 			map[State]cell{W: stay(C), ZA: stay(A)}, nil},
 		{"OP_ZERO", func(b *bench) zx.Status { return b.v.Zero(2*pg, pg, &b.req) },
 			map[State]cell{A: ends(ZD, zx.OK, "filled"), C: stay(ZD), D: stay(ZD), W: stay(ZD), ZU: stay(ZD)}, nil},

@@ -302,7 +302,10 @@ func (s *Store) EvictOf(a *account.Account, n int) int { return s.evict(ageNorma
 // is the one that must part with pages. by may be nil.
 //
 // Locks: none held; takes the VMO's.
-func (v *VMO) MakeRoom(by *account.Account) zx.Status {
+func (v *VMO) MakeRoom(by *account.Account) zx.Status { return v.makeRoom(by, reclaimPages) }
+
+// makeRoom is MakeRoom for n pages.
+func (v *VMO) makeRoom(by *account.Account, n int) zx.Status {
 	of := v.lock().mem.Payer()
 	v.Unlock()
 	if of.Spent() || by.Spent() {
@@ -313,10 +316,10 @@ func (v *VMO) MakeRoom(by *account.Account) zx.Status {
 	}
 	switch {
 	case !of.SpentPages():
-		if v.store.Reclaim(reclaimPages) {
+		if v.store.Reclaim(n) {
 			return zx.OK
 		}
-	case v.store.EvictOf(of, reclaimPages) > 0, v.store.evict(ageNeeded, reclaimPages, of) > 0:
+	case v.store.EvictOf(of, n) > 0, v.store.evict(ageNeeded, n, of) > 0:
 		return zx.OK
 	}
 	return zx.ErrNoMemory

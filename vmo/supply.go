@@ -13,7 +13,8 @@ import (
 // frame records, so a run of any length allocates nothing. A run belongs to one
 // thread. The zero value is an empty run.
 type PageRun struct {
-	Length     uint64 // bytes, page aligned
+	Length     uint64     // bytes, page aligned
+	Yielder    zx.Yielder // on whose behalf it is supplied; nil never yields
 	head, tail mmu.Frame
 	pages      int
 }
@@ -82,11 +83,11 @@ func (v *VMO) TakePages(off, length uint64, run *PageRun, r *PageRequest) zx.Sta
 		return zx.OK
 	}
 	done := uint64(0)
-	for {
+	for b := r.Budget(); ; {
 		c := v.lock()
-		st := v.takeLocked(c, off, length, &done, run, r)
+		st := v.takeLocked(c, off, length, &done, run, r, &b)
 		v.Unlock()
-		if st = v.sleep(st, r); st == zx.ErrNext {
+		if st = v.sleep(st, r, &b); st == zx.ErrNext {
 			continue
 		}
 		if st != zx.OK {
@@ -98,7 +99,7 @@ func (v *VMO) TakePages(off, length uint64, run *PageRun, r *PageRequest) zx.Sta
 }
 
 // takeLocked is TakePages from *done bytes on, until something is missing.
-func (v *VMO) takeLocked(c *cowPages, off, length uint64, done *uint64, run *PageRun, r *PageRequest) zx.Status {
+func (v *VMO) takeLocked(c *cowPages, off, length uint64, done *uint64, run *PageRun, r *PageRequest, b *zx.Budget) zx.Status {
 	if st := v.checkRange(off, length); st != zx.OK {
 		return st
 	}
@@ -114,14 +115,22 @@ func (v *VMO) takeLocked(c *cowPages, off, length uint64, done *uint64, run *Pag
 		// Each page is made its own, so that it can be taken, and zeros put
 		// over what the parent shows in its place.
 		for pos := start + *done; pos < end; pos, *done = pos+zx.PageSize, *done+zx.PageSize {
+			if b.Spend(1) {
+				return errSpent
+			}
 			if st := c.takeShared(pos, pos+zx.PageSize, base, run, r); st != zx.OK {
 				return st
 			}
 		}
 		return zx.OK
 	}
-	c.unmap(start, length)
-	c.takeOwn(base, pageIndex(end), base, run)
+	pos := start + *done
+	stop := c.turn(pos, end, b)
+	c.unmap(pos, stop-pos)
+	c.takeOwn(pageIndex(pos), pageIndex(stop), base, run)
+	if *done = stop - start; stop < end {
+		return errSpent
+	}
 	return zx.OK
 }
 
@@ -187,11 +196,12 @@ func (v *VMO) SupplyPages(off uint64, run *PageRun) zx.Status {
 	case off+run.Length < off:
 		st = zx.ErrOutOfRange
 	case run.Length != 0:
+		b := zx.Budget{By: run.Yielder}
 		for done := uint64(0); ; {
 			c := v.lock()
-			st = c.supplyLocked(off, &done, run)
+			st = c.supplyLocked(off, &done, run, &b)
 			v.Unlock()
-			if st != zx.ErrNoMemory || v.MakeRoom(nil) != zx.OK {
+			if st = v.sleep(st, nil, &b); st != zx.ErrNext {
 				break
 			}
 		}
@@ -280,7 +290,7 @@ func (c *cowPages) supplyOne(off uint64, f mmu.Frame) bool {
 }
 
 // supplyLocked supplies from *done bytes into the run on and moves *done.
-func (c *cowPages) supplyLocked(off uint64, done *uint64, run *PageRun) zx.Status {
+func (c *cowPages) supplyLocked(off uint64, done *uint64, run *PageRun, b *zx.Budget) zx.Status {
 	if st := checkRange(off, run.Length, c.size); st != zx.OK {
 		return st
 	}
@@ -337,6 +347,10 @@ func (c *cowPages) supplyLocked(off uint64, done *uint64, run *PageRun) zx.Statu
 			c.tree.prune(c.mem, first)
 		}
 		chain.list(&c.store.age)
+		if b.Spend(len(slots)/4+1) && idx < limit {
+			st = errSpent
+			break
+		}
 	}
 	c.supplied(news, idx)
 	*done = (idx - base) << zx.PageShift

@@ -24,20 +24,43 @@ func (v *VMO) Zero(off, n uint64, r *PageRequest) zx.Status {
 	if end < off {
 		return zx.ErrOutOfRange
 	}
-	for {
+	for b := r.Budget(); ; {
 		c := v.lock()
-		st := v.zeroFrom(c, &pos, end, r)
+		st := v.zeroFrom(c, &pos, end, r, &b)
 		v.Unlock()
-		if st = v.sleep(st, r); st != zx.ErrNext {
+		if st = v.sleep(st, r, &b); st != zx.ErrNext {
 			return st
 		}
 	}
 }
 
+// errSpent is what a locked part answers that has done as much as one turn may:
+// it goes on after a look at the world. It never leaves the package.
+const errSpent zx.Status = 1
+
+// turn gives where a piece of [pos, end) ends that costs about one turn of b, and
+// counts it: by the slots and intervals that are there, whatever its size. It
+// cuts no interval.
+func (c *cowPages) turn(pos, end uint64, b *zx.Budget) uint64 {
+	for full := false; pos < end && !full; {
+		if iv := c.zeros.holding(pos); iv != nil {
+			pos = min(iv.end, end)
+			full = b.Spend(1)
+			continue
+		}
+		slots, n, _ := c.tree.run(c.mem, pageIndex(pos), pageIndex(c.zeros.next(pos, end)))
+		pos += n << zx.PageShift
+		full = b.Spend(len(slots)/4 + 1)
+	}
+	return pos
+}
+
 // sleep does what a stopped operation needs before it starts over: ErrNext says
 // that it shall, anything else is the operation's answer. Locks: none held.
-func (v *VMO) sleep(st zx.Status, r *PageRequest) zx.Status {
+func (v *VMO) sleep(st zx.Status, r *PageRequest, b *zx.Budget) zx.Status {
 	switch st {
+	case errSpent:
+		st = b.Look()
 	case zx.ErrShouldWait:
 		st = r.Wait()
 	case zx.ErrNoMemory:
@@ -53,7 +76,7 @@ func (v *VMO) sleep(st zx.Status, r *PageRequest) zx.Status {
 
 // zeroFrom is Zero from *pos on, until something is missing. Locks: the family's
 // held.
-func (v *VMO) zeroFrom(c *cowPages, pos *uint64, end uint64, r *PageRequest) zx.Status {
+func (v *VMO) zeroFrom(c *cowPages, pos *uint64, end uint64, r *PageRequest, b *zx.Budget) zx.Status {
 	for {
 		whole := *pos&zx.PageMask == 0 && end-*pos >= zx.PageSize
 		stop := min(end, zx.RoundDown(*pos)+zx.PageSize)
@@ -64,6 +87,7 @@ func (v *VMO) zeroFrom(c *cowPages, pos *uint64, end uint64, r *PageRequest) zx.
 		switch {
 		case st != zx.OK || stop == *pos:
 		case whole:
+			stop = c.turn(v.off+*pos, v.off+stop, b) - v.off
 			st = c.zeroPages(v.off+*pos, v.off+stop, r)
 		default:
 			st = c.zeroBytes(v.off+*pos, v.off+stop, r)
@@ -71,7 +95,9 @@ func (v *VMO) zeroFrom(c *cowPages, pos *uint64, end uint64, r *PageRequest) zx.
 		if st != zx.OK || stop == end {
 			return st
 		}
-		*pos = stop
+		if *pos = stop; b.Spend(0) {
+			return errSpent
+		}
 	}
 }
 
@@ -270,7 +296,7 @@ func (v *VMO) SetSize(size uint64, r *PageRequest) zx.Status {
 	for {
 		st := c.zeroBytes(size, rounded, r)
 		v.Unlock()
-		switch st = v.sleep(st, r); st {
+		switch st = v.sleep(st, r, nil); st {
 		case zx.ErrNext:
 		case zx.ErrInternalIntrKilled, zx.ErrInternalIntrRetry:
 			return st
@@ -350,7 +376,7 @@ func (v *VMO) SetStreamSize(size uint64, r *PageRequest) zx.Status {
 		c := v.lock()
 		st := c.setStreamLocked(size, r)
 		v.Unlock()
-		if st = v.sleep(st, r); st != zx.ErrNext {
+		if st = v.sleep(st, r, nil); st != zx.ErrNext {
 			return st
 		}
 	}

@@ -219,7 +219,7 @@ func (b *bencher) serve(p *pager.Pager, port *object.Port, v *vmo.VMO, failed ch
 				st = p.SupplyRun(v, r.Offset, &run)
 			}
 		case r.Command == zx.PageDirty:
-			st = p.OpRange(zx.PagerOpDirty, v, r.Offset, r.Length, 0)
+			st = p.OpRange(zx.PagerOpDirty, v, r.Offset, r.Length, 0, nil)
 		default:
 			return
 		}
