@@ -97,10 +97,5 @@
 //
 // A node costs the same whatever it shows; zero intervals lie in frames too.
 //
-// # Not here yet
-//
-// Pinning. The seam: slotPinned is honoured everywhere and set nowhere, and
-// anyPinned is asked wherever a pinned page refuses an operation.
-//
-// Sources: spec/zircon-pager sections 3, 4, 5.2, 8.
+// Sources: spec/zircon-pager sections 3, 4, 5, 7, 8.
 package vmo
