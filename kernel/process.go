@@ -267,7 +267,7 @@ func (p *Process) bury(y zx.Yielder) {
 		t.discard()
 	}
 	p.closeExceptions()
-	p.handles.CloseAll()
+	p.handles.CloseAll(y)
 	p.kernel.leave(p.space.CR3())
 	p.space.Destroy(y)
 	p.UpdateSignals(0, zx.SignalTaskTerminated)

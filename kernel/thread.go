@@ -246,6 +246,7 @@ func (t *Thread) callWoken() bool {
 func (t *Thread) callAgain() bool {
 	t.step = stepUser
 	if !t.callGoesOn() {
+		t.context.Forget()
 		return true
 	}
 	result := syscall.Dispatch(&t.context, &t.saved)

@@ -3,6 +3,7 @@ package object
 import (
 	"sync"
 	"testing"
+	"time"
 
 	"faultline/account"
 	"faultline/zx"
@@ -97,6 +98,14 @@ func TestChannelClose(t *testing.T) {
 	b.Close()
 }
 
+// waitFreed waits until nothing is charged to a, for many messages end behind the
+// back of who closed their channel; but not for ever.
+func waitFreed(a *account.Account) {
+	for end := time.Now().Add(10 * time.Second); a.Used() != 0 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+}
+
 func TestChannelLimits(t *testing.T) {
 	a, b := NewChannel()
 	for i := range ChannelMaxPending {
@@ -128,6 +137,7 @@ func TestChannelLimits(t *testing.T) {
 		t.Error("nothing is counted")
 	}
 	b.Close()
+	waitFreed(poor)
 	if left := poor.Used(); left != 0 {
 		t.Errorf("%d bytes of messages are counted when none is left", left)
 	}
@@ -147,6 +157,11 @@ func TestChannelNest(t *testing.T) {
 	}
 	h, _ := table.Add(outer, RightsChannel)
 	table.Close(h)
+	// A part ends with the close, the rest soon after.
+	if left := payer.Used(); left == 0 || left > 19600*messageBytes*4 {
+		t.Errorf("%d bytes of messages left right after the close", left)
+	}
+	waitFreed(payer)
 	if left := payer.Used(); left != 0 {
 		t.Errorf("%d bytes of messages left", left)
 	}
@@ -317,7 +332,7 @@ func TestCollectRaces(t *testing.T) {
 				m = got[0]
 			}
 			m.Discard()
-			table.CloseAll()
+			table.CloseAll(nil)
 		}()
 	}
 	wait.Wait()

@@ -344,10 +344,12 @@ func (t *HandleTable) Give(m Moving) (zx.Handle, zx.Status) {
 // Discard closes a handle that moves. Locks: none held.
 func (m Moving) Discard() { dropHandle(m.Object) }
 
-// CloseAll closes every handle and refuses new ones: the end of a process.
+// CloseAll closes every handle and refuses new ones: the end of a process. It
+// yields by y, whose answer is ignored, as often as it must; y may be nil.
 //
 // Locks: none held.
-func (t *HandleTable) CloseAll() {
+func (t *HandleTable) CloseAll(y zx.Yielder) {
+	b := zx.Budget{By: y}
 	t.mu.Lock()
 	t.closed = true
 	for i := range uint32(len(t.blocks) * blockSlots) {
@@ -359,6 +361,9 @@ func (t *HandleTable) CloseAll() {
 		o := t.remove(s)
 		t.mu.Unlock()
 		t.finish(o, h)
+		if b.Spend(1) {
+			b.Look()
+		}
 		t.mu.Lock()
 	}
 	t.account.Release(int64(len(t.blocks)) * blockBytes)

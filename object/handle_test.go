@@ -143,7 +143,7 @@ func TestHandleLimitAndCloseAll(t *testing.T) {
 	if o.Handles() != HandleLimit || tab.Count() != HandleLimit {
 		t.Fatalf("%d handles, %d counted", o.Handles(), tab.Count())
 	}
-	tab.CloseAll()
+	tab.CloseAll(nil)
 	if z, l := o.ended(); z != 1 || l != 1 || tab.Count() != 0 {
 		t.Fatalf("after CloseAll: zero %d last %d count %d", z, l, tab.Count())
 	}
@@ -306,7 +306,7 @@ func handleModel(t *testing.T, ops []byte) {
 	if n != len(model) {
 		t.Fatalf("ForEach told %d of %d", n, len(model))
 	}
-	a.CloseAll()
+	a.CloseAll(nil)
 	for _, e := range model {
 		if _, l := e.obj.ended(); l != 1 {
 			t.Fatalf("object ended %d times after CloseAll", l)
@@ -361,7 +361,7 @@ func TestHandleRaces(t *testing.T) {
 	if o.Handles() != 1 || tab.Count() != 1 {
 		t.Fatalf("%d handles, count %d", o.Handles(), tab.Count())
 	}
-	tab.CloseAll()
+	tab.CloseAll(nil)
 	if z, l := o.ended(); z != 1 || l != 1 {
 		t.Fatalf("ended %d %d", z, l)
 	}
@@ -392,7 +392,7 @@ func TestHandlesArePaidFor(t *testing.T) {
 	if _, st := tab.Replace(h, zx.RightSame); st != zx.OK {
 		t.Errorf("replace at the limit: %v", st)
 	}
-	tab.CloseAll()
+	tab.CloseAll(nil)
 	if poor.Used() != 0 {
 		t.Errorf("%d bytes charged for a closed table", poor.Used())
 	}

@@ -1,7 +1,10 @@
 package object
 
 import (
+	"runtime"
+
 	"faultline/spin"
+	"faultline/zx"
 )
 
 // transit knows of the channel ends whose handles wait in queues of channels, so
@@ -123,6 +126,9 @@ func (t *inTransit) garbage() (all *Message) {
 // discarder ends messages that nobody will read. Their handles may be the last
 // ones of channels with unread messages in turn, however deep: those join the
 // list of whoever is at work, for a stack has an end.
+//
+// Who closes a channel works off discardNow handles and messages; a goroutine
+// does the rest, and lets others run in between.
 type discarder struct {
 	mu   spin.Lock
 	list *Message // guarded by mu
@@ -148,13 +154,34 @@ func (d *discarder) discard(list *Message) {
 		return
 	}
 	d.busy = true
-	for d.list != nil {
+	d.mu.Unlock()
+	if !d.work() {
+		go func() {
+			for !d.work() {
+				runtime.Gosched()
+			}
+		}()
+	}
+}
+
+// discardNow is how many messages and handles end at once.
+const discardNow = zx.BudgetUnits
+
+// work ends some messages, and says whether none is left. Pre: busy is set, by the
+// caller.
+func (d *discarder) work() (done bool) {
+	for n := 0; n < discardNow; {
+		d.mu.Lock()
 		m := d.list
+		if m == nil {
+			d.busy = false
+			d.mu.Unlock()
+			return true
+		}
 		d.list = m.next
 		d.mu.Unlock()
+		n += 1 + len(m.Handles)
 		m.Discard()
-		d.mu.Lock()
 	}
-	d.busy = false
-	d.mu.Unlock()
+	return false
 }

@@ -369,8 +369,12 @@ func (c *Context) drop(w *outgoing) {
 	if w.etc {
 		each = dispositionBytes
 	}
-	le, at := binary.LittleEndian, w.handles
+	le, at, b := binary.LittleEndian, w.handles, zx.Budget{By: c.Thread}
 	for count := min(w.numHandles, object.HandleLimit); count > 0; {
+		// It cannot be issued again; the thread stops when it is done.
+		if b.Spend(scratchBytes/int(each)) && b.Look() == zx.ErrInternalIntrKilled {
+			return
+		}
 		n := min(count, scratchBytes/each)
 		list := c.scratch[:n*each]
 		if c.read(list, at) != zx.OK {

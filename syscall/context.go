@@ -245,7 +245,8 @@ type Context struct {
 	// section 5.7).
 	Request, CopyRequest *vmo.PageRequest
 
-	wait wait // of the call in progress
+	wait     wait     // of the call in progress
+	progress progress // of a call that will be issued again
 
 	// Scratch of the call in progress: buffers that would otherwise be
 	// allocated for each call.

@@ -215,7 +215,7 @@ func (m *machine) newProcess() *process {
 
 // end does what the kernel does at the end of a process.
 func (p *process) end() {
-	p.handles.CloseAll()
+	p.handles.CloseAll(nil)
 	p.space.Destroy(nil)
 }
 

@@ -324,7 +324,7 @@ func grind(t *testing.T, threads, calls int, seed int64) (all answers) {
 		}()
 	}
 	wg.Wait()
-	w.proc.handles.CloseAll()
+	w.proc.handles.CloseAll(nil)
 	if n := w.proc.handles.Count(); n != 0 {
 		t.Errorf("%d handles left", n)
 	}

@@ -24,20 +24,24 @@ func handleCloseMany(c *Context, handles userIn, count uint64) zx.Status {
 	if count > closeManyLimit {
 		return zx.ErrInvalidArgs
 	}
-	result := zx.OK
-	for count > 0 {
-		n := min(count, scratchBytes/handleBytes)
-		if st := c.read(c.scratch[:n*handleBytes], handles); st != zx.OK {
+	result := c.progress.st
+	st := c.inPieces(uint64(handles), count*handleBytes, scratchBytes/handleBytes, func(at, n uint64) zx.Status {
+		list := c.scratch[:n]
+		if st := c.read(list, userIn(at)); st != zx.OK {
 			return st
 		}
-		for i := range n {
-			h := zx.Handle(binary.LittleEndian.Uint32(c.scratch[i*handleBytes:]))
-			if st := c.Handles.Close(h); st != zx.OK {
+		for ; len(list) > 0; list = list[handleBytes:] {
+			if st := c.Handles.Close(zx.Handle(binary.LittleEndian.Uint32(list))); st != zx.OK {
 				result = st
 			}
 		}
-		handles += userIn(n * handleBytes)
-		count -= n
+		return zx.OK
+	})
+	if st == zx.ErrInternalIntrRetry {
+		c.progress.st = result
+	}
+	if st != zx.OK {
+		return st
 	}
 	return result
 }

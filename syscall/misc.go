@@ -10,17 +10,54 @@ func debugWrite(c *Context, buffer userIn, size uint64) zx.Status {
 	if size > debugWriteLimit {
 		return zx.ErrInvalidArgs
 	}
-	for size > 0 {
-		p := c.scratch[:min(size, scratchBytes)]
-		if st := c.read(p, buffer); st != zx.OK {
+	// A byte takes some fifty instructions to get through the port.
+	return c.inPieces(uint64(buffer), size, scratchBytes/16, func(at, n uint64) zx.Status {
+		p := c.scratch[:n]
+		st := c.read(p, userIn(at))
+		if st == zx.OK {
+			c.Process.DebugWrite(p)
+		}
+		return st
+	})
+}
+
+// progress is how far a call came that was interrupted, and will be issued again
+// with the same arguments.
+type progress struct {
+	at, size, done uint64
+	st             zx.Status // so far, for handle_close_many
+}
+
+// inPieces calls f with pieces of [at, at+size), each of at most scratchBytes and
+// worth units of a zx.Budget, until it fails. Between two pieces others may run; a
+// thread that is to be suspended goes on where it stopped when the call is issued
+// again.
+//
+// Errors: those of f | ErrInternalIntrKilled | ErrInternalIntrRetry.
+func (c *Context) inPieces(at, size uint64, units int, f func(at, n uint64) zx.Status) zx.Status {
+	b, done := zx.Budget{By: c.Thread}, uint64(0)
+	if p := c.progress; p.at == at && p.size == size {
+		done = p.done
+	}
+	c.progress = progress{}
+	for done < size {
+		n := min(size-done, scratchBytes)
+		if st := f(at+done, n); st != zx.OK {
 			return st
 		}
-		c.Process.DebugWrite(p)
-		buffer += userIn(len(p))
-		size -= uint64(len(p))
+		if done += n; b.Spend(units) && done < size {
+			if st := b.Look(); st != zx.OK {
+				c.progress = progress{at: at, size: size, done: done}
+				return st
+			}
+		}
 	}
 	return zx.OK
 }
+
+// Forget says that a call that answered ErrInternalIntrRetry will not be issued
+// again.
+func (c *Context) Forget() { c.progress = progress{} }
 
 // clockGetMonotonic is zx_clock_get_monotonic.
 func clockGetMonotonic(c *Context) zx.Time { return c.System.Now() }
@@ -47,16 +84,11 @@ func systemGetPageSize(*Context) uint32 { return zx.PageSize }
 
 // cprngDraw is zx_cprng_draw.
 func cprngDraw(c *Context, buffer userOut, size uint64) zx.Status {
-	for size > 0 {
-		p := c.scratch[:min(size, scratchBytes)]
+	st := c.inPieces(uint64(buffer), size, 4, func(at, n uint64) zx.Status {
+		p := c.scratch[:n]
 		c.System.Random(p)
-		if st := c.write(buffer, p); st != zx.OK {
-			clear(p)
-			return st
-		}
-		buffer += userOut(len(p))
-		size -= uint64(len(p))
-	}
+		return c.write(userOut(at), p)
+	})
 	clear(c.scratch[:])
-	return zx.OK
+	return st
 }
