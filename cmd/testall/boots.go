@@ -116,7 +116,7 @@ func boots(d disks) []boot {
 	add(boot{name: "no frame is lost", disk: d.test, fails: true, commands: "sum PAGE.BIN; " + some + "mem; " + some + some + "mem", check: sameFree})
 
 	list = append(list, programBoots()...)
-	list = append(list, taskBoots()...)
+	list = append(list, taskBoots(d)...)
 	list = append(list, operatorBoots(d)...)
 	list = append(list, pagerBoots()...)
 	list = append(list, evilBoots(d)...)
@@ -148,6 +148,20 @@ func sameFree(output string) error {
 		}
 	}
 	return nil
+}
+
+// sameKept is sameFree for the account of what programs make the kernel keep, too.
+func sameKept(output string) error {
+	counts := regexp.MustCompile(`account +(\d+) KiB kept .*\n +(\d+) pages of programs`).FindAllStringSubmatch(output, -1)
+	if len(counts) < 2 {
+		return fmt.Errorf("%d counts of what is kept, want 2 or more", len(counts))
+	}
+	for _, c := range counts {
+		if c[1] != "0" || c[2] != "0" {
+			return fmt.Errorf("%s KiB and %s pages are charged when no program runs", c[1], c[2])
+		}
+	}
+	return sameFree(output)
 }
 
 // evilBoots runs every way of program evil, on the CPUs that differ in how the

@@ -2,7 +2,7 @@ package main
 
 // taskBoots runs the programs that check and strain tasks, channels and what
 // goes with them. What they leave behind would show in `mem`.
-func taskBoots() []boot {
+func taskBoots(d disks) []boot {
 	return []boot{
 		{name: "tasks", commands: "mem; run tasks; mem; run tasks; mem", check: sameFree,
 			want: []string{"exceptions holds", "policy holds", "suspends holds", "deadlines holds", "properties holds", "futexes holds", "channels holds", "wait_many holds", "processes holds"}},
@@ -11,6 +11,15 @@ func taskBoots() []boot {
 		{name: "programs start programs", commands: "mem; run parent; mem", check: sameFree, want: []string{`argument 1: 5`, `programs start`}},
 		{name: "where a program died", commands: "run evil stack-overflow", fails: true,
 			want: []string{`stack overflow`, `at +0x\S+ +deeper\S*\+0x`, `called from 0x\S+ +deeper\S*\+0x\S+ +\(\d+ times\)`, `load base +0x8000200000`}},
+		{name: "hoard 128M", mem: "128M", timeout: "400", commands: "mem; run hoard; mem; run hoard unborn; run hoard dead; mem", check: sameKept,
+			want: []string{`hoard: all good`, `that never start, .*: good`, `that ended full, and are held: good`}},
+		{name: "hoard 512M", mem: "512M", timeout: "400", check: sameKept, commands: "mem; run hoard threads packets registrations messages pages intervals mappings tables; mem",
+			want: []string{`hoard: all good`}},
+		{name: "hoard 2G", mem: "2G", timeout: "400", check: sameKept, commands: "mem; run hoard threads messages pages islands; mem", want: []string{`hoard: all good`}},
+		{name: "four hoards beside an innocent", mem: "128M", disk: d.test, timeout: "200",
+			commands: "start hoard innocent; start hoard hold pages intervals; start hoard hold messages threads; start hoard hold registrations tables; " +
+				"start hoard hold mappings processes; wait 6; ls; sum POEM.TXT; run hello; wait 20",
+			want: []string{`holds \d+ pages: ZX_ERR_NO_MEMORY`, `holds \d+ tables: ZX_ERR_NO_MEMORY`, `POEM\.TXT`, `hello from ring 3`, `innocent ends well`}},
 		{name: "C threads", commands: "mem; run threads; mem", check: sameFree, want: []string{`threads hold`}},
 		{name: "shares of the CPU", icount: "1", timeout: "120", commands: "mem; run sched; mem", check: sameFree, want: []string{"shares holds", "yields holds", "order holds"}},
 		{name: "every way to die", commands: "mem; run crash all; mem; threads", check: sameFree,

@@ -356,11 +356,11 @@ static int full(void) {
 }
 
 static int innocent(void) {
-  static uint8_t own[100][PAGE];
+  static uint8_t own[500][PAGE];
   zx_handle_t a, b, p;
   must("innocent: channel", zx_channel_create(0, &a, &b));
   must("innocent: port", zx_port_create(0, &p));
-  for (int i = 0; i < 100; i++) {
+  for (int i = 0; i < 500; i++) {
     uint32_t bytes = 0;
     zx_port_packet_t packet = {.key = (uint64_t)i};
     own[i][0] = 1;
