@@ -169,21 +169,28 @@ func (c *Console) Interactive(rw io.ReadWriter) error {
 	return nil
 }
 
+// typedAhead is how many bytes that nobody has read yet are kept. More are lost, for
+// whoever reads them must go on to hear control-C.
+const typedAhead = 4096
+
 // keys gives what is typed, read ahead by a goroutine so that control-C is heard
-// while a program runs.
+// while a program runs, however much is typed meanwhile.
 type keys struct {
-	typed chan []byte // closed at the end of input
-	rest  []byte
-	err   error // why it ended; written before typed is closed
+	mu    sync.Mutex
+	more  sync.Cond // typed or err has changed
+	typed []byte
+	err   error // why it ended
 }
 
 func (c *Console) keys(r io.Reader) *keys {
 	const controlC, controlU = 3, 21
-	k := &keys{typed: make(chan []byte, 64)}
+	k := new(keys)
+	k.more.L = &k.mu
 	go func() {
-		for {
-			p := make([]byte, 256)
-			n, err := r.Read(p)
+		p := make([]byte, 256)
+		for err := error(nil); err == nil; {
+			var n int
+			n, err = r.Read(p)
 			kept := p[:0]
 			for _, b := range p[:n] {
 				if b == controlC {
@@ -196,14 +203,11 @@ func (c *Console) keys(r io.Reader) *keys {
 				}
 				kept = append(kept, b)
 			}
-			if len(kept) > 0 {
-				k.typed <- kept
-			}
-			if err != nil {
-				k.err = err
-				close(k.typed)
-				return
-			}
+			k.mu.Lock()
+			k.typed = append(k.typed, kept[:min(len(kept), typedAhead-len(k.typed))]...)
+			k.err = err
+			k.mu.Unlock()
+			k.more.Signal()
 		}
 	}()
 	return k
@@ -211,14 +215,16 @@ func (c *Console) keys(r io.Reader) *keys {
 
 // Read implements io.Reader.
 func (k *keys) Read(p []byte) (int, error) {
-	if len(k.rest) == 0 {
-		var more bool
-		if k.rest, more = <-k.typed; !more {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for len(k.typed) == 0 {
+		if k.err != nil {
 			return 0, k.err
 		}
+		k.more.Wait()
 	}
-	n := copy(p, k.rest)
-	k.rest = k.rest[n:]
+	n := copy(p, k.typed)
+	k.typed = append(k.typed[:0], k.typed[n:]...)
 	return n, nil
 }
 

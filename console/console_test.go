@@ -529,7 +529,8 @@ func TestInteractive(t *testing.T) {
 	}
 }
 
-// TestInterrupt kills a program that runs for ever with control-C.
+// TestInterrupt kills a program that runs for ever with control-C, whatever was
+// typed before.
 func TestInterrupt(t *testing.T) {
 	r := newRig(t)
 	screen := &bytes.Buffer{}
@@ -539,8 +540,14 @@ func TestInterrupt(t *testing.T) {
 		for r.interruptible() == nil {
 			time.Sleep(time.Millisecond)
 		}
+		for range typedAhead + 200 { // nobody reads them now
+			type_.Write([]byte("x"))
+		}
 		type_.Write([]byte("\x03"))
-		type_.Write([]byte("mem\rpoweroff\r"))
+		for r.interruptible() != nil {
+			time.Sleep(time.Millisecond)
+		}
+		type_.Write([]byte("\x15mem\rpoweroff\r"))
 	}()
 	if err := r.Interactive(struct {
 		io.Reader

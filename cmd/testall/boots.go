@@ -104,7 +104,7 @@ func boots(d disks) []boot {
 	add(boot{name: "no disk", commands: "ls", fails: true, want: []string{`no disk is attached`}})
 	add(boot{name: "corrupt disk", disk: d.corrupt, commands: "ls", fails: true, want: []string{`(?i)FAT`}})
 
-	// A failed page kills the thread that touches it, and nothing else.
+	// A failed page ends the program that touches it, and nothing else.
 	add(boot{name: "a failed page", disk: d.test, fails: true,
 		commands: "fail " + five + " 0x3000 0x1000 ZX_ERR_IO_DATA_INTEGRITY; touch " + five + " 0x3004 r; touch " + five + " 0x5000 r; " +
 			"fail " + five + " 0x3000 0x1000 off; touch " + five + " 0x3004 r; sum " + five,
