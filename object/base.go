@@ -56,8 +56,9 @@ type Base struct {
 
 	mu        spin.Lock
 	signals   atomic.Uint32 // zx.Signals; written under mu, read freely
-	observers *Observer     // guarded by mu; doubly linked, in no order
+	observers *Observer     // of threads that wait; guarded by mu; doubly linked, in no order
 	watched   atomic.Int32  // how many observers; written under mu, read freely
+	async     *asyncWatch   // registrations, if there ever was one; guarded by mu
 }
 
 // Init gives the object its koid and type. Signals start as given.

@@ -4,12 +4,13 @@ import (
 	"encoding/binary"
 
 	"faultline/account"
+	"faultline/avl"
 	"faultline/zx"
 )
 
 // observerBytes is what a registration of zx_object_wait_async is charged for,
 // until the packet it becomes is taken.
-var observerBytes = account.Bytes(320)
+var observerBytes = account.Bytes(352)
 
 // Source names the handle through which a wait was made: closing that handle
 // ends the wait, closing another handle of the same object does not.
@@ -39,6 +40,7 @@ type Observer struct {
 	portNext, portPrev *Observer // guarded by port.mu
 	now                func() zx.Time
 	edge               bool
+	node               avl.Node[Observer] // in base's asyncWatch
 }
 
 // Signals gives the signals asserted now.
@@ -54,19 +56,27 @@ func (b *Base) UpdateSignals(clear, set zx.Signals) {
 	now := old&^clear | set
 	if now != old {
 		b.signals.Store(uint32(now))
-		for o := b.observers; o != nil; {
-			next := o.next
-			active := now
-			if o.edge {
-				active = now &^ old
-			}
-			if o.trigger&active != 0 {
-				b.fire(o, now)
-			}
-			o = next
+		b.alert(b.observers, old, now)
+		if b.async != nil {
+			b.alert(b.async.list, old, now)
 		}
 	}
 	b.mu.Unlock()
+}
+
+// alert fires those of a list that a change of signals satisfies. Locks: mu held.
+func (b *Base) alert(list *Observer, old, now zx.Signals) {
+	for o := list; o != nil; {
+		next := o.next
+		active := now
+		if o.edge {
+			active = now &^ old
+		}
+		if o.trigger&active != 0 {
+			b.fire(o, now)
+		}
+		o = next
+	}
 }
 
 // Watch begins the wait of w for one of signals, through the handle source, and
@@ -157,15 +167,13 @@ func (b *Base) WaitAsync(source Source, a AsyncWait) zx.Status {
 func (b *Base) CancelAsync(source Source, port *Port, key uint64) int {
 	removed := 0
 	b.mu.Lock()
-	for o := b.observers; o != nil; {
-		next := o.next
-		if o.port == port && o.source == source && o.packet.Packet.Key == key {
+	b.ofHandle(source, func(o *Observer) {
+		if o.port == port && o.packet.Packet.Key == key {
 			b.remove(o)
 			port.unwatch(o)
 			removed++
 		}
-		o = next
-	}
+	})
 	b.mu.Unlock()
 	return removed + port.cancelSource(source, key)
 }
@@ -183,16 +191,38 @@ func (b *Base) cancelHandle(source Source) {
 		next := o.next
 		if o.source == source {
 			b.remove(o)
-			if o.port != nil {
-				o.port.unwatch(o)
-			} else {
-				o.observed, o.canceled = b.Signals(), true
-				o.waiter.Wake()
-			}
+			o.observed, o.canceled = b.Signals(), true
+			o.waiter.Wake()
 		}
 		o = next
 	}
+	b.ofHandle(source, func(o *Observer) {
+		b.remove(o)
+		o.port.unwatch(o)
+	})
 	b.mu.Unlock()
+}
+
+// asyncWatch is the registrations of zx_object_wait_async with an object: of
+// which there may be very many, through many handles.
+type asyncWatch struct {
+	list     *Observer          // doubly linked, in no order
+	byHandle avl.Tree[Observer] // keys are values of handles
+}
+
+// ofHandle calls f, which may remove it, with each registration made through
+// source: O(log n) to find them. Locks: mu held.
+func (b *Base) ofHandle(source Source, f func(*Observer)) {
+	if b.async == nil {
+		return
+	}
+	for n := b.async.byHandle.Heavy(uint64(source.Handle), 0); n != nil && n.Key() == uint64(source.Handle); {
+		o := n.Owner()
+		n = n.Next()
+		if o.source == source {
+			f(o)
+		}
+	}
 }
 
 // fire ends o's registration with the signals seen. Locks: mu held.
@@ -217,17 +247,30 @@ func (b *Base) fire(o *Observer, now zx.Signals) {
 func (b *Base) add(o *Observer) {
 	o.base = b
 	b.watched.Add(1)
-	o.next, o.prev = b.observers, nil
+	list := &b.observers
+	if o.port != nil {
+		if b.async == nil {
+			b.async = new(asyncWatch)
+		}
+		list = &b.async.list
+		b.async.byHandle.Insert(&o.node, o, uint64(o.source.Handle), 0)
+	}
+	o.next, o.prev = *list, nil
 	if o.next != nil {
 		o.next.prev = o
 	}
-	b.observers = o
+	*list = o
 }
 
 // remove unregisters o. Locks: mu held.
 func (b *Base) remove(o *Observer) {
+	list := &b.observers
+	if o.port != nil {
+		list = &b.async.list
+		b.async.byHandle.Remove(&o.node)
+	}
 	if o.prev == nil {
-		b.observers = o.next
+		*list = o.next
 	} else {
 		o.prev.next = o.next
 	}

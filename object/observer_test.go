@@ -54,7 +54,7 @@ func TestWaitOne(t *testing.T) {
 	if r := <-res; r.st != zx.ErrCanceled || r.obs&zx.SignalHandleClosed == 0 {
 		t.Fatalf("closed: %#x %v", r.obs, r.st)
 	}
-	if e.observers != nil {
+	if e.watched.Load() != 0 {
 		t.Fatal("an observer stayed")
 	}
 }
@@ -133,7 +133,7 @@ func TestWaitAsync(t *testing.T) {
 	if got, st := take(p); st != zx.OK || got.Key != 6 || p.Depth() != 0 {
 		t.Fatalf("%d %v", got.Key, st)
 	}
-	if p.watching != nil || e.observers != nil {
+	if p.watching != nil || e.watched.Load() != 0 {
 		t.Fatal("left behind")
 	}
 }
@@ -169,11 +169,38 @@ func TestWaitAsyncLimitsAndPortClose(t *testing.T) {
 		t.Fatalf("%d bytes charged for 10,000 packets and 5,000 registrations of %d", got, observerBytes)
 	}
 	tab.Close(ph)
-	if e.observers != nil || poor.Used() != 0 {
+	if e.watched.Load() != 0 || poor.Used() != 0 {
 		t.Fatalf("closing the port left registrations, or %d bytes", poor.Used())
 	}
 	if st := e.WaitAsync(Source{&tab, h}, a); st != zx.ErrBadHandle {
 		t.Fatalf("on a closed port: %v", st)
+	}
+}
+
+// TestManyHandles: registrations made through many handles are found by their
+// handle, and all of them.
+func TestManyHandles(t *testing.T) {
+	const n = 20_000
+	tab := new(HandleTable)
+	e, p := NewEvent(), NewPort()
+	tab.Add(p, zx.RightsPort)
+	var handles []zx.Handle
+	for range n {
+		h, _ := tab.Add(e, RightsEvent)
+		if st := e.WaitAsync(Source{tab, h}, AsyncWait{Port: p, Signals: sigA}); st != zx.OK {
+			t.Fatal(st)
+		}
+		handles = append(handles, h)
+	}
+	for i, h := range handles {
+		if i%2 == 0 {
+			tab.Close(h)
+		} else if removed := e.CancelAsync(Source{tab, h}, p, 0); removed != 1 {
+			t.Fatalf("%d removed of handle %d", removed, i)
+		}
+	}
+	if e.watched.Load() != 0 || e.async.list != nil || !e.async.byHandle.Empty() {
+		t.Error("registrations left")
 	}
 }
 
@@ -246,7 +273,7 @@ func TestObserverRaces(t *testing.T) {
 	}
 	close(stop)
 	<-done
-	if e.observers != nil {
+	if e.watched.Load() != 0 {
 		t.Fatal("observers left over")
 	}
 }
