@@ -11,10 +11,14 @@
 //
 // # Life of a frame
 //
-//	          Alloc                         Free
-//	fresh ------------> allocated(Owner) ----------> free
-//	  (never used yet)        ^                        |
-//	                          +---------- Alloc -------+
+//	        refill            Alloc                      Free
+//	block ----------> run ----------> allocated(Owner) --------> listed
+//	  ^ |                                ^   ^                     | |
+//	  | +--------- AllocContiguous ------+   +------- Alloc -------+ |
+//	  +------- joined, when somebody needs a block (drain) ----------+
+//
+// Blocks are 1<<n frames in a row, of a buddy allocator (blocks.go); nearly every
+// request is for one frame and passes it by.
 //
 // A page-table frame takes one more step, because a CPU may still walk it:
 //

@@ -97,5 +97,13 @@
 //
 // A node costs the same whatever it shows; zero intervals lie in frames too.
 //
-// Sources: spec/zircon-pager sections 3, 4, 5, 7, 8.
+// # Pins
+//
+// A pinned page (Pin) keeps its frame, its state and its translations: nothing
+// frees, moves, evicts, unmaps or write-protects it; what would have to answers
+// ErrBadState, and ZERO writes it in place. Its slot says that it is pinned, its
+// frame's record how often. Pages of a contiguous VMO are pinned while it lives. A
+// physical VMO has no pages: its node knows where the registers are.
+//
+// Sources: spec/zircon-pager sections 3, 4, 5, 7, 8, 11.
 package vmo

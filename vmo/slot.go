@@ -41,7 +41,7 @@ func (s State) String() string {
 //	[        frame         ] [ref] [pin] [ state ]
 //
 // The zero slot is Absent (or a Zero state). ref is set on access and gives the
-// page a second chance with the evictor; pin is the seam for pinning.
+// page a second chance with the evictor; pin says that the page is pinned.
 // Guarded by the VMO's lock.
 type slot uint32
 
