@@ -249,7 +249,6 @@ func (n *Node[T]) measure() {
 // mend restores height, most and balance from n, perhaps nil, up to the root.
 func (t *Tree[T]) mend(n *Node[T]) {
 	for n != nil {
-		height, most := n.height, n.most
 		switch l, r := n.left.tall(), n.right.tall(); {
 		case l > r+1:
 			if c := n.left; c.left.tall() < c.right.tall() {
@@ -262,10 +261,11 @@ func (t *Tree[T]) mend(n *Node[T]) {
 			}
 			n = t.turnLeft(n)
 		default:
-			n.measure()
+			height, most := max(l, r)+1, n.heaviest()
 			if n.height == height && n.most == most {
 				return // nothing changes further up
 			}
+			n.height, n.most = height, most
 		}
 		n = n.parent
 	}

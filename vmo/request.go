@@ -326,7 +326,7 @@ func (s *PageSource) request(kind RequestKind, off, length uint64, r *PageReques
 // that is alone, the usual case, is in no tree.
 type requestSet struct {
 	only *PageRequest
-	tree avl.Tree[PageRequest] // weights are ends
+	tree avl.Tree[PageRequest] // without weights: the ends are in order too
 }
 
 func (q *requestSet) empty() bool { return q.only == nil && q.tree.Empty() }
@@ -337,10 +337,10 @@ func (q *requestSet) add(r *PageRequest) {
 		return
 	}
 	if o := q.only; o != nil {
-		q.tree.Insert(&o.place, o, o.Offset, o.End())
+		q.tree.Insert(&o.place, o, o.Offset, 0)
 		q.only = nil
 	}
-	q.tree.Insert(&r.place, r, r.Offset, r.End())
+	q.tree.Insert(&r.place, r, r.Offset, 0)
 }
 
 func (q *requestSet) remove(r *PageRequest) {
@@ -359,7 +359,14 @@ func (q *requestSet) first(off, end uint64) *PageRequest {
 		}
 		return nil
 	}
-	return within(q.tree.Heavy(0, off+1), end)
+	n := q.tree.Floor(off)
+	switch {
+	case n == nil:
+		n = q.tree.First()
+	case n.Owner().End() <= off:
+		n = n.Next()
+	}
+	return within(n, end)
 }
 
 // after gives the primary after r that begins before end, or nil.
