@@ -70,6 +70,10 @@
 // from whoever has it. An exception goes up from the thread to its process, its
 // job and the jobs above, and stops where a handler settles it.
 //
+// Each job and process has an account below that of the job it is in: what it
+// makes the kernel keep is charged there (package account), tasks with what may
+// come with them (heap.go).
+//
 // # Locks
 //
 // From the outside in; a thread that holds one may take those below it.

@@ -3,9 +3,10 @@
 // packets that wait in them.
 //
 // It owns Base (the part every object shares), HandleTable (one per process),
-// Port, PortPacket and Event. It never blocks except through the Waiter it is
-// given, never touches user memory, and knows nothing of VMOs, pagers or
-// address spaces: those embed Base and come to it.
+// Port, PortPacket, Channel, Message and Event. A wait is begun here and answered
+// here; the sleep between is the caller's, or that of the Waiter he gives. It never
+// touches user memory, and knows nothing of VMOs, pagers or address spaces: those
+// embed Base and come to it.
 //
 // # Lifetimes
 //
@@ -21,9 +22,14 @@
 // Go clients that never make a handle use the object directly and need no
 // references: the counts start at zero.
 //
+// An object, a handle, a message, a packet, a registration is paid for by the
+// account of whoever made it, until it is gone (Base.Bill, package account). Handles
+// in a message keep their objects, and so could channel ends that wait in each
+// other's queues: Collect finds those.
+//
 // # Locks
 //
-//	HandleTable.mu > Base.mu > Port.mu
+//	HandleTable.mu, transit.mu > a channel's pair > Base.mu > Port.mu
 //
 // Port.mu is a leaf. Callbacks of an object (OnZeroHandles, OnLastRef) and of a
 // packet (PacketDequeued) run with none of these held. Waiter.Wake is called
