@@ -268,10 +268,11 @@ func (p *Process) bury(y zx.Yielder) {
 	}
 	p.closeExceptions()
 	p.handles.CloseAll(y)
+	object.Collect() // what only its handles could reach
+	object.DiscardAll(y)
 	p.kernel.leave(p.space.CR3())
 	p.space.Destroy(y)
 	p.UpdateSignals(0, zx.SignalTaskTerminated)
-	object.Collect() // what only its handles could reach
 	close(p.ended)
 	p.job.remove(p)
 	object.Unref(p)

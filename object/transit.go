@@ -128,15 +128,19 @@ func (t *inTransit) garbage() (all *Message) {
 // list of whoever is at work, for a stack has an end.
 //
 // Who closes a channel works off discardNow handles and messages; a goroutine
-// does the rest, and lets others run in between.
+// does the rest, and lets others run in between. The end of a process waits until
+// all is done (DiscardAll), so that what it had is gone with it.
 type discarder struct {
-	mu   spin.Lock
-	list *Message // guarded by mu
-	busy bool     // somebody works on list; guarded by mu
+	mu      spin.Lock
+	list    *Message // guarded by mu
+	workers int      // on list; guarded by mu
 }
 
 // unreads is the discarder of all channels.
 var unreads discarder
+
+// discardNow is how many messages and handles end at once.
+const discardNow = zx.BudgetUnits
 
 // discard ends the messages of list, which may be empty. Locks: none held.
 func (d *discarder) discard(list *Message) {
@@ -149,39 +153,49 @@ func (d *discarder) discard(list *Message) {
 	}
 	d.mu.Lock()
 	last.next, d.list = d.list, list
-	if d.busy {
+	if d.workers > 0 {
 		d.mu.Unlock()
 		return
 	}
-	d.busy = true
+	d.workers = 1
 	d.mu.Unlock()
-	if !d.work() {
+	if d.work() {
 		go func() {
-			for !d.work() {
+			for d.work() {
 				runtime.Gosched()
 			}
 		}()
 	}
 }
 
-// discardNow is how many messages and handles end at once.
-const discardNow = zx.BudgetUnits
-
-// work ends some messages, and says whether none is left. Pre: busy is set, by the
-// caller.
-func (d *discarder) work() (done bool) {
+// work ends some messages, and says whether there are more; if not, the caller is
+// no worker any more. Pre: the caller is one.
+func (d *discarder) work() (more bool) {
 	for n := 0; n < discardNow; {
 		d.mu.Lock()
 		m := d.list
 		if m == nil {
-			d.busy = false
+			d.workers--
 			d.mu.Unlock()
-			return true
+			return false
 		}
 		d.list = m.next
 		d.mu.Unlock()
 		n += 1 + len(m.Handles)
 		m.Discard()
 	}
-	return false
+	return true
+}
+
+// DiscardAll ends all messages that nobody will read, yielding by y, whose answer is
+// ignored, as often as it must.
+//
+// Locks: none held.
+func DiscardAll(y zx.Yielder) {
+	unreads.mu.Lock()
+	unreads.workers++
+	unreads.mu.Unlock()
+	for b := (zx.Budget{By: y}); unreads.work(); {
+		b.Look()
+	}
 }

@@ -346,7 +346,10 @@ static int full(void) {
   for (int k = 0; k < KINDS; k++) {
     for (uint64_t i = 0; i < 50; i++) {
       zx_status_t st = kinds[k].make == intervals || kinds[k].make == mappings ? ZX_OK : kinds[k].make(i);
-      if (st != ZX_OK && !refused(st)) {
+      if (refused(st)) {
+        break;
+      }
+      if (st != ZX_OK) {
         printf("hoard: child: %s: %s\n", kinds[k].name, zx_status_get_string(st));
         return 1;
       }
