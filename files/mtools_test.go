@@ -6,6 +6,7 @@ import (
 	"math/rand"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,7 +106,13 @@ func TestAgainstMtools(t *testing.T) {
 			t.Logf("sectors of %d, clusters of %d, %d FATs, root at %d, %v", m.sector, m.cluster, m.fats, m.root, m.what)
 			dev := openOdd(t, m)
 			config := configFor(dev, mmu.NewSimulated(1500))
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
 			v, err := Mount(config)
+			runtime.ReadMemStats(&after)
+			if spent := after.TotalAlloc - before.TotalAlloc; spent > 4<<20 {
+				t.Errorf("%d bytes were allocated to mount it", spent)
+			}
 			if err != nil {
 				if m.boot == nil && !strings.Contains(fmt.Sprint(m.what), "folder") {
 					t.Fatalf("not mounted: %v", err)
