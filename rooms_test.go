@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -427,5 +428,38 @@ func exportedReceiver(d *ast.FuncDecl) bool {
 		default:
 			return true
 		}
+	}
+}
+
+// TestContract checks that what comments cite of docs/pager.md is there.
+func TestContract(t *testing.T) {
+	text, err := os.ReadFile("docs/pager.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	has := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^(?:#+ |\*\*)([0-9.]+[0-9]|[0-9])(?:, ([0-9.]+))?`).FindAllStringSubmatch(string(text), -1) {
+		has[m[1]], has[m[2]] = true, true
+	}
+	cite := regexp.MustCompile(`docs/pager\.md(?:\n\s*//)? ((?:[0-9][0-9.]*(?:, | to | and )?)+)`)
+	number := regexp.MustCompile(`[0-9]+(?:\.[0-9]+)*`)
+	cites := 0
+	for _, p := range packages(t) {
+		for _, s := range p.sources() {
+			code, err := os.ReadFile(s.file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range cite.FindAllStringSubmatch(string(code), -1) {
+				for _, n := range number.FindAllString(m[1], -1) {
+					if cites++; !has[n] {
+						t.Errorf("%s cites docs/pager.md %s, which is not there", s.file, n)
+					}
+				}
+			}
+		}
+	}
+	if cites < 50 {
+		t.Errorf("only %d cites found", cites)
 	}
 }

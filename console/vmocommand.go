@@ -18,8 +18,8 @@ const (
 	runsWidth    = 80      // characters in a row of runs
 )
 
-// pictures is how each state of a page is drawn and called. Source: spec
-// section 4.1.
+// pictures is how each state of a page is drawn and called. Source: docs/pager.md
+// 4.1.
 var pictures = []struct {
 	state vmo.State
 	char  byte

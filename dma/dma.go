@@ -21,7 +21,7 @@
 //
 // BTI.mu is held while nothing else is taken. VMO locks are taken with none held.
 //
-// Sources: spec/zircon-pager section 11, IOMMU, BTI, PMT.
+// Sources: docs/pager.md 9.
 package dma
 
 import (

@@ -41,5 +41,5 @@
 // Volume.looking.
 //
 // Source: Microsoft FAT specification 1.03 (names BPB_*), UEFI 2.10 section 5
-// (GPT), spec/zircon-pager sections 2, 3.2 to 3.7, 5.
+// (GPT), docs/pager.md 2, 3.2 to 3.7, 5.
 package files

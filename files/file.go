@@ -35,8 +35,8 @@ type Failure struct {
 	Status         zx.Status
 }
 
-// FailStatuses lists what a pager may fail a request with. Source: spec
-// section 3.5.1.
+// FailStatuses lists what a pager may fail a request with. Source: docs/pager.md
+// 3.5.1.
 var FailStatuses = []zx.Status{zx.ErrIO, zx.ErrIODataIntegrity, zx.ErrBadState, zx.ErrNoSpace, zx.ErrBufferTooSmall}
 
 // File is one opened file: a pager-backed VMO and the blocks behind it.

@@ -15,7 +15,7 @@ const evictShare = 64
 // are, a goroutine takes the oldest clean pages of paged VMOs; and so it does with
 // those of a program that has spent its share but for as many. An allocation that
 // finds nothing reclaims by itself; this makes that rare.
-// Source: spec section 8.
+// Source: docs/pager.md 8.
 func (k *Kernel) startEvictor() {
 	low := k.Memory.Stats().Total / evictShare
 	w := k.NewWaiter("evictor")

@@ -31,7 +31,7 @@ func (e *Exception) Status() zx.Status { return zx.Status(e.SynthCode) }
 // channelKind is zx_info_thread_t.wait_exception_channel_type.
 type channelKind uint32
 
-// Kinds of exception channels. Source: spec section 1.4.
+// Kinds of exception channels. Source: docs/pager.md 1.4.
 const (
 	channelDebugger channelKind = 1
 	channelThread   channelKind = 2
@@ -92,7 +92,7 @@ func (c *exceptionChannel) close() {
 // offered on.
 //
 // Errors: ErrInvalidArgs options not 0 | ErrAlreadyBound | ErrBadState the
-// thread is ending. Source: spec section 3.18.
+// thread is ending. Source: docs/pager.md 3.18.
 func (t *Thread) CreateExceptionChannel(options uint32, rights zx.Rights) (*object.Channel, zx.Status) {
 	if options != 0 {
 		return nil, zx.ErrInvalidArgs
@@ -247,7 +247,7 @@ type trouble struct {
 // thread's channel, the process's, the debugger again if it wants, then the job's
 // and those of the jobs above. If nobody does, the process is killed. It says
 // whether the thread goes on, by its step.
-// Source: spec sections 6.1 step 7 and 6.3.
+// Source: docs/pager.md 6.1 step 7 and 6.3.
 func (t *Thread) deal(e *Exception) bool {
 	t.trouble = &trouble{what: e, job: t.process.job}
 	return t.handle()
@@ -368,7 +368,7 @@ func (t *Thread) takeBack() {
 
 // ExceptionReport is the report of the exception the thread is in.
 //
-// Errors: ErrBadState it is in none. Source: spec section 6.3.
+// Errors: ErrBadState it is in none. Source: docs/pager.md 6.3.
 func (t *Thread) ExceptionReport() (zx.ExceptionReport, zx.Status) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -98,7 +98,7 @@
 //
 // # Sources
 //
-// spec/zircon-pager sections 2, 3.18 and 6; Intel SDM 3A chapters 4 and 6.
+// docs/pager.md 2, 3.18 and 6; Intel SDM 3A chapters 4 and 6.
 package kernel
 
 import (

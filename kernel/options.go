@@ -14,7 +14,7 @@ type Options struct {
 	OvertimeWait, OvertimeTimeout zx.Time // see pager.Config
 }
 
-// Names of the options. Source: spec section 5.8.
+// Names of the options. Source: docs/pager.md 5.8.
 const (
 	optionOvertimeWait    = "kernel.userpager.overtime_wait_seconds"
 	optionOvertimeTimeout = "kernel.userpager.overtime_timeout_seconds"

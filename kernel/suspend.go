@@ -20,7 +20,7 @@ type suspendToken struct {
 // copies. Tokens add up.
 //
 // Errors: ErrBadState the thread is ending.
-// Source: spec sections 3.18 and 5.7.
+// Source: docs/pager.md 3.18 and 5.7.
 func (t *Thread) Suspend() (object.Object, zx.Status) {
 	if t.State() == zx.ThreadDead || t.killed() {
 		return nil, zx.ErrBadState
@@ -110,7 +110,7 @@ var retryRAX = func() uint64 { st := int64(zx.ErrInternalIntrRetry); return uint
 
 // callGoesOn says whether a call goes on after pauseCall: not if the thread was
 // killed, or a debugger gave RAX another value, which is what the call returns
-// then, or sent the thread elsewhere. Source: spec section 3.18.
+// then, or sent the thread elsewhere. Source: docs/pager.md 3.18.
 func (t *Thread) callGoesOn() bool {
 	rip := t.rip
 	t.rip = 0
@@ -159,7 +159,7 @@ const stateRegs = 20
 // into buf.
 //
 // Errors: ErrBadState the thread is neither suspended nor in an exception.
-// Source: spec section 6.3; zx_thread_read_state.
+// Source: docs/pager.md 6.3; zx_thread_read_state.
 func (t *Thread) ReadState(kind uint32, buf []byte) zx.Status {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -82,7 +82,7 @@ func (p *Process) StartThread(t syscall.Thread, entry, stack zx.VirtAddr, arg1 o
 }
 
 // userAddress says whether a thread may be at va, to run there or to fault: it
-// is below the end of user space. Source: spec section 3.18.
+// is below the end of user space. Source: docs/pager.md 3.18.
 func userAddress(va zx.VirtAddr) bool { return va < vmar.UserEnd }
 
 // Kill ends the process as zx_task_kill does.

@@ -129,7 +129,7 @@ type entryPoint struct {
 // and all else zero.
 //
 // Errors: ErrInvalidArgs entry or stack is no user address | ErrBadState it was
-// started before, or its process does not run. Source: spec section 3.18.
+// started before, or its process does not run. Source: docs/pager.md 3.18.
 func (t *Thread) Start(entry, stack zx.VirtAddr, arg1, arg2 uint64) zx.Status {
 	return t.process.startThread(t, entryPoint{entry, stack, arg1, arg2}, false)
 }

@@ -167,7 +167,7 @@ func (t *Thread) yield(bits uint32) zx.Status {
 }
 
 // copyWaiter is the thread while the kernel copies its memory inside a call: a
-// suspend does not end such a wait. Source: spec section 5.7.
+// suspend does not end such a wait. Source: docs/pager.md 5.7.
 type copyWaiter Thread
 
 // Wake is Thread.Wake.

@@ -35,5 +35,5 @@
 // packet (PacketDequeued) run with none of these held. Waiter.Wake is called
 // with any of them held; Waiter.Wait with none.
 //
-// Source: spec/zircon-pager sections 1.1, 1.2, 2, 3.17, 3.18, 5.6.
+// Source: docs/pager.md 1.1, 1.2, 2, 3.17, 3.18, 5.6.
 package object

@@ -212,7 +212,7 @@ func (t *HandleTable) GetRights(h zx.Handle, typ zx.ObjType, rights zx.Rights) (
 // Locks: takes HandleTable.mu.
 // Errors, in this order: ErrBadHandle | ErrAccessDenied h lacks DUPLICATE |
 // ErrInvalidArgs rights is not a subset | ErrNoMemory the table is full.
-// Source: spec section 3.18.
+// Source: docs/pager.md 3.18.
 func (t *HandleTable) Duplicate(h zx.Handle, rights zx.Rights) (zx.Handle, zx.Status) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -238,7 +238,7 @@ func (t *HandleTable) Duplicate(h zx.Handle, rights zx.Rights) (zx.Handle, zx.St
 // Locks: none held; takes HandleTable.mu.
 // Errors, in this order: ErrBadHandle | ErrInvalidArgs rights is not a subset;
 // h is closed.
-// Source: spec section 3.18, Zircon handle_replace.
+// Source: docs/pager.md 3.18, Zircon handle_replace.
 func (t *HandleTable) Replace(h zx.Handle, rights zx.Rights) (zx.Handle, zx.Status) {
 	t.mu.Lock()
 	s := t.find(h)
@@ -268,7 +268,7 @@ func (t *HandleTable) Replace(h zx.Handle, rights zx.Rights) (zx.Handle, zx.Stat
 //
 // Locks: none held; takes HandleTable.mu, then runs the object's callbacks.
 // Errors: ErrBadHandle.
-// Source: spec section 3.18.
+// Source: docs/pager.md 3.18.
 func (t *HandleTable) Close(h zx.Handle) zx.Status {
 	if h == zx.HandleInvalid {
 		return zx.OK

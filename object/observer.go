@@ -85,7 +85,7 @@ func (b *Base) alert(list *Observer, old, now zx.Signals) {
 //
 // Locks: none held; takes Base.mu.
 // Errors: OK asserted | ErrShouldWait.
-// Source: spec section 3.17, Zircon object_wait_one.
+// Source: docs/pager.md 3.17, Zircon object_wait_one.
 func (b *Base) Watch(o *Observer, w Waiter, source Source, signals zx.Signals) (zx.Signals, zx.Status) {
 	*o = Observer{trigger: signals, source: source, waiter: w, of: b}
 	b.mu.Lock()
@@ -136,7 +136,7 @@ type AsyncWait struct {
 //
 // Locks: takes Base.mu and Port.mu.
 // Errors: ErrBadHandle the port's last handle is closed | ErrNoMemory.
-// Source: spec section 3.17.
+// Source: docs/pager.md 3.17.
 func (b *Base) WaitAsync(source Source, a AsyncWait) zx.Status {
 	if st := a.Account.Charge(observerBytes); st != zx.OK {
 		return st
@@ -163,7 +163,7 @@ func (b *Base) WaitAsync(source Source, a AsyncWait) zx.Status {
 // source made on port with key, and says how many there were.
 //
 // Locks: none held; takes Base.mu, then Port.mu.
-// Source: spec section 3.17 (zx_port_cancel).
+// Source: docs/pager.md 3.17 (zx_port_cancel).
 func (b *Base) CancelAsync(source Source, port *Port, key uint64) int {
 	removed := 0
 	b.mu.Lock()

@@ -9,7 +9,7 @@ import (
 )
 
 // PortUserPacketLimit is how many user packets one port holds. Packets of the
-// kernel are never counted and never refused. Source: spec section 1.6.
+// kernel are never counted and never refused. Source: docs/pager.md 1.6.
 const PortUserPacketLimit = 4096
 
 // spares bounds the user packets, and the places in line, that a port keeps for
@@ -110,7 +110,7 @@ func NewPort() *Port {
 //
 // Locks: takes Port.mu; callable under any lock above it.
 // Errors: ErrBadHandle the last handle of the port is closed; k stays idle.
-// Source: spec section 5.6.
+// Source: docs/pager.md 5.6.
 func (p *Port) Queue(k *PortPacket) zx.Status {
 	p.mu.Lock()
 	if p.closed {
@@ -128,7 +128,7 @@ func (p *Port) Queue(k *PortPacket) zx.Status {
 // Locks: takes Port.mu.
 // Errors: ErrBadHandle the port is closed | ErrShouldWait PortUserPacketLimit
 // user packets are queued already | ErrNoMemory.
-// Source: spec section 3.17.
+// Source: docs/pager.md 3.17.
 func (p *Port) QueueUser(a *account.Account, packet *zx.Packet) zx.Status {
 	p.mu.Lock()
 	if p.closed {
@@ -184,7 +184,7 @@ func (p *Port) Cancel(k *PortPacket) bool {
 // Locks: none held; takes Port.mu. PacketDequeued of the packet's owner runs
 // on this thread before Take returns, as before Answer does.
 // Errors: OK taken | ErrShouldWait in line.
-// Source: spec section 3.17.
+// Source: docs/pager.md 3.17.
 func (p *Port) Take(w Waiter, out *zx.Packet) (*PortWaiter, zx.Status) {
 	p.mu.Lock()
 	if p.head != nil {
@@ -203,7 +203,7 @@ func (p *Port) Take(w Waiter, out *zx.Packet) (*PortWaiter, zx.Status) {
 // Locks: none held; takes Port.mu.
 // Errors: OK taken | ErrShouldWait still in line: sleep again | woken itself:
 // out is untouched. n is no place any more after all but ErrShouldWait.
-// Source: spec section 3.17.
+// Source: docs/pager.md 3.17.
 func (p *Port) Answer(n *PortWaiter, woken zx.Status, out *zx.Packet) zx.Status {
 	p.mu.Lock()
 	if woken == zx.OK && !n.inLine && p.head != nil {
@@ -275,7 +275,7 @@ func (p *Port) take(out *zx.Packet) {
 // it removed.
 //
 // Locks: none held; takes Port.mu, then each object's.
-// Source: spec section 3.17 (zx_port_cancel_key; the kernel quirk is not
+// Source: docs/pager.md 3.17 (zx_port_cancel_key; the kernel quirk is not
 // reproduced).
 func (p *Port) CancelKey(key uint64) int {
 	var told *PortPacket // removed kernel packets, newest first, by next
@@ -321,7 +321,7 @@ func (p *Port) cancelSource(source Source, key uint64) int {
 
 // OnZeroHandles drops what is queued and refuses more. Threads that wait keep
 // waiting; owners of dropped packets are not told, so a page source's slot
-// stays busy. Source: spec section 2.3.
+// stays busy. Source: docs/pager.md 2.3.
 func (p *Port) OnZeroHandles() {
 	p.mu.Lock()
 	p.closed = true

@@ -3,8 +3,8 @@
 //
 // A Pager makes VMOs; each has a vmo.PageSource, which knows what was asked and
 // who waits, and a Proxy, which speaks for it through the one packet slot it has
-// on the pager's port (packet.go). The pager calls of the spec are methods of
-// Pager, with their argument checks in the spec's order; the checks of handles
+// on the pager's port (packet.go). The pager calls of the contract are methods of
+// Pager, with their argument checks in the contract's order; the checks of handles
 // and rights lie between them and are the system calls' own.
 //
 // The package never changes a page's state or decides who waits for what (vmo
@@ -30,5 +30,5 @@
 // The source's lock guards its requests and the proxy's slot. Waiter.Wake is
 // called under it; PacketDequeued takes it with no other lock held.
 //
-// Sources: spec/zircon-pager sections 2, 3.1 to 3.7, 5.
+// Sources: docs/pager.md 2, 3.1 to 3.7, 5.
 package pager

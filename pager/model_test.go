@@ -7,7 +7,7 @@ import (
 )
 
 // The model checker: random histories of all operations on one VMO, each step
-// compared with a model that is written from the tables of the spec (3.5, 3.9,
+// compared with a model that is written from the tables of the contract (3.5, 3.9,
 // 3.13, 3.14, 4.3, 4.4, 5.2) and shares no code with the rooms. An operation
 // that must wait is killed at once; what it asked for is compared.
 //
@@ -26,7 +26,7 @@ type modelPage struct {
 	needed bool
 }
 
-// model is what the spec says of one VMO. Page numbers are relative to base.
+// model is what the contract says of one VMO. Page numbers are relative to base.
 type model struct {
 	base           uint64 // pages
 	trap, detached bool

@@ -64,7 +64,7 @@ func (q *sendQueue) replace(r, heir *vmo.PageRequest) {
 }
 
 // Send implements vmo.Provider: it puts the packet of the primary r on the port,
-// or r in line for the slot. Source: spec section 5.6. Locks: the page source's
+// or r in line for the slot. Source: docs/pager.md 5.6. Locks: the page source's
 // held, as for all below.
 func (s *Proxy) Send(r *vmo.PageRequest) {
 	if trace.On() {

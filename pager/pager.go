@@ -22,7 +22,7 @@ type Pager struct {
 	next, prev *Pager // of those that are not closed; guarded by sys.mu
 }
 
-// New makes a pager without VMOs. Source: spec section 3.1.
+// New makes a pager without VMOs. Source: docs/pager.md 3.1.
 func New(sys *System) *Pager {
 	p := &Pager{sys: sys}
 	p.Base.Init(zx.ObjPager, 0)
@@ -45,7 +45,7 @@ func (p *Pager) OnZeroHandles() { p.Close() }
 // asked, and undelivered packets are withdrawn, COMPLETE included. No page is
 // dropped. Again is allowed.
 //
-// Locks: none held. Source: spec section 2.3.
+// Locks: none held. Source: docs/pager.md 2.3.
 func (p *Pager) Close() {
 	p.mu.Lock()
 	if p.closed {
@@ -111,7 +111,7 @@ func (p *Pager) unlink(s *Proxy) {
 // Pre: the caller has checked the handles of pager and port.
 // Errors, in this order: ErrNoMemory | ErrBadState the pager is closed | those of
 // vmo.Store.NewPaged.
-// Source: spec section 3.2, from step 4 on.
+// Source: docs/pager.md 3.2, from step 4 on.
 func (p *Pager) CreateVMO(store *vmo.Store, options uint32, port *object.Port, key, size uint64) (*vmo.VMO, zx.Status) {
 	s, st := newProxy(p, store.Account(), port, key, options&zx.VMOTrapDirty != 0)
 	if st != zx.OK {
@@ -169,7 +169,7 @@ func (p *Pager) check(v *vmo.VMO) zx.Status {
 }
 
 // Detach ends the tie between p and v: requests are let go, clean pages dropped,
-// COMPLETE sent. Errors: ErrInvalidArgs v is not p's. Source: spec section 3.3.
+// COMPLETE sent. Errors: ErrInvalidArgs v is not p's. Source: docs/pager.md 3.3.
 func (p *Pager) Detach(v *vmo.VMO) zx.Status {
 	if st := p.check(v); st != zx.OK {
 		return st
@@ -188,7 +188,7 @@ func (p *Pager) Detach(v *vmo.VMO) zx.Status {
 //
 // Errors, in this order: ErrInvalidArgs unaligned, or v is not p's | those of
 // vmo.VMO.TakePages | those of vmo.VMO.SupplyPages.
-// Source: spec section 3.4.
+// Source: docs/pager.md 3.4.
 func (p *Pager) SupplyPages(v *vmo.VMO, off, length uint64, aux *vmo.VMO, auxOff uint64, r *vmo.PageRequest) zx.Status {
 	if (off|length|auxOff)&zx.PageMask != 0 {
 		return zx.ErrInvalidArgs
@@ -234,7 +234,7 @@ func traceRange(kind trace.Kind, arg uint32, v *vmo.VMO, off, length uint64) {
 	trace.Emit(kind, arg, uint64(v.ID()), off, length)
 }
 
-// failCodes are the statuses OP_FAIL takes. Source: spec section 3.5.1.
+// failCodes are the statuses OP_FAIL takes. Source: docs/pager.md 3.5.1.
 func failCode(st zx.Status) bool {
 	switch st {
 	case zx.ErrIO, zx.ErrIODataIntegrity, zx.ErrBadState, zx.ErrNoSpace, zx.ErrBufferTooSmall:
@@ -254,7 +254,7 @@ func (p *Pager) Fail(v *vmo.VMO, off, length uint64, st zx.Status) zx.Status {
 // Errors, in this order: ErrInvalidArgs unaligned, or v is not p's |
 // ErrNotSupported unknown op | ErrInvalidArgs data does not suit op | those of
 // vmo.VMO.Fail, DirtyPages, WritebackBegin or WritebackEnd.
-// Source: spec section 3.5.
+// Source: docs/pager.md 3.5.
 func (p *Pager) OpRange(op zx.PagerOp, v *vmo.VMO, off, length, data uint64, y zx.Yielder) zx.Status {
 	if (off|length)&zx.PageMask != 0 {
 		return zx.ErrInvalidArgs
@@ -295,7 +295,7 @@ func (p *Pager) OpRange(op zx.PagerOp, v *vmo.VMO, off, length, data uint64, y z
 // vmo.VMO.EnumerateDirty. off and length need not be aligned.
 //
 // Errors, in this order: ErrInvalidArgs v is not p's | those of EnumerateDirty.
-// Source: spec section 3.6.
+// Source: docs/pager.md 3.6.
 func (p *Pager) QueryDirtyRanges(v *vmo.VMO, off, length uint64, sink vmo.DirtySink, countAll bool, y zx.Yielder) (actual, avail uint64, st zx.Status) {
 	if st := p.check(v); st != zx.OK {
 		return 0, 0, st
@@ -309,7 +309,7 @@ func (p *Pager) QueryDirtyRanges(v *vmo.VMO, off, length uint64, sink vmo.DirtyS
 //
 // Errors, in this order: ErrInvalidArgs v is not p's | ErrBufferTooSmall |
 // ErrInvalidArgs unknown option.
-// Source: spec section 3.7.
+// Source: docs/pager.md 3.7.
 func (p *Pager) QueryVMOStats(v *vmo.VMO, options uint32, bufferSize uint64) (modified uint32, st zx.Status) {
 	switch {
 	case !p.Owns(v):

@@ -10,7 +10,7 @@ import (
 	"faultline/zx"
 )
 
-// plainRequest is a request as section 5 of the spec tells of it.
+// plainRequest is a request as section 5 of the contract tells of it.
 type plainRequest struct {
 	id                   int
 	kind                 vmo.RequestKind

@@ -9,7 +9,7 @@ import (
 	"faultline/zx"
 )
 
-// Defaults of the overtime parameters. Source: spec section 5.8.
+// Defaults of the overtime parameters. Source: docs/pager.md 5.8.
 const (
 	DefaultOvertimeWait    zx.Time = 20e9
 	DefaultOvertimeTimeout zx.Time = 300e9
@@ -109,7 +109,7 @@ func (y *System) forget(p *Pager) {
 // sleeps. It returns only if there is nothing to watch for, or when w says that
 // its thread is to end; call it once, on a goroutine of its own.
 //
-// Locks: none held. Source: spec section 5.8.
+// Locks: none held. Source: docs/pager.md 5.8.
 func (y *System) Watch(w vmo.Waiter) {
 	if y.cfg.OvertimeWait == 0 && y.cfg.OvertimeTimeout == 0 {
 		return
@@ -143,7 +143,7 @@ func (y *System) rouse() {
 // Tick looks at every wait in progress once and says whether there is any. The
 // clock of a wait starts with the first look at it.
 //
-// Locks: none held; Config.Log must not call Tick. Source: spec section 5.8.
+// Locks: none held; Config.Log must not call Tick. Source: docs/pager.md 5.8.
 func (y *System) Tick(now zx.Time) bool {
 	y.tickMu.Lock()
 	defer y.tickMu.Unlock()

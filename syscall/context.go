@@ -241,8 +241,8 @@ type Context struct {
 	Waiter object.Waiter
 	// Request serves the waits of the call itself, and ends when the thread
 	// is suspended. CopyRequest serves the faults on user memory while the
-	// kernel copies: such a wait is not interrupted by a suspend (spec
-	// section 5.7).
+	// kernel copies: such a wait is not interrupted by a suspend (docs/pager.md
+	// 5.7).
 	Request, CopyRequest *vmo.PageRequest
 
 	wait     wait     // of the call in progress

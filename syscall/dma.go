@@ -73,7 +73,7 @@ func btiCreate(c *Context, iommu zx.Handle, options uint32, id uint64, out userO
 
 // btiPin is zx_bti_pin.
 //
-// Source: spec section 11, bti_pin.
+// Source: docs/pager.md 4.6, 9, bti_pin.
 func btiPin(c *Context, h zx.Handle, options uint32, vmoHandle zx.Handle, offset, size uint64, addrs userOut, count uint64, out userOut) zx.Status {
 	b, st := get[*dma.BTI](c, h, zx.ObjBTI, zx.RightMap)
 	if st != zx.OK {

@@ -27,7 +27,7 @@
 // The package has none of its own. A call holds a reference to each object it
 // looked up, never a lock, while it blocks or copies.
 //
-// Source: spec/zircon-pager section 3.
+// Source: docs/pager.md 3.
 package syscall
 
 //go:generate go run ./gen ..

@@ -10,7 +10,7 @@ import (
 const exceptionDebugger = 1
 
 // rightsExceptionChannel is what the handle of an exception channel carries.
-// Source: spec section 3.18.
+// Source: docs/pager.md 3.18.
 const rightsExceptionChannel = zx.RightTransfer | zx.RightWait | zx.RightRead
 
 // taskCreateExceptionChannel is zx_task_create_exception_channel.

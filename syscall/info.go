@@ -208,7 +208,7 @@ func (c *Context) oneRecord(record []byte, buffer userOut, size uint64, actual, 
 
 // encode writes zx_info_vmo_t in its newest layout, version 3.
 //
-// Source: spec section 1.5.
+// Source: docs/pager.md 1.5.
 func (o *VMO) encode(record []byte, rights zx.Rights) {
 	le := binary.LittleEndian
 	i := o.VMO.Info()

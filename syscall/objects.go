@@ -15,7 +15,7 @@ type VMO struct {
 	object.Base
 	VMO *vmo.VMO
 	// Pager is the koid of the pager that made the VMO, KoidInvalid for all
-	// others: clones, slices and references included. Source: spec section 2.1.
+	// others: clones, slices and references included. Source: docs/pager.md 2.1.
 	Pager zx.Koid
 
 	name atomic.Pointer[string]
@@ -70,7 +70,7 @@ func (o *VMO) ContentSize() uint64 {
 
 // SetContentSize sets the stream size, or makes all of the VMO content if n is
 // beyond it. Errors as vmo.SetStreamSize, but for ErrOutOfRange.
-// Source: spec section 3.18.
+// Source: docs/pager.md 3.18.
 func (o *VMO) SetContentSize(n uint64, r *vmo.PageRequest) zx.Status {
 	for {
 		size := o.VMO.Size()

@@ -7,7 +7,7 @@ import (
 	"faultline/zx"
 )
 
-// Properties. Source: spec section 1.4; Zircon object_get_property.
+// Properties. Source: docs/pager.md 1.4; Zircon object_get_property.
 const (
 	propRegisterGS        = 2
 	propName              = 3

@@ -160,7 +160,7 @@ func vmoLock(c *Context, v *vmo.VMO, offset, size uint64, buffer userOut, buffer
 
 // rangeOp checks the right that op needs, then performs it.
 //
-// Source: spec section 3.9.
+// Source: docs/pager.md 3.9.
 func rangeOp(c *Context, o *VMO, have zx.Rights, op uint32, offset, size uint64) zx.Status {
 	var need zx.Rights
 	switch op {
@@ -217,7 +217,7 @@ func rangeOp(c *Context, o *VMO, have zx.Rights, op uint32, offset, size uint64)
 
 // vmoCreateChild is zx_vmo_create_child.
 //
-// Source: spec section 3.15.
+// Source: docs/pager.md 3.15.
 func vmoCreateChild(c *Context, h zx.Handle, options uint32, offset, size uint64, out userOut) zx.Status {
 	if st := vmo.CheckChild(options, size); st != zx.OK {
 		return st

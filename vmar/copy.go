@@ -18,7 +18,7 @@ import (
 // Locks: none held; takes as.mu, VMO locks and the page-table lock.
 // Errors: ErrNotFound [src, src+len(dst)) is not user space, wraps, or has a
 // hole | the others of Fault | ErrInternalIntrRetry. dst is then undefined.
-// Source: spec section 6.2.
+// Source: docs/pager.md 6.2.
 //
 // A copy that needs no fault, the usual one, takes 20 instructions besides those
 // of mmu.PageTable.CopyIn.

@@ -64,6 +64,6 @@
 //
 // Memory priority.
 //
-// Sources: spec/zircon-pager sections 3.16, 4.2, 6; Zircon's reference pages
-// of the vmar calls for what the spec calls usual.
+// Sources: docs/pager.md 3.16, 4.2, 6; Zircon's reference pages
+// of the vmar calls for what the contract calls usual.
 package vmar

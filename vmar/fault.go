@@ -44,7 +44,7 @@ func (as *AddressSpace) require(va zx.VirtAddr, need mmu.Prot, r *vmo.PageReques
 // more) | ErrAccessDenied | ErrOutOfRange past the end of the VMO | ErrBadState
 // the pager is gone | ErrNoMemory nothing could be reclaimed.
 // Flush: done here.
-// Source: spec section 6.1 steps 2 to 6.
+// Source: docs/pager.md 6.1 steps 2 to 6.
 func (as *AddressSpace) Fault(va zx.VirtAddr, need mmu.Prot, waited bool, r *vmo.PageRequest) zx.Status {
 	addr := uint64(va)
 	for {

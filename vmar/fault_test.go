@@ -76,7 +76,7 @@ func TestFaultStatuses(t *testing.T) {
 	w.close(v)
 }
 
-// TestBlockedFault is spec scenario 13 and its relatives: what happened while
+// TestBlockedFault is scenario 13 and its relatives: what happened while
 // the thread slept decides, not what was true before.
 // mustBeFree hangs if l is held.
 func mustBeFree(l sync.Locker) {

@@ -43,7 +43,7 @@ func permsOK(options uint32) bool {
 // is missing | ErrInvalidArgs an unknown option or alignment, vmoOff unaligned,
 // length 0 | ErrOutOfRange length or vmoOff+length wraps | those of spot |
 // ErrNoMemory the account is spent | what y answers.
-// Source: spec sections 3.16, zx_vmar_map steps 2 to 9, and 11.
+// Source: docs/pager.md 3.16, zx_vmar_map steps 2 to 9, and 11.
 func (r *VMAR) Map(options uint32, off uint64, v *vmo.VMO, vmoOff, length uint64, vmoRights, rights zx.Rights, y zx.Yielder) (zx.VirtAddr, zx.Status) {
 	const known = permRWX | zx.VMCompact | zx.VMSpecific | zx.VMSpecificOverwrite | zx.VMMapRange |
 		zx.VMRequireNonResizable | zx.VMAllowFaults | zx.VMOffsetIsUpperLimit | zx.VMPermReadIfXOM | zx.VMFaultBeyondStreamSize | alignMask
@@ -141,7 +141,7 @@ func (r *VMAR) most(both zx.Rights) (p mmu.Prot) {
 // wrapping, out of the region, a region in the range that reaches out of it or
 // without the right | ErrNoMemory a mapping must be split and the account is
 // spent | what y answers.
-// Flush: done here. Source: spec section 3.16, zx_vmar_unmap; RFC-0199.
+// Flush: done here. Source: docs/pager.md 3.16, zx_vmar_unmap; RFC-0199.
 func (r *VMAR) Unmap(addr zx.VirtAddr, length uint64, rights zx.Rights, y zx.Yielder) zx.Status {
 	b, lo := zx.Budget{By: y}, uint64(addr)
 	size, ok := zx.RoundUp(length)
@@ -186,7 +186,7 @@ func (r *VMAR) regionAcross(va uint64) bool {
 // in r and the handle lacks OP_CHILDREN | ErrAccessDenied it is, and would gain
 // a permission | then ErrNoMemory a mapping must be split and the account is
 // spent | what y answers.
-// Flush: done here. Source: spec section 3.16, zx_vmar_protect; RFC-0199.
+// Flush: done here. Source: docs/pager.md 3.16, zx_vmar_protect; RFC-0199.
 func (r *VMAR) Protect(options uint32, addr zx.VirtAddr, length uint64, rights zx.Rights, y zx.Yielder) zx.Status {
 	if options&zx.VMPermReadIfXOM != 0 {
 		options &^= zx.VMPermReadIfXOM

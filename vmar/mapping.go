@@ -150,7 +150,7 @@ func (m *Mapping) forget() {
 }
 
 // maxBatch is the most pages entered into the tables in one go: the budget of
-// a fault-around, spec section 4.2.
+// a fault-around, docs/pager.md 4.2.
 const maxBatch = 16
 
 // mapResident maps up to n pages from address va on that have content and are

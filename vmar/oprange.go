@@ -25,7 +25,7 @@ import (
 // mapping that faults there | ErrAccessDenied COMMIT, DECOMMIT or ZERO and it can
 // never be written, PREFETCH and it can never be read | what the VMO's operation
 // answers | what the thread's budget answers. Earlier mappings have been served.
-// Source: spec sections 3.16 and 11, zx_vmar_op_range; RFC-0199.
+// Source: docs/pager.md 3.16, zx_vmar_op_range; RFC-0199.
 func (r *VMAR) OpRange(op uint32, addr zx.VirtAddr, length uint64, buffered bool, rights zx.Rights, req *vmo.PageRequest) zx.Status {
 	var need mmu.Prot
 	maps := false

@@ -332,7 +332,7 @@ func within(at, end, size, align uint64) (uint64, bool) {
 // ErrAccessDenied r does not allow SPECIFIC | ErrInvalidArgs out of the region |
 // ErrAlreadyExists occupied | ErrInvalidArgs a region is in the way of an
 // overwrite | ErrNoResources no room | those of b.Look.
-// Source: spec section 3.16 step 9.
+// Source: docs/pager.md 3.16 step 9.
 func (r *VMAR) spot(options, need uint32, off, size uint64, b *zx.Budget) (uint64, zx.Status) {
 	specific := options&(zx.VMSpecific|zx.VMSpecificOverwrite) != 0
 	upper := options&zx.VMOffsetIsUpperLimit != 0
@@ -389,7 +389,7 @@ func alignOK(options uint32) bool {
 // OFFSET_IS_UPPER_LIMIT or an alignment | ErrAccessDenied a CAN_MAP bit without
 // the right | ErrInvalidArgs size 0, unaligned or larger than r | those of spot
 // | ErrNoMemory the account is spent, or maxDepth reached.
-// Source: spec section 3.16, zx_vmar_allocate.
+// Source: docs/pager.md 3.16, zx_vmar_allocate.
 func (r *VMAR) Allocate(options uint32, off, size uint64, rights zx.Rights, y zx.Yielder) (*VMAR, zx.VirtAddr, zx.Status) {
 	const known = canMapRWX | zx.VMCanMapSpecific | zx.VMSpecific | zx.VMCompact | zx.VMOffsetIsUpperLimit | alignMask
 	if options&^known != 0 || !alignOK(options) {

@@ -6,7 +6,7 @@ import (
 )
 
 // CheckChild is the part of CreateChild that comes before the handle is looked
-// up: steps 1 and 2 of spec section 3.15.
+// up: steps 1 and 2 of docs/pager.md 3.15.
 func CheckChild(options uint32, size uint64) zx.Status {
 	if _, ok := zx.RoundUp(size); !ok {
 		return zx.ErrOutOfRange
@@ -45,7 +45,7 @@ func (v *VMO) CreateChild(options uint32, off, size uint64) (*VMO, zx.Status) {
 // of the kind (slice, reference, snapshot).
 // Flush: done; an exact snapshot takes write permission from the mappings of
 // the node.
-// Source: spec sections 3.15, 7.
+// Source: docs/pager.md 3.15, 7.
 func (v *VMO) CreateChildFor(by *Store, options uint32, off, size uint64) (*VMO, zx.Status) {
 	if st := CheckChild(options, size); st != zx.OK {
 		return nil, st
@@ -102,7 +102,7 @@ func (v *VMO) CreateChildFor(by *Store, options uint32, off, size uint64) (*VMO,
 // Errors, in this order: ErrInvalidArgs off is unaligned | ErrOutOfRange too
 // large | ErrInvalidArgs it leaves v | ErrNotSupported v is resizable |
 // ErrBadState it is not cached, unless it is contiguous or physical.
-// Source: spec section 7.1 as 11 corrects it.
+// Source: docs/pager.md 7.1 as 11 corrects it.
 func (v *VMO) slice(child *VMO, off, size uint64) zx.Status {
 	switch {
 	case off&zx.PageMask != 0:
@@ -125,7 +125,7 @@ func (v *VMO) slice(child *VMO, off, size uint64) zx.Status {
 //
 // Errors, in this order: ErrInvalidArgs a range | ErrNotSupported v is a slice, or
 // RESIZABLE is asked for and v is not.
-// Source: spec section 7.1.
+// Source: docs/pager.md 7.1.
 func (v *VMO) reference(child *VMO, options uint32, off, size uint64) zx.Status {
 	switch {
 	case off != 0 || size != 0:
@@ -147,7 +147,7 @@ func (v *VMO) reference(child *VMO, options uint32, off, size uint64) zx.Status 
 // pager | ErrInvalidArgs it wraps in the root | ErrNotSupported an exact one of a
 // slice | ErrBadState of exact ones: a page of the node is pinned |
 // ErrNotSupported of exact ones: the family's shape.
-// Source: spec section 7.1 as 11 corrects it.
+// Source: docs/pager.md 7.1 as 11 corrects it.
 func (v *VMO) snapshot(c *cowPages, child *VMO, kind uint32, off, size uint64) zx.Status {
 	length := pageUp(size)
 	switch {

@@ -18,7 +18,7 @@ import (
 // ErrNoMemory.
 // Flush: translations of the zero page that pages replace are removed; those of
 // resident pages stay as they are.
-// Source: spec section 3.5.2.
+// Source: docs/pager.md 3.5.2.
 func (v *VMO) DirtyPages(off, length uint64) zx.Status {
 	if off+length < off {
 		return zx.ErrOutOfRange
@@ -211,7 +211,7 @@ func (r *PageRun) pop(m *mmu.Memory) mmu.Frame {
 // Units: bytes, page aligned.
 // Locks: none held; takes the VMO's. Errors: ErrOutOfRange wraps or leaves the VMO.
 // Flush: done.
-// Source: spec section 3.5.3.
+// Source: docs/pager.md 3.5.3.
 func (v *VMO) WritebackBegin(off, length uint64, zeroOnly bool, y zx.Yielder) zx.Status {
 	return v.writeback(off, length, y, func(c *cowPages, pos, stop, end uint64) {
 		if !zeroOnly {
@@ -267,7 +267,7 @@ func (v *VMO) writeback(off, length uint64, y zx.Yielder, piece func(c *cowPages
 // Locks: none held; takes the VMO's. Errors: ErrOutOfRange wraps or leaves the VMO.
 // Flush: none; translations of the zero page where zeros became absent linger
 // until something is supplied there.
-// Source: spec section 3.5.4.
+// Source: docs/pager.md 3.5.4.
 func (v *VMO) WritebackEnd(off, length uint64, y zx.Yielder) zx.Status {
 	mark := off
 	return v.writeback(off, length, y, func(c *cowPages, pos, stop, end uint64) {
@@ -320,7 +320,7 @@ type DirtySink interface {
 //
 // Locks: none held; takes the VMO's.
 // Errors: ErrOutOfRange wraps or leaves the VMO | what sink answers.
-// Source: spec section 3.6.
+// Source: docs/pager.md 3.6.
 func (v *VMO) EnumerateDirty(off, length uint64, sink DirtySink, countAll bool, y zx.Yielder) (actual, avail uint64, st zx.Status) {
 	b := zx.Budget{By: y}
 	c := v.lock()
@@ -407,7 +407,7 @@ func (c *cowPages) nextDirty(pos, limit, end uint64) (next uint64, r zx.DirtyRan
 // Units: bytes, page aligned.
 // Locks: none held; takes the VMO's.
 // Errors: ErrOutOfRange wraps or leaves the VMO | ErrBadState detached.
-// Source: spec section 3.5.1, steps 8 to 10.
+// Source: docs/pager.md 3.5.1, steps 8 to 10.
 func (v *VMO) Fail(off, length uint64, status zx.Status) zx.Status {
 	c := v.lock()
 	defer v.Unlock()
@@ -428,7 +428,7 @@ func (v *VMO) Fail(off, length uint64, status zx.Status) zx.Status {
 // stays. Again is allowed.
 //
 // Locks: none held; takes the VMO's. Flush: done.
-// Source: spec section 2.3.
+// Source: docs/pager.md 2.3.
 func (v *VMO) Detach() {
 	c := v.lock()
 	c.fam.source.Detach()

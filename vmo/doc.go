@@ -29,7 +29,7 @@
 // share one lock. A node that lost its last window is hidden too; a hidden node
 // with one child becomes one with it, one with none dies (settle), so that
 // exactly what nobody sees is freed. Who made what of what is kept apart (kin.go):
-// hidden nodes never show. Source: spec section 7.
+// hidden nodes never show. Source: docs/pager.md 7.
 //
 // The package never decides a page fault (vmar does), never names a handle, a
 // port or a packet (pager does), never touches user memory except through the
@@ -63,7 +63,7 @@
 // offset is never in both. cowPages.transition is the one function that changes a
 // slot, and refuses every arrow that is not drawn. Pages of anonymous nodes have
 // the state U, untracked; zeros that a clone has in the place of its parent's
-// page are ZU. Source: spec sections 4.1 to 4.4.
+// page are ZU. Source: docs/pager.md 4.1 to 4.4.
 //
 // # Blocking
 //
@@ -105,5 +105,5 @@
 // frame's record how often. Pages of a contiguous VMO are pinned while it lives. A
 // physical VMO has no pages: its node knows where the registers are.
 //
-// Sources: spec/zircon-pager sections 3, 4, 5, 7, 8, 11.
+// Sources: docs/pager.md 3, 4, 5, 7, 8, 11.
 package vmo

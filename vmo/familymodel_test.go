@@ -2,7 +2,7 @@ package vmo
 
 import "faultline/zx"
 
-// The model of a family, written from spec sections 7 and 11: no hidden nodes,
+// The model of a family, written from docs/pager.md 7 and 11: no hidden nodes,
 // no sharing but of whole pages by whoever may see them.
 
 const (

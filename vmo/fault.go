@@ -28,7 +28,7 @@ type Page struct {
 // was discarded.
 // Flush: translations of the shared zero page that a new page replaces are
 // removed and flushed here; the caller's own are its own matter.
-// Source: spec sections 4.2, 4.3, 6.1 steps 5 and 6.
+// Source: docs/pager.md 4.2, 4.3, 6.1 steps 5 and 6.
 func (v *VMO) RequirePage(off uint64, write bool, r *PageRequest, out *Page) zx.Status {
 	c := v.cow
 	if v.isSlice {
@@ -102,7 +102,7 @@ func (v *VMO) RequirePage(off uint64, write bool, r *PageRequest, out *Page) zx.
 // through the mapping may be mapped writable.
 //
 // Locks: the VMO's held.
-// Source: spec sections 3.16, 4.2.
+// Source: docs/pager.md 3.16, 4.2.
 func (v *VMO) PeekPage(off uint64, out *Page) bool {
 	if off >= v.sizeLocked() {
 		return false
@@ -148,7 +148,7 @@ func (v *VMO) NextContent(off, limit uint64) uint64 {
 }
 
 // require makes the page at off readable or, if write is set, dirty. Where the
-// pager is needed it asks for at most [off, limit) (spec section 5.2) and
+// pager is needed it asks for at most [off, limit) (docs/pager.md 5.2) and
 // answers ErrShouldWait. A page that only reads as zero is given as the shared
 // zero page. Everything that needs a page comes through here.
 //

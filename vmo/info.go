@@ -37,7 +37,7 @@ type Info struct {
 	Discarded     bool   // and not locked since
 }
 
-// Amount is memory that may be shared, in bytes. Source: spec section 1.5 as 11
+// Amount is memory that may be shared, in bytes. Source: docs/pager.md 1.5 as 11
 // corrects it.
 type Amount struct {
 	Bytes      uint64 // all the VMO counts

@@ -12,7 +12,7 @@ import (
 // zeroKind is what kind of zeros an interval holds.
 type zeroKind uint8
 
-// Kinds of zero intervals. Source: spec section 4.4.
+// Kinds of zero intervals. Source: docs/pager.md 4.4.
 const (
 	zerosDirty     zeroKind = iota // the pager has yet to hear of them
 	zerosUntracked                 // past the stream size, or a child's own; no pager hears
@@ -231,7 +231,7 @@ func (z *intervals) remove(start, end uint64) {
 }
 
 // begin records that the dirty intervals that start in [start, stop) are being
-// written back, up to end. Source: spec section 4.4, WRITEBACK_BEGIN.
+// written back, up to end. Source: docs/pager.md 4.4, WRITEBACK_BEGIN.
 func (z *intervals) begin(start, stop, end uint64) {
 	for iv := z.firstStarting(start); iv != nil && iv.start < stop; iv = iv.after() {
 		if iv.kind == zerosDirty {
@@ -243,7 +243,7 @@ func (z *intervals) begin(start, stop, end uint64) {
 // finish drops what was written back of the dirty intervals that start in
 // [start, stop), a piece of a range that reaches to end. The mark, start at first,
 // carries a promise over the pieces its interval was split into meanwhile, and
-// from one piece of the range to the next. Source: spec section 4.4,
+// from one piece of the range to the next. Source: docs/pager.md 4.4,
 // WRITEBACK_END.
 func (z *intervals) finish(start, stop, end, mark uint64) uint64 {
 	for iv := z.firstStarting(start); iv != nil && iv.start < stop; {

@@ -42,7 +42,7 @@ func (z *intervals) list() (l []zeroRun) {
 	return l
 }
 
-// naiveIntervals is section 4.4 of the spec written down page by page: slow,
+// naiveIntervals is section 4.4 of the contract written down page by page: slow,
 // and in another shape than intervals.
 type naiveIntervals struct{ list []zeroRun }
 

@@ -7,7 +7,7 @@ import (
 	"faultline/zx"
 )
 
-// maxPins is how often a page may be pinned at a time. Source: spec section 11.
+// maxPins is how often a page may be pinned at a time. Source: docs/pager.md 4.6, 9.
 const maxPins = 31
 
 // The pins of a page are counted in the tag of its frame record, beside
@@ -30,7 +30,7 @@ const pinBatch = 128
 // Locks: none held; takes the VMO's.
 // Errors, nothing pinned: ErrOutOfRange wraps, leaves the VMO, or is cut off
 // meanwhile | ErrUnavailable a page has maxPins | those of Commit.
-// Source: spec section 4.6 as 11 replaces it.
+// Source: docs/pager.md 4.6 as 11 replaces it.
 func (v *VMO) Pin(off, length uint64, write bool, r *PageRequest) zx.Status {
 	b, pos := r.Budget(), off
 	for {
@@ -200,7 +200,7 @@ func (c *cowPages) unpinned(off, end uint64, f func(off, end uint64)) {
 // Units: size in bytes, page aligned, not 0.
 // Locks: none held. Errors: ErrOutOfRange too large | ErrNoMemory | those of the
 // budget of r.
-// Source: spec section 11, zx_vmo_create_contiguous.
+// Source: docs/pager.md 4.6, 9, zx_vmo_create_contiguous.
 func (s *Store) NewContiguous(size uint64, align int, r *PageRequest) (*VMO, zx.Status) {
 	if size > zx.VMOMaxSize {
 		return nil, zx.ErrOutOfRange
@@ -257,7 +257,7 @@ func (s *Store) NewContiguous(size uint64, align int, r *PageRequest) (*VMO, zx.
 // is no RAM of the Store's, uncached.
 //
 // Units: bytes, page aligned, not 0. Locks: none held. Errors: ErrNoMemory.
-// Source: spec section 11, zx_vmo_create_physical.
+// Source: docs/pager.md 4.6, 9, zx_vmo_create_physical.
 func (s *Store) NewPhysical(base zx.PhysAddr, size uint64) (*VMO, zx.Status) {
 	v, st := s.newRoot(nil, size, size, 0)
 	if st != zx.OK {
@@ -287,7 +287,7 @@ func (v *VMO) CachePolicy() uint32 {
 // Locks: takes the VMO's.
 // Errors: ErrBadState mapped, has children, is a child; of RAM: pinned, or a
 // pager or a lock could take its pages and policy is not CACHED.
-// Source: spec section 11, zx_vmo_set_cache_policy.
+// Source: docs/pager.md 4.6, 9, zx_vmo_set_cache_policy.
 func (v *VMO) SetCachePolicy(policy uint32) zx.Status {
 	c := v.lock()
 	defer v.Unlock()
@@ -328,7 +328,7 @@ func (c *cowPages) multiplyPinned() bool {
 // Locks: none held; takes the VMO's.
 // Errors: ErrNotSupported a pager made the VMO | ErrOutOfRange the range wraps or
 // leaves the VMO | ErrBadState a page is pinned | ErrNoMemory with the front done.
-// Source: spec section 11, zx_vmo_transfer_data.
+// Source: docs/pager.md 4.6, 9, zx_vmo_transfer_data.
 func (v *VMO) TransferPages(off uint64, run *PageRun) zx.Status {
 	defer v.store.Discard(run)
 	for done := uint64(0); ; {

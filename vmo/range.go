@@ -35,7 +35,7 @@ const (
 // the VMO was discarded |
 // ErrInternalIntrKilled, ErrInternalIntrRetry.
 // Progress is kept on failure.
-// Source: spec section 3.9, COMMIT.
+// Source: docs/pager.md 3.9, COMMIT.
 func (v *VMO) Commit(off, length uint64, r *PageRequest) zx.Status {
 	if v.cow.physical {
 		return zx.ErrNotSupported
@@ -44,7 +44,7 @@ func (v *VMO) Commit(off, length uint64, r *PageRequest) zx.Status {
 }
 
 // Prefetch asks for the absent pages of the range and commits nothing else.
-// Otherwise as Commit. Source: spec section 3.9, PREFETCH.
+// Otherwise as Commit. Source: docs/pager.md 3.9, PREFETCH.
 func (v *VMO) Prefetch(off, length uint64, r *PageRequest) zx.Status {
 	return v.overRange(opPrefetch, off, length, r)
 }
@@ -56,7 +56,7 @@ func (v *VMO) Prefetch(off, length uint64, r *PageRequest) zx.Status {
 // Units: bytes, rounded outward to pages.
 // Locks: none held; takes the VMO's.
 // Errors: ErrOutOfRange | ErrInternalIntrKilled, ErrInternalIntrRetry.
-// Source: spec section 8.
+// Source: docs/pager.md 8.
 func (v *VMO) AlwaysNeed(off, length uint64, r *PageRequest) zx.Status {
 	if v.fam.source == nil {
 		return zx.OK
@@ -220,7 +220,7 @@ func (c *cowPages) markNeeded(first, limit uint64) {
 //
 // Units: bytes, rounded outward to pages.
 // Locks: takes the VMO's. Errors: ErrOutOfRange.
-// Source: spec section 8.
+// Source: docs/pager.md 8.
 func (v *VMO) DontNeed(off, length uint64) zx.Status {
 	if v.fam.source == nil || length == 0 && !v.isSlice {
 		return zx.OK
@@ -269,7 +269,7 @@ func (c *cowPages) dontNeed(first, limit uint64) {
 // the console's `evict`. Pages marked ALWAYS_NEED go too.
 //
 // Locks: takes the VMO's.
-// Source: spec section 8, eviction.
+// Source: docs/pager.md 8, eviction.
 func (v *VMO) DropClean() int {
 	c := v.lock()
 	defer v.Unlock()
@@ -313,7 +313,7 @@ func (c *cowPages) dropClean(mask uint16) {
 // of 0 | ErrNotSupported it is contiguous or physical, a pager made the VMO, or it
 // shares pages with a snapshot | ErrInvalidArgs not page aligned | ErrBadState a
 // page is pinned | those of Yield.
-// Source: spec section 3.9, DECOMMIT.
+// Source: docs/pager.md 3.9, DECOMMIT.
 func (v *VMO) Decommit(off, length uint64, y zx.Yielder) zx.Status {
 	start, end, b := v.off+off, v.off+off+length, zx.Budget{By: y}
 	for pos := start; ; {

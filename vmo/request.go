@@ -11,7 +11,7 @@ import (
 // RequestKind says what a page request asks for.
 type RequestKind uint8
 
-// Kinds of page requests. Source: spec section 5.1.
+// Kinds of page requests. Source: docs/pager.md 5.1.
 const (
 	RequestRead  RequestKind = iota // fill these absent pages
 	RequestDirty                    // may these pages become dirty?
@@ -70,7 +70,7 @@ type RequestStats struct{ Sent, Succeeded, Failed atomic.Uint64 }
 // look again. Finding, adding and ending one costs O(log n) of the primaries.
 //
 // Locks: methods take the source's own unless they say that it is held. It comes
-// after the VMO's. Source: spec sections 5.3 to 5.7.
+// after the VMO's. Source: docs/pager.md 5.3 to 5.7.
 type PageSource struct {
 	provider Provider
 	direct   Direct  // nil if there is none; constant
@@ -152,7 +152,7 @@ const RequestUnseen = -1
 // PacketState is where the packet of a primary request is.
 type PacketState uint8
 
-// Places of a packet. Source: spec section 5.6.
+// Places of a packet. Source: docs/pager.md 5.6.
 const (
 	PacketNone      PacketState = iota // never sent: an overlap waiter
 	PacketWaiting                      // in the source's FIFO, the slot is busy
@@ -185,7 +185,7 @@ func (r *PageRequest) Budget() zx.Budget {
 // Locks: none held.
 // Errors: ErrShouldWait sleep | OK there is nothing to sleep for, look again | what
 // a Direct failed the page with. The request is not outstanding after the last
-// two. Source: spec section 5.8.
+// two. Source: docs/pager.md 5.8.
 func (r *PageRequest) Await() zx.Status {
 	if r.offered {
 		return r.offer()
@@ -203,7 +203,7 @@ func (r *PageRequest) Await() zx.Status {
 // Errors: ErrShouldWait woken for nothing: sleep again | the pager's code |
 // ErrTimedOut | woken itself. The request is not outstanding after any but the
 // first.
-// Source: spec sections 5.4, 5.7, 5.8.
+// Source: docs/pager.md 5.4, 5.7, 5.8.
 func (r *PageRequest) Answer(woken zx.Status) zx.Status {
 	s, st := r.source, woken
 	s.mu.Lock()
@@ -260,7 +260,7 @@ func (r *PageRequest) done(asked bool, st zx.Status) zx.Status {
 //
 // Errors: ErrShouldWait registered | ErrNotSupported the source does not know
 // the kind | ErrBadState detached.
-// Source: spec section 5.3.
+// Source: docs/pager.md 5.3.
 func (s *PageSource) Request(kind RequestKind, off, length uint64, r *PageRequest) zx.Status {
 	if s.direct != nil && !s.detached.Load() && !r.Outstanding && !(r.tried && r.source == s && r.Kind == kind && r.Offset == off) {
 		r.source, r.offered, r.tried = s, true, false
@@ -413,8 +413,8 @@ func (r *PageRequest) unhang() {
 	r.Primary, r.next, r.previous = nil, nil, nil
 }
 
-// Progress says that the pages of the range are newly satisfied. Source: spec
-// section 5.4.
+// Progress says that the pages of the range are newly satisfied. Source: docs/pager.md
+// 5.4.
 func (s *PageSource) Progress(kind RequestKind, off, length uint64) {
 	s.mu.Lock()
 	set, end := &s.sets[kind], off+length
@@ -499,8 +499,8 @@ func (s *PageSource) resolved(r *PageRequest) {
 	r.wake()
 }
 
-// Fail fails the requests of both kinds that meet the range. Source: spec
-// section 5.5, the newest rule.
+// Fail fails the requests of both kinds that meet the range. Source: docs/pager.md
+// 5.5, the newest rule.
 func (s *PageSource) Fail(off, length uint64, st zx.Status) {
 	s.mu.Lock()
 	end := off + length
@@ -528,7 +528,7 @@ func (r *PageRequest) fail(off, end uint64, st zx.Status) {
 }
 
 // Release completes the requests of one kind that meet the range, whatever was
-// satisfied: the waiters look again. Source: spec section 3.5.2.
+// satisfied: the waiters look again. Source: docs/pager.md 3.5.2.
 func (s *PageSource) Release(kind RequestKind, off, length uint64) {
 	s.mu.Lock()
 	s.release(kind, off, off+length)
@@ -552,7 +552,7 @@ func (s *PageSource) Cancel(r *PageRequest) {
 
 // cancel is Cancel: an overlap waiter just leaves; the place of a primary is
 // taken by the first that hangs on it, range, count and packet as they are.
-// Source: spec section 5.7.
+// Source: docs/pager.md 5.7.
 func (s *PageSource) cancel(r *PageRequest) {
 	if !r.Outstanding {
 		return
@@ -590,8 +590,8 @@ func (s *PageSource) GiveUp(r *PageRequest, st zx.Status) {
 
 // Detach completes every request with the status it recorded and refuses more:
 // who waits looks again, and learns that nobody answers any more, or ends with
-// the code of a FAIL that has marked it already. Again is allowed. Source: spec
-// section 2.3.
+// the code of a FAIL that has marked it already. Again is allowed. Source: docs/pager.md
+// 2.3.
 func (s *PageSource) Detach() {
 	s.mu.Lock()
 	s.DetachLocked()

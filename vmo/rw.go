@@ -4,8 +4,8 @@ import (
 	"faultline/zx"
 )
 
-// writeBatch is how far a write asks ahead, in bytes: 16 pages. Source: spec
-// section 5.2.
+// writeBatch is how far a write asks ahead, in bytes: 16 pages. Source: docs/pager.md
+// 5.2.
 const writeBatch = 16 * zx.PageSize
 
 // Read copies n bytes at off into buf. Bytes already copied stay when it
@@ -18,7 +18,7 @@ const writeBatch = 16 * zx.PageSize
 // ErrNotFound the VMO was discarded |
 // ErrNoMemory | what buf.Resolve answers | ErrInternalIntrKilled,
 // ErrInternalIntrRetry.
-// Source: spec section 3.8.
+// Source: docs/pager.md 3.8.
 func (v *VMO) Read(buf Copier, off, n uint64, r *PageRequest) zx.Status {
 	return v.copyRange(side{user: buf}, off, n, false, r)
 }
@@ -108,7 +108,7 @@ func (v *VMO) copyRange(b side, off, n uint64, write bool, r *PageRequest) zx.St
 // Done once a call: what is evicted meanwhile is resolved page by page. The far
 // side need not be page aligned, so its last byte is resolved by itself.
 //
-// Locks: none held. Source: spec/behaviours-writeback section 6 point 5.
+// Locks: none held. Source: docs/pager.md 3.8.
 func (b *side) resolveRest(pos, n uint64) zx.Status {
 	for pos += zx.PageSize; pos < n; pos += zx.PageSize {
 		if st := b.user.Resolve(pos, n-pos, false); st != zx.OK {

@@ -7,7 +7,7 @@ import (
 	"faultline/zx"
 )
 
-// State is the state of one page offset. Source: spec section 4.1.
+// State is the state of one page offset. Source: docs/pager.md 4.1.
 type State uint8
 
 // States. Those up to Untracked are stored in slots; the Zero states are empty
@@ -27,7 +27,7 @@ const (
 
 var stateNames = [stateCount]string{"A", "M", "C", "D", "W", "U", "ZD", "ZA", "ZU"}
 
-// String gives the spec's letters.
+// String gives the contract's letters.
 func (s State) String() string {
 	if s >= stateCount {
 		return fmt.Sprintf("State(%d)", uint8(s))

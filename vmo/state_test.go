@@ -161,7 +161,7 @@ func (b *bench) into(s State) {
 	b.src.log = nil
 }
 
-// TestStateTable is every state against every event of spec section 4.3,
+// TestStateTable is every state against every event of docs/pager.md 4.3,
 // without and with TRAP_DIRTY, the compact table taken over cell by cell.
 func TestStateTable(t *testing.T) {
 	const A, M, C, D, W, ZD, ZA, ZU = Absent, Marker, Clean, Dirty, AwaitingClean, ZeroDirty, ZeroAwaiting, ZeroUntracked

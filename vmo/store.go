@@ -57,7 +57,7 @@ func (s *Store) Memory() *mmu.Memory { return s.mem }
 //
 // Errors, in this order: ErrInvalidArgs RESIZABLE with UNBOUNDED | ErrOutOfRange
 // the rounding wraps | ErrInvalidArgs unknown option | ErrOutOfRange too large.
-// Source: spec sections 3.2, 3.10.
+// Source: docs/pager.md 3.2, 3.10.
 func ParseOptions(size uint64, options uint32) (rounded uint64, st zx.Status) {
 	const known = zx.VMOResizable | zx.VMODiscardable | zx.VMOUnbounded
 	if options&zx.VMOResizable != 0 && options&zx.VMOUnbounded != 0 {
@@ -80,7 +80,7 @@ func ParseOptions(size uint64, options uint32) (rounded uint64, st zx.Status) {
 // New makes an anonymous VMO of size bytes with one reference.
 //
 // Errors: those of ParseOptions | ErrOutOfRange larger than zx.VMOMaxSize |
-// ErrNoMemory. Source: spec section 3.10.
+// ErrNoMemory. Source: docs/pager.md 3.10.
 func (s *Store) New(size uint64, options uint32) (*VMO, zx.Status) {
 	rounded, st := ParseOptions(size, options)
 	switch {
@@ -97,7 +97,7 @@ func (s *Store) New(size uint64, options uint32) (*VMO, zx.Status) {
 //
 // Errors: those of ParseOptions | ErrInvalidArgs DISCARDABLE | ErrOutOfRange
 // larger than zx.VMOMaxSize | ErrNoMemory.
-// Source: spec section 3.2, steps 5 to 8 and effects.
+// Source: docs/pager.md 3.2, steps 5 to 8 and effects.
 func (s *Store) NewPaged(size uint64, options uint32, source *PageSource) (*VMO, zx.Status) {
 	rounded, st := ParseOptions(size, options)
 	switch {
@@ -275,7 +275,7 @@ type victim struct {
 // asks for the page again.
 //
 // Locks: none held; takes one VMO's at a time.
-// Source: spec section 8.
+// Source: docs/pager.md 8.
 func (s *Store) Evict(n int) int {
 	freed := s.discardVMOs(n)
 	if freed < n {

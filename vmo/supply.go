@@ -74,7 +74,7 @@ func (s *Store) Discard(r *PageRun) {
 // ErrNotSupported a pager made the VMO | ErrBadState a page is pinned. A length of
 // 0 is OK before any of them but the wrap. While copying: those of Commit, with
 // the front of the range taken and lost.
-// Source: spec section 3.4 step 6.
+// Source: docs/pager.md 3.4 step 6.
 func (v *VMO) TakePages(off, length uint64, run *PageRun, r *PageRequest) zx.Status {
 	if off+length < off {
 		return zx.ErrOutOfRange
@@ -186,7 +186,7 @@ func (c *cowPages) takeShared(pos, end, base uint64, run *PageRun, r *PageReques
 // Errors: ErrOutOfRange the range wraps or leaves the VMO | ErrBadState the
 // source is detached | ErrNoMemory with the front of the range supplied.
 // Flush: done.
-// Source: spec section 3.4 step 7 and "Insertion".
+// Source: docs/pager.md 3.4 step 7 and "Insertion".
 func (v *VMO) SupplyPages(off uint64, run *PageRun) zx.Status {
 	if !v.root {
 		panic(fmt.Sprintf("vmo.SupplyPages: VMO %d has no source", v.id))

@@ -76,7 +76,7 @@ func (v *VMO) tryRetain() bool {
 // ones included. Handles, mappings and operations in progress hold references.
 //
 // Locks: none held that come after the VMO's.
-// Source: spec section 2.3.
+// Source: docs/pager.md 2.3.
 func (v *VMO) Release() {
 	n := v.refs.Add(-1)
 	if n > 0 {
@@ -214,8 +214,8 @@ func (v *VMO) RemoveMapping(p *MappingPlace) {
 	v.Unlock()
 }
 
-// TakeModified gives the modified flag and clears it if reset. Source: spec
-// section 3.7.
+// TakeModified gives the modified flag and clears it if reset. Source: docs/pager.md
+// 3.7.
 //
 // Locks: takes the VMO's.
 func (v *VMO) TakeModified(reset bool) bool {

@@ -15,7 +15,7 @@ import "faultline/zx"
 // the pager's code | ErrBadState | ErrTimedOut | ErrNoMemory |
 // ErrInternalIntrKilled, ErrInternalIntrRetry.
 // Flush: translations of the whole pages are removed and flushed.
-// Source: spec section 3.9, ZERO, as 11 corrects it.
+// Source: docs/pager.md 3.9, ZERO, as 11 corrects it.
 func (v *VMO) Zero(off, n uint64, r *PageRequest) zx.Status {
 	pos, end := off, off+n
 	if v.cow.physical {
@@ -257,7 +257,7 @@ func (c *cowPages) progressAbsent(start, end uint64) {
 // pinned | ErrInvalidArgs a clone would
 // wrap in the root | ErrNoMemory | ErrInternalIntrKilled, ErrInternalIntrRetry with the size set.
 // Flush: translations of what is cut off or added are removed and flushed.
-// Source: spec section 3.13.
+// Source: docs/pager.md 3.13.
 func (v *VMO) SetSize(size uint64, r *PageRequest) zx.Status {
 	rounded, ok := zx.RoundUp(size)
 	switch {
@@ -367,7 +367,7 @@ func (c *cowPages) progressNonDirty(start, end uint64) {
 // ErrBadState a page past the new end is pinned | those of Zero; then the
 // stream size is unchanged.
 // Flush: translations from the smaller size on are removed and flushed.
-// Source: spec section 3.14.
+// Source: docs/pager.md 3.14.
 func (v *VMO) SetStreamSize(size uint64, r *PageRequest) zx.Status {
 	if v.isSlice || v.cow.physical || v.cow.contiguous {
 		return zx.ErrNotSupported

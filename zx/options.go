@@ -2,7 +2,7 @@ package zx
 
 import "fmt"
 
-// VMO creation options, spec section 1.4.
+// VMO creation options, docs/pager.md 1.4.
 const (
 	VMOResizable   uint32 = 1 << 1
 	VMODiscardable uint32 = 1 << 2
@@ -10,10 +10,10 @@ const (
 	VMOUnbounded   uint32 = 1 << 4
 )
 
-// VMOMaxSize is the largest size of a VMO in bytes, spec section 1.6.
+// VMOMaxSize is the largest size of a VMO in bytes, docs/pager.md 1.6.
 const VMOMaxSize uint64 = 0xFFFFFFFFFFFE0000
 
-// VMO child options, spec section 1.4.
+// VMO child options, docs/pager.md 1.4.
 const (
 	VMOChildSnapshot               uint32 = 1 << 0
 	VMOChildResizable              uint32 = 1 << 2
@@ -70,7 +70,7 @@ const (
 	PagerVMOStatsModified uint32 = 1
 )
 
-// Mapping options of zx_vmar_map, spec section 1.4.
+// Mapping options of zx_vmar_map, docs/pager.md 1.4.
 const (
 	VMPermRead              uint32 = 1 << 0
 	VMPermWrite             uint32 = 1 << 1
@@ -141,7 +141,7 @@ const (
 // ExceptionType is zx_exception_report_t.header.type.
 type ExceptionType uint32
 
-// Exception types, spec section 1.4.
+// Exception types, docs/pager.md 1.4.
 const (
 	ExcpGeneral              ExceptionType = 0x008
 	ExcpFatalPageFault       ExceptionType = 0x108
@@ -177,7 +177,7 @@ func (t ExceptionType) String() string {
 	return fmt.Sprintf("exception type %#x", uint32(t))
 }
 
-// Task return codes, spec section 1.4.
+// Task return codes, docs/pager.md 1.4.
 const (
 	TaskRetcodeSyscallKill   int64 = -1024
 	TaskRetcodeOOMKill       int64 = -1025

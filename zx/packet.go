@@ -2,8 +2,8 @@ package zx
 
 import "encoding/binary"
 
-// Sizes in bytes of the structures that cross the system-call boundary, spec
-// section 1.5.
+// Sizes in bytes of the structures that cross the system-call boundary, docs/pager.md
+// 1.5.
 const (
 	PacketBytes          = 48
 	PacketPayloadBytes   = 32

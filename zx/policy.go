@@ -7,7 +7,7 @@ import "fmt"
 // no policy: their exception is always raised.
 type PolicyCondition uint32
 
-// Conditions. Source: spec sections 1.4 and 11; Zircon job_set_policy and its
+// Conditions. Source: docs/pager.md 1.4; Zircon job_set_policy and its
 // exception.h.
 const (
 	PolicyBadHandle          PolicyCondition = 0

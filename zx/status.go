@@ -7,7 +7,7 @@
 // faultline/syscall. zx is a leaf: it imports nothing of ours and holds no
 // policy.
 //
-// Source: spec/zircon-pager section 1.
+// Source: docs/pager.md 1.
 package zx
 
 import "fmt"
@@ -17,7 +17,7 @@ import "fmt"
 // compare with ==, never by text.
 type Status int32
 
-// Status codes, spec section 1.3.
+// Status codes, docs/pager.md 1.3.
 const (
 	OK                    Status = 0
 	ErrInternal           Status = -1

@@ -49,7 +49,7 @@ func InRange(off, length, max uint64) bool { return off <= max && length <= max-
 // ObjType is an object's type (zx_obj_type_t).
 type ObjType uint32
 
-// Object types, spec section 1.1.
+// Object types, docs/pager.md 1.1.
 const (
 	ObjNone         ObjType = 0
 	ObjProcess      ObjType = 1
@@ -77,7 +77,7 @@ const (
 // Rights is the set of rights a handle carries (zx_rights_t).
 type Rights uint32
 
-// Rights, spec section 1.2.
+// Rights, docs/pager.md 1.2.
 const (
 	RightDuplicate     Rights = 1 << 0
 	RightTransfer      Rights = 1 << 1
@@ -107,7 +107,7 @@ const (
 	RightSame          Rights = 1 << 31
 )
 
-// Default rights of fresh handles, spec section 1.2.
+// Default rights of fresh handles, docs/pager.md 1.2.
 const (
 	RightsPager          = RightInspect | RightTransfer | RightAttachVMO | RightManageVMO
 	RightsVMO     Rights = 0xD0EF
@@ -121,7 +121,7 @@ const (
 // Signals is a set of signals (zx_signals_t).
 type Signals uint32
 
-// Signals, spec section 1.4.
+// Signals, docs/pager.md 1.4.
 const (
 	SignalReadable        Signals = 1 << 0
 	SignalWritable        Signals = 1 << 1
@@ -142,7 +142,7 @@ const (
 // reason of a wait above it.
 type ThreadState uint32
 
-// Thread states, spec section 1.4.
+// Thread states, docs/pager.md 1.4.
 const (
 	ThreadNew              ThreadState = 0
 	ThreadRunning          ThreadState = 1
