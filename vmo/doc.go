@@ -105,5 +105,5 @@
 // frame's record how often. Pages of a contiguous VMO are pinned while it lives. A
 // physical VMO has no pages: its node knows where the registers are.
 //
-// Sources: docs/pager.md 3, 4, 5, 7, 8, 11.
+// Sources: docs/pager.md 3, 4, 5, 7, 8.
 package vmo
