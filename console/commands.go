@@ -98,6 +98,10 @@ who waits and for how long.`, (*Console).pager, 0, 1},
 States are those of ZX_INFO_THREAD. Under a thread that is blocked: pager comes
 the request it waits for. Threads of the kernel have no process.`, (*Console).threads, 0, 0},
 
+		{"cpus", "", "list CPUs", `
+What each does at this moment, how many threads are ready there, how often it has
+entered ring 3, and how many threads it took from other CPUs.`, (*Console).cpus, 0, 0},
+
 		{"faults", "[on|off|show [N]]", "record page faults of ring 3, or show the last N", `
 on starts a record of every page fault, off ends it; show prints the last 20, or
 N: when, who, the address, the instruction's address, the error

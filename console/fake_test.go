@@ -242,6 +242,10 @@ func (k *fakeKernel) Threads() []ThreadInfo {
 	}, k.threads...)
 }
 
+func (k *fakeKernel) CPUs() []CPUInfo {
+	return []CPUInfo{{Ready: 2, User: true, Stays: 5}, {Idle: true}}
+}
+
 func (k *fakeKernel) Memory() MemoryInfo {
 	return MemoryInfo{RAM: 256 << 20, HeapUsed: 3 << 20, HeapLimit: 80 << 20,
 		Frames: mmu.Stats{Total: 1000, Free: 900, Lowest: 800, Tables: 5, Blocks: [mmu.MaxOrder + 1]int{0: 4, 7: 7}}, Store: vmo.StoreStats{VMOs: 2, Listed: 30, Evicted: 4}}

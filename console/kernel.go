@@ -20,6 +20,8 @@ type Kernel interface {
 	Spawn(p Program) (Process, error)
 	// Threads lists every thread, those of the kernel with Process 0.
 	Threads() []ThreadInfo
+	// CPUs tells of each CPU.
+	CPUs() []CPUInfo
 	// Memory counts memory at this moment.
 	Memory() MemoryInfo
 	// Programs lists the names Spawn knows.
@@ -49,6 +51,15 @@ type Kernel interface {
 	// Faults gives the last n page faults of them, the oldest first, and how
 	// many were recorded since boot.
 	Faults(n int) (list []Fault, total uint64)
+}
+
+// CPUInfo tells of one CPU.
+type CPUInfo struct {
+	Ready  int    // threads that wait for it
+	Idle   bool   // it has nothing to do
+	User   bool   // it is in ring 3
+	Stays  uint64 // how often it has been there; 0 if there is one CPU
+	Stolen uint64 // threads it took from others
 }
 
 // Program is a program to start.

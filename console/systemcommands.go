@@ -58,6 +58,23 @@ func (c *Console) threads(args []string) error {
 	return nil
 }
 
+func (c *Console) cpus(args []string) error {
+	list := c.kernel.CPUs()
+	c.printf("%4s  %-6s %6s %12s %8s\n", "CPU", "DOES", "READY", "ENTRIES", "TAKEN")
+	for id, i := range list {
+		does := "kernel"
+		switch {
+		case i.Idle:
+			does = "idle"
+		case i.User:
+			does = "ring 3"
+		}
+		c.printf("%4d  %-6s %6d %12d %8d\n", id, does, i.Ready, i.Stays, i.Stolen)
+	}
+	c.printf("%d CPUs\n", len(list))
+	return nil
+}
+
 // waits tells for what each thread with an outstanding page request waits.
 func (c *Console) waits() map[zx.Koid]string {
 	waits := map[zx.Koid]string{}

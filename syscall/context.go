@@ -201,6 +201,8 @@ type System interface {
 	Now() zx.Time
 	// Random fills p with random bytes.
 	Random(p []byte)
+	// NumCPUs is how many CPUs run threads.
+	NumCPUs() int
 	// Program gives the ELF file of a program of the image; nil if there is none.
 	Program(name string) []byte
 	// NoRAM says that [base, base+size) is no memory of the kernel's or of

@@ -212,6 +212,8 @@ func Dispatch(c *Context, r *Registers) int64 {
 		return int64(vmoSetCachePolicy(c, zx.Handle(r[rdi]), uint32(r[rsi])))
 	case zx.SysVMOTransferData:
 		return int64(vmoTransferData(c, zx.Handle(r[rdi]), uint32(r[rsi]), r[rdx], r[r10], zx.Handle(r[r8]), r[r9]))
+	case zx.SysSystemGetNumCpus:
+		return int64(systemGetNumCpus(c))
 	}
 	return int64(zx.ErrBadSyscall)
 }

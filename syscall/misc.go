@@ -82,6 +82,9 @@ func nanosleepWoken(c *Context, woken zx.Status) zx.Status {
 // systemGetPageSize is zx_system_get_page_size.
 func systemGetPageSize(*Context) uint32 { return zx.PageSize }
 
+// systemGetNumCpus is zx_system_get_num_cpus.
+func systemGetNumCpus(c *Context) uint32 { return uint32(c.System.NumCPUs()) }
+
 // cprngDraw is zx_cprng_draw. A piece takes 5,500 instructions.
 func cprngDraw(c *Context, buffer userOut, size uint64) zx.Status {
 	st := c.inPieces(uint64(buffer), size, 8, func(at, n uint64) zx.Status {

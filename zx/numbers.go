@@ -102,10 +102,11 @@ const (
 	SysVMOCreatePhysical          = 95
 	SysVMOSetCachePolicy          = 96
 	SysVMOTransferData            = 97
+	SysSystemGetNumCpus           = 98
 )
 
 // SysCount is the number of system calls; higher numbers answer ErrBadSyscall.
-const SysCount = 98
+const SysCount = 99
 
 // SysNames gives each call's name without the zx_ prefix, by number.
 var SysNames = [SysCount]string{
@@ -207,4 +208,5 @@ var SysNames = [SysCount]string{
 	"vmo_create_physical",
 	"vmo_set_cache_policy",
 	"vmo_transfer_data",
+	"system_get_num_cpus",
 }

@@ -101,6 +101,14 @@ func (k consoleKernel) Threads() (list []console.ThreadInfo) {
 	return list
 }
 
+// CPUs tells of each CPU.
+func (k consoleKernel) CPUs() (list []console.CPUInfo) {
+	for _, i := range k.Kernel.CPUs() {
+		list = append(list, console.CPUInfo(i))
+	}
+	return list
+}
+
 // Memory counts memory at this moment.
 func (k consoleKernel) Memory() console.MemoryInfo {
 	var s runtime.MemStats

@@ -337,6 +337,7 @@ var Table = []Call{
 		errs([]Err{{"INVALID_ARGS", "cache_policy above 3"}}, typed("VMO", "MAP"), []Err{{"BAD_STATE", "mapped, pinned, has children or is a child; a pager's or discardable, but for CACHED"}}), 0},
 	{97, "vmo_transfer_data", st, "zx_handle_t dst_vmo, uint32_t options, uint64_t offset, uint64_t length, zx_handle_t src_vmo, uint64_t src_offset", "WRITE on dst_vmo, READ and WRITE on src_vmo", "Moves pages from src_vmo to dst_vmo, over what was there; the source then reads as zero.",
 		errs([]Err{{"INVALID_ARGS", "options is not 0, or an offset or length is unaligned"}}, typed("VMO", "a right"), []Err{{"OUT_OF_RANGE", "a range leaves its VMO"}, {"NOT_SUPPORTED", "a VMO is a pager's"}, {"BAD_STATE", "a page is pinned"}, {"NO_MEMORY", "out of memory"}}), 0},
+	{98, "system_get_num_cpus", "uint32_t", "void", "", "Gives the number of CPUs that run threads.", nil, 0},
 }
 
 // streamCopy is how the vectors of a stream call can be refused.

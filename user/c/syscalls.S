@@ -978,6 +978,15 @@ zx_vmo_transfer_data:
 	ret
 	.size zx_vmo_transfer_data, . - zx_vmo_transfer_data
 
+	.globl zx_system_get_num_cpus
+	.type zx_system_get_num_cpus, @function
+	.p2align 4
+zx_system_get_num_cpus:
+	mov $98, %eax
+	syscall
+	ret
+	.size zx_system_get_num_cpus, . - zx_system_get_num_cpus
+
 // zx_deadline_after is now + RDI, saturated: past either end the sign of RDI
 // tells which.
 	.weak zx_deadline_after

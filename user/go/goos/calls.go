@@ -104,4 +104,5 @@ const (
 	sysVMOCreatePhysical          = 95
 	sysVMOSetCachePolicy          = 96
 	sysVMOTransferData            = 97
+	sysSystemGetNumCpus           = 98
 )

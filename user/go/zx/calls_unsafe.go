@@ -483,3 +483,6 @@ func SysVMOSetCachePolicy(handle Handle, cachePolicy uint32) Status {
 func SysVMOTransferData(dstVMO Handle, options_ uint32, offset uint64, length uint64, srcVMO Handle, srcOffset uint64) Status {
 	return Status(call(97, uintptr(dstVMO), uintptr(options_), uintptr(offset), uintptr(length), uintptr(srcVMO), uintptr(srcOffset), 0, 0))
 }
+
+// SysSystemGetNumCpus is zx_system_get_num_cpus. Gives the number of CPUs that run threads.
+func SysSystemGetNumCpus() uint32 { return uint32(call(98, 0, 0, 0, 0, 0, 0, 0, 0)) }

@@ -103,7 +103,8 @@
 #define ZX_SYS_vmo_create_physical 95
 #define ZX_SYS_vmo_set_cache_policy 96
 #define ZX_SYS_vmo_transfer_data 97
-#define ZX_SYS_COUNT 98
+#define ZX_SYS_system_get_num_cpus 98
+#define ZX_SYS_COUNT 99
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>
@@ -411,6 +412,9 @@ zx_status_t zx_vmo_set_cache_policy(zx_handle_t handle, uint32_t cache_policy);
 
 // Moves pages from src_vmo to dst_vmo, over what was there; the source then reads as zero.
 zx_status_t zx_vmo_transfer_data(zx_handle_t dst_vmo, uint32_t options, uint64_t offset, uint64_t length, zx_handle_t src_vmo, uint64_t src_offset);
+
+// Gives the number of CPUs that run threads.
+uint32_t zx_system_get_num_cpus(void);
 
 // The deadline nanoseconds from now; saturates at both ends. A library function.
 zx_instant_mono_t zx_deadline_after(zx_duration_mono_t nanoseconds);
