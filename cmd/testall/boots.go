@@ -119,6 +119,7 @@ func boots(d disks) []boot {
 	list = append(list, taskBoots(d)...)
 	list = append(list, operatorBoots(d)...)
 	list = append(list, pagerBoots()...)
+	list = append(list, smpBoots(d)...)
 	list = append(list, evilBoots(d)...)
 	return list
 }

@@ -1,0 +1,29 @@
+package main
+
+import "fmt"
+
+// smpBoots boots with several CPUs: every machine comes up with all of them, and
+// what strains the kernel does so from all sides.
+func smpBoots(d disks) []boot {
+	var list []boot
+	for _, machine := range machines {
+		for _, n := range []int{1, 2, 4, 8} {
+			list = append(list, boot{name: fmt.Sprintf("%s with %d CPUs", machine, n), machine: machine, smp: fmt.Sprint(n), disk: d.test,
+				commands: "cpus; sum " + five, want: []string{fmt.Sprintf(`\n%d CPUs`, n), d.sums[five]}})
+		}
+	}
+	for _, cpu := range cpus {
+		list = append(list, boot{name: "2 CPUs " + cpu, cpu: cpu, smp: "2", commands: "cpus; run shootdown 100", want: []string{`\n2 CPUs`, "shootdown holds on 2 CPUs"}})
+	}
+	on4 := func(name, commands string, want ...string) {
+		list = append(list, boot{name: name + ", 4 CPUs", smp: "4", timeout: "200", commands: commands, check: sameFree, want: want})
+	}
+	on4("shootdown", "mem; run shootdown 500; mem", `read holds`, `write holds`, `execute holds`, `shootdown holds on 4 CPUs`)
+	on4("writers", "mem; run writers 20; mem")
+	on4("history", "mem; run history 5 5000; mem")
+	on4("tasks", "mem; run tasks; mem", "processes holds")
+	on4("C threads", "mem; run threads; mem", `threads hold`)
+	on4("random calls", "mem; run grind 1 50000; mem", `0 hung`)
+	on4("processes come and go", "mem; run grind churn 500; mem", `500 processes made and ended`)
+	return list
+}
