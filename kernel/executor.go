@@ -427,12 +427,17 @@ func (c *percpu) sleepOrSteal(e *executor) *Thread {
 	if t == nil {
 		e.take()
 		t = c.steal()
+	} else {
+		c.mu.Lock()
+		roused := c.idler == nil
+		c.idler = nil
+		c.mu.Unlock()
+		if roused {
+			e.take() // or the token would end another sleep
+		}
 	}
 	idle.And(^bit)
 	if t != nil {
-		c.mu.Lock()
-		c.idler = nil
-		c.mu.Unlock()
 		c.stolen.Add(1)
 		c.running, c.handed = true, false
 	}
