@@ -95,6 +95,7 @@ static const shape_t shapes[] = {
     SHAPE(nanosleep, 0, "d"),
     SHAPE(clock_get_monotonic, 0, ""),
     SHAPE(system_get_page_size, 0, ""),
+    SHAPE(system_get_num_cpus, 0, ""),
     SHAPE(cprng_draw, 0, "pn"),
     SHAPE(vmo_replace_as_executable, 'V', "V0o"),
     SHAPE(job_create, 'J', "J0o"),
