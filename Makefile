@@ -119,6 +119,12 @@ bench-report: $(B)/bin/bench ## both side by side: build/bench.json, build/bench
 bench-docs: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/bench $(B)/bin/profile ## the figures of docs/performance.md, from what was measured
 	@$(B)/bin/bench docs
 
+bench-smp: $(B)/faultline.elf $(B)/bin/qemu ## what 2 CPUs, or SMP, do at once beside one: build/bench-smp.json, ratios within one run
+	@$(NEED) qemu-system-x86_64
+	@MACHINE= CMDS= SMP='$(if $(filter 1,$(SMP)),2,$(SMP))' PROGRAM=user/bin/benchsmp ARGS= TIMEOUT=120 $(B)/bin/qemu $(B)/faultline.elf > $(B)/bench-smp.txt
+	@(echo '['; grep '^{' $(B)/bench-smp.txt | sed '$$!s/$$/,/'; echo ']') > $(B)/bench-smp.json
+	@cat $(B)/bench-smp.json
+
 profile: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/profile ## where the instructions of a rung go, by symbol, as flame graph and for pprof: RUNG=write_trap
 	@$(NEED) qemu-system-x86_64
 	@$(B)/bin/profile -rung '$(or $(strip $(RUNG)),missing_page)' \

@@ -1,0 +1,152 @@
+// benchsmp [ROUNDS]: how much several CPUs do at once. Each row is the work of one
+// thread a CPU, for a tenth of a second, with 1 CPU and then more, up to all; the
+// median of the rounds. One line a row, which make bench-smp collects:
+//
+//   {"name":"null_call","cpus":2,"per_second":...,"ratio":...}
+//
+// The ratio is to one thread of the same run, for the time of an emulator's host
+// means nothing by itself.
+#include "file.h"
+
+enum { MOST = 8, STACK = 16 << 10, PAGES = 256, ROUNDS_MOST = 9 };
+
+static uint8_t stacks[MOST][STACK] __attribute__((aligned(16)));
+static zx_handle_t vmos[MOST], shared;
+static volatile uint8_t *own[MOST], *common;
+static uint32_t go, ready, done;
+static uint64_t counts[MOST];
+
+static void check(const char* what, zx_status_t st) {
+  if (st != ZX_OK) {
+    fail("benchsmp: %s: %s", what, zx_status_get_string(st));
+  }
+}
+
+typedef struct {
+  const char* name;
+  uint64_t (*work)(uint32_t thread, uint32_t threads);  // some of it, and how much
+} work_t;
+
+static uint64_t null_call(uint32_t thread, uint32_t threads) {
+  (void)thread, (void)threads;
+  for (int i = 0; i < 200; i++) {
+    zx_system_get_page_size();
+  }
+  return 200;
+}
+
+static uint64_t touch(volatile uint8_t* at, zx_handle_t vmo, uint64_t first, uint64_t pages) {
+  for (uint64_t i = first; i < first + pages; i++) {
+    at[i * ZX_PAGE_SIZE] = 1;
+  }
+  check("DECOMMIT", zx_vmo_op_range(vmo, ZX_VMO_OP_DECOMMIT, first * ZX_PAGE_SIZE, pages * ZX_PAGE_SIZE, NULL, 0));
+  return pages;
+}
+
+static uint64_t independent_fault(uint32_t thread, uint32_t threads) {
+  (void)threads;
+  return touch(own[thread], vmos[thread], 0, PAGES);
+}
+
+static uint64_t shared_fault(uint32_t thread, uint32_t threads) {
+  return touch(common, shared, thread * (PAGES / threads), PAGES / threads);
+}
+
+static uint64_t bulk_commit(uint32_t thread, uint32_t threads) {
+  (void)threads;
+  check("COMMIT", zx_vmo_op_range(vmos[thread], ZX_VMO_OP_COMMIT, 0, PAGES * ZX_PAGE_SIZE, NULL, 0));
+  check("DECOMMIT", zx_vmo_op_range(vmos[thread], ZX_VMO_OP_DECOMMIT, 0, PAGES * ZX_PAGE_SIZE, NULL, 0));
+  return PAGES;
+}
+
+static const work_t works[] = {
+    {"null_call", null_call}, {"independent_fault", independent_fault}, {"shared_fault", shared_fault}, {"bulk_commit", bulk_commit}};
+static const work_t* now;
+static uint32_t crew;
+
+static void worker(uintptr_t i, uintptr_t unused) {
+  (void)unused;
+  __atomic_fetch_add(&ready, 1, __ATOMIC_ACQ_REL);
+  while (__atomic_load_n(&go, __ATOMIC_ACQUIRE) == 0) {
+  }
+  uint64_t n = 0;
+  while (__atomic_load_n(&go, __ATOMIC_ACQUIRE) == 1) {
+    n += now->work((uint32_t)i, crew);
+  }
+  counts[i] = n;
+  __atomic_fetch_add(&done, 1, __ATOMIC_ACQ_REL);
+  zx_thread_exit();
+}
+
+// rate is how much threads do in a second.
+static uint64_t rate(const work_t* w, uint32_t threads) {
+  now = w;
+  crew = threads;
+  go = ready = done = 0;
+  for (uint32_t i = 0; i < threads; i++) {
+    zx_handle_t t;
+    check("zx_thread_create", zx_thread_create(zx_process_self(), "worker", 6, 0, &t));
+    check("zx_thread_start", zx_thread_start(t, (zx_vaddr_t)worker, (zx_vaddr_t)stacks[i] + STACK - 8, i, 0));
+    zx_handle_close(t);
+  }
+  while (__atomic_load_n(&ready, __ATOMIC_ACQUIRE) < threads) {
+    zx_nanosleep(zx_deadline_after(ZX_MSEC(1)));
+  }
+  zx_instant_mono_t began = zx_clock_get_monotonic();
+  __atomic_store_n(&go, 1, __ATOMIC_RELEASE);
+  zx_nanosleep(began + ZX_MSEC(100));
+  __atomic_store_n(&go, 2, __ATOMIC_RELEASE);
+  uint64_t took = (uint64_t)(zx_clock_get_monotonic() - began), n = 0;
+  while (__atomic_load_n(&done, __ATOMIC_ACQUIRE) < threads) {
+    zx_nanosleep(zx_deadline_after(ZX_MSEC(1)));
+  }
+  for (uint32_t i = 0; i < threads; i++) {
+    n += counts[i];
+  }
+  return n * 1000000000 / took;
+}
+
+static void map(zx_handle_t* vmo, volatile uint8_t** at) {
+  zx_vaddr_t va;
+  check("zx_vmo_create", zx_vmo_create(PAGES * ZX_PAGE_SIZE, 0, vmo));
+  check("zx_vmar_map", zx_vmar_map(zx_vmar_root_self(), ZX_VM_PERM_READ | ZX_VM_PERM_WRITE, 0, *vmo, 0, PAGES * ZX_PAGE_SIZE, &va));
+  *at = (volatile uint8_t*)va;
+}
+
+static uint64_t median(uint64_t* v, uint32_t n) {
+  for (uint32_t i = 1; i < n; i++) {
+    for (uint32_t j = i; j > 0 && v[j - 1] > v[j]; j--) {
+      uint64_t x = v[j];
+      v[j] = v[j - 1];
+      v[j - 1] = x;
+    }
+  }
+  return v[n / 2];
+}
+
+int main(int argc, char** argv) {
+  uint32_t rounds = argc > 1 ? (uint32_t)number("ROUNDS", argv[1]) : 5, cpus = zx_system_get_num_cpus();
+  if (rounds == 0 || rounds > ROUNDS_MOST) {
+    fail("benchsmp: 1 to %d rounds", ROUNDS_MOST);
+  }
+  if (cpus > MOST) {
+    cpus = MOST;
+  }
+  for (uint32_t i = 0; i < cpus; i++) {
+    map(&vmos[i], &own[i]);
+  }
+  map(&shared, &common);
+  for (size_t w = 0; w < sizeof(works) / sizeof(works[0]); w++) {
+    uint64_t one[ROUNDS_MOST], ratio[ROUNDS_MOST], many[ROUNDS_MOST];
+    for (uint32_t n = 1; n <= cpus; n *= 2) {
+      for (uint32_t r = 0; r < rounds; r++) {
+        one[r] = rate(&works[w], 1);  // beside the other, for the host's sake
+        many[r] = n == 1 ? one[r] : rate(&works[w], n);
+        ratio[r] = many[r] * 1000 / (one[r] != 0 ? one[r] : 1);
+      }
+      uint64_t m = median(ratio, rounds);
+      printf("{\"name\":\"%s\",\"cpus\":%u,\"per_second\":%lu,\"ratio\":%lu.%03lu}\n", works[w].name, n, median(many, rounds), m / 1000, m % 1000);
+    }
+  }
+  return 0;
+}
