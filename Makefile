@@ -183,7 +183,7 @@ help: ## this text
 
 # --- What is built
 
-.PHONY: run trace watch image bench bench-peer bench-report bench-docs profile conform debug program test lint fuzz powercut stdtest soak clean help programs host-tools demo-disk FORCE
+.PHONY: run trace watch image bench bench-smp bench-peer bench-report bench-docs profile conform debug program test lint fuzz powercut stdtest soak clean help programs host-tools demo-disk FORCE
 
 # go build knows itself what changed; a target of FORCE asks it each time.
 $(B)/faultline.elf: programs $(B)/bin/mkimage FORCE
