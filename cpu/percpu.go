@@ -99,6 +99,8 @@ func takeHighest(pending *[VectorCount / 64]uint64) (Vector, bool) {
 }
 
 // TakeOne removes the interrupt with vector v, if it arrived, as TakeInterrupt.
+//
+//go:nosplit
 func TakeOne(v Vector) bool {
 	p := &thisBlock().pending
 	was := p[v/64]

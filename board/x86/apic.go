@@ -131,6 +131,8 @@ func (t *Timer) Fired() uint64 { return t.fired }
 
 // Arm makes the timer fire once, ns nanoseconds from now, at least as soon as
 // the hardware can. It replaces what was armed before.
+//
+//go:nosplit
 func (t *Timer) Arm(ns int64) {
 	ns = max(0, min(ns, MaxArm))
 	t.armed = true

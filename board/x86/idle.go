@@ -36,6 +36,25 @@ func HandleInterrupt(v cpu.Vector) bool {
 	return true
 }
 
+// halt waits for an interrupt, at most ns nanoseconds, and acknowledges those that
+// others wait for: the goroutine cannot lose its CPU before that, or nothing of their
+// priority would come here any more.
+//
+//go:nosplit
+func halt(ns int64) {
+	t := &timers[cpu.ID()]
+	t.Arm(ns)
+	cpu.WaitForInterrupt()
+	if cpu.TakeOne(VectorKick) {
+		lapicWrite(lapicEOI, 0)
+	}
+	if cpu.TakeOne(VectorTimer) {
+		t.armed = false
+		t.fired++
+		lapicWrite(lapicEOI, 0)
+	}
+}
+
 // Idle halts the CPU until an interrupt arrives, at most until the time until (ns,
 // as Nanotime counts), and handles the interrupts that arrived. It may return early.
 // The runtime calls it when no goroutine can run.
@@ -45,8 +64,7 @@ func Idle(until int64) {
 		if until <= now {
 			return
 		}
-		timers[cpu.ID()].Arm(until - now)
-		cpu.WaitForInterrupt()
+		halt(until - now)
 	}
 	for {
 		v, ok := cpu.TakeInterrupt()

@@ -249,14 +249,8 @@ func restUntil(until int64) {
 	if until <= now {
 		return
 	}
+	halt(until - now)
 	t := &timers[cpu.ID()]
-	t.Arm(until - now)
-	cpu.WaitForInterrupt()
-	for _, v := range [...]cpu.Vector{VectorKick, VectorTimer} {
-		if cpu.TakeOne(v) {
-			HandleInterrupt(v)
-		}
-	}
 	if t.armed {
 		t.Disarm()
 	}
