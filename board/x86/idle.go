@@ -42,6 +42,10 @@ func HandleInterrupt(v cpu.Vector) bool {
 //
 //go:nosplit
 func halt(ns int64) {
+	// Whoever left ring 3 by one of them may have been stopped before it came to say so.
+	for lapicRead(lapicISR+uint64(VectorTimer)/32*16) != 0 {
+		lapicWrite(lapicEOI, 0)
+	}
 	t := &timers[cpu.ID()]
 	t.Arm(ns)
 	cpu.WaitForInterrupt()
