@@ -19,6 +19,8 @@ func smpBoots(d disks) []boot {
 		list = append(list, boot{name: name + ", 4 CPUs", smp: "4", timeout: "200", commands: commands, check: sameFree, want: want})
 	}
 	on4("shootdown", "mem; run shootdown 500; mem", `read holds`, `write holds`, `execute holds`, `shootdown holds on 4 CPUs`)
+	on4("writers", "mem; run writers 10; mem", `nothing is lost`)
+	on4("random calls", "mem; run grind 1 20000; mem", `0 hung`)
 	on4("history", "mem; run history 5 5000; mem")
 	on4("tasks", "mem; run tasks; mem", "processes holds")
 	on4("C threads", "mem; run threads; mem", `threads hold`)
