@@ -153,7 +153,7 @@ func TestReport(t *testing.T) {
 		name, key string
 		want      any
 	}{
-		{"missing_page", "faultline", 3000.0}, {"missing_page", "linux", 12000.0}, {"missing_page", "ratio", 4.0}, {"missing_page", "met", true},
+		{"missing_page", "faultline", 3000.0}, {"missing_page", "linux", 12000.0}, {"missing_page", "ratio", 4.0}, {"missing_page", "met", false}, {"writeback_begin_page", "met", true},
 		{"missing_page", "unit", "instructions"}, {"missing_page", "linux_default", nil}, {"write_trap", "met", false}, {"write_trap", "linux", nil},
 		{"write_trap", "ratio", nil}, {"writeback_begin_page", "ratio", 2.23}, {"futex_wake", "faultline", nil}, {"futex_wake", "missing", "not yet"},
 		{"go_pager", "missing", "not measured"}, {"missing_page", "linux_kernel", "6.1 missing_page"}, {"populate_page_copy", "linux_kernel", "6.12 copy_page"},

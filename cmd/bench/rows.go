@@ -37,24 +37,24 @@ const (
 var groups = []group{
 	{"The ladder", "From an empty trap to a pager in another process; what each adds is the difference to the line above.", []row{
 		{name: "trap_empty", text: "page fault, Exec returns, nothing is decided"},
-		{name: "minor_fault", text: "+ the Go handler: resident page, its translation is missing", linux: "zero_read_fault", target: 900, floor: floorMinor,
+		{name: "minor_fault", text: "+ the Go handler: resident page, its translation is missing", linux: "zero_read_fault", target: 330, floor: floorMinor,
 			how: "Linux's smallest fault: an anonymous read, which maps its zero page"},
 		{name: "minor_fault_shared", ours: "minor_fault", text: "the same, beside a resident page of a shared memory file", linux: "resident_write"},
 		{name: "zero_read_fault", text: "read of a page never touched: maps the zero page", linux: "zero_read_fault"},
 		{name: "zero_write_fault", text: "write of a page never touched: a fresh zeroed page", linux: "zero_write_fault"},
 		{name: "go_pager", text: "missing page, the pager is a goroutine of the kernel"},
 		{name: "direct_pager", text: "missing page, the pager is a function of the kernel", target: 800},
-		{name: "missing_page", text: "missing page, ring-3 pager thread", linux: "missing_page missing_page_move", target: 3900, floor: floorPager,
+		{name: "missing_page", text: "missing page, ring-3 pager thread", linux: "missing_page missing_page_move", target: 1900, floor: floorPager,
 			how: "Faultline moves a page frame; UFFDIO_COPY copies the page (512 instructions), UFFDIO_MOVE (Linux 6.8) moves it"},
 		{name: "missing_page_move", ours: "missing_page", text: "the same, beside UFFDIO_MOVE", linux: "missing_page_move"},
 		{name: "missing_page_nocopy", ours: "missing_page", text: "the same, beside Linux's path without a copy", linux: "minor_continue", how: "UFFDIO_CONTINUE maps a page of the page cache"},
 		{name: "missing_page_poll", ours: "missing_page", text: "the same, beside a handler that polls first", linux: "missing_page_poll"},
 		{name: "missing_page_sigbus", ours: "missing_page", text: "the same, beside a SIGBUS handler in the faulting thread", linux: "missing_page_sigbus"},
-		{name: "missing_page_process", text: "missing page, ring-3 pager in another process", linux: "missing_page_process"},
+		{name: "missing_page_process", target: 1950, text: "missing page, ring-3 pager in another process", linux: "missing_page_process"},
 		{name: "missing_write", text: "write to a missing page (here: READ, then DIRTY)", linux: "missing_write"},
 	}},
 	{"Write traps and write-back", "", []row{
-		{name: "write_trap", text: "write trap, acknowledged by a ring-3 pager thread", linux: "write_protect", target: 3600, floor: floorTrap},
+		{name: "write_trap", text: "write trap, acknowledged by a ring-3 pager thread", linux: "write_protect", target: 1800, floor: floorTrap},
 		{name: "write_trap_process", text: "the same, pager in another process", linux: "write_protect_process"},
 		{name: "write_trap_sigsegv", ours: "write_trap", text: "the same, beside mprotect and SIGSEGV", linux: "mprotect_sigsegv"},
 		{name: "go_pager_write_trap", text: "write trap, the pager is a goroutine of the kernel"},
@@ -63,7 +63,7 @@ var groups = []group{
 		{name: "writeback_end_page", text: "WRITEBACK_END, per page", linux: "unprotect_page", how: "Linux: taking the protection off again"},
 	}},
 	{"Pages in bulk, per page of 4,096", "", []row{
-		{name: "populate_page", text: "supply and map", linux: "continue_page", target: 370, how: "Linux: UFFDIO_CONTINUE, no copy either"},
+		{name: "populate_page", text: "supply and map", linux: "continue_page", target: 250, how: "Linux: UFFDIO_CONTINUE, no copy either"},
 		{name: "populate_page_copy", ours: "populate_page", text: "the same, beside UFFDIO_COPY", linux: "copy_page"},
 		{name: "populate_page_move", ours: "populate_page", text: "the same, beside UFFDIO_MOVE", linux: "move_page"},
 		{name: "supply_page", text: "supply alone"},
@@ -86,10 +86,10 @@ var groups = []group{
 	}},
 	{"Calls", "", []row{
 		{name: "syscall_empty", text: "SYSCALL, Exec returns, nothing is decided", floor: floorSyscall},
-		{name: "null_syscall", text: "system call that does nothing", linux: "null_syscall", target: 326, floor: floorSyscall, how: "Linux: getppid"},
+		{name: "null_syscall", text: "system call that does nothing", linux: "null_syscall", target: 150, floor: floorSyscall, how: "Linux: getppid"},
 		{name: "handle_duplicate_close", text: "duplicate a handle and close it", linux: "dup_close"},
 		{name: "port_queue_wait", text: "queue a packet and take it", linux: "eventfd_write_read"},
-		{name: "port_ping_pong", text: "ping-pong of two threads: two switches, four calls", linux: "eventfd_ping_pong"},
+		{name: "port_ping_pong", target: 1600, text: "ping-pong of two threads: two switches, four calls", linux: "eventfd_ping_pong"},
 		{name: "futex_wake", text: "wake a futex nobody waits on", linux: "futex_wake"},
 	}},
 	{"What must not grow", "", nil}, // filled by scaleRows
@@ -128,11 +128,15 @@ func init() {
 	}
 }
 
+// scaleTargets are the targets of rows of scale.
+var scaleTargets = map[string]float64{"outstanding/4096": 4000, "outstanding_release/4096": 2500, "minor_fault_vmo/1048576": 600}
+
 // scaleRows makes the rows of scale.
 func scaleRows() (rows []row) {
 	for _, s := range scale {
 		for _, n := range s.sizes {
 			r := row{name: fmt.Sprintf("%s/%d", s.rung, n), text: fmt.Sprintf("%s: %s", s.text, thousands(float64(n)))}
+			r.target = scaleTargets[r.name]
 			if s.linux != "" {
 				r.linux = fmt.Sprintf("%s/%d", s.linux, n)
 			}
