@@ -188,7 +188,7 @@ func TestException(t *testing.T) {
 	if e.Type != zx.ExcpFatalPageFault || e.CR2 != 0x1001000 || e.Status() != zx.ErrNotFound || e.Vector != 14 {
 		t.Errorf("report %+v", e.ExceptionReport)
 	}
-	if !strings.Contains(e.Instruction, "mov") || len(e.Registers) != 5 {
+	if !strings.Contains(e.Instruction, "mov") || len(e.Registers) != 7 {
 		t.Errorf("instruction %q, registers %q", e.Instruction, e.Registers)
 	}
 }

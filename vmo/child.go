@@ -113,7 +113,7 @@ func (v *VMO) slice(child *VMO, off, size uint64) zx.Status {
 		return zx.ErrInvalidArgs
 	case v.Resizable():
 		return zx.ErrNotSupported
-	case v.cow.cache != zx.CachePolicyCached && !v.cow.contiguous && !v.cow.physical:
+	case v.cow.cache != zx.CachePolicyCached && !v.fam.contiguous && !v.fam.physical:
 		return zx.ErrBadState
 	}
 	child.isSlice, child.off, child.length = true, v.off+off, size
@@ -130,7 +130,7 @@ func (v *VMO) reference(child *VMO, options uint32, off, size uint64) zx.Status 
 	switch {
 	case off != 0 || size != 0:
 		return zx.ErrInvalidArgs
-	case v.cow.physical, v.isSlice, options&zx.VMOChildResizable != 0 && !v.Resizable():
+	case v.fam.physical, v.isSlice, options&zx.VMOChildResizable != 0 && !v.Resizable():
 		return zx.ErrNotSupported
 	case v.cow.cache != zx.CachePolicyCached:
 		return zx.ErrBadState
@@ -151,9 +151,9 @@ func (v *VMO) reference(child *VMO, options uint32, off, size uint64) zx.Status 
 func (v *VMO) snapshot(c *cowPages, child *VMO, kind uint32, off, size uint64) zx.Status {
 	length := pageUp(size)
 	switch {
-	case c.physical:
+	case c.fam.physical:
 		return zx.ErrNotSupported
-	case c.contiguous, off&zx.PageMask != 0:
+	case c.fam.contiguous, off&zx.PageMask != 0:
 		return zx.ErrInvalidArgs
 	case length > zx.VMOMaxSize, off+length < off, v.isSlice && !zx.InRange(off, length, v.length):
 		return zx.ErrOutOfRange

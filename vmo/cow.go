@@ -30,10 +30,8 @@ type cowPages struct {
 	discard   discardable
 	pinned    uint64 // pages that are pinned
 
-	contiguous bool      // its pages lie in a row, and stay; constant once made
-	physical   bool      // it shows memory that is no RAM, from base on; constant
-	base       mmu.Frame // constant
-	cache      uint32    // cache policy
+	base  mmu.Frame // of physical memory; constant
+	cache uint32    // cache policy
 
 	windows  *VMO // that show it, through VMO.nextWindow
 	mappings avl.Tree[MappingPlace]
@@ -53,6 +51,10 @@ type family struct {
 	source     *PageSource // nil without a pager
 	root       *cowPages   // the pager's; nil without one
 	zeroMapped bool        // the shared zero page may be mapped somewhere
+
+	// Constant once made; neither kind has clones.
+	contiguous bool // its pages lie in a row, and stay
+	physical   bool // it shows memory that is no RAM, from cowPages.base on
 }
 
 // hidden says whether nobody has a handle on the node: it only keeps what its

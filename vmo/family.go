@@ -223,7 +223,7 @@ func (c *cowPages) die() {
 		c.fam.source.Detach()
 	}
 	c.forgetDiscard()
-	if c.contiguous {
+	if c.fam.contiguous {
 		for pos := c.nextPinned(0, c.size); pos < c.size; pos = c.nextPinned(pos, c.size) {
 			c.addPin(c.tree.find(c.mem, pageIndex(pos)), -1)
 		}

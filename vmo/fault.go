@@ -39,7 +39,7 @@ func (v *VMO) RequirePage(off uint64, write bool, r *PageRequest, out *Page) zx.
 	} else if off >= c.size {
 		return zx.ErrOutOfRange
 	}
-	if c.physical {
+	if c.fam.physical {
 		out.Frame, out.Writable = c.base+mmu.Frame(pageIndex(off)), true
 		return zx.OK
 	}
@@ -108,7 +108,7 @@ func (v *VMO) PeekPage(off uint64, out *Page) bool {
 		return false
 	}
 	c, off := v.cow, v.off+off
-	if c.physical {
+	if c.fam.physical {
 		out.Frame, out.Writable = c.base+mmu.Frame(pageIndex(off)), true
 		return true
 	}
@@ -135,7 +135,7 @@ func (v *VMO) PeekPage(off uint64, out *Page) bool {
 func (v *VMO) NextContent(off, limit uint64) uint64 {
 	to := v.off + min(limit, v.sizeLocked())
 	for off += v.off; off < to; {
-		if v.cow.physical {
+		if v.fam.physical {
 			return off - v.off
 		}
 		w := v.cow.look(off, to)

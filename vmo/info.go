@@ -56,7 +56,7 @@ func (v *VMO) Info() Info {
 		ID: v.id, Size: v.sizeLocked(), StreamSize: c.stream, ChangeEvents: c.reclaimed,
 		Mappings: v.mapped, References: int(v.refs.Load()), Options: v.options,
 		PagerBacked: c.fam.root != nil, TrapsDirty: v.root && c.traps, Modified: c.modified,
-		Contiguous: c.contiguous, Physical: c.physical, CachePolicy: c.cache,
+		Contiguous: c.fam.contiguous, Physical: c.fam.physical, CachePolicy: c.cache,
 		Immutable: v.immutable, HasParent: v.kin.parent != nil, IsSlice: v.isSlice, Children: v.kin.children,
 		Locks: c.discard.locks, Discarded: c.discard.state == discardDone,
 	}

@@ -38,7 +38,7 @@ func (v *VMO) Pin(off, length uint64, write bool, r *PageRequest) zx.Status {
 		st := v.checkRange(off, length)
 		switch {
 		case st != zx.OK:
-		case c.physical:
+		case c.fam.physical:
 			pos = off + length
 		default:
 			pos, st = c.pinLocked(v.off+pos, v.off+off+length, write, r, &b)
@@ -105,7 +105,7 @@ func (c *cowPages) pinLocked(pos, end uint64, write bool, r *PageRequest, b *zx.
 // the family's held.
 func (c *cowPages) addPin(s *slot, n int) bool {
 	most := maxPins
-	if c.contiguous {
+	if c.fam.contiguous {
 		most++
 	}
 	meta := c.mem.Meta(s.frame())
@@ -138,7 +138,7 @@ func (v *VMO) Unpin(off, length uint64) {
 	for end := off + length; off < end; {
 		c := v.lock()
 		stop := min(end, off+pinBatch*zx.PageSize)
-		for ; off < stop && !c.physical; off += zx.PageSize {
+		for ; off < stop && !c.fam.physical; off += zx.PageSize {
 			c.addPin(c.tree.find(c.mem, pageIndex(v.off+off)), -1)
 		}
 		off = stop
@@ -153,7 +153,7 @@ func (v *VMO) Unpin(off, length uint64) {
 func (v *VMO) PinnedAt(off uint64) mmu.Frame {
 	c := v.lock()
 	defer v.Unlock()
-	if c.physical {
+	if c.fam.physical {
 		return c.base + mmu.Frame(pageIndex(v.off+off))
 	}
 	return c.tree.get(c.mem, pageIndex(v.off+off)).frame()
@@ -225,7 +225,7 @@ func (s *Store) NewContiguous(size uint64, align int, r *PageRequest) (*VMO, zx.
 		v.Release()
 		return nil, st
 	}
-	c.contiguous = true
+	c.fam.contiguous = true
 	for idx := uint64(0); idx < pageIndex(size); idx++ {
 		page := f + mmu.Frame(idx)
 		if st == zx.OK && b.Spend(1) {
@@ -263,15 +263,15 @@ func (s *Store) NewPhysical(base zx.PhysAddr, size uint64) (*VMO, zx.Status) {
 	if st != zx.OK {
 		return nil, st
 	}
-	v.cow.physical, v.cow.base, v.cow.cache = true, mmu.FrameAt(base), zx.CachePolicyUncached
+	v.fam.physical, v.cow.base, v.cow.cache = true, mmu.FrameAt(base), zx.CachePolicyUncached
 	return v, zx.OK
 }
 
 // Contiguous and Physical say what kind of memory the VMO shows.
-func (v *VMO) Contiguous() bool { return v.cow.contiguous }
+func (v *VMO) Contiguous() bool { return v.fam.contiguous }
 
 // Physical says that the VMO shows memory that is no RAM.
-func (v *VMO) Physical() bool { return v.cow.physical }
+func (v *VMO) Physical() bool { return v.fam.physical }
 
 // CachePolicy is how mappings of the VMO are cached.
 //
@@ -292,9 +292,9 @@ func (v *VMO) SetCachePolicy(policy uint32) zx.Status {
 	c := v.lock()
 	defer v.Unlock()
 	switch {
-	case c.physical && policy == c.cache:
+	case c.fam.physical && policy == c.cache:
 		return zx.OK
-	case !c.physical && c.pinned != 0 && !c.contiguous, !c.physical && c.contiguous && c.multiplyPinned():
+	case !c.fam.physical && c.pinned != 0 && !c.fam.contiguous, !c.fam.physical && c.fam.contiguous && c.multiplyPinned():
 		return zx.ErrBadState
 	case v.mapped != 0, v.kin.children != 0, v.kin.parent != nil, !v.primary, !c.mappings.Empty():
 		return zx.ErrBadState
@@ -335,7 +335,7 @@ func (v *VMO) TransferPages(off uint64, run *PageRun) zx.Status {
 		c := v.lock()
 		st := v.checkRange(off, run.Length)
 		switch {
-		case c.paged || c.physical:
+		case c.paged || c.fam.physical:
 			st = zx.ErrNotSupported
 		case st == zx.OK && c.anyPinned(pageIndex(v.off+off), pageIndex(v.off+off+run.Length)):
 			st = zx.ErrBadState

@@ -37,7 +37,7 @@ const (
 // Progress is kept on failure.
 // Source: docs/pager.md 3.9, COMMIT.
 func (v *VMO) Commit(off, length uint64, r *PageRequest) zx.Status {
-	if v.cow.physical {
+	if v.fam.physical {
 		return zx.ErrNotSupported
 	}
 	return v.overRange(opCommit, off, length, r)
@@ -320,7 +320,7 @@ func (v *VMO) Decommit(off, length uint64, y zx.Yielder) zx.Status {
 		c := v.lock()
 		st := zx.OK
 		switch {
-		case c.contiguous || c.physical:
+		case c.fam.contiguous || c.fam.physical:
 			st = zx.ErrNotSupported
 		case v.checkRange(off, length) != zx.OK:
 			st = zx.ErrOutOfRange

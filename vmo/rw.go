@@ -70,7 +70,7 @@ func (v *VMO) copyRange(b side, off, n uint64, write bool, r *PageRequest) zx.St
 		c := v.lock()
 		st := v.checkRange(off, n)
 		switch {
-		case c.physical:
+		case c.fam.physical:
 			st = zx.ErrNotSupported
 		case c.cache != zx.CachePolicyCached:
 			st = zx.ErrBadState

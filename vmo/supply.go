@@ -103,7 +103,7 @@ func (v *VMO) takeLocked(c *cowPages, off, length uint64, done *uint64, run *Pag
 	if st := v.checkRange(off, length); st != zx.OK {
 		return st
 	}
-	if c.paged || c.physical {
+	if c.paged || c.fam.physical {
 		return zx.ErrNotSupported
 	}
 	start, end := v.off+off, v.off+off+length
@@ -240,7 +240,7 @@ func (v *VMO) SupplyPage(off uint64, aux *VMO, auxOff uint64) (st zx.Status, han
 // takeOne takes the page at off out of an anonymous VMO; 0 if there is none, or
 // none that may be taken. Locks: the family's held.
 func (c *cowPages) takeOne(off uint64) mmu.Frame {
-	if c.paged || c.physical || c.parent != nil {
+	if c.paged || c.fam.physical || c.parent != nil {
 		return 0
 	}
 	idx := pageIndex(off)

@@ -18,7 +18,7 @@ import "faultline/zx"
 // Source: docs/pager.md 3.9, ZERO, as 11 corrects it.
 func (v *VMO) Zero(off, n uint64, r *PageRequest) zx.Status {
 	pos, end := off, off+n
-	if v.cow.physical {
+	if v.fam.physical {
 		return zx.ErrNotSupported
 	}
 	if end < off {
@@ -369,7 +369,7 @@ func (c *cowPages) progressNonDirty(start, end uint64) {
 // Flush: translations from the smaller size on are removed and flushed.
 // Source: docs/pager.md 3.14.
 func (v *VMO) SetStreamSize(size uint64, r *PageRequest) zx.Status {
-	if v.isSlice || v.cow.physical || v.cow.contiguous {
+	if v.isSlice || v.fam.physical || v.fam.contiguous {
 		return zx.ErrNotSupported
 	}
 	for {
