@@ -404,10 +404,10 @@ func (e *executor) pick() *Thread {
 		if c.heed.Load()&heedTrace != 0 {
 			c.traceSwitch(nil)
 		}
-		if root := c.kernel.table.Root(); root != c.root {
-			c.load(root) // see leave
-		}
 		if c.several {
+			if root := c.kernel.table.Root(); root != c.root {
+				c.load(root) // see leave, which cannot do it for another CPU
+			}
 			if t := c.sleepOrSteal(e); t != nil {
 				return t
 			}

@@ -141,7 +141,7 @@ all fields of one."""
         super().__init__("vmo", gdb.COMMAND_STATUS)
 
     def invoke(self, argument, from_tty):
-        vmos = elements(kernel()["Store"]["vmos"]["list"])
+        vmos = elements(kernel()["Store"]["stock"]["vmos"]["list"])
         if argument:
             number = int(gdb.parse_and_eval(argument))
             if not 0 < number <= len(vmos) or int(vmos[number - 1]) == 0:
