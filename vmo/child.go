@@ -102,7 +102,7 @@ func (v *VMO) CreateChildFor(by *Store, options uint32, off, size uint64) (*VMO,
 // Errors, in this order: ErrInvalidArgs off is unaligned | ErrOutOfRange too
 // large | ErrInvalidArgs it leaves v | ErrNotSupported v is resizable |
 // ErrBadState it is not cached, unless it is contiguous or physical.
-// Source: docs/pager.md 7.1 as 11 corrects it.
+// Source: docs/pager.md 7.1.
 func (v *VMO) slice(child *VMO, off, size uint64) zx.Status {
 	switch {
 	case off&zx.PageMask != 0:
@@ -147,7 +147,7 @@ func (v *VMO) reference(child *VMO, options uint32, off, size uint64) zx.Status 
 // pager | ErrInvalidArgs it wraps in the root | ErrNotSupported an exact one of a
 // slice | ErrBadState of exact ones: a page of the node is pinned |
 // ErrNotSupported of exact ones: the family's shape.
-// Source: docs/pager.md 7.1 as 11 corrects it.
+// Source: docs/pager.md 7.1.
 func (v *VMO) snapshot(c *cowPages, child *VMO, kind uint32, off, size uint64) zx.Status {
 	length := pageUp(size)
 	switch {

@@ -9,7 +9,7 @@ import (
 )
 
 // TestPinnedPages does every operation on a VMO of which one page is pinned: the
-// table of section 11. The page keeps its frame in each case.
+// table of docs/pager.md 4.6. The page keeps its frame in each case.
 func TestPinnedPages(t *testing.T) {
 	const page = 2
 	var r PageRequest

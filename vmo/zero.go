@@ -15,7 +15,7 @@ import "faultline/zx"
 // the pager's code | ErrBadState | ErrTimedOut | ErrNoMemory |
 // ErrInternalIntrKilled, ErrInternalIntrRetry.
 // Flush: translations of the whole pages are removed and flushed.
-// Source: docs/pager.md 3.9, ZERO, as 11 corrects it.
+// Source: docs/pager.md 3.9, ZERO.
 func (v *VMO) Zero(off, n uint64, r *PageRequest) zx.Status {
 	pos, end := off, off+n
 	if v.fam.physical {
