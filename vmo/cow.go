@@ -210,8 +210,13 @@ func (c *cowPages) unmapBelow(off, end uint64) {
 	d := c.descend(off, end)
 	for n, past := d.next(false), false; n != nil; n = d.next(past) {
 		lo, hi := d.here()
-		if past = one && n.owns(lo); !past {
-			n.unmapHere(lo, min(hi, n.parentLimit))
+		if past = one && n.owns(lo); past {
+			continue
+		}
+		if hi = min(hi, n.parentLimit); n.pinned != 0 {
+			n.unpinned(lo, hi, n.unmapHere)
+		} else {
+			n.unmapHere(lo, hi)
 		}
 	}
 }

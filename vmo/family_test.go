@@ -37,6 +37,14 @@ func (h *famVMO) size() int {
 	return h.n.size
 }
 
+// famPin is what a token of pinned memory holds.
+type famPin struct {
+	h      *famVMO
+	off    uint64
+	frames []mmu.Frame
+	mapped []bool // by h when it was pinned: it stays so
+}
+
 // famMapping has the whole VMO mapped.
 type famMapping struct {
 	place MappingPlace
@@ -68,6 +76,7 @@ type famWorld struct {
 	root     *famNode // the pager's, or nil
 	vmos     []*famVMO
 	nodes    []*famNode // that have windows, and the pager's root
+	pins     []*famPin
 	req      PageRequest
 	detached bool
 	next     byte
@@ -137,7 +146,7 @@ func (w *famWorld) answer(r *PageRequest) {
 			run.Length += pg
 			continue
 		}
-		w.root.e[p] = famEntry{'P', &famPage{[2]byte{b, b}, true}}
+		w.root.e[p] = famEntry{'P', &famPage{data: [2]byte{b, b}, clean: true}}
 		bytes, st := w.st.Append(&run)
 		w.must(st)
 		clear(bytes[:])
@@ -201,7 +210,20 @@ func (w *famWorld) open(h *famVMO) {
 	w.vmos = append(w.vmos, h)
 }
 
+func (w *famWorld) unpin(pin *famPin) {
+	pin.h.v.Unpin(pin.off, uint64(len(pin.frames))*pg)
+	for i := range pin.frames {
+		pin.h.n.e[pin.h.off+int(pin.off/pg)+i].page.pins--
+	}
+	w.pins = without(w.pins, pin)
+}
+
 func (w *famWorld) close(h *famVMO) {
+	for _, pin := range append([]*famPin(nil), w.pins...) {
+		if pin.h == h {
+			w.unpin(pin)
+		}
+	}
 	h.v.RemoveMapping(&h.m.place)
 	h.v.Release()
 	h.v.Release()
@@ -248,7 +270,7 @@ func (w *famWorld) step(r *rand.Rand) {
 	}
 	// refused says that the pager would have to be asked and cannot be.
 	asks := func(n *famNode, a, b int) bool { return w.absent(n, a, b) && !w.alive() }
-	switch op := r.Intn(28); op {
+	switch op := r.Intn(32); op {
 	case 0, 1: // read
 		if asks(n, na, nb) {
 			return
@@ -284,6 +306,9 @@ func (w *famWorld) step(r *rand.Rand) {
 		note("touch page %d, write %v", a, write)
 		w.touch(h, a, write)
 	case 10: // ZERO
+		if n.pinned(na, nb) && n.pager && w.src.traps && !w.alive() {
+			return
+		}
 		note("ZERO [%d,%d)", a, b)
 		w.must(h.v.Zero(at, length, &w.req))
 		w.zero(n, na, nb)
@@ -311,6 +336,9 @@ func (w *famWorld) step(r *rand.Rand) {
 			if !n.pager && n.parent == nil && !w.shares(n) && !w.born(n) {
 				w.fail("refused, though alone")
 			}
+		}
+		if st == zx.OK && n.pinned(na, nb) {
+			st = zx.ErrBadState
 		}
 		note("DECOMMIT [%d,%d)", a, b)
 		want(h.v.Decommit(at, length, nil), st)
@@ -341,21 +369,29 @@ func (w *famWorld) step(r *rand.Rand) {
 		st := zx.OK
 		if !h.rsz {
 			st = zx.ErrUnavailable
+		} else if n.pinned(size, n.size) {
+			st = zx.ErrBadState
 		}
 		want(h.v.SetSize(uint64(size)*pg, &w.req), st)
 		if st == zx.OK {
 			w.resize(n, size)
 		}
-	case 16: // the pages go to a pager
+	case 16: // the pages go to a pager, or to another VMO
 		if n.pager || asks(n, na, nb) {
 			return
 		}
 		note("take [%d,%d)", a, b)
 		var run PageRun
+		if n.pinned(na, nb) {
+			want(h.v.TakePages(at, length, &run, &w.req), zx.ErrBadState)
+			return
+		}
 		w.must(h.v.TakePages(at, length, &run, &w.req))
+		var taken [famPages]famEntry
 		for f, p := run.head, na; p < nb; p++ {
 			_, _, e := n.at(p)
 			if e.kind == 'P' {
+				taken[p-na] = famEntry{'P', &famPage{data: e.page.data}}
 				if f == 0 || int(w.mem.Meta(f).Index()) != p-na {
 					w.fail("page %d was not taken", p)
 				}
@@ -365,8 +401,31 @@ func (w *famWorld) step(r *rand.Rand) {
 				f = w.mem.Meta(f).Next
 			}
 		}
-		w.st.Discard(&run)
 		w.zero(n, na, nb)
+		to := w.vmos[r.Intn(len(w.vmos))]
+		if a == b || r.Intn(2) == 0 {
+			w.st.Discard(&run)
+			return
+		}
+		x := r.Intn(to.size() + 1)
+		note("and give it to %p page %d", to, x)
+		st := zx.OK
+		switch nx := to.off + x; {
+		case to.n.pager:
+			st = zx.ErrNotSupported
+		case x+b-a > to.size():
+			st = zx.ErrOutOfRange
+		case to.n.pinned(nx, nx+b-a):
+			st = zx.ErrBadState
+		default:
+			w.zero(to.n, nx, nx+b-a)
+			for i, e := range taken[:b-a] {
+				if e.kind != 0 {
+					to.n.e[nx+i] = e
+				}
+			}
+		}
+		want(to.v.TransferPages(uint64(x)*pg, &run), st)
 	case 17: // evict
 		note("evict")
 		for i := 0; i < 3; i++ {
@@ -390,7 +449,7 @@ func (w *famWorld) step(r *rand.Rand) {
 		w.must(root.v.WritebackBegin(0, uint64(w.root.size)*pg, false, nil))
 		w.must(root.v.WritebackEnd(0, uint64(w.root.size)*pg, nil))
 		for p := 0; p < w.root.size; p++ {
-			if e := w.root.e[p]; e.kind == 'P' {
+			if e := w.root.e[p]; e.kind == 'P' && e.page.pins == 0 {
 				e.page.clean = true
 			}
 		}
@@ -405,10 +464,41 @@ func (w *famWorld) step(r *rand.Rand) {
 			root.v.Detach()
 			w.detached = true
 			for p := 0; p < w.root.size; p++ {
-				if e := w.root.e[p]; e.kind == 'M' || e.kind == 'P' && e.page.clean {
+				if e := w.root.e[p]; e.kind == 'M' || e.kind == 'P' && e.page.clean && e.page.pins == 0 {
 					w.root.e[p] = famEntry{kind: 'A'}
 				}
 			}
+		}
+	case 21, 22: // pin
+		write := op == 22
+		if a == b || asks(n, na, nb) || n.pager && w.src.traps && !w.alive() || len(w.pins) > 6 {
+			return
+		}
+		note("pin [%d,%d), write %v", a, b, write)
+		w.must(h.v.Pin(at, length, write, &w.req))
+		pin := &famPin{h: h, off: at}
+		for p := na; p < nb; p++ {
+			switch {
+			case !n.pager:
+				w.own(n, p)
+			case write:
+				n.dirty(p)
+			case n.e[p].kind == 'M':
+				n.e[p] = famEntry{'P', &famPage{clean: true}}
+			default:
+				n.dirtyZeros(p)
+			}
+			n.e[p].page.pins++
+			off := uint64(p-h.off) * pg
+			_, mapped := h.m.ptes[off]
+			pin.frames, pin.mapped = append(pin.frames, h.v.PinnedAt(off)), append(pin.mapped, mapped)
+		}
+		w.pins = append(w.pins, pin)
+	case 23: // unpin
+		if len(w.pins) > 0 {
+			pin := w.pins[r.Intn(len(w.pins))]
+			note("unpin %d pages at %d", len(pin.frames), pin.off/pg)
+			w.unpin(pin)
 		}
 	default:
 		if len(w.vmos) < famVMOs {
@@ -487,6 +577,8 @@ func (w *famWorld) child(r *rand.Rand, h *famVMO, a, n int, note func(string, ..
 	note("child %#x [%d,%d)", options, a, a+n)
 	c, source := h.v.cow, h.n
 	before := c.parent
+	oneWay := w.root != nil && (kind == zx.VMOChildSnapshotAtLeastOnWrite && (before == nil || !before.hidden()) ||
+		kind == zx.VMOChildSnapshotModified && before == nil)
 	v, st := h.v.CreateChild(options, uint64(a)*pg, uint64(n)*pg)
 	child := &famVMO{v: v, parent: h, rsz: options&zx.VMOChildResizable != 0}
 	switch kind {
@@ -519,9 +611,15 @@ func (w *famWorld) child(r *rand.Rand, h *famVMO, a, n int, note func(string, ..
 			}
 			return
 		}
-		if kind == zx.VMOChildSnapshot && w.root != nil || h.slice && (w.root == nil || kind == zx.VMOChildSnapshotModified && !source.pager) {
+		if kind == zx.VMOChildSnapshot && w.root != nil || h.slice && !oneWay {
 			if st != zx.ErrNotSupported {
 				w.fail("snapshot: %v, want NOT_SUPPORTED", st)
+			}
+			return
+		}
+		if !oneWay && source.pinned(0, source.size) {
+			if st != zx.ErrBadState {
+				w.fail("snapshot of a pinned page: %v", st)
 			}
 			return
 		}
@@ -538,9 +636,7 @@ func (w *famWorld) child(r *rand.Rand, h *famVMO, a, n int, note func(string, ..
 		}
 		a += h.off
 		view := min(n, max(source.size-a, 0))
-		exact := kind == zx.VMOChildSnapshot || w.root == nil || kind == zx.VMOChildSnapshotModified && !source.pager ||
-			before != nil && before.hidden()
-		if exact {
+		if !oneWay {
 			for p := 0; p < view; p++ {
 				fresh.e[p] = source.e[a+p]
 			}

@@ -16,6 +16,7 @@ const (
 type famPage struct {
 	data  [2]byte
 	clean bool // of the root
+	pins  int
 }
 
 // famEntry is what a node itself has at a page: nothing ('-', and of a pager's
@@ -146,9 +147,21 @@ func without[T comparable](s []T, x T) []T {
 	return s
 }
 
+// pinned says whether n itself has a pinned page in [a, b).
+func (n *famNode) pinned(a, b int) bool {
+	for p := a; p < b; p++ {
+		if n.e[p].page != nil && n.e[p].page.pins > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 func (w *famWorld) zero(n *famNode, a, b int) {
 	for p := a; p < b; p++ {
 		switch {
+		case n.pinned(p, p+1):
+			n.e[p].page.data, n.e[p].page.clean = [2]byte{}, false
 		case n.pager && n.e[p].kind == 'M':
 		case n.pager:
 			n.e[p] = famEntry{kind: 'Z'}
@@ -183,7 +196,7 @@ func (w *famWorld) resize(n *famNode, size int) {
 
 func (w *famWorld) evicted() {
 	for p := 0; p < w.root.size; p++ {
-		if e := w.root.e[p]; e.kind == 'P' && e.page.clean {
+		if e := w.root.e[p]; e.kind == 'P' && e.page.clean && e.page.pins == 0 {
 			w.root.e[p] = famEntry{kind: 'A'}
 		}
 	}
@@ -210,6 +223,30 @@ func (w *famWorld) verify() {
 	}
 	if real != uint64(len(held)) {
 		w.fail("%d pages, want %d", real, len(held))
+	}
+	for _, pin := range w.pins {
+		for i, f := range pin.frames {
+			at := pin.off + uint64(i)*pg
+			if pin.h.v.PinnedAt(at) != f {
+				w.fail("pinned page %d moved", at/pg)
+			}
+			if _, ok := pin.h.m.ptes[at]; pin.mapped[i] && !ok {
+				w.fail("pinned page %d was unmapped", at/pg)
+			}
+		}
+	}
+	for _, n := range w.nodes {
+		want := uint64(0)
+		for p := 0; p < n.size; p++ {
+			if n.pinned(p, p+1) {
+				want++
+			}
+		}
+		for _, h := range w.vmos {
+			if h.n == n && h.v.cow.pinned != want {
+				w.fail("%d pages pinned, want %d", h.v.cow.pinned, want)
+			}
+		}
 	}
 	if got := w.st.Stats(); got.Nodes != len(seen) || got.VMOs != len(w.vmos) {
 		w.fail("%+v, want %d nodes", got, len(seen))

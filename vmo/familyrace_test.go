@@ -91,14 +91,14 @@ func familyRace(t *testing.T, paged, traps bool) {
 	}
 	kinds := []uint32{zx.VMOChildSnapshot, zx.VMOChildSnapshotAtLeastOnWrite, zx.VMOChildSnapshotModified, zx.VMOChildReference}
 	for id := int64(0); id < 3; id++ {
-		mine := []*VMO{}
+		mine, pins := []*VMO{}, []func(){}
 		run(id, func(w *racer, r *rand.Rand, i int) {
 			v := root
 			if len(mine) > 0 {
 				v = mine[r.Intn(len(mine))]
 			}
 			at := uint64(r.Intn(pages)) * pg
-			switch op := r.Intn(9); {
+			switch op := r.Intn(11); {
 			case op < 3 && len(mine) < 6:
 				from := v
 				if r.Intn(2) == 0 {
@@ -124,12 +124,26 @@ func familyRace(t *testing.T, paged, traps bool) {
 				if v != root && v.TakePages(at, pg, &run, &w.req) == zx.OK {
 					st.Discard(&run)
 				}
-			case op == 7:
+			case op < 9 && op > 6:
+				// A device holds the page while the others go on.
+				if v.Pin(at, pg, op == 8, &w.req) == zx.OK {
+					held, f := v, v.PinnedAt(at)
+					held.Retain()
+					if held.PinnedAt(at) != f {
+						t.Error("a pinned page moved")
+					}
+					pins = append(pins, func() { held.Unpin(at, pg); held.Release() })
+				}
+			case op == 9:
 				v.ReadBytes(make([]byte, pg), at, &w.req)
 			default:
 				v.WriteBytes([]byte{byte(i)}, at, &w.req)
 			}
 			v.Info()
+			for len(pins) > 4 || i == 149 && len(pins) > 0 {
+				pins[0]()
+				pins = pins[1:]
+			}
 			if i == 149 {
 				for _, c := range mine {
 					c.Release()
