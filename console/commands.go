@@ -52,11 +52,11 @@ permission from every mapping), writes the blocks, flushes the disk, and ends
 writeback. Without NAME every opened file is written. On a disk error the
 pages stay dirty.`, (*Console).sync, 0, 1},
 
-		{"snap", "NAME", "make a frozen view of a file", `
+		{"snap", "NAME [drop]", "make a frozen view of a file", `
 A copy-on-write clone of the file's VMO, which cat, sum, touch, poke, vmo and pt
 take by the name that is printed, NAME@1. It keeps what the file holds now,
 whatever is stored to the file; what is stored to it reaches neither the file nor
-the disk. A page is copied when one side stores to it.`, (*Console).snap, 1, 1},
+the disk. A page is copied when one side stores to it. snap NAME@1 drop ends it.`, (*Console).snap, 1, 2},
 
 		{"touch", "NAME OFFSET r|w", "load or store one byte of a file from ring 3", `
 r loads the byte. w stores to it the value it has, in one instruction. If the

@@ -306,6 +306,16 @@ func (c *Console) snap(args []string) error {
 	if err != nil {
 		return err
 	}
+	if len(args) > 1 {
+		if args[1] != "drop" || !f.View() {
+			return fmt.Errorf("only a view, NAME@1, can be dropped")
+		}
+		if t := c.touchers[f]; t != nil {
+			t.process.Kill()
+			c.drop(t)
+		}
+		return f.Close()
+	}
 	view, err := f.Snap()
 	if err != nil {
 		return err

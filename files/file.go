@@ -59,7 +59,7 @@ type File struct {
 	mu       spin.Lock
 	stats    Stats             // guarded by mu
 	failures []Failure         // guarded by mu; the newest first
-	views    []*File           // guarded by mu; only ever appended to
+	views    []*File           // guarded by mu; never changed, but replaced or appended to
 	held     [streamCount]held // guarded by mu
 	writes   uint64            // block writes of syncs; guarded by mu
 }
@@ -264,10 +264,14 @@ func (f *File) DiskSHA256() ([sha256.Size]byte, error) {
 
 // Close ends the file: no page can be asked for any more, and COMPLETE takes it
 // out of the volume's table. Mappings that remain keep what dirty pages there
-// are.
+// are. A view is just forgotten.
 //
-// Errors: pages are dirty: nothing is done; Sync first.
+// Locks: takes Volume.mu. Errors: pages are dirty: nothing is done; Sync first.
 func (f *File) Close() error {
+	if f.of != nil {
+		f.forsake()
+		return nil
+	}
 	f.syncing.Lock()
 	defer f.syncing.Unlock()
 	ranges, st := f.volume.pager.DirtyRanges(f.vmo)

@@ -3,6 +3,7 @@ package files
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"faultline/vmo"
@@ -14,7 +15,7 @@ var errView = errors.New("it is a frozen view: it has no pager and no place on t
 
 // Snap makes a frozen view of the file: a copy-on-write clone of its VMO that
 // keeps the bytes the file has now. Stores to it reach neither file nor disk.
-// It is opened by its name, which no file of the disk has, until Shutdown.
+// It is opened by its name, which no file of the disk has, until Close.
 //
 // A clone of pager-backed memory shows a page of its parent until it has one of
 // its own. So it gets one before the file's changes: now, where the page is
@@ -53,11 +54,31 @@ func (f *File) Snap() (*File, error) {
 	v.mu.Unlock()
 	for _, r := range f.DirtyRanges() {
 		if st := view.keep(r.Offset, r.Length); st != zx.OK {
-			view.closing.Store(true) // what it shows is not what the file had
+			view.forsake() // what it shows is not what the file had
 			return nil, fmt.Errorf("%q: cannot copy its dirty pages: %w", f.name, st)
 		}
 	}
 	return view, nil
+}
+
+// forsake is Close of a view: its name is free, its pages go with the last mapping.
+func (f *File) forsake() {
+	if f.closing.Swap(true) {
+		return
+	}
+	v := f.volume
+	v.mu.Lock()
+	v.views = without(v.views, f)
+	v.mu.Unlock()
+	f.of.mu.Lock()
+	f.of.views = without(f.of.views, f)
+	f.of.mu.Unlock()
+	f.vmo.Release()
+}
+
+// without gives list less f, and leaves list as it is.
+func without(list []*File, f *File) []*File {
+	return slices.DeleteFunc(slices.Clone(list), func(x *File) bool { return x == f })
 }
 
 // View says whether the file is a frozen view of another one.
@@ -89,13 +110,18 @@ func (v *Volume) view(name string) *File {
 func (f *File) freeze(off, length uint64) zx.Status {
 	f.mu.Lock()
 	views := f.views
-	f.mu.Unlock()
 	for _, view := range views {
-		if st := view.keep(off, length); st != zx.OK {
-			return st
-		}
+		view.vmo.Retain() // it may be closed meanwhile
 	}
-	return zx.OK
+	f.mu.Unlock()
+	st := zx.OK
+	for _, view := range views {
+		if st == zx.OK {
+			st = view.keep(off, length)
+		}
+		view.vmo.Release()
+	}
+	return st
 }
 
 // keep gives the view f pages of its own for [off, off+length). What is absent

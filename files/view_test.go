@@ -84,6 +84,16 @@ func TestSnap(t *testing.T) {
 	if err := view.InjectFailure(0, 1, zx.ErrIO); !errors.Is(err, errView) {
 		t.Errorf("failure of a view: %v", err)
 	}
+	for i, v := range views {
+		if err := v.Close(); err != nil || len(r.Views()) != len(views)-1-i {
+			t.Errorf("close of a view: %v, %d left", err, len(r.Views()))
+		}
+		v.Close() // once more is nothing
+	}
+	change(f, now)
+	if len(f.views) != 0 || f.vmo.Info().Children != 0 {
+		t.Errorf("%d views, %d children left", len(f.views), f.vmo.Info().Children)
+	}
 }
 
 // TestSnapNoFrames: where no frame can be had for a view, the store that needs it
