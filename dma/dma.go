@@ -41,20 +41,22 @@ const (
 )
 
 // Resource is the right to make objects that reach beyond the program: a kind
-// and a range of numbers of that kind.
+// and a range of numbers of that kind. Others are made of the root of its kind.
 type Resource struct {
 	object.Base
 	kind       uint32
 	base, size uint64
-	root       bool // others may be made of it
+	root       bool
 }
 
-// NewRoot makes the resource for all of a kind.
-func NewRoot(kind uint32) *Resource {
-	r := &Resource{kind: kind, size: ^uint64(0), root: true}
+func newResource(kind uint32, base, size uint64, root bool) *Resource {
+	r := &Resource{kind: kind, base: base, size: size, root: root}
 	r.Init(zx.ObjResource, 0)
 	return r
 }
+
+// NewRoot makes the resource for all of a kind.
+func NewRoot(kind uint32) *Resource { return newResource(kind, 0, ^uint64(0), true) }
 
 // Mint makes a resource for [base, base+size) of r.
 //
@@ -68,12 +70,8 @@ func (r *Resource) Mint(options uint32, base, size uint64) (*Resource, zx.Status
 		return nil, zx.ErrInvalidArgs
 	case !r.root || kind != r.kind:
 		return nil, zx.ErrAccessDenied
-	case !zx.InRange(base-r.base, size, r.size) || base < r.base:
-		return nil, zx.ErrOutOfRange
 	}
-	child := &Resource{kind: kind, base: base, size: size}
-	child.Init(zx.ObjResource, 0)
-	return child, zx.OK
+	return newResource(kind, base, size, false), r.Covers(kind, base, size)
 }
 
 // Covers says whether the resource is for kind, and holds [base, base+size).
@@ -89,6 +87,11 @@ func (r *Resource) Covers(kind uint32, base, size uint64) zx.Status {
 	return zx.OK
 }
 
+// Is says whether the resource was minted for that one thing.
+func (r *Resource) Is(kind uint32, base uint64) bool {
+	return r.kind == kind && r.base == base && r.size == 1
+}
+
 // IOMMU is what translates the addresses of devices; here always the stub, which
 // does not.
 type IOMMU struct{ object.Base }
@@ -100,7 +103,7 @@ type IOMMU struct{ object.Base }
 // size than 1 | ErrNotSupported another type.
 func NewIOMMU(r *Resource, kind uint32, size uint64) (*IOMMU, zx.Status) {
 	switch {
-	case r.kind != zx.ResourceKindSystem || r.base != zx.ResourceSystemIOMMU || r.size != 1:
+	case !r.Is(zx.ResourceKindSystem, zx.ResourceSystemIOMMU):
 		return nil, zx.ErrWrongType
 	case size > 4096, kind == zx.IOMMUTypeStub && size != 1:
 		return nil, zx.ErrInvalidArgs
@@ -118,10 +121,9 @@ type BTI struct {
 	iommu *IOMMU
 
 	mu         sync.Mutex
-	closed     bool // no handle is left
-	pmts       int  // tokens with pages still pinned, those in quarantine included
-	quarantine *PMT // through PMT.next
-	lost       int  // in quarantine
+	closed     bool   // no handle is left
+	pmts       int    // tokens with pages still pinned, those in quarantine included
+	quarantine []*PMT // each has a reference of it
 }
 
 // NewBTI makes a BTI behind i.
@@ -143,19 +145,11 @@ func (b *BTI) OnZeroHandles() {
 // OnLastRef lets go of the IOMMU.
 func (b *BTI) OnLastRef() { object.Unref(b.iommu) }
 
-// BTIInfo is zx_info_bti_t.
-type BTIInfo struct {
-	MinimumContiguity uint64 // bytes
-	AspaceSize        uint64
-	PMOs              uint64
-	Quarantined       uint64
-}
-
-// Info counts at this moment.
-func (b *BTI) Info() BTIInfo {
+// Info counts the tokens with pages still pinned, and those of them in quarantine.
+func (b *BTI) Info() (pmts, quarantined int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return BTIInfo{MinimumContiguity: zx.PageSize, AspaceSize: ^uint64(0), PMOs: uint64(b.pmts), Quarantined: uint64(b.lost)}
+	return b.pmts, len(b.quarantine)
 }
 
 // PMT is memory that stays where it is until it is unpinned.
@@ -164,10 +158,7 @@ type PMT struct {
 	bti          *BTI
 	v            *vmo.VMO
 	offset, size uint64
-
-	// Guarded by bti.mu.
-	pinned bool
-	next   *PMT // in quarantine
+	pinned       bool // guarded by bti.mu
 }
 
 // Pin commits and pins [offset, offset+size) of v, and makes the token of it.
@@ -186,10 +177,10 @@ func (b *BTI) Pin(v *vmo.VMO, offset, size uint64, write bool, r *vmo.PageReques
 	p.Init(zx.ObjPMT, 0)
 	b.mu.Lock()
 	b.pmts++
-	bad := b.closed || b.quarantine != nil
+	bad := b.closed || len(b.quarantine) > 0
 	b.mu.Unlock()
 	if bad {
-		p.Unpin()
+		p.Unpin(r)
 		object.Drop(p)
 		return nil, zx.ErrBadState
 	}
@@ -201,10 +192,10 @@ func (p *PMT) Address(i uint64) zx.PhysAddr {
 	return p.v.PinnedAt(p.offset + i<<zx.PageShift).Addr()
 }
 
-// Unpin lets the pages go.
+// Unpin lets the pages go, yielding by r.
 //
 // Locks: none held; takes the VMO's. Errors: ErrBadState it was done already.
-func (p *PMT) Unpin() zx.Status {
+func (p *PMT) Unpin(r *vmo.PageRequest) zx.Status {
 	p.bti.mu.Lock()
 	pinned := p.pinned
 	p.pinned = false
@@ -215,7 +206,7 @@ func (p *PMT) Unpin() zx.Status {
 	if !pinned {
 		return zx.ErrBadState
 	}
-	p.v.Unpin(p.offset, p.size)
+	p.v.Unpin(p.offset, p.size, r)
 	p.v.Release()
 	return zx.OK
 }
@@ -225,9 +216,8 @@ func (p *PMT) OnZeroHandles() {
 	b := p.bti
 	b.mu.Lock()
 	if p.pinned {
-		p.Ref() // of the quarantine
-		p.next, b.quarantine = b.quarantine, p
-		b.lost++
+		p.Ref()
+		b.quarantine = append(b.quarantine, p)
 	}
 	b.mu.Unlock()
 }
@@ -235,19 +225,16 @@ func (p *PMT) OnZeroHandles() {
 // OnLastRef lets go of the BTI.
 func (p *PMT) OnLastRef() { object.Unref(p.bti) }
 
-// ReleaseQuarantine unpins what is in quarantine: the device is quiet.
+// ReleaseQuarantine unpins what is in quarantine, yielding by r: the device is quiet.
 //
 // Locks: none held; takes VMO locks.
-func (b *BTI) ReleaseQuarantine() {
+func (b *BTI) ReleaseQuarantine(r *vmo.PageRequest) {
 	b.mu.Lock()
 	list := b.quarantine
-	b.quarantine, b.lost = nil, 0
+	b.quarantine = nil
 	b.mu.Unlock()
-	for p := list; p != nil; {
-		next := p.next
-		p.next = nil
-		p.Unpin()
+	for _, p := range list {
+		p.Unpin(r)
 		object.Unref(p)
-		p = next
 	}
 }

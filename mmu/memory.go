@@ -269,6 +269,15 @@ func (m *Memory) Copy(dst, src Frame) {
 	}
 }
 
+// FlushCache leaves no line of f in any cache, as a page needs that is to be mapped
+// with another cache policy than the kernel's, which is CACHED.
+func (m *Memory) FlushCache(f Frame) {
+	flushPage(m.Bytes(f))
+	if m.sim != nil {
+		m.sim.flushed.Add(1)
+	}
+}
+
 // SetLowWater has hook called each time the free count falls to one below
 // pages. hook runs on the allocating thread after Memory's lock is released;
 // that thread may hold locks of its own, so hook must only leave a note (wake

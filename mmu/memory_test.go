@@ -107,6 +107,9 @@ func TestZeroCopyPage(t *testing.T) {
 		if *b != *a || *before != low || *after != high {
 			t.Fatalf("wide %v: the copy differs, or a neighbour changed", wide)
 		}
+		if m.FlushCache(frames[2]); *b != *a || *after != high {
+			t.Fatalf("wide %v: the page changed on its way out of the cache", wide)
+		}
 	}
 }
 

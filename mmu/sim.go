@@ -16,9 +16,10 @@ const (
 
 // simulation is what a simulated Memory knows beyond a real one.
 type simulation struct {
-	live   []atomic.Bool // by frame: handed out and not given back
-	freed1 []bool        // by frame: given back at least once, so poisoned. Memory.mu
-	left   int           // allocations that may still succeed; -1 no limit. Memory.mu
+	live    []atomic.Bool // by frame: handed out and not given back
+	freed1  []bool        // by frame: given back at least once, so poisoned. Memory.mu
+	flushed atomic.Uint64 // pages, by FlushCache
+	left    int           // allocations that may still succeed; -1 no limit. Memory.mu
 }
 
 // NewSimulated makes memory of exactly pages allocatable frames (and a zero
@@ -48,6 +49,9 @@ func (m *Memory) FailAfter(n int) {
 	m.sim.left = n
 	m.mu.Unlock()
 }
+
+// Flushed counts the calls of FlushCache. Pre: m is simulated.
+func (m *Memory) Flushed() uint64 { return m.sim.flushed.Load() }
 
 // Outstanding lists the frames that are allocated, the zero page left out: the
 // leak check of a test compares it before and after. Panics when the zero page

@@ -67,3 +67,15 @@ loop:
 	JNE  loop
 	VZEROUPPER
 	RET
+
+// func flushPage(p *[4096]byte)
+TEXT ·flushPage(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), DI
+	MOVL $64, CX
+line:
+	CLFLUSH (DI)
+	ADDQ $64, DI
+	DECL CX
+	JNE  line
+	MFENCE
+	RET

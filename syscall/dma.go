@@ -116,6 +116,7 @@ func btiPin(c *Context, h zx.Handle, options uint32, vmoHandle zx.Handle, offset
 	if options&perms == 0 || count != expected {
 		st = zx.ErrInvalidArgs
 	}
+	turn := c.Request.Budget()
 	for i := uint64(0); i < count && st == zx.OK; {
 		n := 0
 		for ; n+8 <= scratchBytes && i < count; i, n = i+1, n+8 {
@@ -123,6 +124,9 @@ func btiPin(c *Context, h zx.Handle, options uint32, vmoHandle zx.Handle, offset
 		}
 		st = c.write(addrs, c.scratch[:n])
 		addrs += userOut(n)
+		if st == zx.OK && turn.Spend(n/8) {
+			st = turn.Look()
+		}
 	}
 	handle := zx.HandleInvalid
 	if st == zx.OK {
@@ -131,12 +135,12 @@ func btiPin(c *Context, h zx.Handle, options uint32, vmoHandle zx.Handle, offset
 		}
 	}
 	if st != zx.OK {
-		p.Unpin()
+		p.Unpin(c.Request)
 		object.Drop(p)
 		return st
 	}
 	if st = c.write32(out, uint32(handle)); st != zx.OK {
-		p.Unpin() // or closing the handle would put it in quarantine
+		p.Unpin(c.Request) // or closing the handle would put it in quarantine
 		c.Handles.Close(handle)
 	}
 	return st
@@ -149,7 +153,7 @@ func pmtUnpin(c *Context, h zx.Handle) zx.Status {
 		return st
 	}
 	if p, ok := o.(*dma.PMT); ok {
-		st = p.Unpin()
+		st = p.Unpin(c.Request)
 	} else {
 		st = zx.ErrWrongType
 	}
@@ -164,7 +168,7 @@ func btiReleaseQuarantine(c *Context, h zx.Handle) zx.Status {
 	if st != zx.OK {
 		return st
 	}
-	b.ReleaseQuarantine()
+	b.ReleaseQuarantine(c.Request)
 	object.Unref(b)
 	return zx.OK
 }
@@ -229,7 +233,7 @@ func vmoSetCachePolicy(c *Context, h zx.Handle, policy uint32) zx.Status {
 	if st != zx.OK {
 		return st
 	}
-	st = o.VMO.SetCachePolicy(policy)
+	st = o.VMO.SetCachePolicy(policy, c.Request)
 	object.Unref(o)
 	return st
 }

@@ -97,11 +97,11 @@ func objectGetInfo(c *Context, h zx.Handle, topic uint32, buffer userOut, size u
 		le.PutUint32(record, uint32(o.ObjectBase().Handles()))
 	case infoBTI:
 		record = c.scratch[:infoBTIBytes]
-		b := o.(*dma.BTI).Info()
-		le.PutUint64(record[0:], b.MinimumContiguity)
-		le.PutUint64(record[8:], b.AspaceSize)
-		le.PutUint64(record[16:], b.PMOs)
-		le.PutUint64(record[24:], b.Quarantined)
+		pmts, quarantined := o.(*dma.BTI).Info()
+		le.PutUint64(record[0:], zx.PageSize) // minimum contiguity
+		le.PutUint64(record[8:], ^uint64(0))  // size of the address space
+		le.PutUint64(record[16:], uint64(pmts))
+		le.PutUint64(record[24:], uint64(quarantined))
 	case infoVMAR:
 		record = c.scratch[:infoVMARBytes]
 		r := o.(*VMAR).Region

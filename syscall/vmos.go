@@ -1,6 +1,7 @@
 package syscall
 
 import (
+	"faultline/dma"
 	"faultline/object"
 	"faultline/vmar"
 	"faultline/vmo"
@@ -20,20 +21,19 @@ func vmoCreate(c *Context, size uint64, options uint32, out userOut) zx.Status {
 	return c.give(o, o.Rights(), out)
 }
 
-// objResource is the type of resources, of which there are none.
-const objResource zx.ObjType = 15
-
 // vmoReplaceAsExecutable is zx_vmo_replace_as_executable.
 func vmoReplaceAsExecutable(c *Context, h, vmex zx.Handle, out userOut) zx.Status {
 	if vmex != zx.HandleInvalid {
-		o, st := c.Handles.Get(vmex, objResource, 0)
-		if st == zx.OK {
-			object.Unref(o)
-			st = zx.ErrWrongType
+		r, st := get[*dma.Resource](c, vmex, zx.ObjResource, 0)
+		if st != zx.OK {
+			return st
 		}
-		return st
-	}
-	if st := c.policy(zx.PolicyAmbientMarkVMOExec); st != zx.OK {
+		ok := r.Is(zx.ResourceKindSystem, zx.ResourceSystemVMEX)
+		object.Unref(r)
+		if !ok {
+			return zx.ErrWrongType
+		}
+	} else if st := c.policy(zx.PolicyAmbientMarkVMOExec); st != zx.OK {
 		return st
 	}
 	m, st := c.Handles.Take(h, zx.ObjVMO, 0)

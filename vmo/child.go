@@ -123,14 +123,15 @@ func (v *VMO) slice(child *VMO, off, size uint64) zx.Status {
 
 // reference makes child show all that v shows, and its size and stream size.
 //
-// Errors, in this order: ErrInvalidArgs a range | ErrNotSupported v is a slice, or
-// RESIZABLE is asked for and v is not.
+// Errors, in this order: ErrInvalidArgs a range | ErrNotSupported v is a slice,
+// contiguous or physical, or RESIZABLE is asked for and v is not | ErrBadState it
+// is not cached.
 // Source: docs/pager.md 7.1.
 func (v *VMO) reference(child *VMO, options uint32, off, size uint64) zx.Status {
 	switch {
 	case off != 0 || size != 0:
 		return zx.ErrInvalidArgs
-	case v.fam.physical, v.isSlice, options&zx.VMOChildResizable != 0 && !v.Resizable():
+	case v.fam.physical, v.fam.contiguous, v.isSlice, options&zx.VMOChildResizable != 0 && !v.Resizable():
 		return zx.ErrNotSupported
 	case v.cow.cache != zx.CachePolicyCached:
 		return zx.ErrBadState
@@ -170,7 +171,7 @@ func (v *VMO) snapshot(c *cowPages, child *VMO, kind uint32, off, size uint64) z
 	case oneWay:
 	case v.isSlice:
 		return zx.ErrNotSupported
-	case c.anyPinned(0, pageIndex(c.size)):
+	case c.pinned != 0:
 		return zx.ErrBadState
 	case c.paged || !c.children.Empty():
 		return zx.ErrNotSupported

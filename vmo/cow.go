@@ -29,6 +29,7 @@ type cowPages struct {
 	modified  bool   // since the last query with RESET; of a pager's root
 	discard   discardable
 	pinned    uint64 // pages that are pinned
+	pins      uint64 // their pins
 
 	base  mmu.Frame // of physical memory; constant
 	cache uint32    // cache policy

@@ -329,6 +329,7 @@ func (c *cowPages) take(from *cowPages, pos, off uint64) zx.Status {
 // is empty and counted.
 func (c *cowPages) own(s *slot, off uint64, f mmu.Frame) {
 	c.mem.Meta(f).Set(c.id, pageIndex(off), 0)
+	c.flushIfUncached(f)
 	c.transition(s, pageSlot(f, Untracked))
 	c.pages++
 }

@@ -211,7 +211,7 @@ func (w *famWorld) open(h *famVMO) {
 }
 
 func (w *famWorld) unpin(pin *famPin) {
-	pin.h.v.Unpin(pin.off, uint64(len(pin.frames))*pg)
+	pin.h.v.Unpin(pin.off, uint64(len(pin.frames))*pg, nil)
 	for i := range pin.frames {
 		pin.h.n.e[pin.h.off+int(pin.off/pg)+i].page.pins--
 	}

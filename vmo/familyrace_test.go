@@ -132,7 +132,7 @@ func familyRace(t *testing.T, paged, traps bool) {
 					if held.PinnedAt(at) != f {
 						t.Error("a pinned page moved")
 					}
-					pins = append(pins, func() { held.Unpin(at, pg); held.Release() })
+					pins = append(pins, func() { held.Unpin(at, pg, nil); held.Release() })
 				}
 			case op == 9:
 				v.ReadBytes(make([]byte, pg), at, &w.req)

@@ -312,6 +312,7 @@ func (c *cowPages) place(s *slot, off, idx uint64, f mmu.Frame, to State) {
 		c.zeros.remove(off, off+zx.PageSize)
 	}
 	c.mem.Meta(f).Set(c.id, idx, 0)
+	c.flushIfUncached(f)
 	c.transition(s, pageSlot(f, to))
 	c.pages++
 	if to == Clean {

@@ -56,7 +56,7 @@ func (v *VMO) Pin(off, length uint64, write bool, r *PageRequest) zx.Status {
 			st = v.sleep(st, r, &b)
 		}
 		if st != zx.OK && st != zx.ErrNext {
-			v.Unpin(off, pos-off)
+			v.Unpin(off, pos-off, r)
 			return st
 		}
 	}
@@ -120,6 +120,7 @@ func (c *cowPages) addPin(s *slot, n int) bool {
 		panic(fmt.Sprintf("vmo.addPin: node %d frame %#x has %d pins", c.id, s.frame(), pins))
 	}
 	meta.SetTag(meta.Tag()&(pinOne-1) | uint16(pins)<<pinShift)
+	c.pins += uint64(n)
 	switch {
 	case pins == 0:
 		*s &^= slotPinned
@@ -131,10 +132,12 @@ func (c *cowPages) addPin(s *slot, n int) bool {
 	return true
 }
 
-// Unpin ends what Pin began. Pre: the range was pinned.
+// Unpin ends what Pin began. It yields by r, which may be nil, and goes on
+// whatever that says. Pre: the range was pinned.
 //
 // Units: bytes, page aligned. Locks: none held; takes the VMO's.
-func (v *VMO) Unpin(off, length uint64) {
+func (v *VMO) Unpin(off, length uint64, r *PageRequest) {
+	b := r.Budget()
 	for end := off + length; off < end; {
 		c := v.lock()
 		stop := min(end, off+pinBatch*zx.PageSize)
@@ -143,6 +146,9 @@ func (v *VMO) Unpin(off, length uint64) {
 		}
 		off = stop
 		v.Unlock()
+		if b.Spend(pinBatch) {
+			b.Look()
+		}
 	}
 }
 
@@ -282,42 +288,53 @@ func (v *VMO) CachePolicy() uint32 {
 	return c.cache
 }
 
-// SetCachePolicy says how mappings of the VMO are to be cached.
+// SetCachePolicy says how mappings of the VMO are to be cached. The pages of one
+// that is no longer CACHED leave the caches before it answers.
 //
 // Locks: takes the VMO's.
 // Errors: ErrBadState mapped, has children, is a child; of RAM: pinned, or a
-// pager or a lock could take its pages and policy is not CACHED.
+// pager or a lock could take its pages and policy is not CACHED | those of the
+// budget of r, with pages left in the caches: call again.
 // Source: docs/pager.md 4.6, 9, zx_vmo_set_cache_policy.
-func (v *VMO) SetCachePolicy(policy uint32) zx.Status {
+func (v *VMO) SetCachePolicy(policy uint32, r *PageRequest) zx.Status {
 	c := v.lock()
-	defer v.Unlock()
+	extra := c.pins // but for the pins by which a contiguous VMO holds its own pages
+	if c.fam.contiguous {
+		extra -= c.pinned
+	}
+	st := zx.OK
 	switch {
 	case c.fam.physical && policy == c.cache:
-		return zx.OK
-	case !c.fam.physical && c.pinned != 0 && !c.fam.contiguous, !c.fam.physical && c.fam.contiguous && c.multiplyPinned():
-		return zx.ErrBadState
-	case v.mapped != 0, v.kin.children != 0, v.kin.parent != nil, !v.primary, !c.mappings.Empty():
-		return zx.ErrBadState
-	case (c.fam.source != nil || v.Discardable()) && policy != zx.CachePolicyCached:
-		return zx.ErrBadState
+	case extra != 0,
+		v.mapped != 0, v.kin.children != 0, v.kin.parent != nil, !v.primary, !c.mappings.Empty(), c.parent != nil, !c.children.Empty(),
+		(c.fam.source != nil || v.Discardable()) && policy != zx.CachePolicyCached:
+		st = zx.ErrBadState
+	default:
+		c.cache = policy
 	}
-	c.cache = policy
-	return zx.OK
+	v.Unlock()
+	b := r.Budget()
+	for pos := uint64(0); st == zx.OK && policy != zx.CachePolicyCached; st = b.Look() {
+		c, spent := v.lock(), false
+		for pos = c.firstPage(pos, c.size); pos < c.size && !spent; pos = c.firstPage(pos+zx.PageSize, c.size) {
+			c.flushIfUncached(c.tree.get(c.mem, pageIndex(pos)).frame())
+			spent = b.Spend(1)
+		}
+		end := pos >= c.size
+		v.Unlock()
+		if end {
+			break
+		}
+	}
+	return st
 }
 
-// multiplyPinned says whether a page of a contiguous node has a pin besides its
-// own. Locks: the family's held.
-func (c *cowPages) multiplyPinned() bool {
-	for idx, limit := uint64(0), pageIndex(c.size); idx < limit; {
-		slots, n, _ := c.tree.run(c.mem, idx, limit)
-		for _, s := range slots {
-			if c.mem.Meta(s.frame()).Tag()>>pinShift > 1 {
-				return true
-			}
-		}
-		idx += n
+// flushIfUncached takes f, a page of c that the kernel wrote, out of the caches if
+// no mapping of c uses them.
+func (c *cowPages) flushIfUncached(f mmu.Frame) {
+	if c.cache != zx.CachePolicyCached {
+		c.mem.FlushCache(f)
 	}
-	return false
 }
 
 // TransferPages makes the pages of run the content of [off, off+run.Length),

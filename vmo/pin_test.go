@@ -42,7 +42,7 @@ func TestPinnedPages(t *testing.T) {
 		{"transfer to it", false, false, func(b *bench, v *VMO) zx.Status {
 			return v.TransferPages(0, &PageRun{Length: 4 * pg})
 		}, bad, Untracked},
-		{"cache policy", false, false, func(b *bench, v *VMO) zx.Status { return v.SetCachePolicy(zx.CachePolicyUncached) }, bad, Untracked},
+		{"cache policy", false, false, func(b *bench, v *VMO) zx.Status { return v.SetCachePolicy(zx.CachePolicyUncached, &r) }, bad, Untracked},
 		{"exact snapshot", false, false, func(b *bench, v *VMO) zx.Status {
 			_, st := v.CreateChild(zx.VMOChildSnapshot, 0, 4*pg)
 			return st
@@ -80,7 +80,7 @@ func TestPinnedPages(t *testing.T) {
 			if s := v.cow.state(page * pg); s != c.state || v.PinnedAt(page*pg) != f {
 				t.Errorf("state %v frame %#x, want %v %#x", s, v.PinnedAt(page*pg), c.state, f)
 			}
-			v.Unpin(page*pg, pg)
+			v.Unpin(page*pg, pg, nil)
 			if v.cow.pinned != 0 {
 				t.Errorf("%d pages pinned after the end", v.cow.pinned)
 			}
@@ -115,7 +115,7 @@ func TestPinCounts(t *testing.T) {
 		if st := v.Decommit(pg, pg, nil); st != zx.ErrBadState {
 			t.Fatal(st)
 		}
-		v.Unpin(pg, pg)
+		v.Unpin(pg, pg, nil)
 	}
 	if st := v.Decommit(0, 4*pg, nil); st != zx.OK {
 		t.Fatal(st)
@@ -125,7 +125,7 @@ func TestPinCounts(t *testing.T) {
 	if st := big.Pin(0, 500*pg, true, &r); st != zx.OK || big.cow.pinned != 500 {
 		t.Fatalf("%v, %d pinned", st, big.cow.pinned)
 	}
-	big.Unpin(0, 500*pg)
+	big.Unpin(0, 500*pg, nil)
 	big.Release()
 	v.Release()
 	if left := mem.Outstanding(); left != nil {
@@ -170,9 +170,12 @@ func TestContiguous(t *testing.T) {
 	if st := v.Pin(0, 20*pg, true, &r); st != zx.OK {
 		t.Error(st)
 	}
-	v.Unpin(0, 20*pg)
-	if st := v.SetCachePolicy(zx.CachePolicyWriteCombining); st != zx.OK {
+	v.Unpin(0, 20*pg, nil)
+	if st := v.SetCachePolicy(zx.CachePolicyWriteCombining, &r); st != zx.OK {
 		t.Error(st)
+	}
+	if n := mem.Flushed(); n != 20 {
+		t.Errorf("%d pages left the caches", n)
 	}
 	v.Release()
 	if _, st := s.NewContiguous(301*pg, 0, &r); st != zx.ErrNoMemory {
@@ -258,4 +261,64 @@ func TestTreeCountsTaken(t *testing.T) {
 		t.Fatalf("%d frames left in an empty VMO", n)
 	}
 	v.Release()
+}
+
+// TestCachePolicy: the pages of a VMO that is not cached are in no cache, those it
+// has and those it gets; a look at the world ends the call, which can be issued
+// again.
+func TestCachePolicy(t *testing.T) {
+	mem := mmu.NewSimulated(1200)
+	s := NewStore(mem)
+	y := &stopAfter{looks: 1}
+	var r PageRequest
+	r.Init(y)
+	v, _ := s.New(2000*pg, 0)
+	v.Commit(0, 1000*pg, nil)
+	for i, want := range []zx.Status{zx.ErrInternalIntrRetry, zx.OK} {
+		if st := v.SetCachePolicy(zx.CachePolicyUncached, &r); st != want || i == 0 && mem.Flushed() != zx.BudgetUnits {
+			t.Fatalf("%v, %d pages left the caches", st, mem.Flushed())
+		}
+	}
+	if n := mem.Flushed(); n != zx.BudgetUnits+1000 {
+		t.Errorf("%d pages left the caches", n)
+	}
+	n := mem.Flushed()
+	v.Commit(1500*pg, 3*pg, nil)
+	var run PageRun
+	s.Append(&run)
+	if st := v.TransferPages(1600*pg, &run); st != zx.OK || mem.Flushed() != n+4 {
+		t.Errorf("%v, %d pages left the caches", st, mem.Flushed()-n)
+	}
+	if st := v.SetCachePolicy(zx.CachePolicyCached, nil); st != zx.OK {
+		t.Error(st)
+	}
+	v.Commit(1700*pg, pg, nil)
+	if mem.Flushed() != n+4 {
+		t.Errorf("%d pages of a cached VMO left the caches", mem.Flushed()-n-4)
+	}
+	// Two that are nobody's child share pages all the same.
+	a, _ := v.CreateChild(zx.VMOChildSnapshot, 0, pg)
+	b, _ := v.CreateChild(zx.VMOChildSnapshot, 0, pg)
+	v.Release()
+	if st := a.SetCachePolicy(zx.CachePolicyUncached, nil); st != zx.ErrBadState {
+		t.Error(st)
+	}
+	b.Release()
+	if st := a.SetCachePolicy(zx.CachePolicyUncached, nil); st != zx.OK {
+		t.Error(st)
+	}
+	a.Release()
+}
+
+// stopAfter is suspended at each look, so many times.
+type stopAfter struct {
+	racer
+	looks int
+}
+
+func (s *stopAfter) Yield() zx.Status {
+	if s.looks--; s.looks >= 0 {
+		return zx.ErrInternalIntrRetry
+	}
+	return zx.OK
 }

@@ -203,6 +203,7 @@ const (
 	ResourceKindSMC       uint32 = 4
 	ResourceKindSystem    uint32 = 5
 	ResourceFlagExclusive uint32 = 1 << 16
+	ResourceSystemVMEX    uint64 = 1
 	ResourceSystemIOMMU   uint64 = 8
 )
 

@@ -261,8 +261,8 @@ var Table = []Call{
 	{64, "futex_requeue", st, "const zx_futex_t* value_ptr, uint32_t wake_count, zx_futex_t current_value, const zx_futex_t* requeue_ptr, uint32_t requeue_count, zx_handle_t new_requeue_owner", "",
 		"Wakes up to wake_count threads that wait at value_ptr and makes up to requeue_count of the others wait at requeue_ptr, unless *value_ptr is not current_value.",
 		[]Err{{"INVALID_ARGS", "value_ptr or requeue_ptr is no user address or unaligned, both are the same, or value_ptr cannot be read"}, {"BAD_STATE", "*value_ptr is not current_value"}, {"BAD_HANDLE", "new_requeue_owner is not valid"}, {"WRONG_TYPE", "new_requeue_owner is not a thread"}, {"INVALID_ARGS", "new_requeue_owner is the caller, or has not started"}}, 0},
-	{65, "vmo_replace_as_executable", st, "zx_handle_t handle, zx_handle_t vmex, zx_handle_t* out", "", "Makes a new handle of a VMO, with handle's rights and EXECUTE, and closes handle. vmex is ZX_HANDLE_INVALID: there are no resources.",
-		[]Err{{"BAD_HANDLE", "vmex is neither valid nor ZX_HANDLE_INVALID"}, {"WRONG_TYPE", "vmex is not a resource"}, badHandle, {"WRONG_TYPE", "handle is not a VMO"}, {"INVALID_ARGS", "out cannot be written; both handles are closed"}}, 0},
+	{65, "vmo_replace_as_executable", st, "zx_handle_t handle, zx_handle_t vmex, zx_handle_t* out", "", "Makes a new handle of a VMO, with handle's rights and EXECUTE, and closes handle. vmex is the resource SYSTEM, base VMEX, or ZX_HANDLE_INVALID, which a job policy may refuse.",
+		[]Err{{"BAD_HANDLE", "vmex is neither valid nor ZX_HANDLE_INVALID"}, {"WRONG_TYPE", "vmex is no such resource"}, badHandle, {"WRONG_TYPE", "handle is not a VMO"}, {"INVALID_ARGS", "out cannot be written; both handles are closed"}}, 0},
 
 	{66, "job_create", st, "zx_handle_t parent_job, uint32_t options, zx_handle_t* out", "MANAGE_JOB", "Makes a job in parent_job, whose policy it has.",
 		errs([]Err{{"INVALID_ARGS", "options is not 0"}}, typed("job", "MANAGE_JOB"), []Err{{"OUT_OF_RANGE", "32 jobs lie above one another already"}, {"BAD_STATE", "parent_job was killed"}, tableFull, badOut}), 0},

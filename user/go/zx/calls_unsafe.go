@@ -321,7 +321,7 @@ func SysFutexRequeue(valuePtr *int32, wakeCount uint32, currentValue int32, requ
 	return Status(call(64, uintptr(unsafe.Pointer(valuePtr)), uintptr(wakeCount), uintptr(currentValue), uintptr(unsafe.Pointer(requeuePtr)), uintptr(requeueCount), uintptr(newRequeueOwner), 0, 0))
 }
 
-// SysVMOReplaceAsExecutable is zx_vmo_replace_as_executable. Makes a new handle of a VMO, with handle's rights and EXECUTE, and closes handle. vmex is ZX_HANDLE_INVALID: there are no resources.
+// SysVMOReplaceAsExecutable is zx_vmo_replace_as_executable. Makes a new handle of a VMO, with handle's rights and EXECUTE, and closes handle. vmex is the resource SYSTEM, base VMEX, or ZX_HANDLE_INVALID, which a job policy may refuse.
 func SysVMOReplaceAsExecutable(handle Handle, vmex Handle, out *Handle) Status {
 	return Status(call(65, uintptr(handle), uintptr(vmex), uintptr(unsafe.Pointer(out)), 0, 0, 0, 0, 0))
 }

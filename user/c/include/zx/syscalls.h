@@ -314,7 +314,7 @@ void zx_cprng_draw(void* buffer, size_t buffer_size);
 // Wakes up to wake_count threads that wait at value_ptr and makes up to requeue_count of the others wait at requeue_ptr, unless *value_ptr is not current_value.
 zx_status_t zx_futex_requeue(const zx_futex_t* value_ptr, uint32_t wake_count, zx_futex_t current_value, const zx_futex_t* requeue_ptr, uint32_t requeue_count, zx_handle_t new_requeue_owner);
 
-// Makes a new handle of a VMO, with handle's rights and EXECUTE, and closes handle. vmex is ZX_HANDLE_INVALID: there are no resources.
+// Makes a new handle of a VMO, with handle's rights and EXECUTE, and closes handle. vmex is the resource SYSTEM, base VMEX, or ZX_HANDLE_INVALID, which a job policy may refuse.
 zx_status_t zx_vmo_replace_as_executable(zx_handle_t handle, zx_handle_t vmex, zx_handle_t* out);
 
 // Makes a job in parent_job, whose policy it has.
