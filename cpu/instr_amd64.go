@@ -91,6 +91,14 @@ func WriteDR6(v uint64)
 // ReadDR7 reads the debug control register.
 func ReadDR7() uint64
 
+// writeDR7 writes it.
+func writeDR7(v uint64)
+
+// writeDR0to3 writes the four addresses.
+//
+//go:noescape
+func writeDR0to3(dr *[4]uint64)
+
 // ReadMXCSR reads the SSE control and status register.
 func ReadMXCSR() uint32
 

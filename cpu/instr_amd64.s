@@ -161,6 +161,25 @@ TEXT ·ReadDR7(SB), NOSPLIT, $0-8
 	MOVQ AX, ret+0(FP)
 	RET
 
+// func writeDR7(v uint64)
+TEXT ·writeDR7(SB), NOSPLIT, $0-8
+	MOVQ v+0(FP), AX
+	MOVQ AX, DR7
+	RET
+
+// func writeDR0to3(dr *[4]uint64)
+TEXT ·writeDR0to3(SB), NOSPLIT, $0-8
+	MOVQ dr+0(FP), CX
+	MOVQ 0(CX), AX
+	MOVQ AX, DR0
+	MOVQ 8(CX), AX
+	BYTE $0x0f; BYTE $0x23; BYTE $0xc8 // MOVQ AX, DR1, which the assembler lacks
+	MOVQ 16(CX), AX
+	MOVQ AX, DR2
+	MOVQ 24(CX), AX
+	MOVQ AX, DR3
+	RET
+
 // func ReadMXCSR() uint32
 TEXT ·ReadMXCSR(SB), NOSPLIT, $0-4
 	STMXCSR ret+0(FP)

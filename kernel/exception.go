@@ -213,7 +213,7 @@ func (x *exception) ExceptionProcess() (syscall.Process, zx.Rights) {
 // thread goes on, by its step.
 func (t *Thread) raise(typ zx.ExceptionType, st zx.Status) bool {
 	if typ == zx.ExcpHWBreakpoint {
-		cpu.WriteDR6(0) // its bits are sticky, and have been seen
+		t.sawDebug()
 	}
 	return t.deal(t.report(typ, st))
 }

@@ -44,6 +44,9 @@ type percpu struct {
 	root    zx.PhysAddr // in CR3
 	slice   int64       // when the time of the threads that run is over
 	traced  *Thread     // whom the trace says the CPU runs; the CPU's own
+	ran     *Thread     // whose time it is since, if anybody's
+	since   int64
+	debug   *cpu.DebugRegs // what the CPU has: see loadDebug
 
 	heed     atomic.Uint32 // look at something before ring 3: see attend
 	several  bool          // there are other CPUs
@@ -124,6 +127,18 @@ func (c *percpu) pushDirect() {
 	}
 }
 
+// tally ends the time of the thread that ran, and begins that of t, if it is one.
+func (c *percpu) tally(t *Thread) {
+	now := c.kernel.now()
+	if c.ran != nil {
+		c.ran.ran.Add(now - c.since)
+	}
+	if t != nil {
+		t.lastCPU.Store(uint32(c.id))
+	}
+	c.ran, c.since = t, now
+}
+
 // rouse wakes the executor if it sleeps.
 func (c *percpu) rouse() {
 	c.mu.Lock()
@@ -184,6 +199,7 @@ func (c *percpu) tick(t *Thread, v cpu.Vector) bool {
 	if trace.On() {
 		trace.Emit(trace.Interrupt, uint32(v), 0, 0, 0)
 	}
+	c.tally(t)
 	c.heed.And(^heedYield)
 	c.yield()
 	if c.several {
@@ -306,6 +322,7 @@ func (e *executor) run() {
 			continue
 		}
 		t.executor, t.cpu = e, c
+		c.tally(t)
 		if t.root != c.root {
 			c.load(t.root)
 		}
@@ -334,6 +351,9 @@ func (e *executor) run() {
 				// another root.
 				if root := t.root; root != c.root {
 					c.load(root)
+				}
+				if t.debug != c.debug {
+					c.loadDebug(t)
 				}
 				if c.several {
 					c.enter()
@@ -401,6 +421,7 @@ func (e *executor) pick() *Thread {
 		c.idler = e
 		c.mu.Unlock()
 		c.running = false
+		c.tally(nil)
 		if c.heed.Load()&heedTrace != 0 {
 			c.traceSwitch(nil)
 		}

@@ -1,9 +1,6 @@
 package kernel
 
 import (
-	"encoding/binary"
-
-	"faultline/cpu"
 	"faultline/object"
 	"faultline/zx"
 )
@@ -152,62 +149,6 @@ func (t *Thread) settle() {
 	t.mu.Unlock() //nolint:staticcheck // the point is to wait
 }
 
-// stateRegs is how many registers zx_thread_state_general_regs_t has.
-const stateRegs = 20
-
-// ReadState copies the general registers of the thread, the only kind there is,
-// into buf.
-//
-// Errors: ErrBadState the thread is neither suspended nor in an exception.
-// Source: docs/pager.md 6.3; zx_thread_read_state.
-func (t *Thread) ReadState(kind uint32, buf []byte) zx.Status {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.stopped() {
-		return zx.ErrBadState
-	}
-	r := t.regs
-	for i, v := range [...]uint64{
-		r.RAX, r.RBX, r.RCX, r.RDX, r.RSI, r.RDI, r.RBP, r.RSP, r.R8, r.R9, r.R10, r.R11,
-		r.R12, r.R13, r.R14, r.R15, r.RIP(), r.RFLAGS(), r.FSBase(), r.GSBase(),
-	} {
-		binary.LittleEndian.PutUint64(buf[8*i:], v)
-	}
-	return zx.OK
-}
-
-// WriteState replaces registers of the thread. Flags ring 3 does not own keep
-// their values.
-//
-// Errors: as ReadState | ErrInvalidArgs RIP is no user address, or a segment base
-// no canonical one; nothing is changed.
-func (t *Thread) WriteState(kind uint32, buf []byte) zx.Status {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.stopped() {
-		return zx.ErrBadState
-	}
-	var v [stateRegs]uint64
-	for i := range v {
-		v[i] = binary.LittleEndian.Uint64(buf[8*i:])
-	}
-	r := t.regs
-	if !userAddress(zx.VirtAddr(v[16])) || !cpu.IsCanonical(v[18]) || !cpu.IsCanonical(v[19]) {
-		return zx.ErrInvalidArgs
-	}
-	r.SetRIP(v[16])
-	r.SetFSBase(v[18])
-	r.SetGSBase(v[19])
-	r.SetRFLAGS(v[17])
-	for i, p := range [...]*uint64{
-		&r.RAX, &r.RBX, &r.RCX, &r.RDX, &r.RSI, &r.RDI, &r.RBP, &r.RSP, &r.R8, &r.R9, &r.R10, &r.R11,
-		&r.R12, &r.R13, &r.R14, &r.R15,
-	} {
-		*p = v[i]
-	}
-	return zx.OK
-}
-
 // stopped says whether registers of the thread may be touched now: the thread
 // leaves such a state first, and then settles. Locks: mu held.
 func (t *Thread) stopped() bool {
@@ -216,27 +157,4 @@ func (t *Thread) stopped() bool {
 		return true
 	}
 	return false
-}
-
-// FSBase is the thread's FS base.
-func (t *Thread) FSBase() uint64 { return t.regs.FSBase() }
-
-// GSBase is the thread's GS base.
-func (t *Thread) GSBase() uint64 { return t.regs.GSBase() }
-
-// SetFSBase sets the thread's FS base: for the running thread itself, or one in
-// reach of WriteState. Errors: ErrInvalidArgs not a canonical address.
-func (t *Thread) SetFSBase(base uint64) zx.Status {
-	if !t.regs.SetFSBase(base) {
-		return zx.ErrInvalidArgs
-	}
-	return zx.OK
-}
-
-// SetGSBase is SetFSBase for GS.
-func (t *Thread) SetGSBase(base uint64) zx.Status {
-	if !t.regs.SetGSBase(base) {
-		return zx.ErrInvalidArgs
-	}
-	return zx.OK
 }

@@ -73,8 +73,13 @@ type Thread struct {
 	exceptions exceptionChannel // guarded by mu
 	exception  *exception       // the one a handler has; guarded by mu
 
+	dr6   uint64         // what the last debug exception told
+	debug *cpu.DebugRegs // nil while none is set; constant once here, so replaced as one
+
 	faults   atomic.Uint64 // page faults taken
 	syscalls atomic.Uint64 // calls made
+	ran      atomic.Int64  // for how long, in nanoseconds: see percpu.tally
+	lastCPU  atomic.Uint32
 }
 
 var (
@@ -110,7 +115,10 @@ func (t *Thread) Syscalls() uint64 { return t.syscalls.Load() }
 
 // Info tells what zx_info_thread_t tells. A thread may run on any CPU.
 func (t *Thread) Info() syscall.ThreadInfo {
-	info := syscall.ThreadInfo{State: t.State(), Affinity: [8]uint64{t.process.kernel.affinity()}}
+	info := syscall.ThreadInfo{State: t.State(), Affinity: [8]uint64{t.process.kernel.affinity()}, Runtime: zx.Time(t.ran.Load()), LastCPU: ^uint32(0)}
+	if info.Runtime > 0 {
+		info.LastCPU = t.lastCPU.Load()
+	}
 	t.mu.Lock()
 	if t.exception != nil {
 		info.WaitExceptionChannel = uint32(t.exception.kind)
@@ -191,6 +199,7 @@ func (t *Thread) end() {
 	if trace.On() {
 		t.process.kernel.traceEnded(t)
 	}
+	t.executor.cpu.tally(nil)
 	t.executor.cpu.load(t.process.kernel.table.Root()) // see leave
 	t.state.Store(uint32(zx.ThreadDead))
 	t.closeExceptions()

@@ -398,6 +398,20 @@ func (t *HandleTable) ForEach(f func(Info) bool) {
 	}
 }
 
+// Next gives the first handle in slot from or later whose object is of type typ,
+// with a reference to it, and the slot after it.
+func (t *HandleTable) Next(from uint32, typ zx.ObjType) (info Info, after uint32, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := from; i < uint32(len(t.blocks)*blockSlots); i++ {
+		if s := t.slot(i); s.obj != nil && s.base.Type() == typ {
+			s.base.Ref()
+			return Info{s.value, s.rights, s.obj}, i + 1, true
+		}
+	}
+	return Info{}, 0, false
+}
+
 // remove empties s and gives its object, whose counts are still to be dropped.
 // Locks: mu held.
 func (t *HandleTable) remove(s *slot) Object {

@@ -77,8 +77,9 @@ type Process interface {
 	Exit(code int64)
 	// Info tells what zx_info_process_t tells.
 	Info() ProcessInfo
-	// Space is the address space of the process.
+	// Space is the address space of the process, Handles its handles.
 	Space() *vmar.AddressSpace
+	Handles() *object.HandleTable
 	// ThreadKoids lists the threads that have started and not ended.
 	ThreadKoids() []zx.Koid
 	// Policy is what the process may do.
@@ -141,7 +142,7 @@ type Thread interface {
 	Start(entry, stack zx.VirtAddr, arg1, arg2 uint64) zx.Status
 	// Exit ends the thread when Dispatch returns. It does not block.
 	Exit()
-	// Info tells what zx_info_thread_t tells.
+	// Info tells what zx_info_thread_t and zx_info_thread_stats_t tell.
 	Info() ThreadInfo
 	// ExceptionReport is the report of the exception the thread is in.
 	//
@@ -151,8 +152,8 @@ type Thread interface {
 	// into p, which has that size. WriteState is the reverse.
 	//
 	// Errors: ErrBadState the thread is neither suspended nor in an exception
-	// | ErrInvalidArgs WriteState: RIP is no user address, or a value the CPU
-	// would refuse; nothing is changed.
+	// | ErrInvalidArgs WriteState: RIP or a breakpoint is no user address, or a
+	// value the CPU would refuse; nothing is changed.
 	ReadState(kind uint32, p []byte) zx.Status
 	WriteState(kind uint32, p []byte) zx.Status
 	// FSBase and GSBase are the segment bases of the calling thread; the
@@ -193,6 +194,8 @@ type ThreadInfo struct {
 	WaitExceptionChannel uint32
 	// Affinity is the processors the thread may run on.
 	Affinity [8]uint64
+	Runtime  zx.Time // how long it has run
+	LastCPU  uint32  // where it ran last, or runs; all ones if nowhere
 }
 
 // System is what the calls need of the machine.

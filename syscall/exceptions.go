@@ -121,32 +121,24 @@ func taskSuspend(c *Context, h zx.Handle, out userOut) zx.Status {
 // taskSuspendToken is zx_task_suspend_token, the older name.
 func taskSuspendToken(c *Context, h zx.Handle, out userOut) zx.Status { return taskSuspend(c, h, out) }
 
-// Kinds of zx_thread_read_state. Only the first is there.
-const (
-	stateGeneralRegs = 0
-	stateFPRegs      = 1
-	stateVectorRegs  = 2
-	stateDebugRegs   = 4
-	stateSingleStep  = 5
+// registerBytes is the size of the registers of each kind that
+// zx_thread_read_state knows.
+var registerBytes = map[uint32]int{zx.StateGeneralRegs: 160, zx.StateFPRegs: 160, zx.StateVectorRegs: 2120, zx.StateDebugRegs: 48, zx.StateSingleStep: 4}
 
-	stateGeneralRegsBytes = 160
-)
-
-// registerBytes gives the size of the registers of a kind.
+// registers gives memory for the registers of a kind.
 //
-// Errors: ErrInvalidArgs no such kind | ErrNotSupported | ErrBufferTooSmall
-// size is below it.
-func registerBytes(kind uint32, size uint64) (int, zx.Status) {
-	switch kind {
-	case stateGeneralRegs:
-		if size < stateGeneralRegsBytes {
-			return 0, zx.ErrBufferTooSmall
-		}
-		return stateGeneralRegsBytes, zx.OK
-	case stateFPRegs, stateVectorRegs, stateDebugRegs, stateSingleStep:
-		return 0, zx.ErrNotSupported
+// Errors: ErrInvalidArgs no such kind | ErrBufferTooSmall size is below it.
+func (c *Context) registers(kind uint32, size uint64) ([]byte, zx.Status) {
+	n, ok := registerBytes[kind]
+	switch {
+	case !ok:
+		return nil, zx.ErrInvalidArgs
+	case size < uint64(n):
+		return nil, zx.ErrBufferTooSmall
+	case n > scratchBytes:
+		return make([]byte, n), zx.OK
 	}
-	return 0, zx.ErrInvalidArgs
+	return c.scratch[:n], zx.OK
 }
 
 // threadReadState is zx_thread_read_state.
@@ -155,15 +147,15 @@ func threadReadState(c *Context, h zx.Handle, kind uint32, buffer userOut, size 
 	if st != zx.OK {
 		return st
 	}
-	n, st := registerBytes(kind, size)
+	p, st := c.registers(kind, size)
 	if st == zx.OK {
-		st = o.(Thread).ReadState(kind, c.scratch[:n])
+		st = o.(Thread).ReadState(kind, p)
 	}
 	object.Unref(o)
 	if st != zx.OK {
 		return st
 	}
-	return c.write(buffer, c.scratch[:n])
+	return c.write(buffer, p)
 }
 
 // threadWriteState is zx_thread_write_state.
@@ -172,10 +164,10 @@ func threadWriteState(c *Context, h zx.Handle, kind uint32, buffer userIn, size 
 	if st != zx.OK {
 		return st
 	}
-	n, st := registerBytes(kind, size)
+	p, st := c.registers(kind, size)
 	if st == zx.OK {
-		if st = c.read(c.scratch[:n], buffer); st == zx.OK {
-			st = o.(Thread).WriteState(kind, c.scratch[:n])
+		if st = c.read(p, buffer); st == zx.OK {
+			st = o.(Thread).WriteState(kind, p)
 		}
 	}
 	object.Unref(o)

@@ -247,7 +247,7 @@ func TestProperties(t *testing.T) {
 func TestThreadState(t *testing.T) {
 	w := newWorld(t, 300)
 	thr, h := w.other()
-	buf := w.alloc(256)
+	buf := w.alloc(4096)
 	for n, right := range map[uint64]zx.Rights{zx.SysThreadReadState: zx.RightRead, zx.SysThreadWriteState: zx.RightWrite} {
 		for _, bad := range w.bad(h) {
 			w.want("bad", zx.ErrBadHandle, n, bad, 0, buf, 160)
@@ -257,11 +257,10 @@ func TestThreadState(t *testing.T) {
 		for _, kind := range []uint64{3, 6, 7, 0xffffffff} {
 			w.want("unknown kind", zx.ErrInvalidArgs, n, h, kind, buf, 0)
 		}
-		for _, kind := range []uint64{1, 2, 4, 5} {
-			w.want("kind", zx.ErrNotSupported, n, h, kind, buf, 0)
+		for kind, size := range registerBytes {
+			w.want("small", zx.ErrBufferTooSmall, n, h, uint64(kind), buf, uint64(size)-1)
+			w.want("running", zx.ErrBadState, n, h, uint64(kind), buf, uint64(size))
 		}
-		w.want("small", zx.ErrBufferTooSmall, n, h, 0, buf, 159)
-		w.want("running", zx.ErrBadState, n, h, 0, buf, 160)
 	}
 	w.badIns(160, 2, zx.SysThreadWriteState, h, 0, 0, 160) // before the state
 	thr.regs = make([]byte, 160)

@@ -230,6 +230,8 @@ func (p *process) ThreadKoids() []zx.Koid { return []zx.Koid{21, 22, 23} }
 
 func (p *process) Space() *vmar.AddressSpace { return p.space }
 
+func (p *process) Handles() *object.HandleTable { return &p.handles }
+
 func (p *process) Policy() *zx.Policy { return &p.rules }
 
 // OnZeroHandles ends a fake process that another one made.
@@ -371,7 +373,7 @@ func (t *thread) Exit() { t.mu.Lock(); t.exited = true; t.mu.Unlock() }
 func (t *thread) Info() ThreadInfo {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return ThreadInfo{State: t.state, WaitExceptionChannel: 7, Affinity: [8]uint64{1}}
+	return ThreadInfo{State: t.state, WaitExceptionChannel: 7, Affinity: [8]uint64{1}, Runtime: 123456, LastCPU: 2}
 }
 
 func (*thread) Yield() zx.Status { return zx.OK }

@@ -14,6 +14,7 @@ const (
 	infoProcess        uint32 = 0x10000003
 	infoProcessThreads uint32 = 4
 	infoVMAR           uint32 = 7
+	infoThreadStats    uint32 = 15
 	infoJobChildren    uint32 = 8
 	infoJobProcesses   uint32 = 9
 	infoBTI            uint32 = 20
@@ -33,6 +34,7 @@ const (
 	infoJobBytes         = 16
 	infoVMARBytes        = 16
 	infoThreadBytes      = 72
+	infoThreadStatsBytes = 16
 	infoVMOv0Bytes       = 104
 	infoVMOv1Bytes       = 120
 	infoVMOv2Bytes       = 128
@@ -65,8 +67,12 @@ func objectGetInfo(c *Context, h zx.Handle, topic uint32, buffer userOut, size u
 		typ = zx.ObjVMAR
 	case infoBTI:
 		typ = zx.ObjBTI
-	case zx.InfoThread, zx.InfoThreadExceptionReport:
+	case zx.InfoThread, infoThreadStats, zx.InfoThreadExceptionReport:
 		typ = zx.ObjThread
+	case infoTaskStats, infoTaskStats | infoVersion1,
+		infoProcessMaps, infoProcessMaps | infoVersion1, infoProcessMaps | infoVersion2,
+		infoProcessVMOs, infoProcessVMOs | infoVersion1, infoProcessVMOs | infoVersion2, infoProcessVMOs | infoVersion3:
+		typ = zx.ObjProcess
 	case infoVMOv0, infoVMOv1, zx.InfoVMOv2, infoVMOv3:
 		typ, rights = zx.ObjVMO, 0
 	default:
@@ -115,6 +121,11 @@ func objectGetInfo(c *Context, h zx.Handle, topic uint32, buffer userOut, size u
 		for i, mask := range t.Affinity {
 			le.PutUint64(record[8+8*i:], mask)
 		}
+	case infoThreadStats:
+		record = c.scratch[:infoThreadStatsBytes]
+		t := o.(Thread).Info()
+		le.PutUint64(record[0:], uint64(t.Runtime))
+		le.PutUint32(record[8:], t.LastCPU)
 	case zx.InfoThreadExceptionReport:
 		record = c.scratch[:zx.ExceptionReportBytes]
 		var report zx.ExceptionReport
@@ -156,8 +167,12 @@ func objectGetInfo(c *Context, h zx.Handle, topic uint32, buffer userOut, size u
 		object.Unref(o)
 		return c.koids(koids, buffer, size, actual, avail)
 	case infoVMOv0, infoVMOv1, zx.InfoVMOv2, infoVMOv3:
-		o.(*VMO).encode(c.scratch[:infoVMOv3Bytes], have)
-		record = c.scratch[:[...]int{infoVMOv0Bytes, infoVMOv1Bytes, infoVMOv2Bytes, infoVMOv3Bytes}[topic>>28]]
+		encodeVMO(c.scratch[:infoVMOv3Bytes], o.(*VMO).VMO, have, zx.InfoVMOViaHandle)
+		record = c.scratch[:infoVMOBytes[topic>>infoVersion]]
+	default:
+		st = c.processInfo(o.(Process), topic, buffer, size, actual, avail)
+		object.Unref(o)
+		return st
 	}
 	object.Unref(o)
 	if st != zx.OK {
@@ -204,48 +219,4 @@ func (c *Context) oneRecord(record []byte, buffer userOut, size uint64, actual, 
 		return zx.ErrBufferTooSmall
 	}
 	return zx.OK
-}
-
-// encode writes zx_info_vmo_t in its newest layout, version 3.
-//
-// Source: docs/pager.md 1.5.
-func (o *VMO) encode(record []byte, rights zx.Rights) {
-	le := binary.LittleEndian
-	i := o.VMO.Info()
-	flags := zx.InfoVMOViaHandle
-	for _, f := range []struct {
-		set  bool
-		flag uint32
-	}{
-		{!i.Physical, zx.InfoVMOTypePaged},
-		{i.Contiguous, zx.InfoVMOContiguous},
-		{i.Options&zx.VMOResizable != 0, zx.InfoVMOResizable},
-		{i.IsCowClone, zx.InfoVMOIsCOWClone},
-		{i.PagerBacked, zx.InfoVMOPagerBacked},
-		{i.Options&zx.VMODiscardable != 0, zx.InfoVMODiscardable},
-		{i.Immutable, zx.InfoVMOImmutable},
-	} {
-		if f.set {
-			flags |= f.flag
-		}
-	}
-	le.PutUint64(record[0:], uint64(o.Koid()))
-	copy(record[8:8+maxName-1], o.Name())
-	le.PutUint64(record[40:], i.Size)
-	le.PutUint64(record[48:], uint64(i.Parent))
-	le.PutUint64(record[56:], uint64(i.Children))
-	le.PutUint64(record[64:], uint64(i.Mappings))
-	le.PutUint64(record[72:], uint64(i.Mappings)) // share_count: each mapping at most once
-	le.PutUint32(record[80:], flags)
-	le.PutUint64(record[88:], i.Committed.Bytes)
-	le.PutUint32(record[96:], uint32(rights))
-	le.PutUint32(record[100:], i.CachePolicy)
-	le.PutUint64(record[104:], i.MetadataBytes)
-	le.PutUint64(record[112:], i.ChangeEvents)
-	// Nothing is compressed: what is populated is committed.
-	le.PutUint64(record[120:], i.Committed.Bytes)
-	for n, amount := range [...]uint64{i.Committed.Private, i.Committed.Scaled, i.Committed.Fractional} {
-		le.PutUint64(record[128+16*n:], amount)
-		le.PutUint64(record[136+16*n:], amount)
-	}
 }

@@ -18,7 +18,6 @@ type VMO struct {
 	// others: clones, slices and references included. Source: docs/pager.md 2.1.
 	Pager zx.Koid
 
-	name atomic.Pointer[string]
 	// content is what ZX_PROP_VMO_CONTENT_SIZE was set to last, if that is beyond
 	// the VMO: the stream ends with the VMO, the property need not.
 	content atomic.Uint64
@@ -49,15 +48,10 @@ func (o *VMO) ZeroChildren(none bool) {
 }
 
 // Name is the name the VMO was given by zx_object_set_property.
-func (o *VMO) Name() string {
-	if p := o.name.Load(); p != nil {
-		return *p
-	}
-	return ""
-}
+func (o *VMO) Name() string { return o.VMO.Name() }
 
 // SetName gives the VMO a name, at most 31 bytes.
-func (o *VMO) SetName(name string) { o.name.Store(&name) }
+func (o *VMO) SetName(name string) { o.VMO.SetName(name) }
 
 // ContentSize is the legacy name of the stream size.
 func (o *VMO) ContentSize() uint64 {

@@ -28,6 +28,7 @@ type Info struct {
 	Contiguous    bool
 	Physical      bool
 	CachePolicy   uint32
+	Koid          zx.Koid // of the object that names it; KoidInvalid if none ever did
 	Parent        zx.Koid // KoidInvalid without one
 	HasParent     bool
 	IsCowClone    bool
@@ -53,7 +54,7 @@ func (v *VMO) Info() Info {
 	c := v.lock()
 	defer v.Unlock()
 	i := Info{
-		ID: v.id, Size: v.sizeLocked(), StreamSize: c.stream, ChangeEvents: c.reclaimed,
+		ID: v.id, Koid: v.kin.koid, Size: v.sizeLocked(), StreamSize: c.stream, ChangeEvents: c.reclaimed,
 		Mappings: v.mapped, References: int(v.refs.Load()), Options: v.options,
 		PagerBacked: c.fam.root != nil, TrapsDirty: v.root && c.traps, Modified: c.modified,
 		Contiguous: c.fam.contiguous, Physical: c.fam.physical, CachePolicy: c.cache,
@@ -76,6 +77,39 @@ func (v *VMO) Info() Info {
 		i.Intervals = c.zeros.n
 	}
 	return i
+}
+
+// CommittedIn counts the pages of [off, off+length), in bytes: what the VMO's node
+// has itself, unless the range is all of the VMO, of which Info tells. b looks up
+// from time to time.
+//
+// Locks: none held; takes the VMO's. Errors: those of b.Look.
+func (v *VMO) CommittedIn(off, length uint64, b *zx.Budget) (a Amount, st zx.Status) {
+	if off == 0 && length >= v.Size() {
+		return v.Info().Committed, zx.OK
+	}
+	const leaf = 512 << zx.PageShift // what one step looks through at most
+	for at, end := off, addSaturating(off, length); at < end; {
+		c := v.lock()
+		end = min(end, v.sizeLocked())
+		for n := 0; n < 64 && at < end; n++ {
+			limit, state := end, c.state(v.off+at)
+			if state.hasPage() {
+				limit = min(end, at+leaf)
+			}
+			r := c.runAt(v.off+at, v.off+limit)
+			if state.hasPage() {
+				a.Bytes += r.Length
+			}
+			at += r.Length
+		}
+		v.Unlock()
+		if st = b.Look(); st != zx.OK {
+			return a, st
+		}
+	}
+	a.Private, a.Scaled = a.Bytes, a.Bytes
+	return a, zx.OK
 }
 
 // amount counts what c has and what it sees of hidden nodes. Pages of an

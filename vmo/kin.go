@@ -31,6 +31,17 @@ func (v *VMO) SetObject(koid zx.Koid, observer ChildObserver) {
 	v.Unlock()
 }
 
+// Name is what the VMO is called, for people: at most 31 bytes.
+func (v *VMO) Name() string {
+	if p := v.name.Load(); p != nil {
+		return *p
+	}
+	return ""
+}
+
+// SetName gives the VMO a name.
+func (v *VMO) SetName(name string) { v.name.Store(&name) }
+
 // bear makes child a child of v. Locks: the family's held, as below.
 func (v *VMO) bear(child *VMO) {
 	k := &child.kin

@@ -35,6 +35,9 @@ func (s State) String() string {
 	return stateNames[s]
 }
 
+// hasPage says whether a page of memory stands behind the state.
+func (s State) hasPage() bool { return s >= Clean && s <= Untracked }
+
 // slot is what a VMO knows of one page, in 32 bits:
 //
 //	31                    5   4      3     2     0

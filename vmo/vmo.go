@@ -34,6 +34,7 @@ type VMO struct {
 	mapped                 int  // mappings
 	kin                    kinship
 
+	name atomic.Pointer[string]
 	refs atomic.Int32
 }
 

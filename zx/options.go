@@ -218,3 +218,12 @@ const (
 	BTICompress    uint32 = 1 << 3
 	BTIContiguous  uint32 = 1 << 4
 )
+
+// Kinds of registers: zx_thread_read_state.
+const (
+	StateGeneralRegs uint32 = 0
+	StateFPRegs      uint32 = 1
+	StateVectorRegs  uint32 = 2
+	StateDebugRegs   uint32 = 4
+	StateSingleStep  uint32 = 5
+)

@@ -6,6 +6,7 @@ func taskBoots(d disks) []boot {
 	return []boot{
 		{name: "tasks", commands: "mem; run tasks; mem; run tasks; mem", check: sameFree,
 			want: []string{"exceptions holds", "policy holds", "suspends holds", "deadlines holds", "properties holds", "futexes holds", "channels holds", "wait_many holds", "processes holds"}},
+		{name: "registers and statistics", commands: "mem; run registers; mem", check: sameFree, want: []string{"stats holds", "memory holds", "vectors holds", "breakpoints holds"}},
 		{name: "jobs", commands: "mem; run jobs; mem; run jobs; mem", check: sameFree, want: []string{"jobs: all holds"}},
 		{name: "objects of every kind", commands: "mem; run objects; mem", check: sameFree, want: []string{`objects hold`}},
 		{name: "programs start programs", commands: "mem; run parent; mem", check: sameFree, want: []string{`argument 1: 5`, `programs start`}},

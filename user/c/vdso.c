@@ -35,8 +35,8 @@ uint32_t zx_system_get_dcache_line_size(void) { return 64; }
 zx_status_t zx_system_get_features(uint32_t kind, uint32_t* features) {
   switch (kind) {
     case ZX_FEATURE_KIND_CPU: *features = ZX_HAS_CPU_FEATURES; return ZX_OK;
-    case ZX_FEATURE_KIND_HW_BREAKPOINT_COUNT: *features = 0; return ZX_OK;
-    case ZX_FEATURE_KIND_HW_WATCHPOINT_COUNT: *features = 0; return ZX_OK;
+    case ZX_FEATURE_KIND_HW_BREAKPOINT_COUNT: *features = 4; return ZX_OK;
+    case ZX_FEATURE_KIND_HW_WATCHPOINT_COUNT: *features = 4; return ZX_OK;
     case ZX_FEATURE_KIND_VM: *features = 0; return ZX_OK;
   }
   return ZX_ERR_NOT_SUPPORTED;

@@ -26,7 +26,7 @@ func SysHandleReplace(handle Handle, rights Rights, out *Handle) Status {
 	return Status(call(3, uintptr(handle), uintptr(rights), uintptr(unsafe.Pointer(out)), 0, 0, 0, 0, 0))
 }
 
-// SysObjectGetInfo is zx_object_get_info. Reads one record about the object: ZX_INFO_HANDLE_VALID, HANDLE_BASIC, HANDLE_COUNT, JOB, PROCESS, THREAD, THREAD_EXCEPTION_REPORT, VMAR, VMO (layouts 2 and 3). JOB_CHILDREN, JOB_PROCESSES, PROCESS_THREADS: the koids, as many as fit. actual and avail may be null.
+// SysObjectGetInfo is zx_object_get_info. Reads one record about the object: ZX_INFO_HANDLE_VALID, HANDLE_BASIC, HANDLE_COUNT, JOB, PROCESS, THREAD, THREAD_EXCEPTION_REPORT, THREAD_STATS, TASK_STATS, VMAR, VMO, BTI. JOB_CHILDREN, JOB_PROCESSES, PROCESS_THREADS: the koids; PROCESS_MAPS, PROCESS_VMOS: records; of each as many as fit. TASK_STATS, PROCESS_MAPS, VMO and PROCESS_VMOS in every layout. actual and avail may be null.
 func SysObjectGetInfo(handle Handle, topic uint32, buffer unsafe.Pointer, bufferSize uint64, actual *uint64, avail *uint64) Status {
 	return Status(call(4, uintptr(handle), uintptr(topic), uintptr(buffer), uintptr(bufferSize), uintptr(unsafe.Pointer(actual)), uintptr(unsafe.Pointer(avail)), 0, 0))
 }
@@ -247,7 +247,7 @@ func SysThreadStart(handle Handle, threadEntry uintptr, stack uintptr, arg1 uint
 // SysThreadExit is zx_thread_exit. Ends the calling thread.
 func SysThreadExit() { call(48, 0, 0, 0, 0, 0, 0, 0, 0) }
 
-// SysThreadReadState is zx_thread_read_state. Reads registers of a thread that is suspended or in an exception. ZX_THREAD_STATE_GENERAL_REGS is zx_thread_state_general_regs_t, 160 bytes.
+// SysThreadReadState is zx_thread_read_state. Reads registers of a thread that is suspended or in an exception: ZX_THREAD_STATE_GENERAL_REGS, FP_REGS, VECTOR_REGS, DEBUG_REGS, SINGLE_STEP.
 func SysThreadReadState(handle Handle, kind uint32, buffer unsafe.Pointer, bufferSize uint64) Status {
 	return Status(call(49, uintptr(handle), uintptr(kind), uintptr(buffer), uintptr(bufferSize), 0, 0, 0, 0))
 }

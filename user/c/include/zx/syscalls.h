@@ -131,7 +131,7 @@ zx_status_t zx_handle_duplicate(zx_handle_t handle, zx_rights_t rights, zx_handl
 // Makes a new handle of the same object and closes handle. rights is a subset of the handle's or ZX_RIGHT_SAME_RIGHTS.
 zx_status_t zx_handle_replace(zx_handle_t handle, zx_rights_t rights, zx_handle_t* out);
 
-// Reads one record about the object: ZX_INFO_HANDLE_VALID, HANDLE_BASIC, HANDLE_COUNT, JOB, PROCESS, THREAD, THREAD_EXCEPTION_REPORT, VMAR, VMO (layouts 2 and 3). JOB_CHILDREN, JOB_PROCESSES, PROCESS_THREADS: the koids, as many as fit. actual and avail may be null.
+// Reads one record about the object: ZX_INFO_HANDLE_VALID, HANDLE_BASIC, HANDLE_COUNT, JOB, PROCESS, THREAD, THREAD_EXCEPTION_REPORT, THREAD_STATS, TASK_STATS, VMAR, VMO, BTI. JOB_CHILDREN, JOB_PROCESSES, PROCESS_THREADS: the koids; PROCESS_MAPS, PROCESS_VMOS: records; of each as many as fit. TASK_STATS, PROCESS_MAPS, VMO and PROCESS_VMOS in every layout. actual and avail may be null.
 zx_status_t zx_object_get_info(zx_handle_t handle, uint32_t topic, void* buffer, size_t buffer_size, size_t* actual, size_t* avail);
 
 // Reads ZX_PROP_NAME (32 bytes; processes, threads, VMOs), EXCEPTION_STATE and EXCEPTION_STRATEGY (u32; exceptions), REGISTER_FS and REGISTER_GS (u64; the calling thread), VMO_CONTENT_SIZE (u64; VMOs: the stream size).
@@ -266,7 +266,7 @@ zx_status_t zx_thread_start(zx_handle_t handle, zx_vaddr_t thread_entry, zx_vadd
 // Ends the calling thread.
 ZX_NO_RETURN void zx_thread_exit(void);
 
-// Reads registers of a thread that is suspended or in an exception. ZX_THREAD_STATE_GENERAL_REGS is zx_thread_state_general_regs_t, 160 bytes.
+// Reads registers of a thread that is suspended or in an exception: ZX_THREAD_STATE_GENERAL_REGS, FP_REGS, VECTOR_REGS, DEBUG_REGS, SINGLE_STEP.
 zx_status_t zx_thread_read_state(zx_handle_t handle, uint32_t kind, void* buffer, size_t buffer_size);
 
 // Writes registers of a thread that is suspended or in an exception. Flags that ring 3 may not set keep their values. In a thread suspended inside a call rax reads INTERNAL_INTR_RETRY (-6); another value is what the call then returns.

@@ -312,14 +312,8 @@ typedef int32_t zx_futex_t;
 #define ZX_VM_ALIGN_1GB ((zx_vm_option_t)30u << ZX_VM_ALIGN_BASE)
 #define ZX_VM_ALIGN_2GB ((zx_vm_option_t)31u << ZX_VM_ALIGN_BASE)
 #define ZX_VM_ALIGN_4GB ((zx_vm_option_t)32u << ZX_VM_ALIGN_BASE)
-#define ZX_VM_FAULT_BEYOND_STREAM_SIZE ((zx_vm_option_t)1u << 15)
 
-// Caches: how a VMO is mapped, and what zx_cache_flush does.
-#define ZX_CACHE_POLICY_CACHED 0u
-#define ZX_CACHE_POLICY_UNCACHED 1u
-#define ZX_CACHE_POLICY_UNCACHED_DEVICE 2u
-#define ZX_CACHE_POLICY_WRITE_COMBINING 3u
-#define ZX_CACHE_POLICY_MASK 3u
+// What zx_cache_flush does.
 #define ZX_CACHE_FLUSH_INSN (1u << 0)
 #define ZX_CACHE_FLUSH_DATA (1u << 1)
 #define ZX_CACHE_FLUSH_INVALIDATE (1u << 2)
@@ -523,99 +517,6 @@ typedef struct zx_exception_report {
 #define ZX_TASK_RETCODE_VDSO_KILL ((int64_t)-1027)
 #define ZX_TASK_RETCODE_EXCEPTION_KILL ((int64_t)-1028)
 
-// Topics of zx_object_get_info.
-#define ZX_INFO_HANDLE_VALID ((uint32_t)1u)
-#define ZX_INFO_HANDLE_BASIC ((uint32_t)2u)
-#define ZX_INFO_PROCESS ((uint32_t)(3u | (1u << 28)))
-#define ZX_INFO_PROCESS_THREADS ((uint32_t)4u)
-#define ZX_INFO_VMAR ((uint32_t)7u)
-#define ZX_INFO_JOB_CHILDREN ((uint32_t)8u)
-#define ZX_INFO_JOB_PROCESSES ((uint32_t)9u)
-#define ZX_INFO_THREAD ((uint32_t)10u)
-#define ZX_INFO_THREAD_EXCEPTION_REPORT ((uint32_t)(11u | (1u << 28)))
-#define ZX_INFO_HANDLE_COUNT ((uint32_t)19u)
-#define ZX_INFO_VMO ((uint32_t)(23u | (2u << 28)))
-#define ZX_INFO_JOB ((uint32_t)24u)
-
-typedef struct zx_info_handle_basic {
-  zx_koid_t koid;
-  zx_rights_t rights;
-  zx_obj_type_t type;
-  zx_koid_t related_koid;
-  uint32_t reserved;
-  uint8_t padding1[4];
-} zx_info_handle_basic_t;
-
-typedef struct zx_info_handle_count {
-  uint32_t handle_count;
-} zx_info_handle_count_t;
-
-#define ZX_INFO_PROCESS_FLAG_STARTED ((uint32_t)1u << 0)
-#define ZX_INFO_PROCESS_FLAG_EXITED ((uint32_t)1u << 1)
-#define ZX_INFO_PROCESS_FLAG_DEBUGGER_ATTACHED ((uint32_t)1u << 2)
-
-typedef struct zx_info_process {
-  int64_t return_code;
-  zx_time_t start_time;
-  uint32_t flags;
-  uint8_t padding1[4];
-} zx_info_process_t;
-
-typedef struct zx_info_job {
-  int64_t return_code;
-  bool exited;
-  bool kill_on_oom;
-  bool debugger_attached;
-  uint8_t padding1[5];
-} zx_info_job_t;
-
-typedef struct zx_info_vmar {
-  uintptr_t base;
-  size_t len;
-} zx_info_vmar_t;
-
-#define ZX_CPU_SET_MAX_CPUS 512
-#define ZX_CPU_SET_BITS_PER_WORD 64
-
-typedef struct zx_cpu_set {
-  uint64_t mask[ZX_CPU_SET_MAX_CPUS / ZX_CPU_SET_BITS_PER_WORD];
-} zx_cpu_set_t;
-
-typedef struct zx_info_thread {
-  uint32_t state;
-  uint32_t wait_exception_channel_type;
-  zx_cpu_set_t cpu_affinity_mask;
-} zx_info_thread_t;
-
-#define ZX_INFO_VMO_TYPE_PAGED ((uint32_t)1u << 0)
-#define ZX_INFO_VMO_RESIZABLE ((uint32_t)1u << 1)
-#define ZX_INFO_VMO_IS_COW_CLONE ((uint32_t)1u << 2)
-#define ZX_INFO_VMO_VIA_HANDLE ((uint32_t)1u << 3)
-#define ZX_INFO_VMO_VIA_MAPPING ((uint32_t)1u << 4)
-#define ZX_INFO_VMO_PAGER_BACKED ((uint32_t)1u << 5)
-#define ZX_INFO_VMO_CONTIGUOUS ((uint32_t)1u << 6)
-#define ZX_INFO_VMO_DISCARDABLE ((uint32_t)1u << 7)
-#define ZX_INFO_VMO_IMMUTABLE ((uint32_t)1u << 8)
-#define ZX_INFO_VMO_VIA_IOB_HANDLE ((uint32_t)1u << 9)
-
-typedef struct zx_info_vmo {
-  zx_koid_t koid;
-  char name[ZX_MAX_NAME_LEN];
-  uint64_t size_bytes;
-  zx_koid_t parent_koid;
-  size_t num_children;
-  size_t num_mappings;
-  size_t share_count;
-  uint32_t flags;
-  uint8_t padding1[4];
-  uint64_t committed_bytes;
-  zx_rights_t handle_rights;
-  uint32_t cache_policy;
-  uint64_t metadata_bytes;
-  uint64_t committed_change_events;
-  uint64_t populated_bytes;
-} zx_info_vmo_t;
-
 // Registers of a stopped thread.
 #define ZX_THREAD_STATE_GENERAL_REGS 0u
 #define ZX_THREAD_STATE_FP_REGS 1u
@@ -762,28 +663,6 @@ ZX_ASSERT_SIZE(zx_exception_info_t, 24);
 ZX_ASSERT_AT(zx_exception_info_t, pid, 0);
 ZX_ASSERT_AT(zx_exception_info_t, tid, 8);
 ZX_ASSERT_AT(zx_exception_info_t, type, 16);
-ZX_ASSERT_SIZE(zx_info_handle_basic_t, 32);
-ZX_ASSERT_SIZE(zx_info_process_t, 24);
-ZX_ASSERT_SIZE(zx_info_vmar_t, 16);
-ZX_ASSERT_SIZE(zx_info_thread_t, 72);
-ZX_ASSERT_AT(zx_info_thread_t, state, 0);
-ZX_ASSERT_AT(zx_info_thread_t, wait_exception_channel_type, 4);
-ZX_ASSERT_AT(zx_info_thread_t, cpu_affinity_mask, 8);
-ZX_ASSERT_SIZE(zx_info_vmo_t, 128);
-ZX_ASSERT_AT(zx_info_vmo_t, koid, 0);
-ZX_ASSERT_AT(zx_info_vmo_t, name, 8);
-ZX_ASSERT_AT(zx_info_vmo_t, size_bytes, 40);
-ZX_ASSERT_AT(zx_info_vmo_t, parent_koid, 48);
-ZX_ASSERT_AT(zx_info_vmo_t, num_children, 56);
-ZX_ASSERT_AT(zx_info_vmo_t, num_mappings, 64);
-ZX_ASSERT_AT(zx_info_vmo_t, share_count, 72);
-ZX_ASSERT_AT(zx_info_vmo_t, flags, 80);
-ZX_ASSERT_AT(zx_info_vmo_t, committed_bytes, 88);
-ZX_ASSERT_AT(zx_info_vmo_t, handle_rights, 96);
-ZX_ASSERT_AT(zx_info_vmo_t, cache_policy, 100);
-ZX_ASSERT_AT(zx_info_vmo_t, metadata_bytes, 104);
-ZX_ASSERT_AT(zx_info_vmo_t, committed_change_events, 112);
-ZX_ASSERT_AT(zx_info_vmo_t, populated_bytes, 120);
 ZX_ASSERT_SIZE(zx_thread_state_general_regs_t, 160);
 ZX_ASSERT_SIZE(zx_channel_call_args_t, 48);
 ZX_ASSERT_SIZE(zx_channel_call_etc_args_t, 48);
@@ -795,5 +674,7 @@ ZX_ASSERT_SIZE(zx_info_bti_t, 32);
 ZX_ASSERT_SIZE(zx_thread_state_fp_regs_t, 160);
 ZX_ASSERT_SIZE(zx_thread_state_vector_regs_t, 2120);
 ZX_ASSERT_SIZE(zx_thread_state_debug_regs_t, 48);
+
+#include <zx/info.h>
 
 #endif  // ZX_TYPES_H_
