@@ -3,7 +3,6 @@ package syscall
 import (
 	"encoding/binary"
 
-	"faultline/mmu"
 	"faultline/object"
 	"faultline/vmar"
 	"faultline/vmo"
@@ -109,7 +108,7 @@ func (r *records) maps(p Process, version uint32) zx.Status {
 				return st
 			}
 			m := record[infoMapsAt:]
-			le.PutUint32(m[0:], permissions(e.Prot))
+			le.PutUint32(m[0:], e.Perms)
 			le.PutUint64(m[8:], uint64(koid))
 			le.PutUint64(m[16:], e.Offset)
 			unit := uint64(1)
@@ -136,19 +135,6 @@ func (r *records) maps(p Process, version uint32) zx.Status {
 		}
 	}
 	return zx.OK
-}
-
-// permissions is a protection as options of zx_vmar_map.
-func permissions(p mmu.Prot) (options uint32) {
-	for _, bit := range [...]struct {
-		prot   mmu.Prot
-		option uint32
-	}{{mmu.Read, zx.VMPermRead}, {mmu.Write, zx.VMPermWrite}, {mmu.Exec, zx.VMPermExecute}} {
-		if p&bit.prot != 0 {
-			options |= bit.option
-		}
-	}
-	return options
 }
 
 // vmos lists the VMOs that handles of the process name, then those it has mapped;

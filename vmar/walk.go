@@ -14,7 +14,7 @@ type Entry struct {
 	// Of a mapping; nil and 0 of a region.
 	VMO    *vmo.VMO // with a reference for the caller
 	Offset uint64   // bytes in the VMO
-	Prot   mmu.Prot
+	Perms  uint32   // zx.VMPermRead and so on
 }
 
 // After gives the region or mapping that follows e: a region comes before what lies
@@ -36,7 +36,7 @@ func (as *AddressSpace) After(e Entry) (next Entry, ok bool) {
 	next = Entry{Base: zx.VirtAddr(p.base), Size: p.size, Depth: p.depth()}
 	if m := p.mapping; m != nil {
 		m.v.Retain()
-		next.VMO, next.Offset, next.Prot = m.v, m.off, m.prot
+		next.VMO, next.Offset, next.Perms = m.v, m.off, permissions(m.prot)
 	}
 	return next, true
 }
@@ -65,4 +65,17 @@ func (p *place) depth() int {
 		return 1
 	}
 	return p.parent.depth + 2
+}
+
+// permissions is a protection as options of zx_vmar_map.
+func permissions(p mmu.Prot) (options uint32) {
+	for _, bit := range [...]struct {
+		prot   mmu.Prot
+		option uint32
+	}{{mmu.Read, zx.VMPermRead}, {mmu.Write, zx.VMPermWrite}, {mmu.Exec, zx.VMPermExecute}} {
+		if p&bit.prot != 0 {
+			options |= bit.option
+		}
+	}
+	return options
 }
