@@ -294,26 +294,21 @@ func (t *PageTable) weaken(va zx.VirtAddr, npages uint64, off, on PTE, g *Gather
 	return npages
 }
 
-// Harvest gives the entry of the page at va and clears its accessed and dirty
-// flags; 0 when nothing is mapped there. Flush: the caller, or the CPU may not
-// set the flags again for as long as it keeps the translation.
-func (t *PageTable) Harvest(va zx.VirtAddr, g *Gather) PTE {
+// Accessed says which of npages pages from va on, at most 64, were accessed since
+// they were mapped: bit i of the page i pages after va. It changes nothing.
+func (t *PageTable) Accessed(va zx.VirtAddr, npages uint64) (pages uint64) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.isUser(uint64(va)) {
-		t.foreign(uint64(va))
+	start, end := uint64(va), uint64(va)+npages<<zx.PageShift
+	for c, at, to := t.seek(start, end); c != nil; c, at, to = t.seek(to, end) {
+		entries, bit := c.leaf.span(at, to), (at-start)>>zx.PageShift
+		for i := range entries {
+			if PTE(atomic.LoadUint64(&entries[i]))&PTE_A != 0 {
+				pages |= 1 << (bit + uint64(i))
+			}
+		}
 	}
-	c, _ := t.reach(uint64(va))
-	if c == nil {
-		return 0
-	}
-	i := uint64(va) >> zx.PageShift
-	e := c.leaf.load(i)
-	if flags := e & (PTE_A | PTE_D); flags != 0 {
-		c.leaf.remove(i, flags)
-		g.add(t, va)
-	}
-	return e
+	t.mu.Unlock()
+	return pages
 }
 
 // Entry is one step of a walk.

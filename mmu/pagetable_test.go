@@ -151,7 +151,7 @@ func (w *world) step(op, where, arg byte) {
 	case 6: // the CPU uses the page
 		w.tlb.touch(page)
 	case 7:
-		w.pt.Harvest(va, &g)
+		w.pt.Accessed(va, 1) // changes nothing
 	case 8: // the kernel copies to the page and back
 		l, mapped := w.model[page]
 		b, out, in := []byte{arg, ^arg, 1}, 0, 0
@@ -279,16 +279,24 @@ func TestAccessedAndDirtyAreNotPreset(t *testing.T) {
 	if e, _ := w.pt.lookup(va); e&(PTE_A|PTE_D|PTE_RW) != PTE_A|PTE_D|PTE_RW || !g.empty() {
 		t.Fatalf("upgraded entry %v, gather empty %v", e, g.empty())
 	}
-	if e := w.pt.Harvest(va, &g); e&(PTE_A|PTE_D) != PTE_A|PTE_D || g.empty() {
-		t.Fatalf("harvested %v, gather empty %v", e, g.empty())
+	// A page beside it, one that is not there, and one of the next page table.
+	w.enter(va+zx.PageSize, w.data[1], Read, &g)
+	w.enter(va+0x20_0000, w.data[2], Read, &g)
+	w.pt.CopyIn(make([]byte, 1), va+0x20_0000)
+	if a := w.pt.Accessed(va, 64); a != 1 {
+		t.Fatalf("accessed: %#b, want the first", a)
+	}
+	if a := w.pt.Accessed(va+0x1f_f000, 2); a != 1<<1 {
+		t.Fatalf("accessed: %#b, want the second", a)
+	}
+	if a := w.pt.Accessed(va+0x4000_0000, 64); a != 0 {
+		t.Fatalf("accessed where nothing is: %#b", a)
+	}
+	w.pt.Unmap(va, 1, &g, nil)
+	if a := w.pt.Accessed(va, 64); a != 0 {
+		t.Fatalf("accessed once unmapped: %#b", a)
 	}
 	g.Flush(w.tlb)
-	if e := w.pt.Harvest(va, &g); e&(PTE_A|PTE_D) != 0 || !g.empty() {
-		t.Fatalf("harvested again %v", e)
-	}
-	if e := w.pt.Harvest(va+0x40000000, &g); e != 0 {
-		t.Fatalf("harvested nothing: %v", e)
-	}
 }
 
 // table is the cached page table of a test's only region.
@@ -335,7 +343,7 @@ func TestCopyUser(t *testing.T) {
 		t.Fatalf("CopyIn of what CopyOut wrote: %d bytes", n)
 	}
 	// Within a page nothing is to be walked, but a flag to be set.
-	w.pt.Harvest(va, &g)
+	w.pt.table().remove(va>>zx.PageShift, PTE_A|PTE_D)
 	if n := w.pt.CopyIn(dst[:9], va+5); n != 9 || string(dst[:9]) != string(src[:9]) {
 		t.Fatalf("CopyIn within a page: %d bytes", n)
 	}

@@ -471,6 +471,8 @@ func (m *mapping) UnmapRange(off, length uint64) {
 	}
 }
 
+func (m *mapping) Accessed(off, length uint64) uint64 { return 0 }
+
 func (m *mapping) RemoveWriteRange(off, length uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

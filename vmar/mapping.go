@@ -64,6 +64,17 @@ func (m *Mapping) RemoveWriteRange(off, length uint64) {
 	}
 }
 
+// Accessed implements vmo.Mapping.
+//
+// Locks: the VMO's lock held.
+func (m *Mapping) Accessed(off, length uint64) uint64 {
+	va, pages := m.clip(off, length)
+	if pages == 0 {
+		return 0
+	}
+	return m.space().table.Accessed(va, pages) << ((uint64(va) - m.base + m.off - off) >> zx.PageShift)
+}
+
 // clip gives where the mapping shows [off, off+length) of the VMO: a page
 // address and a number of pages, perhaps 0.
 //

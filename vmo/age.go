@@ -5,11 +5,29 @@ import (
 	"faultline/spin"
 )
 
-// Age lists: the order in which clean pages would be evicted.
+// Age lists: the order in which clean pages are evicted.
+//
+// Pages age through generations. The evictor looks at those of the oldest one; when
+// it is through, the next is the oldest, and what was the oldest is the youngest:
+//
+//	          looked at: used               used again
+//	new ---> gen 1 <----------+------> gen 3 (the youngest) --+
+//	           |              |          |                    |
+//	           +---- ages --> gen 0 <----+-- ages ------------+
+//	                          |
+//	                          +------> evicted: not used since the last look
+//
+// To look at a page is to unmap it and see whether it was used since it was mapped:
+// by its accessed flag, or in a call. The first use tells nothing, for that is why
+// the page is there: a page that is used once goes at the second look, however
+// many there are of them, and one that is used again is safe until it was not used
+// for as long as three generations of others take to go.
 const (
-	ageNormal = iota // evicted when memory is short
-	ageNeeded        // marked ALWAYS_NEED: evicted as the last resort
-	ageLists
+	generations = 4
+	ageNew      = 1               // how young a page is that arrives, or was used once
+	ageHot      = generations - 1 // and one that was used again
+	ageNeeded   = generations     // not an age: marked ALWAYS_NEED, evicted as the last resort
+	ageLists    = generations + 1
 )
 
 // ageList holds the clean pages of all paged VMOs, oldest first, linked through
@@ -21,28 +39,30 @@ const (
 // meets them, and WRITEBACK_END lists them again. While a page is listed, Owner
 // and Index of its Meta do not change. A page is taken off before it is freed.
 type ageList struct {
-	mem  *mmu.Memory
-	mu   spin.Lock
-	head [ageLists]mmu.Frame
-	tail [ageLists]mmu.Frame
-	n    [ageLists]int
+	mem    *mmu.Memory
+	mu     spin.Lock
+	head   [ageLists]mmu.Frame // by age, counted round from oldest on; then the needed
+	tail   [ageLists]mmu.Frame
+	oldest int
+	listed int // pages of the generations
+	needed int // pages of ageNeeded
 }
 
-// tagNeeded is the ALWAYS_NEED mark in a page's Meta tag, sticky until the page
-// is freed. Guarded by the VMO's lock.
-const tagNeeded uint16 = 1 << 0
+// Tags of a page's Meta, beside its pins. They are sticky until the page is freed.
+// Written under the family's lock and ageList.mu, so that either guards reading.
+const (
+	tagNeeded uint16 = 1 << 0 // ALWAYS_NEED: it is on that list, if on any
+	tagUsed   uint16 = 1 << 1 // the evictor found it used before
+)
 
-// listFor says which list a page belongs on. Locks: the owner's VMO.
-func listFor(meta *mmu.Meta) int {
-	if meta.Tag()&tagNeeded != 0 {
-		return ageNeeded
-	}
-	return ageNormal
-}
+// of is the list of the pages of an age. Locks: a.mu held, as for all of the
+// methods on lists below.
+func (a *ageList) of(age int) int { return (a.oldest + age) % generations }
 
-// pushLocked lists f as the youngest. Pre: f is not listed. Locks: a.mu held.
-func (a *ageList) pushLocked(list int, f mmu.Frame) {
-	meta := a.mem.Meta(f)
+// push lists f, whose record is meta, as the youngest of an age, or of the needed.
+// Pre: it is not listed.
+func (a *ageList) push(meta *mmu.Meta, f mmu.Frame, age int) {
+	list := a.count(meta, a.of(age), 1)
 	meta.Next = f
 	if t := a.tail[list]; t != 0 {
 		meta.Prev = t
@@ -52,12 +72,12 @@ func (a *ageList) pushLocked(list int, f mmu.Frame) {
 		a.head[list] = f
 	}
 	a.tail[list] = f
-	a.n[list]++
 }
 
-// pushRunLocked lists a chain of n pages linked first to last, whose ends
-// point at themselves, as the youngest. Locks: a.mu held.
-func (a *ageList) pushRunLocked(list int, first, last mmu.Frame, n int) {
+// pushRun lists a chain of n new pages, none of them needed, linked first to last,
+// whose ends point at themselves.
+func (a *ageList) pushRun(first, last mmu.Frame, n int) {
+	list := a.of(ageNew)
 	if t := a.tail[list]; t != 0 {
 		a.mem.Meta(first).Prev = t
 		a.mem.Meta(t).Next = first
@@ -65,12 +85,13 @@ func (a *ageList) pushRunLocked(list int, first, last mmu.Frame, n int) {
 		a.head[list] = first
 	}
 	a.tail[list] = last
-	a.n[list] += n
+	a.listed += n
 }
 
-// pushFrontLocked lists f as the oldest. Pre: f is not listed. Locks: a.mu held.
-func (a *ageList) pushFrontLocked(list int, f mmu.Frame) {
+// pushFront lists f as the first to be looked at. Pre: it is not listed.
+func (a *ageList) pushFront(f mmu.Frame) {
 	meta := a.mem.Meta(f)
+	list := a.count(meta, a.oldest, 1)
 	meta.Prev = f
 	if h := a.head[list]; h != 0 {
 		meta.Next = h
@@ -80,61 +101,91 @@ func (a *ageList) pushFrontLocked(list int, f mmu.Frame) {
 		a.tail[list] = f
 	}
 	a.head[list] = f
-	a.n[list]++
 }
 
-// removeLocked takes f off the list it is on, if any. Locks: a.mu held.
-func (a *ageList) removeLocked(f mmu.Frame) {
+// count counts n pages like meta's, and gives which list is its, if list is where it
+// would be for its age.
+func (a *ageList) count(meta *mmu.Meta, list, n int) int {
+	if meta.Tag()&tagNeeded != 0 {
+		a.needed += n
+		return ageNeeded
+	}
+	a.listed += n
+	return list
+}
+
+// remove takes f off the list it is on, if any.
+func (a *ageList) remove(f mmu.Frame) {
 	meta := a.mem.Meta(f)
 	next, prev := meta.Next, meta.Prev
 	if next == 0 {
 		return
 	}
+	a.count(meta, 0, -1)
 	// Only an end of a list needs to know which list it is.
-	list := ageNormal
 	switch {
 	case prev == f && next == f:
-		if a.head[list] != f {
-			list = ageNeeded
-		}
+		list := where(&a.head, f)
 		a.head[list], a.tail[list] = 0, 0
 	case prev == f:
-		if a.head[list] != f {
-			list = ageNeeded
-		}
-		a.head[list] = next
+		a.head[where(&a.head, f)] = next
 		a.mem.Meta(next).Prev = next
 	case next == f:
-		if a.tail[list] != f {
-			list = ageNeeded
-		}
-		a.tail[list] = prev
+		a.tail[where(&a.tail, f)] = prev
 		a.mem.Meta(prev).Next = prev
 	default:
 		a.mem.Meta(prev).Next = next
 		a.mem.Meta(next).Prev = prev
-		if meta.Tag()&tagNeeded != 0 {
-			list = ageNeeded
-		}
 	}
-	a.n[list]--
 	meta.Next, meta.Prev = 0, 0
 }
 
-// remove takes f off the list it is on, if any. Locks: the owner's VMO held;
-// takes a.mu.
-func (a *ageList) remove(f mmu.Frame) {
-	a.mu.Lock()
-	a.removeLocked(f)
-	a.mu.Unlock()
+// where finds the list whose end f is.
+func where(ends *[ageLists]mmu.Frame, f mmu.Frame) int {
+	list := 0
+	for ends[list] != f {
+		list++
+	}
+	return list
 }
 
-// push lists f if it is not listed. Locks: the owner's VMO held; takes a.mu.
-func (a *ageList) push(f mmu.Frame) {
+// first gives the first page to look at, of the needed or of all others; 0 if there
+// is none. A generation without pages is over.
+func (a *ageList) first(needed bool) mmu.Frame {
+	if needed {
+		return a.head[ageNeeded]
+	}
+	if a.listed == 0 {
+		return 0
+	}
+	for a.head[a.oldest] == 0 {
+		a.oldest = a.of(1)
+	}
+	return a.head[a.oldest]
+}
+
+// list lists f, whose state became one that the evictor takes, unless it is.
+//
+// Locks: the family's held; takes a.mu.
+func (a *ageList) list(f mmu.Frame, age int) {
 	meta := a.mem.Meta(f)
 	a.mu.Lock()
 	if meta.Next == 0 {
-		a.pushLocked(listFor(meta), f)
+		a.push(meta, f, age)
+	}
+	a.mu.Unlock()
+}
+
+// spare lists f, which the evictor found used. Locks: as list.
+func (a *ageList) spare(f mmu.Frame) {
+	meta, age := a.mem.Meta(f), ageNew
+	if meta.Tag()&tagUsed != 0 {
+		age = ageHot
+	}
+	a.mu.Lock()
+	meta.SetTag(meta.Tag() | tagUsed)
+	if meta.Next == 0 {
+		a.push(meta, f, age)
 	}
 	a.mu.Unlock()
 }

@@ -159,7 +159,7 @@ func (c *cowPages) dropPages(start, end uint64, mask uint16) {
 			if s.hasPage() {
 				c.pages--
 				if c.paged {
-					age.removeLocked(s.frame())
+					age.remove(s.frame())
 				}
 				c.mem.Free(s.frame())
 			}
@@ -187,26 +187,13 @@ func (c *cowPages) unmap(off, length uint64) {
 	c.unmapAll(off, off+length)
 }
 
-// unmapAll is unmap of [off, end), where nothing is pinned.
+// unmapAll is unmap of [off, end), where nothing is pinned. Of one page, nodes below
+// that have their own are passed over.
 func (c *cowPages) unmapAll(off, end uint64) {
 	c.unmapHere(off, end)
-	if !c.children.Empty() {
-		c.unmapBelow(off, end)
+	if c.children.Empty() {
+		return
 	}
-}
-
-// unmapHere is unmap for the windows of the node alone.
-func (c *cowPages) unmapHere(off, end uint64) {
-	for n := c.mappings.Heavy(0, off+1); n != nil && n.Key() < end; n = n.Heavier(off + 1) {
-		m := n.Owner()
-		lo, hi := max(off, m.window.off)-m.window.off, end-m.window.off
-		m.Mapping.UnmapRange(lo, hi-lo)
-	}
-}
-
-// unmapBelow is unmap for the nodes below. Of one page, those that have their
-// own are passed over.
-func (c *cowPages) unmapBelow(off, end uint64) {
 	one := end-off == zx.PageSize
 	d := c.descend(off, end)
 	for n, past := d.next(false), false; n != nil; n = d.next(past) {
@@ -219,6 +206,19 @@ func (c *cowPages) unmapBelow(off, end uint64) {
 		} else {
 			n.unmapHere(lo, hi)
 		}
+	}
+}
+
+// unmapHere is unmap for the windows of the node alone.
+func (c *cowPages) unmapHere(off, end uint64) { c.shown(off, end, Mapping.UnmapRange) }
+
+// shown calls f for each mapping in windows of the node that shows some of
+// [off, end), with that as a range of the window.
+func (c *cowPages) shown(off, end uint64, f func(m Mapping, off, length uint64)) {
+	for n := c.mappings.Heavy(0, off+1); n != nil && n.Key() < end; n = n.Heavier(off + 1) {
+		m := n.Owner()
+		lo, hi := max(off, m.window.off)-m.window.off, end-m.window.off
+		f(m.Mapping, lo, hi-lo)
 	}
 }
 
@@ -244,12 +244,23 @@ func (c *cowPages) removeWrite(off, end uint64) {
 }
 
 // removeWriteHere is removeWrite where nothing is pinned.
-func (c *cowPages) removeWriteHere(off, end uint64) {
-	for n := c.mappings.Heavy(0, off+1); n != nil && n.Key() < end; n = n.Heavier(off + 1) {
-		m := n.Owner()
-		lo, hi := max(off, m.window.off)-m.window.off, end-m.window.off
-		m.Mapping.RemoveWriteRange(lo, hi-lo)
+func (c *cowPages) removeWriteHere(off, end uint64) { c.shown(off, end, Mapping.RemoveWriteRange) }
+
+// accessed says which of the pages in [off, end), 64 at most, were accessed since
+// they were mapped, in the windows of the node and of those below.
+func (c *cowPages) accessed(off, end uint64) (pages uint64) {
+	d := c.descend(off, end)
+	for n := c; n != nil; n = d.next(false) {
+		lo, hi := d.here()
+		if n != c {
+			hi = min(hi, n.parentLimit)
+		}
+		n.shown(lo, hi, func(m Mapping, at, length uint64) {
+			first := hi - length + d.down // of what the window shows, in c
+			pages |= m.Accessed(at, length) << ((first - off) >> zx.PageShift)
+		})
 	}
+	return pages
 }
 
 // checkRange is the range check of most operations.

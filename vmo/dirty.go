@@ -290,7 +290,7 @@ func (c *cowPages) endPages(idx, limit uint64) {
 				}
 				c.transition(&slots[i], s.in(Clean))
 				if meta := c.mem.Meta(s.frame()); meta.Next == 0 {
-					age.pushLocked(listFor(meta), s.frame())
+					age.push(meta, s.frame(), ageNew)
 				}
 			}
 			age.mu.Unlock()

@@ -183,16 +183,19 @@ func (s *Store) discardVMOs(want int) (freed int) {
 		c := s.discards.head
 		if c != nil {
 			s.discards.remove(c)
+			s.hands.Add(1)
 		}
 		s.mu.Unlock()
 		if c == nil {
 			break
 		}
 		c.fam.mu.Lock()
-		freed += c.discardPages()
+		n := c.discardPages()
 		c.fam.mu.Unlock()
+		s.discarded.Add(uint64(n))
+		s.hands.Add(-1)
+		freed += n
 	}
-	s.discarded.Add(uint64(freed))
 	return freed
 }
 

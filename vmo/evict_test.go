@@ -10,7 +10,7 @@ import (
 func (b *bench) popped(n int) []victim {
 	b.t.Helper()
 	batch := make([]victim, n)
-	if got, owner := b.st.age.pop(ageNormal, batch); got != n || owner != b.v.cow.id {
+	if got, owner := b.st.pop(false, batch); got != n || owner != b.v.cow.id {
 		b.t.Fatalf("popped %d pages of %d, want %d", got, owner, n)
 	}
 	return batch
@@ -48,7 +48,7 @@ func TestEvictBetweenPopAndLock(t *testing.T) {
 			b.into(Clean)
 			batch := b.popped(1)
 			c.event(b)
-			if n := b.v.cow.evict(ageNormal, batch, nil); n != c.freed {
+			if n := b.v.cow.evict(false, batch, nil); n != c.freed {
 				t.Errorf("freed %d, want %d", n, c.freed)
 			}
 			if s := b.state(2); s != c.state {

@@ -59,6 +59,8 @@ func (m *famMapping) UnmapRange(off, length uint64) {
 	}
 }
 
+func (m *famMapping) Accessed(off, length uint64) uint64 { return 0 }
+
 func (m *famMapping) RemoveWriteRange(off, length uint64) {
 	for at, p := range m.ptes {
 		if at >= off && at-off < length {
@@ -430,7 +432,7 @@ func (w *famWorld) step(r *rand.Rand) {
 		note("evict")
 		for i := 0; i < 3; i++ {
 			w.st.Evict(100)
-			w.st.evict(ageNeeded, 100, nil)
+			w.st.evict(true, 100, nil)
 		}
 		if w.root != nil {
 			w.evicted()

@@ -316,6 +316,6 @@ func (c *cowPages) place(s *slot, off, idx uint64, f mmu.Frame, to State) {
 	c.transition(s, pageSlot(f, to))
 	c.pages++
 	if to == Clean {
-		c.store.age.push(f)
+		c.store.age.list(f, ageNew)
 	}
 }

@@ -29,6 +29,9 @@ type Mapping interface {
 	// RemoveWriteRange takes write permission from every translation of the
 	// range.
 	RemoveWriteRange(off, length uint64)
+	// Accessed says which pages of the range, 64 at most, were accessed through the
+	// mapping since they were mapped: bit i of the page i pages after off.
+	Accessed(off, length uint64) (pages uint64)
 }
 
 // Copier is the far side of Read and Write: a buffer, usually of a user

@@ -10,11 +10,11 @@ import (
 // maxPins is how often a page may be pinned at a time. Source: docs/pager.md 4.6, 9.
 const maxPins = 31
 
-// The pins of a page are counted in the tag of its frame record, beside
-// tagNeeded; slotPinned says that there are any. The pages of a contiguous VMO
+// The pins of a page are counted in the tag of its frame record, beside those of
+// its age; slotPinned says that there are any. The pages of a contiguous VMO
 // have one more, for as long as they live.
 const (
-	pinShift        = 1
+	pinShift        = 2
 	pinOne   uint16 = 1 << pinShift
 )
 

@@ -204,10 +204,10 @@ func (c *cowPages) markNeeded(first, limit uint64) {
 			// The tag picks the list, so both change under the list's lock.
 			age.mu.Lock()
 			listed := meta.Next != 0
-			age.removeLocked(s.frame())
+			age.remove(s.frame())
 			meta.SetTag(meta.Tag() | tagNeeded)
 			if listed {
-				age.pushLocked(ageNeeded, s.frame())
+				age.push(meta, s.frame(), ageNew)
 			}
 			age.mu.Unlock()
 		}
@@ -257,8 +257,8 @@ func (c *cowPages) dontNeed(first, limit uint64) {
 				continue
 			}
 			*s &^= slotReferenced
-			age.removeLocked(s.frame())
-			age.pushFrontLocked(listFor(c.mem.Meta(s.frame())), s.frame())
+			age.remove(s.frame())
+			age.pushFront(s.frame())
 		}
 		age.mu.Unlock()
 		first += n

@@ -6,7 +6,6 @@ import (
 	"faultline/account"
 	"faultline/mmu"
 	"faultline/spin"
-	"faultline/trace"
 	"faultline/zx"
 )
 
@@ -29,6 +28,9 @@ type stock struct {
 	mu       spin.Lock
 	discards discardList // guarded by mu
 
+	// hands counts the pages and discardable VMOs that somebody has taken off their
+	// list and decides about: it grows under the list's lock.
+	hands              atomic.Int64
 	evicted, discarded atomic.Uint64
 }
 
@@ -254,185 +256,7 @@ func (s *Store) Stats() StoreStats {
 	st.VMOs, _ = s.vmos.count()
 	st.Nodes, _ = s.nodes.count()
 	s.age.mu.Lock()
-	st.Listed, st.Needed = s.age.n[ageNormal], s.age.n[ageNeeded]
+	st.Listed, st.Needed = s.age.listed, s.age.needed
 	s.age.mu.Unlock()
 	return st
-}
-
-// evictBatch is how many pages the evictor looks at under one VMO lock.
-const evictBatch = 32
-
-// victim is a page taken off an age list; whether it may go is decided under
-// its VMO's lock.
-type victim struct {
-	frame mmu.Frame
-	index uint64
-}
-
-// Evict frees about n pages and gives how many it freed: first what unlocked
-// discardable VMOs have, each as a whole, then clean pages, the longest unused
-// first. Pages marked ALWAYS_NEED are spared. No pager is told: the next access
-// asks for the page again.
-//
-// Locks: none held; takes one VMO's at a time.
-// Source: docs/pager.md 8.
-func (s *Store) Evict(n int) int {
-	freed := s.discardVMOs(n)
-	if freed < n {
-		freed += s.evict(ageNormal, n-freed, nil)
-	}
-	return freed
-}
-
-// Reclaim makes room for an operation that met ErrNoMemory and dropped its
-// locks: it evicts n pages, those marked ALWAYS_NEED as the last resort, and
-// says whether any was freed. On false the operation answers ErrNoMemory.
-//
-// Locks: none held.
-func (s *Store) Reclaim(n int) bool {
-	return s.Evict(n) > 0 || s.evict(ageNeeded, n, nil) > 0
-}
-
-// EvictOf frees about n clean pages of the program of a, and gives how many.
-func (s *Store) EvictOf(a *account.Account, n int) int { return s.evict(ageNormal, n, a) }
-
-// MakeRoom makes room for an operation on v that met ErrNoMemory, dropped its
-// locks and will start over: OK, or the ErrNoMemory it is to answer. Where the
-// program that pays for the pages of v, or for those of by, has spent its share, it
-// is the one that must part with pages. by may be nil.
-//
-// Locks: none held; takes the VMO's.
-func (v *VMO) MakeRoom(by *account.Account) zx.Status { return v.makeRoom(by, reclaimPages) }
-
-// makeRoom is MakeRoom for n pages.
-func (v *VMO) makeRoom(by *account.Account, n int) zx.Status {
-	of := v.lock().mem.Payer()
-	v.Unlock()
-	if of.Spent() || by.Spent() {
-		return zx.ErrNoMemory // of the heap: no page could help
-	}
-	if !of.SpentPages() {
-		of = by
-	}
-	switch {
-	case !of.SpentPages():
-		if v.store.Reclaim(n) {
-			return zx.OK
-		}
-	case v.store.EvictOf(of, n) > 0, v.store.evict(ageNeeded, n, of) > 0:
-		return zx.OK
-	}
-	return zx.ErrNoMemory
-}
-
-// evictLook is how many pages are looked at for those of one program.
-const evictLook = 4096
-
-// reclaimPages is how much an operation that ran out of frames asks for.
-const reclaimPages = 64
-
-// evict frees about want pages of a list. If of is not nil they are those of its
-// program: what others have is passed over, as far as evictLook, and becomes the
-// youngest.
-func (s *Store) evict(list, want int, of *account.Account) (freed int) {
-	s.age.mu.Lock()
-	// Every page gets at most its second chance in one call.
-	budget := 2 * s.age.n[list]
-	s.age.mu.Unlock()
-	if of != nil {
-		budget = min(budget, evictLook)
-	}
-	var batch [evictBatch]victim
-	for freed < want && budget > 0 {
-		n, owner := s.age.pop(list, batch[:min(evictBatch, want-freed)])
-		if n == 0 {
-			break
-		}
-		budget -= n
-		// A node that is going away frees its pages itself, listed or not.
-		if c := s.nodes.get(owner); c != nil {
-			freed += c.evict(list, batch[:n], of)
-		}
-	}
-	s.evicted.Add(uint64(freed))
-	return freed
-}
-
-// pop takes the oldest pages off a list, as many as fit into batch and have one
-// owner in common. Locks: takes a.mu.
-func (a *ageList) pop(list int, batch []victim) (n int, owner uint32) {
-	a.mu.Lock()
-	for n < len(batch) {
-		f := a.head[list]
-		if f == 0 {
-			break
-		}
-		meta := a.mem.Meta(f)
-		if n == 0 {
-			owner = meta.Owner
-		} else if meta.Owner != owner {
-			break
-		}
-		batch[n] = victim{f, meta.Index()}
-		a.removeLocked(f)
-		n++
-	}
-	a.mu.Unlock()
-	return n, owner
-}
-
-// evict drops those pages of batch that are still ours, clean, unpinned and not
-// lately used; the last go back as the youngest. It gives how many were freed.
-//
-// Locks: takes the family's.
-func (c *cowPages) evict(list int, batch []victim, of *account.Account) (freed int) {
-	c.fam.mu.Lock()
-	defer c.fam.mu.Unlock()
-	if c.dead {
-		return 0
-	}
-	foreign := of != nil && !of.SameProgram(c.mem.Payer())
-	start, end := uint64(0), uint64(0) // run of pages to unmap, in bytes
-	for i := range batch {
-		f, idx := batch[i].frame, batch[i].index
-		batch[i].frame = 0
-		s := c.tree.find(c.mem, idx)
-		if s == nil || s.frame() != f || s.state() != Clean {
-			continue
-		}
-		needed := c.mem.Meta(f).Tag()&tagNeeded != 0 // perhaps only since the pop
-		if foreign {
-			c.store.age.push(f)
-			continue
-		}
-		if *s&slotPinned != 0 || list == ageNormal && (needed || *s&slotReferenced != 0) {
-			*s &^= slotReferenced
-			c.store.age.push(f)
-			continue
-		}
-		if trace.On() {
-			trace.Emit(trace.Evict, 0, uint64(c.id), idx<<zx.PageShift, zx.PageSize)
-		}
-		c.transition(s, 0)
-		c.store.age.remove(f) // listed again since the pop, perhaps
-		c.pages--
-		c.reclaimed++
-		freed++
-		batch[i].frame = f
-		if off := idx << zx.PageShift; off != end || start == end {
-			c.unmap(start, end-start)
-			start, end = off, off+zx.PageSize
-		} else {
-			end += zx.PageSize
-		}
-	}
-	c.unmap(start, end-start)
-	for i := range batch {
-		if f := batch[i].frame; f != 0 {
-			c.mem.Free(f)
-			_, _, leaf := c.tree.run(c.mem, batch[i].index, batch[i].index+1)
-			c.tree.gone(c.mem, batch[i].index, leaf, 1)
-		}
-	}
-	return freed
 }

@@ -282,7 +282,7 @@ func (c *cowPages) supplyOne(off uint64, f mmu.Frame) bool {
 	c.mem.Meta(f).Set(c.id, idx, 0)
 	age := &c.store.age
 	age.mu.Lock()
-	age.pushLocked(ageNormal, f)
+	age.push(c.mem.Meta(f), f, ageNew)
 	age.mu.Unlock()
 	c.unmapZeros(off, zx.PageSize)
 	c.fam.source.Progress(RequestRead, off, zx.PageSize)
@@ -430,6 +430,6 @@ func (c *supplyChain) list(a *ageList) {
 		return
 	}
 	a.mu.Lock()
-	a.pushRunLocked(ageNormal, c.first, c.last, c.n)
+	a.pushRun(c.first, c.last, c.n)
 	a.mu.Unlock()
 }
