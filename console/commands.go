@@ -73,9 +73,9 @@ of the file are listed.`, (*Console).fail, 1, 4},
 		{"evict", "NAME", "drop a file's clean pages", `
 Dirty pages stay. The next touch asks the pager again.`, (*Console).evict, 1, 1},
 
-		{"vmo", "[ID|NAME]", "show all VMOs, or one as a picture of its pages", `
+		{"vmo", "[KOID|NAME]", "show all VMOs, or one as a picture of its pages", `
 Without an argument a line for each: who its pager is and under which key, its
-committed, clean, dirty and awaiting-clean pages. With an ID, or the NAME of a
+committed, clean, dirty and awaiting-clean pages. With a KOID, or the NAME of a
 file, all about one: options, sizes, whether it was modified, dirty ranges,
 outstanding requests, mappings, and a picture with one character for each page,
 or, of more than 1024 pages, one and a count for each run:
@@ -111,7 +111,7 @@ While it is off it costs nothing.`, (*Console).faultTrace, 0, 2},
 		{"trace", "[on [WHAT...]|off|save FILE|print]", "record what the kernel does", `
 on starts records of faults, requests, packets, supplies, operations, wake-ups,
 switches, evictions, calls and interrupts. WHAT is a kind (an unknown one lists
-them), process=KOID or vmo=ID: only these. Each CPU keeps its last 16384. save
+them), process=KOID or vmo=KOID: only these. Each CPU keeps its last 16384. save
 writes them into a file of the disk, as large as it is already, print to the
 console: trace events, which Perfetto and chrome://tracing open.`, (*Console).trace, 0, -1},
 

@@ -55,7 +55,7 @@ func (c *Console) story(f *files.File) error {
 	pages := (f.Size() + zx.PageSize - 1) / zx.PageSize
 	f.Evict()
 	c.printf("map      %s, %d bytes on %s, is %d absent pages of VMO %d\n",
-		clean(f.Name()), f.Size(), c.volume.Describe(), pages, f.VMO().ID())
+		clean(f.Name()), f.Size(), c.volume.Describe(), pages, f.VMO().Koid())
 
 	// Fault all of it in, and compare with the blocks on the disk.
 	before := c.stats(f)

@@ -23,6 +23,12 @@ import (
 	"faultline/zx"
 )
 
+// Koids of all tests have five digits, so that what is printed is as wide.
+func init() {
+	for zx.NewKoid() < 20_000 {
+	}
+}
+
 // testWaiter sleeps on a channel; a wait of many seconds is a hang.
 type testWaiter struct{ token chan struct{} }
 

@@ -33,26 +33,28 @@ func (c *Console) openFiles() []*files.File {
 	return c.volume.Files()
 }
 
-// vmoNames names every VMO it can: by the file it is, or by a process that has
-// a handle or a mapping of it.
-func (c *Console) vmoNames() map[uint32]string {
-	names := map[uint32]string{}
+// vmoNames names every VMO it can: by the file it is, the name it was given, or a
+// process that has a handle or a mapping of it.
+func (c *Console) vmoNames() map[zx.Koid]string {
+	names := map[zx.Koid]string{}
 	for _, f := range c.openFiles() {
-		names[f.VMO().ID()] = clean(f.Name())
+		names[f.VMO().Koid()] = clean(f.Name())
 	}
 	if c.volume != nil {
 		for _, f := range c.volume.Views() {
-			names[f.VMO().ID()] = clean(f.Name())
+			names[f.VMO().Koid()] = clean(f.Name())
 		}
 	}
-	name := func(id uint32, process string) {
-		if names[id] == "" {
-			names[id] = "of process " + clean(process)
+	name := func(koid zx.Koid, process string) {
+		if names[koid] == "" {
+			names[koid] = "of process " + clean(process)
 		}
 	}
 	for _, h := range c.kernel.Handles() {
-		if h.VMO != nil {
-			name(h.VMO.ID(), h.ProcessName)
+		if h.VMO != nil && h.Name != "" && names[h.Koid] == "" {
+			names[h.Koid] = clean(h.Name)
+		} else if h.VMO != nil {
+			name(h.Koid, h.ProcessName)
 		}
 	}
 	for _, m := range c.kernel.Mappings() {

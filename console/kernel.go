@@ -134,6 +134,7 @@ type HandleInfo struct {
 	Process     zx.Koid
 	ProcessName string
 	Koid        zx.Koid      // of the object
+	Name        string       // of the object, "" for none
 	VMO         *vmo.VMO     // or
 	Pager       *pager.Pager // the object
 }
@@ -155,7 +156,7 @@ type Fault struct {
 	RIP             zx.VirtAddr
 	Code            mmu.PageFaultError
 	Status          zx.Status // OK, or ErrInternalIntrKilled, or the exception's synth_code
-	VMO             uint32    // id of the VMO the address shows; 0 none
+	VMO             zx.Koid   // that the address shows; 0 none
 	Offset          uint64    // of the page in the VMO, bytes
 	Zero            bool      // it got the shared zero page
 }

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"faultline/mmu"
 	"faultline/object"
@@ -57,7 +59,7 @@ func (r *operatorRig) create(options uint32, key, pages uint64) *vmo.VMO {
 	v, st := r.pager.CreateVMO(r.kernel.store, options, r.port, key, pages*zx.PageSize)
 	r.must(st)
 	r.vmos = append(r.vmos, v)
-	r.kernel.handles = append(r.kernel.handles, HandleInfo{Process: 2000, ProcessName: "tester", Koid: zx.Koid(3000 + v.ID()), VMO: v})
+	r.kernel.handles = append(r.kernel.handles, HandleInfo{Process: 2000, ProcessName: "tester", Koid: v.Koid(), VMO: v})
 	return v
 }
 
@@ -99,11 +101,12 @@ func (r *operatorRig) ask(v *vmo.VMO, koid zx.Koid, page uint64, write bool) (do
 		if list := s.Requests(); len(list) > before && request.Since.Load() != 0 {
 			return done
 		}
+		time.Sleep(time.Millisecond)
 	}
 }
 
-// script runs a script that must succeed and gives its output, the pagers'
-// koids, which no test can know, called FILES and TESTER.
+// script runs a script that must succeed and gives its output, the koids of
+// pagers and VMOs, which no test can know, called P1, V1, V2 and so on.
 func (r *operatorRig) script(script string) string {
 	r.t.Helper()
 	out, err := r.run(script)
@@ -114,13 +117,23 @@ func (r *operatorRig) script(script string) string {
 }
 
 func (r *operatorRig) anonymous(out string) string {
-	name := func(p *pager.Pager, name string) {
-		koid := fmt.Sprint(p.Koid())
-		out = regexp.MustCompile(`\b`+koid+`\b`).ReplaceAllString(out, name)
+	name := func(koid zx.Koid, name string) {
+		out = regexp.MustCompile(fmt.Sprintf(` *\b%d\b`, koid)).ReplaceAllStringFunc(out, func(s string) string {
+			if len(s) <= len(" 12345") {
+				return " " + name // in a sentence
+			}
+			return fmt.Sprintf("%*s", len(s), name)
+		})
 	}
-	name(r.pager, "TEST")
+	name(r.pager.Koid(), "TEST")
 	if p := r.filePager(); p != nil {
-		name(p, "DISK")
+		name(p.Koid(), "DISK")
+	}
+	var koids []zx.Koid
+	r.kernel.store.ForEach(func(v *vmo.VMO) bool { koids = append(koids, v.Koid()); return true })
+	slices.Sort(koids)
+	for i, koid := range koids {
+		name(koid, fmt.Sprintf("V%d", i+1))
 	}
 	return out
 }
@@ -144,8 +157,8 @@ func TestOperator(t *testing.T) {
 	ends := []chan zx.Status{r.ask(v, 2001, 0, false), r.ask(v, 2002, 0, false), r.ask(v, 0, 9, true)}
 	r.kernel.now += 1_234e6
 	r.kernel.mappings = []MappingInfo{
-		{2000, "tester", vmar.MappingInfo{Base: 0x90_0000_0000, Size: 0x4000, Prot: mmu.Read, Max: mmu.Read | mmu.Write, VMO: v.ID(), Offset: 0x2000}},
-		{2000, "tester", vmar.MappingInfo{Base: 0xa0_0000_0000, Size: 0x1000, Prot: mmu.Read | mmu.Exec, Max: mmu.Read | mmu.Exec, VMO: v.ID()}},
+		{2000, "tester", vmar.MappingInfo{Base: 0x90_0000_0000, Size: 0x4000, Prot: mmu.Read, Max: mmu.Read | mmu.Write, VMO: v.Koid(), Offset: 0x2000}},
+		{2000, "tester", vmar.MappingInfo{Base: 0xa0_0000_0000, Size: 0x1000, Prot: mmu.Read | mmu.Exec, Max: mmu.Read | mmu.Exec, VMO: v.Koid()}},
 	}
 	// Drawn by runs: sparse, and without an end.
 	sparse := r.create(0, 4, 5000)
@@ -160,7 +173,7 @@ func TestOperator(t *testing.T) {
 	r.must(anonymous.WriteBytes([]byte{1}, 68*page, &vmo.PageRequest{}))
 	script := "vmo; vmo DATA.BIN"
 	for _, v := range append(r.vmos, anonymous) {
-		script += fmt.Sprintf("; vmo %d", v.ID())
+		script += fmt.Sprintf("; vmo %d", v.Koid())
 	}
 	script += fmt.Sprintf("; pager; pager %d; pager disk; threads; mem", r.pager.Koid())
 	golden(t, "operator.txt", r.script(script))
@@ -225,7 +238,7 @@ func TestTrace(t *testing.T) {
 	}
 	for script, want := range map[string]string{
 		"trace on nothing": `"nothing" is no kind of record; there are fault, `, "trace on process=x": `"x" is not the koid of a process`,
-		"trace on vmo=-1": `"-1" is not the number of a VMO`, "trace save": `"save" is neither`, "trace maybe": `"maybe" is neither`,
+		"trace on vmo=-1": `"-1" is not the koid of a VMO`, "trace save": `"save" is neither`, "trace maybe": `"maybe" is neither`,
 		"trace off now": `"now" is one argument too many`, "trace save HELLO.TXT": "a file keeps its size",
 	} {
 		if out, err := r.run(script); err == nil || !strings.Contains(out, want) {

@@ -46,10 +46,11 @@ func (c *Console) pagers() (list []*knownPager) {
 			k.names = append(k.names, h.ProcessName)
 		}
 	}
-	c.kernel.Store().ForEach(func(v *vmo.VMO) {
+	c.kernel.Store().ForEach(func(v *vmo.VMO) bool {
 		if s := pager.ProxyOf(v); s != nil {
 			add(s.Pager())
 		}
+		return true
 	})
 	slices.SortFunc(list, func(a, b *knownPager) int { return cmp.Compare(a.Koid(), b.Koid()) })
 	return list
@@ -142,7 +143,7 @@ func (c *Console) pagerShow(k *knownPager) {
 	for _, s := range k.proxies {
 		i := s.Info()
 		what := "its VMO is gone"
-		if v := c.kernel.Store().ByID(i.VMO); v != nil {
+		if v := c.kernel.Store().ByKoid(i.VMO); v != nil {
 			if pager.ProxyOf(v) == s {
 				n := v.Info()
 				what = fmt.Sprintf("VMO %d %s, %#x bytes, %d of %d pages committed, options %s",

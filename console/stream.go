@@ -15,7 +15,7 @@ type (
 	// streamVMO says that there is a VMO of that many pages, or that it is gone.
 	streamVMO struct {
 		Kind  string `json:"k"` // "vmo", "gone"
-		ID    uint32 `json:"id"`
+		ID    uint64 `json:"id"`
 		Name  string `json:"name"`
 		Pages uint64 `json:"pages"`
 		Paged bool   `json:"paged"`
@@ -70,13 +70,13 @@ func (c *Console) Stream(w io.Writer) error {
 
 // introduce writes a line about a VMO that w does not know in its present size.
 func (c *Console) introduce(lines *json.Encoder, sizes map[uint64]uint64, id uint64) error {
-	v := c.kernel.Store().ByID(uint32(id))
+	v := c.kernel.Store().ByKoid(zx.Koid(id))
 	if v == nil {
 		if _, known := sizes[id]; !known {
 			return nil
 		}
 		delete(sizes, id)
-		return lines.Encode(streamVMO{Kind: "gone", ID: uint32(id)})
+		return lines.Encode(streamVMO{Kind: "gone", ID: id})
 	}
 	defer v.Release()
 	i := v.Info()
@@ -85,5 +85,5 @@ func (c *Console) introduce(lines *json.Encoder, sizes map[uint64]uint64, id uin
 		return nil
 	}
 	sizes[id] = pages
-	return lines.Encode(streamVMO{"vmo", uint32(id), c.vmoNames()[uint32(id)], pages, i.PagerBacked})
+	return lines.Encode(streamVMO{"vmo", id, c.vmoNames()[zx.Koid(id)], pages, i.PagerBacked})
 }

@@ -78,21 +78,22 @@ func (c *Console) cpus(args []string) error {
 // waits tells for what each thread with an outstanding page request waits.
 func (c *Console) waits() map[zx.Koid]string {
 	waits := map[zx.Koid]string{}
-	c.kernel.Store().ForEach(func(v *vmo.VMO) {
+	c.kernel.Store().ForEach(func(v *vmo.VMO) bool {
 		s := pager.ProxyOf(v)
 		if s == nil {
-			return
+			return true
 		}
 		for _, r := range s.Requests() {
 			if r.Thread == zx.KoidInvalid {
 				continue
 			}
-			text := fmt.Sprintf("%s [%#x, %#x) of VMO %d, pager %d %s", r.Name(), r.Offset, r.End(), v.ID(), s.Pager().Koid(), r.Sent())
+			text := fmt.Sprintf("%s [%#x, %#x) of VMO %d, pager %d %s", r.Name(), r.Offset, r.End(), v.Koid(), s.Pager().Koid(), r.Sent())
 			if r.Since != 0 {
 				text += ", " + seconds(c.kernel.Now()-r.Since)
 			}
 			waits[r.Thread] = text
 		}
+		return true
 	})
 	return waits
 }
@@ -118,7 +119,7 @@ func (c *Console) mem(args []string) error {
 	const page = zx.PageSize
 	// What the frames are used for. Counted VMO by VMO, so not of one moment.
 	var paged, anonymous, nodes int
-	c.kernel.Store().ForEach(func(v *vmo.VMO) {
+	c.kernel.Store().ForEach(func(v *vmo.VMO) bool {
 		i := v.Info()
 		if n := int(i.Committed.Scaled / page); i.PagerBacked {
 			paged += n
@@ -126,6 +127,7 @@ func (c *Console) mem(args []string) error {
 			anonymous += n
 		}
 		nodes += v.Nodes()
+		return true
 	})
 	frames := uint64(m.Frames.Total) * page
 	const zero = 1 // the shared zero page

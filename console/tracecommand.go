@@ -60,8 +60,8 @@ func traceFilter(args []string) (f trace.Filter, err error) {
 			}
 			f.Process = zx.Koid(n)
 		} else if text, ok := strings.CutPrefix(a, "vmo="); ok {
-			if f.Object, err = strconv.ParseUint(text, 10, 32); err != nil {
-				return f, fmt.Errorf("%q is not the number of a VMO", text)
+			if f.Object, err = strconv.ParseUint(text, 10, 64); err != nil {
+				return f, fmt.Errorf("%q is not the koid of a VMO", text)
 			}
 		} else if k, ok := trace.KindNamed(a); ok {
 			f.Kinds = append(f.Kinds, k)
@@ -101,7 +101,7 @@ func (c *Console) traceText() ([]byte, error) {
 		Process: name,
 		Thread:  name,
 		VMO: func(id uint64) string {
-			if name := vmos[uint32(id)]; name != "" {
+			if name := vmos[zx.Koid(id)]; name != "" {
 				return fmt.Sprintf("%s (VMO %d)", name, id)
 			}
 			return ""

@@ -49,13 +49,20 @@ func (c *Console) vmo(args []string) error {
 }
 
 // vmoOf gives the VMO that an argument means, with a reference to it: all digits
-// are the id of a VMO, anything else is the name of a file.
+// are its koid, anything else is the name it was given, or of a file.
 func (c *Console) vmoOf(arg string) (*vmo.VMO, error) {
-	if id, err := strconv.ParseUint(arg, 10, 32); err == nil {
-		if v := c.kernel.Store().ByID(uint32(id)); v != nil {
+	if koid, err := strconv.ParseUint(arg, 10, 64); err == nil {
+		if v := c.kernel.Store().ByKoid(zx.Koid(koid)); v != nil {
 			return v, nil
 		}
-		return nil, fmt.Errorf("there is no VMO %d; `vmo` lists them, and a file of that name is /%s", id, arg)
+		return nil, fmt.Errorf("there is no VMO %d; `vmo` lists them, and a file of that name is /%s", koid, arg)
+	}
+	for koid, name := range c.vmoNames() {
+		if name == arg {
+			if v := c.kernel.Store().ByKoid(koid); v != nil {
+				return v, nil
+			}
+		}
 	}
 	f, err := c.open(arg)
 	if err != nil {
@@ -88,7 +95,7 @@ func pageCounts(v *vmo.VMO, keep int) (counts [16]uint64, first []vmo.Run, runs 
 func (c *Console) vmoList() error {
 	names := c.vmoNames()
 	n := 0
-	c.kernel.Store().ForEach(func(v *vmo.VMO) {
+	c.kernel.Store().ForEach(func(v *vmo.VMO) bool {
 		if n == 0 {
 			c.printf("%5s %6s %4s %20s %9s %8s %8s %8s %5s  %s\n", "VMO", "PAGER", "KEY", "BYTES", "COMMITTED", "CLEAN", "DIRTY", "AWAITING", "MAPS", "NAME")
 		}
@@ -99,8 +106,9 @@ func (c *Console) vmoList() error {
 			koid, key = fmt.Sprint(s.Pager().Koid()), fmt.Sprint(s.Key())
 		}
 		p, _, _ := pageCounts(v, 0)
-		c.printf("%5d %6s %4s %20d %9d %8d %8d %8d %5d  %s\n", i.ID, koid, key, i.Size, i.Committed.Bytes>>zx.PageShift,
-			p[vmo.Clean], p[vmo.Dirty], p[vmo.AwaitingClean], i.Mappings, names[i.ID])
+		c.printf("%5d %6s %4s %20d %9d %8d %8d %8d %5d  %s\n", i.Koid, koid, key, i.Size, i.Committed.Bytes>>zx.PageShift,
+			p[vmo.Clean], p[vmo.Dirty], p[vmo.AwaitingClean], i.Mappings, names[i.Koid])
+		return true
 	})
 	c.printf("%d VMOs; committed, clean, dirty and awaiting clean count pages of %d bytes\n", n, zx.PageSize)
 	return nil
@@ -109,8 +117,8 @@ func (c *Console) vmoList() error {
 // vmoShow prints all about one VMO.
 func (c *Console) vmoShow(v *vmo.VMO) error {
 	i, s := v.Info(), pager.ProxyOf(v)
-	c.printf("VMO %d", i.ID)
-	if name := c.vmoNames()[i.ID]; name != "" {
+	c.printf("VMO %d", i.Koid)
+	if name := c.vmoNames()[i.Koid]; name != "" {
 		c.printf(" %s", name)
 	}
 	if s != nil {
@@ -126,7 +134,7 @@ func (c *Console) vmoShow(v *vmo.VMO) error {
 	c.printf("  references  %d, of which mappings %d", i.References-1, i.Mappings) // one is ours
 	for _, h := range c.kernel.Handles() {
 		if h.VMO == v {
-			c.printf("; a handle of process %d %s (koid %d)", h.Process, clean(h.ProcessName), h.Koid)
+			c.printf("; a handle of process %d %s", h.Process, clean(h.ProcessName))
 		}
 	}
 	c.printf("\n")
@@ -228,7 +236,7 @@ func (c *Console) requests(s *pager.Proxy) {
 func (c *Console) mappings(v *vmo.VMO) {
 	n := 0
 	for _, m := range c.kernel.Mappings() {
-		if m.VMO == v.ID() {
+		if m.VMO == v.Koid() {
 			n++
 			c.printf("  mapped      at %#x + %#x in process %d %s: %v, at most %v, from offset %#x\n",
 				uint64(m.Base), m.Size, m.Process, clean(m.ProcessName), m.Prot, m.Max, m.Offset)

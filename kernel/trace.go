@@ -93,9 +93,9 @@ type FaultRecord struct {
 	// Status is OK for a thread that runs on, ErrInternalIntrKilled for one
 	// killed meanwhile; any other is the synth_code of its exception.
 	Status zx.Status
-	VMO    uint32 // id of the VMO the address shows; 0 if nothing is mapped
-	Offset uint64 // of the page in the VMO, bytes
-	Zero   bool   // it got the shared zero page, read-only
+	VMO    zx.Koid // that the address shows; 0 if nothing is mapped
+	Offset uint64  // of the page in the VMO, bytes
+	Zero   bool    // it got the shared zero page, read-only
 }
 
 // FaultRecords gives the last n page faults recorded, the oldest first, and how
@@ -115,7 +115,7 @@ func (k *Kernel) FaultRecords(n int) (list []FaultRecord, total uint64) {
 				list = append(list, FaultRecord{
 					At: at(b.Time), Took: at(r.Time) - at(b.Time), Process: b.Process, Thread: b.Thread,
 					Address: zx.VirtAddr(b.Offset), RIP: zx.VirtAddr(b.Length), Code: mmu.PageFaultError(b.Arg),
-					Status: zx.Status(int32(r.Arg)), VMO: uint32(r.Object), Offset: r.Offset, Zero: r.Length&trace.EndZero != 0,
+					Status: zx.Status(int32(r.Arg)), VMO: zx.Koid(r.Object), Offset: r.Offset, Zero: r.Length&trace.EndZero != 0,
 				})
 				delete(begun, r.Thread)
 			}
@@ -143,7 +143,7 @@ func (t *Thread) traceFaultEnd(st zx.Status) {
 	}
 	p := t.process
 	p.kernel.trace.faults.Add(1)
-	id, offset, zero := shown(p.kernel.Memory, p.space, zx.VirtAddr(t.regs.CR2()))
+	koid, offset, zero := shown(p.kernel.Memory, p.space, zx.VirtAddr(t.regs.CR2()))
 	how := uint64(0)
 	if zero {
 		how |= trace.EndZero
@@ -154,21 +154,21 @@ func (t *Thread) traceFaultEnd(st zx.Status) {
 	case vmo.RequestDirty:
 		how |= trace.EndDirty
 	}
-	trace.Emit(trace.FaultEnd, uint32(st), uint64(id), offset, how)
+	trace.Emit(trace.FaultEnd, uint32(st), uint64(koid), offset, how)
 }
 
 // shown tells which VMO and offset of a page the address shows in space, if
 // any, and whether the zero page stands there now.
-func shown(memory *mmu.Memory, space *vmar.AddressSpace, va zx.VirtAddr) (id uint32, offset uint64, zero bool) {
+func shown(memory *mmu.Memory, space *vmar.AddressSpace, va zx.VirtAddr) (koid zx.Koid, offset uint64, zero bool) {
 	page := va &^ zx.PageMask
 	if m, ok := space.MappingAt(page); ok {
-		id, offset = m.VMO, m.Offset+uint64(page-m.Base)
+		koid, offset = m.VMO, m.Offset+uint64(page-m.Base)
 	}
 	chain, level := space.Chain(page)
 	if e := chain[mmu.LevelPML4-level].PTE; level == mmu.LevelPT && e.Present() {
 		zero = e.Frame() == memory.ZeroPage()
 	}
-	return id, offset, zero
+	return koid, offset, zero
 }
 
 // traceSyscall records the call that t makes.

@@ -82,8 +82,8 @@ func TestTracePlace(t *testing.T) {
 		want FaultRecord
 		st   zx.Status
 	}{
-		{at: base + 0x1234, code: mmu.PF_US | mmu.PF_WR, want: FaultRecord{VMO: 4, Offset: 0x3000}},
-		{at: base + 0x2000, code: mmu.PF_US, want: FaultRecord{VMO: 4, Offset: 0x4000, Zero: true}},
+		{at: base + 0x1234, code: mmu.PF_US | mmu.PF_WR, want: FaultRecord{VMO: v.Koid(), Offset: 0x3000}},
+		{at: base + 0x2000, code: mmu.PF_US, want: FaultRecord{VMO: v.Koid(), Offset: 0x4000, Zero: true}},
 		{at: base + 0x4000, code: mmu.PF_US, st: zx.ErrNotFound},
 		{at: base - 1, code: mmu.PF_US, st: zx.ErrNotFound},
 	} {

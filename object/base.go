@@ -36,15 +36,6 @@ type Object interface {
 	OnLastRef()
 }
 
-// koids counts the koids given out. Koids below the first one are never used,
-// so that small numbers in a dump are not mistaken for objects.
-var koids atomic.Uint64
-
-const firstKoid = 1024
-
-// NewKoid gives the next koid.
-func NewKoid() zx.Koid { return zx.Koid(firstKoid + koids.Add(1)) }
-
 // Base is the part every object shares. The zero value is not ready: Init.
 type Base struct {
 	koid    zx.Koid
@@ -61,9 +52,12 @@ type Base struct {
 	async     *asyncWatch   // registrations, if there ever was one; guarded by mu
 }
 
-// Init gives the object its koid and type. Signals start as given.
-func (b *Base) Init(typ zx.ObjType, signals zx.Signals) {
-	b.koid = NewKoid()
+// Init gives the object a koid and its type. Signals start as given.
+func (b *Base) Init(typ zx.ObjType, signals zx.Signals) { b.InitKoid(zx.NewKoid(), typ, signals) }
+
+// InitKoid is Init of what has a koid already.
+func (b *Base) InitKoid(koid zx.Koid, typ zx.ObjType, signals zx.Signals) {
+	b.koid = koid
 	b.typ = typ
 	b.signals.Store(uint32(signals))
 }

@@ -13,9 +13,9 @@ import (
 // those that stand too long.
 
 // named notes which VMO the source is of.
-func (s *Proxy) named(id uint32) {
+func (s *Proxy) named(koid zx.Koid) {
 	s.Lock()
-	s.id = id
+	s.koid = koid
 	s.Unlock()
 }
 
@@ -156,5 +156,5 @@ func (s *Proxy) overtime(now, took zx.Time) string {
 // timeout tells of a wait that is given up. Locks: the source's held.
 func (s *Proxy) timeout(r *vmo.PageRequest, took zx.Time) string {
 	return fmt.Sprintf("ERROR Page source of VMO %d, pager %d, key %#x has been blocked for %d seconds. Page request timed out: %s [%#x, %#x), thread %d.",
-		s.id, s.pager.Koid(), s.key, took/1e9, kindName(r.Kind), r.Offset, r.End(), waiterKoid(r))
+		s.koid, s.pager.Koid(), s.key, took/1e9, kindName(r.Kind), r.Offset, r.End(), waiterKoid(r))
 }

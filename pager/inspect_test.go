@@ -3,6 +3,7 @@ package pager
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -32,7 +33,7 @@ DIRTY [0x9000, 0xa000) pending 0x1000 overlap 0 [waits for the packet slot] sinc
 	if got != want {
 		t.Errorf("requests:\n%swant\n%s", got, want)
 	}
-	if i := s.Info(); i.VMO != f.v.ID() || i.Key != 7 || i.Reads != 1 || i.Dirties != 1 || !i.PacketQueued || !i.OnPort || i.Detached || i.GoodbyeDue {
+	if i := s.Info(); i.VMO != f.v.Koid() || i.Key != 7 || i.Reads != 1 || i.Dirties != 1 || !i.PacketQueued || !i.OnPort || i.Detached || i.GoodbyeDue {
 		t.Errorf("info %+v", i)
 	}
 	if list := w.pager.Proxies(); len(list) != 1 || list[0] != s || w.pager.Closed() {
@@ -43,11 +44,11 @@ DIRTY [0x9000, 0xa000) pending 0x1000 overlap 0 [waits for the packet slot] sinc
 		t.Errorf("%v", &r[0])
 	}
 	w.advance(second / 2)
-	want = `WARNING Page source of VMO 1, pager N, key 0x7 has been blocked for 1 seconds with no message waiting on port.
+	want = `WARNING Page source of VMO N, pager N, key 0x7 has been blocked for 1 seconds with no message waiting on port.
   closed false, packet busy false, complete pending false, 3 requests
-  VMO 1 READ  [0x0, 0x1000) pending 0x1000 overlap 1 [sent, taken from the port], thread 0, 1 s
-  VMO 1 READ  [0x0, 0x1000) pending 0x0 overlap 0 [overlap], thread 0, 0 s
-  VMO 1 DIRTY [0x9000, 0xa000) pending 0x1000 overlap 0 [sent, taken from the port], thread 0, 0 s`
+  VMO N READ  [0x0, 0x1000) pending 0x1000 overlap 1 [sent, taken from the port], thread 0, 1 s
+  VMO N READ  [0x0, 0x1000) pending 0x0 overlap 0 [overlap], thread 0, 0 s
+  VMO N DIRTY [0x9000, 0xa000) pending 0x1000 overlap 0 [sent, taken from the port], thread 0, 0 s`
 	if got := w.log(); got != want {
 		t.Errorf("log:\n%s\nwant\n%s", got, want)
 	}
@@ -56,7 +57,7 @@ DIRTY [0x9000, 0xa000) pending 0x1000 overlap 0 [waits for the packet slot] sinc
 	w.ended(b, zx.OK)
 	w.advance(5 * second / 2)
 	w.ended(c, zx.ErrTimedOut)
-	if got := w.log(); !strings.HasPrefix(got, "ERROR Page source of VMO 1, pager N, key 0x7 has been blocked for 3 seconds. Page request timed out: DIRTY [0x9000, 0xa000), thread 0.") {
+	if got := w.log(); !strings.HasPrefix(got, "ERROR Page source of VMO N, pager N, key 0x7 has been blocked for 3 seconds. Page request timed out: DIRTY [0x9000, 0xa000), thread 0.") {
 		t.Errorf("log:\n%s", got)
 	}
 	counts := map[string]uint64{}
@@ -86,13 +87,12 @@ func (w *world) read(f *file, page uint64) *thread {
 	return w.start(func(th *thread) zx.Status { return f.v.ReadBytes(make([]byte, 1), page*pg, &th.req) })
 }
 
-// log gives the last warning, with the pager's koid, which no test can know,
-// called N.
+// log gives the last warning, with koids, which no test can know, called N.
 func (w *world) log() string {
 	if len(w.logs) == 0 {
 		return ""
 	}
-	return strings.ReplaceAll(w.logs[len(w.logs)-1], fmt.Sprintf("pager %d,", w.pager.Koid()), "pager N,")
+	return regexp.MustCompile(`(VMO|pager) \d+`).ReplaceAllString(w.logs[len(w.logs)-1], "$1 N")
 }
 
 // TestRunsOfPaged compares the runs of a paged VMO, all states in it, with its

@@ -79,7 +79,7 @@ func (s *Proxy) Send(r *vmo.PageRequest) {
 
 // trace records that r was made, or its packet taken.
 func (s *Proxy) trace(kind trace.Kind, r *vmo.PageRequest) {
-	trace.Emit(kind, uint32(r.Kind.Command()), uint64(s.id), r.Offset, r.Length)
+	trace.Emit(kind, uint32(r.Kind.Command()), uint64(s.koid), r.Offset, r.Length)
 }
 
 // put fills the free slot with r's packet. A closed port keeps the slot busy

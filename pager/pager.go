@@ -127,7 +127,7 @@ func (p *Pager) CreateVMO(store *vmo.Store, options uint32, port *object.Port, k
 		s.letGo()
 		return nil, st
 	}
-	s.named(v.ID())
+	s.named(v.Koid())
 	return v, zx.OK
 }
 
@@ -135,7 +135,7 @@ func (p *Pager) CreateVMO(store *vmo.Store, options uint32, port *object.Port, k
 // sent to the port. Pre: p made v, and nobody has touched it yet.
 func (p *Pager) ServeDirect(v *vmo.VMO, d vmo.Direct) {
 	if !p.Owns(v) {
-		panic(fmt.Sprintf("pager.ServeDirect: VMO %d is not of this pager", v.ID()))
+		panic(fmt.Sprintf("pager.ServeDirect: VMO %d is not of this pager", v.Koid()))
 	}
 	ProxyOf(v).SetDirect(d)
 }
@@ -231,7 +231,7 @@ func (p *Pager) SupplyRun(v *vmo.VMO, off uint64, run *vmo.PageRun) zx.Status {
 
 // traceRange records what is done to a range of v.
 func traceRange(kind trace.Kind, arg uint32, v *vmo.VMO, off, length uint64) {
-	trace.Emit(kind, arg, uint64(v.ID()), off, length)
+	trace.Emit(kind, arg, uint64(v.Koid()), off, length)
 }
 
 // failCodes are the statuses OP_FAIL takes. Source: docs/pager.md 3.5.1.

@@ -20,7 +20,7 @@ type Proxy struct {
 	// See packet.go.
 	port *object.Port
 	key  uint64
-	id   uint32 // of the VMO; 0 while that is being made. Guarded by the lock
+	koid zx.Koid // of the VMO; 0 while that is being made. Guarded by the lock
 
 	orphaned bool // the pager is closed: says nothing any more
 
@@ -99,7 +99,7 @@ func (s *Proxy) orphan() {
 // ProxyInfo is what the console tells of a proxy and its source.
 type ProxyInfo struct {
 	Key          uint64
-	VMO          uint32 // its id
+	VMO          zx.Koid
 	TrapsDirty   bool
 	Detached     bool
 	PagerClosed  bool
@@ -120,7 +120,7 @@ func (s *Proxy) Info() ProxyInfo {
 // info is Info. Locks: the source's held.
 func (s *Proxy) info() ProxyInfo {
 	return ProxyInfo{
-		Key: s.key, VMO: s.id, TrapsDirty: s.TrapsDirty(), Detached: s.Detached(), PagerClosed: s.orphaned,
+		Key: s.key, VMO: s.koid, TrapsDirty: s.TrapsDirty(), Detached: s.Detached(), PagerClosed: s.orphaned,
 		Reads: s.Primaries(vmo.RequestRead), Dirties: s.Primaries(vmo.RequestDirty),
 		PacketQueued: s.busy, OnPort: s.active != nil,
 		GoodbyeDue: s.complete == completeWaiting || s.complete == completeSlot,

@@ -27,14 +27,14 @@ type VMO struct {
 // pager is the koid of the pager that made v, or KoidInvalid.
 func NewVMO(v *vmo.VMO, pager zx.Koid) *VMO {
 	o := &VMO{VMO: v, Pager: pager}
-	o.Base.Init(zx.ObjVMO, zx.SignalVMOZeroChildren)
-	v.SetObject(o.Koid(), o)
+	o.Base.InitKoid(v.Koid(), zx.ObjVMO, zx.SignalVMOZeroChildren)
+	v.SetObserver(o)
 	return o
 }
 
 // OnLastRef drops the reference to the VMO, which mappings may keep.
 func (o *VMO) OnLastRef() {
-	o.VMO.SetObject(o.Koid(), nil)
+	o.VMO.SetObserver(nil)
 	o.VMO.Release()
 }
 

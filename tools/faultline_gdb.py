@@ -1,4 +1,4 @@
-"""GDB commands for the kernel: regs, pt VA, threads, vmo [ID], user PROG, console CMD.
+"""GDB commands for the kernel: regs, pt VA, threads, vmo [KOID], user PROG, console CMD.
 
 make debug loads this file. `help regs` and so on describe each command.
 
@@ -134,7 +134,7 @@ it is in ring 3."""
 
 
 class Vmo(gdb.Command):
-    """vmo [ID]: every VMO: number, size, resident pages, references, mappings; or
+    """vmo [KOID]: every VMO: koid, size, resident pages, references, mappings; or
 all fields of one."""
 
     def __init__(self):
@@ -143,18 +143,20 @@ all fields of one."""
     def invoke(self, argument, from_tty):
         vmos = elements(kernel()["Store"]["stock"]["vmos"]["list"])
         if argument:
-            number = int(gdb.parse_and_eval(argument))
-            if not 0 < number <= len(vmos) or int(vmos[number - 1]) == 0:
-                raise gdb.GdbError("no VMO %d" % number)
-            print(vmos[number - 1].dereference())
+            koid = int(gdb.parse_and_eval(argument))
+            found = [v for v in vmos if int(v) != 0 and int(v["koid"]) == koid]
+            if not found:
+                raise gdb.GdbError("no VMO %d" % koid)
+            print(found[0].dereference())
             return
-        print("%4s %16s %16s %8s %4s %8s %s" % ("id", "size", "stream", "pages", "refs", "mappings", "kind"))
+        print("%6s %16s %16s %8s %4s %8s %s" % ("koid", "size", "stream", "pages", "refs", "mappings", "kind"))
         for v in vmos:
             if int(v) != 0:
                 node = v["cow"]
+                gdb.set_convenience_variable("vmo", int(v["koid"]))
                 kind = "slice" if v["isSlice"] else "clone" if v["clone"] else "paged" if node["paged"] else "anonymous"
-                print("%4d %#16x %#16x %8d %4d %8d %s%s" % (
-                    int(v["id"]), int(node["size"]), int(node["stream"]), int(node["pages"]), int(v["refs"]["v"]),
+                print("%6d %#16x %#16x %8d %4d %8d %s%s" % (
+                    int(v["koid"]), int(node["size"]), int(node["stream"]), int(node["pages"]), int(v["refs"]["v"]),
                     int(v["mapped"]), kind, ", traps dirty" if node["traps"] else ""))
 
 
@@ -202,4 +204,4 @@ gdb.execute("set confirm off")
 gdb.execute("set disassembly-flavor intel")
 for command in (Regs, PageTable, Threads, Vmo, User, Console):
     command()
-print("commands: regs, pt VA, threads, vmo [ID], user PROG, console COMMAND; runtime-gdb.py adds info goroutines")
+print("commands: regs, pt VA, threads, vmo [KOID], user PROG, console COMMAND; runtime-gdb.py adds info goroutines")

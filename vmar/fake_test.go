@@ -98,7 +98,7 @@ func (w *world) close(vmos ...*vmo.VMO) {
 	w.as.Destroy(nil)
 	for _, v := range vmos {
 		if n := v.Info().Mappings; n != 0 {
-			w.t.Fatalf("VMO %d still has %d mappings", v.ID(), n)
+			w.t.Fatalf("VMO %d still has %d mappings", v.Koid(), n)
 		}
 		v.Release()
 	}

@@ -201,7 +201,7 @@ func (m *model) verify() {
 	m.as.ForEachMapping(func(info MappingInfo) bool {
 		for p := uint64(0); p < info.Size/page; p++ {
 			which := 0
-			if info.VMO == m.vmos[1].ID() {
+			if info.VMO == m.vmos[1].Koid() {
 				which = 1
 			}
 			listed[uint64(info.Base-at(0))/page+p] = modelPage{which, info.Offset/page + p, info.Prot, info.Max}

@@ -142,8 +142,8 @@ type MappingInfo struct {
 	Size   uint64 // bytes
 	Prot   mmu.Prot
 	Max    mmu.Prot // what zx_vmar_protect may raise Prot to
-	VMO    uint32   // its ID
-	Offset uint64   // bytes in the VMO
+	VMO    zx.Koid
+	Offset uint64 // bytes in the VMO
 }
 
 // ForEachMapping calls f with every mapping, by address, until it answers
@@ -198,7 +198,7 @@ func (as *AddressSpace) VMOAt(va zx.VirtAddr) (v *vmo.VMO, off, n uint64, writab
 
 // info describes the mapping. Locks: space.mu held.
 func (m *Mapping) info() MappingInfo {
-	return MappingInfo{zx.VirtAddr(m.base), m.size, m.prot, m.max, m.v.ID(), m.off}
+	return MappingInfo{zx.VirtAddr(m.base), m.size, m.prot, m.max, m.v.Koid(), m.off}
 }
 
 // Mappings counts the mappings.

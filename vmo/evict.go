@@ -213,7 +213,7 @@ func (c *cowPages) evictRun(needed bool, run []victim) (freed int) {
 			continue
 		}
 		if trace.On() {
-			trace.Emit(trace.Evict, 0, uint64(c.id), v.index<<zx.PageShift, zx.PageSize)
+			trace.Emit(trace.Evict, 0, uint64(c.shownBy()), v.index<<zx.PageShift, zx.PageSize)
 		}
 		c.transition(s, 0)
 		c.store.age.mu.Lock()

@@ -7,7 +7,7 @@ import (
 
 // Info is what the console and zx_object_get_info tell of a VMO.
 type Info struct {
-	ID           uint32
+	Koid         zx.Koid
 	Size         uint64 // bytes
 	StreamSize   uint64
 	Committed    Amount // real pages only
@@ -28,7 +28,6 @@ type Info struct {
 	Contiguous    bool
 	Physical      bool
 	CachePolicy   uint32
-	Koid          zx.Koid // of the object that names it; KoidInvalid if none ever did
 	Parent        zx.Koid // KoidInvalid without one
 	HasParent     bool
 	IsCowClone    bool
@@ -54,7 +53,7 @@ func (v *VMO) Info() Info {
 	c := v.lock()
 	defer v.Unlock()
 	i := Info{
-		ID: v.id, Koid: v.kin.koid, Size: v.sizeLocked(), StreamSize: c.stream, ChangeEvents: c.reclaimed,
+		Koid: v.koid, Size: v.sizeLocked(), StreamSize: c.stream, ChangeEvents: c.reclaimed,
 		Mappings: v.mapped, References: int(v.refs.Load()), Options: v.options,
 		PagerBacked: c.fam.root != nil, TrapsDirty: v.root && c.traps, Modified: c.modified,
 		Contiguous: c.fam.contiguous, Physical: c.fam.physical, CachePolicy: c.cache,
@@ -65,7 +64,7 @@ func (v *VMO) Info() Info {
 		i.StreamSize = v.length
 	}
 	if p := v.kin.parent; p != nil {
-		i.Parent, i.IsCowClone = p.kin.koid, v.clone
+		i.Parent, i.IsCowClone = p.koid, v.clone
 	}
 	if v.root {
 		i.Detached = c.fam.source.Detached()

@@ -83,13 +83,28 @@ func (c *cowPages) slotsEnd(idx, limit uint64, mask uint16) uint64 {
 	return limit
 }
 
-// ByID gives the VMO with that id and a reference to it, which the caller
-// releases; nil when there is none.
-func (s *Store) ByID(id uint32) *VMO {
-	if v := s.vmos.get(id); v != nil && v.tryRetain() {
-		return v
+// ByKoid gives the VMO with that koid and a reference to it, which the caller
+// releases; nil when there is none. It looks at every VMO.
+func (s *Store) ByKoid(koid zx.Koid) (found *VMO) {
+	s.ForEach(func(v *VMO) bool {
+		if v.koid == koid {
+			v.Retain()
+			found = v
+		}
+		return found == nil
+	})
+	return found
+}
+
+// shownBy is the koid of the VMO that came with the node; KoidInvalid if it is
+// gone, or there was none. Locks: the family's held.
+func (c *cowPages) shownBy() zx.Koid {
+	for v := c.windows; v != nil; v = v.nextWindow {
+		if v.primary {
+			return v.koid
+		}
 	}
-	return nil
+	return zx.KoidInvalid
 }
 
 // Nodes counts the frames the VMO's tree is made of, beside its pages.

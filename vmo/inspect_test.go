@@ -67,14 +67,14 @@ func TestRuns(t *testing.T) {
 	if n, _ := none.Runs(0, make([]Run, 1)); n != 0 {
 		t.Errorf("%d runs of no page", n)
 	}
-	if got := store.ByID(one.ID()); got != one {
-		t.Errorf("ByID(%d) is %v", one.ID(), got)
+	if got := store.ByKoid(one.Koid()); got != one {
+		t.Errorf("ByKoid(%d) is %v", one.Koid(), got)
 	} else {
 		got.Release()
 	}
-	for _, id := range []uint32{0, 99} {
-		if store.ByID(id) != nil {
-			t.Errorf("there is a VMO %d", id)
+	for _, koid := range []zx.Koid{zx.KoidInvalid, 99} {
+		if store.ByKoid(koid) != nil {
+			t.Errorf("there is a VMO %d", koid)
 		}
 	}
 	if one.Nodes() != 0 || v.Nodes() != 4 {

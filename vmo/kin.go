@@ -1,7 +1,5 @@
 package vmo
 
-import "faultline/zx"
-
 // ChildObserver is told when a VMO has its first child and when it has none any
 // more; the object that handles name implements it.
 //
@@ -13,7 +11,6 @@ type ChildObserver interface {
 // kinship is the place of a VMO among those that users made of one another,
 // which is not how their pages hang together. Guarded by the family's lock.
 type kinship struct {
-	koid           zx.Koid
 	observer       ChildObserver
 	parent         *VMO
 	child          *VMO // the first
@@ -21,13 +18,12 @@ type kinship struct {
 	children       int
 }
 
-// SetObject tells the VMO which object handles of it name, and who hears of its
-// children; the koid stays when the object goes. A nil observer hears nothing.
+// SetObserver tells the VMO who hears of its children; nil: nobody.
 //
 // Locks: takes the VMO's.
-func (v *VMO) SetObject(koid zx.Koid, observer ChildObserver) {
+func (v *VMO) SetObserver(observer ChildObserver) {
 	v.Lock()
-	v.kin.koid, v.kin.observer = koid, observer
+	v.kin.observer = observer
 	v.Unlock()
 }
 

@@ -157,7 +157,7 @@ func (s *Store) newRoot(source *PageSource, size, stream uint64, options uint32)
 
 // initVMO makes v, zero but for what its maker knows, ready with one reference.
 func (s *Store) initVMO(v *VMO, f *family, options uint32) {
-	v.fam, v.store, v.mem, v.options = f, s, s.mem, options
+	v.fam, v.store, v.mem, v.options, v.koid = f, s, s.mem, options, zx.NewKoid()
 	v.refs.Store(1)
 	s.vmos.take(v)
 }
@@ -227,14 +227,17 @@ func (r *registry[T]) count() (used, most int) {
 	return len(r.list) - len(r.free), len(r.list)
 }
 
-// ForEach calls f with every VMO, in order of id, holding a reference but no
-// lock.
-func (s *Store) ForEach(f func(*VMO)) {
+// ForEach calls f with every VMO, holding a reference but no lock, until f
+// answers false.
+func (s *Store) ForEach(f func(*VMO) bool) {
 	_, most := s.vmos.count()
 	for id := 1; id <= most; id++ {
-		if v := s.ByID(uint32(id)); v != nil {
-			f(v)
+		if v := s.vmos.get(uint32(id)); v != nil && v.tryRetain() {
+			on := f(v)
 			v.Release()
+			if !on {
+				return
+			}
 		}
 	}
 }

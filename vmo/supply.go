@@ -189,7 +189,7 @@ func (c *cowPages) takeShared(pos, end, base uint64, run *PageRun, r *PageReques
 // Source: docs/pager.md 3.4 step 7 and "Insertion".
 func (v *VMO) SupplyPages(off uint64, run *PageRun) zx.Status {
 	if !v.root {
-		panic(fmt.Sprintf("vmo.SupplyPages: VMO %d has no source", v.id))
+		panic(fmt.Sprintf("vmo.SupplyPages: VMO %d has no source", v.koid))
 	}
 	st := zx.OK
 	switch {

@@ -18,7 +18,8 @@ type VMO struct {
 	fam       *family
 	store     *Store
 	mem       *mmu.Memory
-	id        uint32
+	id        uint32 // in the Store's registry
+	koid      zx.Koid
 	options   uint32
 	root      bool   // made by NewPaged
 	primary   bool   // came with its node; slices and references came later, and count nothing of it
@@ -38,8 +39,8 @@ type VMO struct {
 	refs atomic.Int32
 }
 
-// ID is the number of the VMO in its Store. It is reused after the VMO's death.
-func (v *VMO) ID() uint32 { return v.id }
+// Koid is the VMO's identity, and that of the object that handles of it name.
+func (v *VMO) Koid() zx.Koid { return v.koid }
 
 // Store gives the Store the VMO belongs to.
 func (v *VMO) Store() *Store { return v.store }
@@ -84,11 +85,11 @@ func (v *VMO) Release() {
 		return
 	}
 	if n < 0 {
-		panic(fmt.Sprintf("vmo.Release: VMO %d has %d references", v.id, n))
+		panic(fmt.Sprintf("vmo.Release: VMO %d has %d references", v.koid, n))
 	}
 	c := v.lock()
 	if v.mapped != 0 {
-		panic(fmt.Sprintf("vmo.Release: VMO %d dies with %d mappings", v.id, v.mapped))
+		panic(fmt.Sprintf("vmo.Release: VMO %d dies with %d mappings", v.koid, v.mapped))
 	}
 	v.pass()
 	c.removeWindow(v)

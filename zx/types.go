@@ -1,5 +1,7 @@
 package zx
 
+import "sync/atomic"
+
 // Geometry of x86-64 small pages. Source: Intel SDM 3A 4.5.
 const (
 	PageShift = 12
@@ -26,6 +28,15 @@ type Koid uint64
 
 // KoidInvalid is no object's koid.
 const KoidInvalid Koid = 0
+
+// koids counts the koids given out. Koids below the first one are never used,
+// so that small numbers in a dump are not mistaken for objects.
+var koids atomic.Uint64
+
+const firstKoid = 1024
+
+// NewKoid gives the next koid.
+func NewKoid() Koid { return Koid(firstKoid + koids.Add(1)) }
 
 // Time is a point on, or a length of, the monotonic clock, in nanoseconds.
 type Time int64

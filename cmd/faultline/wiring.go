@@ -136,7 +136,7 @@ func (k consoleKernel) Handles() (list []console.HandleInfo) {
 			i := console.HandleInfo{Process: p.Koid(), ProcessName: p.Name(), Koid: h.Object.ObjectBase().Koid()}
 			switch o := h.Object.(type) {
 			case *syscall.VMO:
-				i.VMO = o.VMO
+				i.VMO, i.Name = o.VMO, o.Name()
 			case *pager.Pager:
 				i.Pager = o
 			default:

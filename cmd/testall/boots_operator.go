@@ -56,11 +56,11 @@ func operatorBoots(d disks) []boot {
 				`.*1 requests\n  VMO \d+ ` + request + ` pending 0x1000 overlap 0 ` + sent + `, thread \d+, ` + seconds + ` s\n`
 		}
 		list = append(list, boot{name: "a pager that never answers: " + w.way, append: patient, fails: true, timeout: "60",
-			commands: "start stall " + w.way + "; wait 0.5; threads; vmo; vmo 6; pager; pager stall; wait; pager; run hello; mem",
+			commands: "start stall " + w.way + "; wait 0.5; threads; vmo; vmo stalled; pager; pager stall; wait; pager; run hello; mem",
 			want: []string{`stall .* still runs`, `blocked: pager .* stall/`, request + ` of VMO \d+, pager \d+ ` + sent + `, 0\.\d+ s`,
-				`358929 +16384 .*of process stall`, `VMO 6 of process stall: pages come from pager \d+, key 0x57a11`, `requests +1 outstanding`, request,
+				`358929 +16384 .*stalled`, `VMO \d+ stalled: pages come from pager \d+, key 0x57a11`, `requests +1 outstanding`, request,
 				`mapped +at 0x80\S+ \+ 0x4000 in process \d+ stall: rw-`, `\d+ +1 +(1 +0|0 +1)  process \d+ stall`,
-				`key 0x57a11: VMO 6 of process stall, 0x4000 bytes`, request + ` pending 0x1000 overlap 0 ` + sent + ` thread \d+ stall/\S+ waits 0\.\d+ s`,
+				`key 0x57a11: VMO \d+ stalled, 0x4000 bytes`, request + ` pending 0x1000 overlap 0 ` + sent + ` thread \d+ stall/\S+ waits 0\.\d+ s`,
 				warning("1"), warning("2"), `ERROR Page source of VMO \d+, pager \d+, key 0x57a11 has been blocked for 3 seconds\. Page request timed out: ` + w.command,
 				`ZX_EXCP_FATAL_PAGE_FAULT`, `synth_code +ZX_ERR_TIMED_OUT \(-21\)`, `instruction  mov`,
 				`timed_out_requests +1\n`, `overtime_waits +2\n`, `hello from ring 3`, `VMO pages +0 of pagers, 0 anonymous, 0 nodes of page trees, 0 frames`},

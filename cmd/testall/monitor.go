@@ -69,7 +69,7 @@ func debugBoot() (output string, err error) {
 		return "", err
 	}
 	defer os.Remove(script.Name())
-	_, err = script.WriteString("hbreak 'faultline/console.(*Console).storyFail'\ncontinue\nregs\nthreads\nvmo\nvmo 1\npt 0x1001000\nhelp pt\n" +
+	_, err = script.WriteString("hbreak 'faultline/console.(*Console).storyFail'\ncontinue\nregs\nthreads\nvmo\nvmo $vmo\npt 0x1001000\nhelp pt\n" +
 		"user hello\nhbreak main\nconsole run hello\ncontinue\nbacktrace\n")
 	if err = errors.Join(err, script.Close()); err != nil {
 		return "", err

@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
   check("zx_pager_create", zx_pager_create(0, &pager));
   check("zx_port_create", zx_port_create(0, &port));
   check("zx_pager_create_vmo", zx_pager_create_vmo(pager, ZX_VMO_TRAP_DIRTY, port, 0x57a11, size, &vmo));
+  check("zx_object_set_property", zx_object_set_property(vmo, ZX_PROP_NAME, "stalled", 7));
   zx_vaddr_t at = 0;
   check("zx_vmar_map", zx_vmar_map(zx_vmar_root_self(), ZX_VM_PERM_READ | ZX_VM_PERM_WRITE, 0, vmo, 0, size, &at));
   base = (volatile uint8_t*)at;
