@@ -7,15 +7,6 @@ static void p053(variant_t how) {
   STATUS(ZX_ERR_INVALID_ARGS, zx_pager_create(1, &pager));
 }
 
-// fewer duplicates a handle without some of its rights.
-static zx_handle_t fewer(zx_handle_t handle, zx_rights_t without) {
-  zx_info_handle_basic_t info;
-  OK(zx_object_get_info(handle, ZX_INFO_HANDLE_BASIC, &info, sizeof(info), NULL, NULL));
-  zx_handle_t weak;
-  OK(zx_handle_duplicate(handle, info.rights & ~without, &weak));
-  return weak;
-}
-
 // weaken takes rights from a pager's own handle.
 static void weaken(pager_t* p, zx_rights_t without) {
   zx_info_handle_basic_t info;

@@ -56,6 +56,14 @@ void refused(where_t at, const char* what, zx_status_t got) {
   }
 }
 
+zx_handle_t fewer(zx_handle_t handle, zx_rights_t rights) {
+  zx_info_handle_basic_t info;
+  zx_handle_t weak;
+  OK(zx_object_get_info(handle, ZX_INFO_HANDLE_BASIC, &info, sizeof(info), NULL, NULL));
+  OK(zx_handle_duplicate(handle, info.rights & ~rights, &weak));
+  return weak;
+}
+
 zx_time_t later(void) { return zx_deadline_after(PATIENCE); }
 
 void pause_for(zx_duration_t time) { zx_nanosleep(zx_deadline_after(time)); }

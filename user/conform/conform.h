@@ -86,6 +86,9 @@ void equal(where_t at, const char* what, uint64_t want, uint64_t got);
 void status_is(where_t at, const char* what, zx_status_t want, zx_status_t got);
 void refused(where_t at, const char* what, zx_status_t got);
 
+// fewer gives a handle to the same object that lacks rights.
+zx_handle_t fewer(zx_handle_t handle, zx_rights_t rights);
+
 // line_is notes the line the test has come to, for the watchdog.
 void line_is(where_t at);
 
@@ -269,6 +272,14 @@ void info_becomes(where_t at, vmo_t* v, const char* what, size_t field, uint64_t
 void put_word(where_t at, vmo_t* v, uint64_t page, uint64_t word);
 uint64_t get_word(where_t at, vmo_t* v, uint64_t page);
 
+// --- Devices (pin.c)
+
+// device makes a BTI out of the resource that run -privileged gives. PIN pins pages
+// (o, n) by it and gives the token.
+zx_handle_t device(where_t at);
+#define PIN(vmo, options, o, n) pin(HERE, vmo, options, o, n)
+zx_handle_t pin(where_t at, zx_handle_t vmo, uint32_t options, uint64_t o, uint64_t n);
+
 // --- Content (content.c)
 
 // The content a VMO should have: tags, but for what these said. Growing by
@@ -401,6 +412,6 @@ extern const table_t basic_tests, commit_tests, failure_tests, suspend_tests, hi
 extern const table_t clone_tests, family_tests, snapshot_tests, vmo_snapshot_tests, clone_writeback_tests;
 extern const table_t dirty_tests, writeback_tests, interval_tests, zero_tests, stats_tests, stream_tests;
 extern const table_t scenario_tests, scenario_dirty_tests, scenario_check_tests;
-extern const table_t call_tests, call_pager_tests, call_vmo_tests, pin_tests;
+extern const table_t call_tests, call_pager_tests, call_vmo_tests, pin_tests, child_row_tests;
 
 #endif  // CONFORM_H_

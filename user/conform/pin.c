@@ -5,8 +5,7 @@ enum { RW = ZX_BTI_PERM_READ | ZX_BTI_PERM_WRITE, MOST_PAGES = 8 };
 
 static zx_handle_t resource, iommu, bti;
 
-// device makes a BTI out of the resource that run -privileged gives.
-static zx_handle_t device(where_t at) {
+zx_handle_t device(where_t at) {
   zx_handle_t root = zx_take_startup_handle(PA_HND(PA_SYSTEM_RESOURCE, 0));
   if (root == ZX_HANDLE_INVALID) {
     differs(at, "the program has no PA_SYSTEM_RESOURCE: run -privileged conform");
@@ -20,14 +19,13 @@ static zx_handle_t device(where_t at) {
   return bti;
 }
 
-// pinned pins pages (o, n) and gives the token; addresses are of MOST_PAGES at most.
+// try_pin pins pages (o, n), MOST_PAGES at most, and gives the token.
 static zx_status_t try_pin(zx_handle_t vmo, uint32_t options, uint64_t o, uint64_t n, zx_handle_t* pmt) {
   zx_paddr_t addresses[MOST_PAGES];
   return zx_bti_pin(bti, options, vmo, o * PAGE, n * PAGE, addresses, n, pmt);
 }
 
-#define PIN(vmo, options, o, n) pin(HERE, vmo, options, o, n)
-static zx_handle_t pin(where_t at, zx_handle_t vmo, uint32_t options, uint64_t o, uint64_t n) {
+zx_handle_t pin(where_t at, zx_handle_t vmo, uint32_t options, uint64_t o, uint64_t n) {
   zx_handle_t pmt = ZX_HANDLE_INVALID;
   status_is(at, "zx_bti_pin", ZX_OK, try_pin(vmo, options, o, n, &pmt));
   return pmt;
@@ -356,15 +354,6 @@ static void c46(variant_t how) {
 
 // --- Bad input: the lists of the calls, row by row
 
-// without gives a handle to the same object that lacks rights.
-static zx_handle_t without(zx_handle_t h, zx_rights_t rights) {
-  zx_info_handle_basic_t info;
-  zx_handle_t weak;
-  OK(zx_object_get_info(h, ZX_INFO_HANDLE_BASIC, &info, sizeof info, NULL, NULL));
-  OK(zx_handle_duplicate(h, info.rights & ~rights, &weak));
-  return weak;
-}
-
 static void calls_iommu(variant_t how) {
   (void)how;
   device(HERE);
@@ -390,7 +379,7 @@ static void calls_iommu(variant_t how) {
   STATUS(ZX_ERR_INVALID_ARGS, zx_resource_create(mmio, 1u << 20, 0, 1, NULL, 0, &out));
   STATUS(ZX_ERR_INVALID_ARGS, zx_resource_create(mmio, ZX_RSRC_KIND_MMIO, 0, 0, NULL, 0, &out));
   STATUS(ZX_ERR_INVALID_ARGS, zx_resource_create(mmio, ZX_RSRC_KIND_MMIO, UINT64_MAX, 2, NULL, 0, &out));
-  zx_handle_t weak = without(mmio, ZX_RIGHT_WRITE);
+  zx_handle_t weak = fewer(mmio, ZX_RIGHT_WRITE);
   STATUS(ZX_ERR_ACCESS_DENIED, zx_resource_create(weak, ZX_RSRC_KIND_MMIO, 0, 1, NULL, 0, &out));
 
   STATUS(ZX_ERR_INVALID_ARGS, zx_bti_create(root, 1, 0, &out));
@@ -398,7 +387,7 @@ static void calls_iommu(variant_t how) {
   STATUS(ZX_ERR_WRONG_TYPE, zx_bti_create(resource, 0, 0, &out));
   STATUS(ZX_ERR_INVALID_ARGS, zx_bti_create(iommu, 0, 0, bad));
   EQUAL(ZX_HANDLE_INVALID, out);
-  OK(zx_bti_create(without(iommu, ZX_RIGHT_INSPECT), 0, UINT64_MAX, &made));
+  OK(zx_bti_create(fewer(iommu, ZX_RIGHT_INSPECT), 0, UINT64_MAX, &made));
 
   // Registers of devices are no RAM.
   STATUS(ZX_ERR_INVALID_ARGS, zx_vmo_create_physical(root, 0, 0, &out));
@@ -420,7 +409,9 @@ static void calls_iommu(variant_t how) {
   uint64_t word = 0;
   STATUS(ZX_ERR_NOT_SUPPORTED, zx_vmo_read(vmo, &word, 0, 8));
   STATUS(ZX_ERR_NOT_SUPPORTED, zx_vmo_write(vmo, &word, 0, 8));
-  const uint32_t refused_ops[] = {ZX_VMO_OP_COMMIT, ZX_VMO_OP_DECOMMIT, ZX_VMO_OP_ZERO, ZX_VMO_OP_LOCK, ZX_VMO_OP_CACHE_SYNC};
+  const uint32_t refused_ops[] = {ZX_VMO_OP_COMMIT, ZX_VMO_OP_DECOMMIT, ZX_VMO_OP_ZERO, ZX_VMO_OP_LOCK,
+                                  ZX_VMO_OP_TRY_LOCK, ZX_VMO_OP_UNLOCK, ZX_VMO_OP_CACHE_SYNC, ZX_VMO_OP_CACHE_CLEAN,
+                                  ZX_VMO_OP_CACHE_CLEAN_INVALIDATE, ZX_VMO_OP_CACHE_INVALIDATE};
   for (size_t i = 0; i < COUNT(refused_ops); i++) {
     zx_vmo_lock_state_t state;
     STATUS(ZX_ERR_NOT_SUPPORTED, zx_vmo_op_range(vmo, refused_ops[i], 0, PAGE, &state, sizeof state));
@@ -458,16 +449,16 @@ static void calls_pin(variant_t how) {
   enum { R = ZX_BTI_PERM_READ };
   STATUS(ZX_ERR_BAD_HANDLE, zx_bti_pin(none, R, none, 1, 0, at, 1, &out));
   STATUS(ZX_ERR_WRONG_TYPE, zx_bti_pin(vmo, R, none, 1, 0, at, 1, &out));
-  STATUS(ZX_ERR_ACCESS_DENIED, zx_bti_pin(without(bti, ZX_RIGHT_MAP), R, none, 1, 0, at, 1, &out));
+  STATUS(ZX_ERR_ACCESS_DENIED, zx_bti_pin(fewer(bti, ZX_RIGHT_MAP), R, none, 1, 0, at, 1, &out));
   STATUS(ZX_ERR_INVALID_ARGS, zx_bti_pin(bti, R, none, 1, PAGE, at, 1, &out));
   STATUS(ZX_ERR_INVALID_ARGS, zx_bti_pin(bti, R, none, 0, 1, at, 1, &out));
   STATUS(ZX_ERR_INVALID_ARGS, zx_bti_pin(bti, R, none, 0, PAGE, at, 32769, &out));
   STATUS(ZX_ERR_BAD_HANDLE, zx_bti_pin(bti, R, none, 0, PAGE, at, 1, &out));
   STATUS(ZX_ERR_WRONG_TYPE, zx_bti_pin(bti, R, bti, 0, PAGE, at, 1, &out));
-  STATUS(ZX_ERR_ACCESS_DENIED, zx_bti_pin(bti, R, without(vmo, ZX_RIGHT_MAP), 0, 0, at, 1, &out));
-  STATUS(ZX_ERR_ACCESS_DENIED, zx_bti_pin(bti, R, without(vmo, ZX_RIGHT_READ), 0, 0, at, 1, &out));
-  STATUS(ZX_ERR_ACCESS_DENIED, zx_bti_pin(bti, ZX_BTI_PERM_EXECUTE, without(vmo, ZX_RIGHT_READ), 0, 0, at, 1, &out));
-  STATUS(ZX_ERR_ACCESS_DENIED, zx_bti_pin(bti, RW, without(vmo, ZX_RIGHT_WRITE), 0, 0, at, 1, &out));
+  STATUS(ZX_ERR_ACCESS_DENIED, zx_bti_pin(bti, R, fewer(vmo, ZX_RIGHT_MAP), 0, 0, at, 1, &out));
+  STATUS(ZX_ERR_ACCESS_DENIED, zx_bti_pin(bti, R, fewer(vmo, ZX_RIGHT_READ), 0, 0, at, 1, &out));
+  STATUS(ZX_ERR_ACCESS_DENIED, zx_bti_pin(bti, ZX_BTI_PERM_EXECUTE, fewer(vmo, ZX_RIGHT_READ), 0, 0, at, 1, &out));
+  STATUS(ZX_ERR_ACCESS_DENIED, zx_bti_pin(bti, RW, fewer(vmo, ZX_RIGHT_WRITE), 0, 0, at, 1, &out));
   STATUS(ZX_ERR_INVALID_ARGS, zx_bti_pin(bti, R | ZX_BTI_COMPRESS | ZX_BTI_CONTIGUOUS, vmo, 0, 8 * PAGE, at, 1, &out));
   STATUS(ZX_ERR_INVALID_ARGS, zx_bti_pin(bti, R | ZX_BTI_CONTIGUOUS, vmo, 0, 8 * PAGE, at, 1, &out));
   STATUS(ZX_ERR_INVALID_ARGS, zx_bti_pin(bti, R | 32, vmo, 0, 8 * PAGE, at, 1, &out));
@@ -505,7 +496,7 @@ static void calls_pin(variant_t how) {
   EQUAL(UINT64_MAX, info.aspace_size);
   STATUS(ZX_ERR_BAD_STATE, zx_bti_pin(bti, R, vmo, 3 * PAGE, PAGE, at, 1, &out));
   STATUS(ZX_ERR_BAD_STATE, zx_vmo_op_range(vmo, ZX_VMO_OP_DECOMMIT, 0, PAGE, NULL, 0));
-  STATUS(ZX_ERR_ACCESS_DENIED, zx_bti_release_quarantine(without(bti, ZX_RIGHT_WRITE)));
+  STATUS(ZX_ERR_ACCESS_DENIED, zx_bti_release_quarantine(fewer(bti, ZX_RIGHT_WRITE)));
   STATUS(ZX_ERR_WRONG_TYPE, zx_bti_release_quarantine(vmo));
   OK(zx_bti_release_quarantine(bti));
   OK(zx_vmo_op_range(vmo, ZX_VMO_OP_DECOMMIT, 0, 4 * PAGE, NULL, 0));
@@ -529,7 +520,7 @@ static void calls_contiguous(variant_t how) {
   STATUS(ZX_ERR_INVALID_ARGS, zx_vmo_create_contiguous(none, PAGE, 64, &out));
   STATUS(ZX_ERR_BAD_HANDLE, zx_vmo_create_contiguous(none, PAGE, 0, &out));
   STATUS(ZX_ERR_WRONG_TYPE, zx_vmo_create_contiguous(iommu, PAGE, 0, &out));
-  STATUS(ZX_ERR_ACCESS_DENIED, zx_vmo_create_contiguous(without(bti, ZX_RIGHT_MAP), PAGE, 0, &out));
+  STATUS(ZX_ERR_ACCESS_DENIED, zx_vmo_create_contiguous(fewer(bti, ZX_RIGHT_MAP), PAGE, 0, &out));
   STATUS(ZX_ERR_OUT_OF_RANGE, zx_vmo_create_contiguous(bti, UINT64_MAX & ~(PAGE - 1), 0, &out));
   STATUS(ZX_ERR_NO_MEMORY, zx_vmo_create_contiguous(bti, 1ull << 40, 0, &out));
   STATUS(ZX_ERR_NO_MEMORY, zx_vmo_create_contiguous(bti, PAGE, 63, &out));
@@ -555,7 +546,7 @@ static void calls_contiguous(variant_t how) {
   STATUS(ZX_ERR_NOT_SUPPORTED, zx_vmo_set_stream_size(vmo, PAGE));
   zx_vaddr_t where;
   STATUS(ZX_ERR_NOT_SUPPORTED, zx_vmar_map(zx_vmar_root_self(), ZX_VM_PERM_READ | ZX_VM_ALLOW_FAULTS | ZX_VM_FAULT_BEYOND_STREAM_SIZE, 0,
-                                           without(vmo, ZX_RIGHT_MAP), 0, PAGE, &where));
+                                           fewer(vmo, ZX_RIGHT_MAP), 0, PAGE, &where));
   zx_handle_t slice;
   OK(zx_vmo_create_child(vmo, ZX_VMO_CHILD_SLICE, PAGE, PAGE, &slice));
   OK(zx_bti_pin(bti, RW, slice, 0, PAGE, &at, 1, &pmt));
@@ -567,7 +558,7 @@ static void calls_contiguous(variant_t how) {
   STATUS(ZX_ERR_INVALID_ARGS, zx_vmo_set_cache_policy(none, 4));
   STATUS(ZX_ERR_BAD_HANDLE, zx_vmo_set_cache_policy(none, ZX_CACHE_POLICY_UNCACHED));
   STATUS(ZX_ERR_WRONG_TYPE, zx_vmo_set_cache_policy(bti, ZX_CACHE_POLICY_UNCACHED));
-  STATUS(ZX_ERR_ACCESS_DENIED, zx_vmo_set_cache_policy(without(vmo, ZX_RIGHT_MAP), ZX_CACHE_POLICY_UNCACHED));
+  STATUS(ZX_ERR_ACCESS_DENIED, zx_vmo_set_cache_policy(fewer(vmo, ZX_RIGHT_MAP), ZX_CACHE_POLICY_UNCACHED));
   OK(zx_vmo_set_cache_policy(vmo, ZX_CACHE_POLICY_WRITE_COMBINING));
   uint64_t word = 1;
   STATUS(ZX_ERR_BAD_STATE, zx_vmo_read(vmo, &word, 0, 8));
@@ -608,10 +599,10 @@ static void calls_transfer(variant_t how) {
   STATUS(ZX_ERR_INVALID_ARGS, zx_vmo_transfer_data(none, 0, 0, 1, none, 0));
   STATUS(ZX_ERR_INVALID_ARGS, zx_vmo_transfer_data(none, 0, 0, PAGE, none, 1));
   STATUS(ZX_ERR_BAD_HANDLE, zx_vmo_transfer_data(none, 0, 0, PAGE, none, 0));
-  STATUS(ZX_ERR_ACCESS_DENIED, zx_vmo_transfer_data(without(dst, ZX_RIGHT_WRITE), 0, 0, PAGE, none, 0));
+  STATUS(ZX_ERR_ACCESS_DENIED, zx_vmo_transfer_data(fewer(dst, ZX_RIGHT_WRITE), 0, 0, PAGE, none, 0));
   STATUS(ZX_ERR_BAD_HANDLE, zx_vmo_transfer_data(dst, 0, 0, PAGE, none, 0));
-  STATUS(ZX_ERR_ACCESS_DENIED, zx_vmo_transfer_data(dst, 0, 0, PAGE, without(src, ZX_RIGHT_READ), 0));
-  STATUS(ZX_ERR_ACCESS_DENIED, zx_vmo_transfer_data(dst, 0, 0, PAGE, without(src, ZX_RIGHT_WRITE), 0));
+  STATUS(ZX_ERR_ACCESS_DENIED, zx_vmo_transfer_data(dst, 0, 0, PAGE, fewer(src, ZX_RIGHT_READ), 0));
+  STATUS(ZX_ERR_ACCESS_DENIED, zx_vmo_transfer_data(dst, 0, 0, PAGE, fewer(src, ZX_RIGHT_WRITE), 0));
   STATUS(ZX_ERR_OUT_OF_RANGE, zx_vmo_transfer_data(dst, 0, 0, PAGE, src, 4 * PAGE));
   OK(zx_vmo_transfer_data(src, 0, 0, PAGE, src, 0));
   OK(zx_vmo_transfer_data(dst, 0, PAGE, 2 * PAGE, src, 0));
