@@ -362,6 +362,11 @@ static void calls_iommu(variant_t how) {
   uint32_t* const bad = (uint32_t*)8;
   STATUS(ZX_ERR_BAD_HANDLE, zx_iommu_create(root, ZX_IOMMU_TYPE_STUB, desc, 1, &out));
   STATUS(ZX_ERR_WRONG_TYPE, zx_iommu_create(bti, ZX_IOMMU_TYPE_STUB, desc, 1, &out));
+  // Exactly the resource of IOMMUs, before anything else is looked at.
+  zx_handle_t mmio = zx_take_startup_handle(PA_HND(PA_MMIO_RESOURCE, 0)), page;
+  STATUS(ZX_ERR_WRONG_TYPE, zx_iommu_create(mmio, ZX_IOMMU_TYPE_STUB, desc, 4097, &out));
+  OK(zx_resource_create(mmio, ZX_RSRC_KIND_MMIO, ZX_RSRC_SYSTEM_IOMMU_BASE, 1, NULL, 0, &page));
+  STATUS(ZX_ERR_WRONG_TYPE, zx_iommu_create(page, ZX_IOMMU_TYPE_STUB, desc, 2, &out));
   STATUS(ZX_ERR_INVALID_ARGS, zx_iommu_create(resource, ZX_IOMMU_TYPE_INTEL, desc, 4097, &out));
   STATUS(ZX_ERR_INVALID_ARGS, zx_iommu_create(resource, ZX_IOMMU_TYPE_STUB, desc, 0, &out));
   STATUS(ZX_ERR_INVALID_ARGS, zx_iommu_create(resource, ZX_IOMMU_TYPE_STUB, desc, 2, &out));
@@ -372,7 +377,6 @@ static void calls_iommu(variant_t how) {
   // A minted resource makes no others.
   STATUS(ZX_ERR_ACCESS_DENIED, zx_resource_create(resource, ZX_RSRC_KIND_SYSTEM, 8, 1, NULL, 0, &out));
   STATUS(ZX_ERR_WRONG_TYPE, zx_resource_create(iommu, ZX_RSRC_KIND_SYSTEM, 8, 1, NULL, 0, &out));
-  zx_handle_t mmio = zx_take_startup_handle(PA_HND(PA_MMIO_RESOURCE, 0));
   STATUS(ZX_ERR_ACCESS_DENIED, zx_resource_create(mmio, ZX_RSRC_KIND_SYSTEM, 8, 1, NULL, 0, &out));
   STATUS(ZX_ERR_INVALID_ARGS, zx_resource_create(mmio, 3, 0, 1, NULL, 0, &out));
   STATUS(ZX_ERR_INVALID_ARGS, zx_resource_create(mmio, 6, 0, 1, NULL, 0, &out));
@@ -395,7 +399,6 @@ static void calls_iommu(variant_t how) {
   STATUS(ZX_ERR_BAD_HANDLE, zx_vmo_create_physical(root, 0, PAGE, &out));
   STATUS(ZX_ERR_WRONG_TYPE, zx_vmo_create_physical(bti, 0, PAGE, &out));
   STATUS(ZX_ERR_WRONG_TYPE, zx_vmo_create_physical(resource, 0, PAGE, &out));
-  zx_handle_t page;
   OK(zx_resource_create(mmio, ZX_RSRC_KIND_MMIO, 0xfed00000, PAGE, "x", 1, &page));
   STATUS(ZX_ERR_OUT_OF_RANGE, zx_vmo_create_physical(page, 0xfed00000 - PAGE, PAGE, &out));
   STATUS(ZX_ERR_OUT_OF_RANGE, zx_vmo_create_physical(page, 0xfed00000, 2 * PAGE, &out));
@@ -426,6 +429,12 @@ static void calls_iommu(variant_t how) {
   EQUAL(ZX_CACHE_POLICY_UNCACHED, info.cache_policy);
   EQUAL(0, info.flags & ZX_INFO_VMO_TYPE_PAGED);
   OK(zx_vmo_set_cache_policy(vmo, ZX_CACHE_POLICY_UNCACHED_DEVICE));
+  zx_handle_t slice;
+  OK(zx_vmo_create_child(vmo, ZX_VMO_CHILD_SLICE, 0, PAGE, &slice));
+  OK(zx_vmo_set_cache_policy(vmo, ZX_CACHE_POLICY_UNCACHED_DEVICE));
+  STATUS(ZX_ERR_BAD_STATE, zx_vmo_set_cache_policy(vmo, ZX_CACHE_POLICY_UNCACHED));
+  STATUS(ZX_ERR_BAD_STATE, zx_vmo_set_cache_policy(slice, ZX_CACHE_POLICY_UNCACHED));
+  OK(zx_handle_close(slice));
   volatile uint8_t* base = MAP_VMO(vmo, ZX_VM_PERM_READ | ZX_VM_PERM_WRITE, 0, 1);
   (void)base[0];  // nobody knows what it holds, but the load ends
   OK(zx_vmo_set_cache_policy(vmo, ZX_CACHE_POLICY_UNCACHED_DEVICE));
@@ -484,6 +493,16 @@ static void calls_pin(variant_t how) {
   }
   OK(zx_vmo_op_range(vmo, ZX_VMO_OP_DECOMMIT, 0, 4 * PAGE, NULL, 0));
 
+  STATUS(ZX_ERR_BAD_HANDLE, zx_bti_release_quarantine(none));
+  // What a BTI without handles has pinned can be let go.
+  zx_handle_t brief;
+  OK(zx_bti_create(iommu, 0, 0, &brief));
+  OK(zx_bti_pin(brief, R, vmo, 0, PAGE, at, 1, &pmt));
+  OK(zx_handle_close(brief));
+  STATUS(ZX_ERR_BAD_STATE, zx_vmo_op_range(vmo, ZX_VMO_OP_DECOMMIT, 0, PAGE, NULL, 0));
+  OK(zx_pmt_unpin(pmt));
+  OK(zx_vmo_op_range(vmo, ZX_VMO_OP_DECOMMIT, 0, PAGE, NULL, 0));
+
   // A token that is lost is in quarantine, and the BTI pins nothing more.
   OK(zx_bti_pin(bti, RW, vmo, 0, 2 * PAGE, at, 2, &pmt));
   CHECK(at[0] != 0 && at[0] % PAGE == 0 && at[1] != at[0]);
@@ -533,6 +552,8 @@ static void calls_contiguous(variant_t how) {
   zx_paddr_t at = 1, each[300];
   OK(zx_bti_pin(bti, RW | ZX_BTI_CONTIGUOUS, vmo, PAGE, 2 * PAGE, &at, 1, &pmt));
   OK(zx_pmt_unpin(pmt));
+  STATUS(ZX_ERR_INVALID_ARGS, zx_bti_pin(bti, RW | ZX_BTI_CONTIGUOUS, vmo, 0, 2 * PAGE, each, 2, &pmt));
+  STATUS(ZX_ERR_INVALID_ARGS, zx_bti_pin(bti, RW | ZX_BTI_COMPRESS, vmo, 0, 2 * PAGE, each, 1, &pmt));
   OK(zx_bti_pin(bti, RW, vmo, 0, 300 * PAGE, each, 300, &pmt));
   for (uint64_t i = 0; i < 300; i++) {
     EQUAL(at - PAGE + i * PAGE, each[i]);
@@ -581,6 +602,17 @@ static void calls_contiguous(variant_t how) {
   STATUS(ZX_ERR_BAD_STATE, zx_vmo_set_cache_policy(ram, ZX_CACHE_POLICY_UNCACHED));
   STATUS(ZX_ERR_BAD_STATE, zx_vmo_set_cache_policy(slice, ZX_CACHE_POLICY_UNCACHED));
   OK(zx_handle_close(slice));
+  OK(zx_vmo_create_child(ram, ZX_VMO_CHILD_SNAPSHOT, 0, PAGE, &slice));
+  STATUS(ZX_ERR_BAD_STATE, zx_vmo_set_cache_policy(ram, ZX_CACHE_POLICY_CACHED));
+  STATUS(ZX_ERR_BAD_STATE, zx_vmo_set_cache_policy(slice, ZX_CACHE_POLICY_CACHED));
+  OK(zx_handle_close(slice));
+  const void* mapped = (const void*)(uintptr_t)MAP_VMO(ram, ZX_VM_PERM_READ, 0, 1);
+  STATUS(ZX_ERR_BAD_STATE, zx_vmo_set_cache_policy(ram, ZX_CACHE_POLICY_UNCACHED));
+  UNMAP(mapped);
+  zx_handle_t discardable;
+  OK(zx_vmo_create(PAGE, ZX_VMO_DISCARDABLE, &discardable));
+  OK(zx_vmo_set_cache_policy(discardable, ZX_CACHE_POLICY_CACHED));
+  STATUS(ZX_ERR_BAD_STATE, zx_vmo_set_cache_policy(discardable, ZX_CACHE_POLICY_WRITE_COMBINING));
   OK(zx_vmo_set_cache_policy(ram, ZX_CACHE_POLICY_UNCACHED));
   STATUS(ZX_ERR_BAD_STATE, zx_vmo_create_child(ram, ZX_VMO_CHILD_SNAPSHOT, 0, PAGE, &out));
   STATUS(ZX_ERR_BAD_STATE, zx_vmo_create_child(ram, ZX_VMO_CHILD_SLICE, 0, PAGE, &out));
@@ -622,6 +654,30 @@ static void calls_transfer(variant_t how) {
   STATUS(ZX_ERR_NOT_SUPPORTED, zx_vmo_transfer_data(v->handle, 0, 0, PAGE, dst, PAGE));
   STATUS(ZX_ERR_NOT_SUPPORTED, zx_vmo_transfer_data(dst, 0, 0, PAGE, v->handle, 0));
   ALL_ZERO(dst, 1, 1);
+  STATUS(ZX_ERR_WRONG_TYPE, zx_vmo_transfer_data(bti, 0, 0, PAGE, src, 0));
+  STATUS(ZX_ERR_WRONG_TYPE, zx_vmo_transfer_data(dst, 0, 0, PAGE, bti, 0));
+
+  // A slice, a reference, a snapshot and the clone of a pager's, on both sides.
+  zx_handle_t kin[4];
+  SUPPLY(v, 0, 1);
+  OK(zx_vmo_create_child(src, ZX_VMO_CHILD_SLICE, PAGE, PAGE, &kin[0]));
+  OK(zx_vmo_create_child(dst, ZX_VMO_CHILD_REFERENCE, 0, 0, &kin[1]));
+  OK(zx_vmo_create_child(dst, ZX_VMO_CHILD_SNAPSHOT, 0, PAGE, &kin[2]));
+  OK(zx_vmo_create_child(v->handle, ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, 0, PAGE, &kin[3]));
+  for (uint64_t i = 0; i < COUNT(kin) * COUNT(kin); i++) {
+    zx_handle_t from = kin[i / COUNT(kin)], to = kin[i % COUNT(kin)];
+    OK(zx_vmo_write(to, ones, 0, 8));
+    OK(zx_vmo_write(from, &i, 0, 8));
+    OK(zx_vmo_transfer_data(to, 0, 0, PAGE, from, 0));
+    uint64_t word = 99;
+    OK(zx_vmo_read(to, &word, 0, 8));
+    EQUAL(i, word);
+    if (from != to) {
+      ALL_ZERO(from, 0, 1);
+    }
+  }
+  GET(v, 0);
+  EQUAL(v->key, GET(v, 0));
 }
 
 // calls_vmar is the list of 3.16 that host tests do not show from ring 3.
