@@ -12,7 +12,8 @@ import (
 //
 //	ID NAME VARIANT[,VARIANT] [what the kernel lacks for it]
 //
-// The name is the one Zircon's own test of that behaviour has.
+// The name is the one Zircon's own test of that behaviour has, or ours where the
+// number is all that is known of that test (user/conform/missing.c).
 //
 //go:embed catalogue.txt
 var catalogueText string

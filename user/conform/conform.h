@@ -412,6 +412,6 @@ extern const table_t basic_tests, commit_tests, failure_tests, suspend_tests, hi
 extern const table_t clone_tests, family_tests, snapshot_tests, vmo_snapshot_tests, clone_writeback_tests;
 extern const table_t dirty_tests, writeback_tests, interval_tests, zero_tests, stats_tests, stream_tests;
 extern const table_t scenario_tests, scenario_dirty_tests, scenario_check_tests;
-extern const table_t call_tests, call_pager_tests, call_vmo_tests, pin_tests, child_row_tests;
+extern const table_t call_tests, call_pager_tests, call_vmo_tests, pin_tests, child_row_tests, missing_tests, missing_writeback_tests;
 
 #endif  // CONFORM_H_

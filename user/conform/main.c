@@ -19,7 +19,7 @@ static const table_t* const tables[] = {
     // Write-back.
     &dirty_tests, &writeback_tests, &interval_tests, &zero_tests, &stats_tests, &stream_tests, &clone_writeback_tests,
     &scenario_tests, &scenario_dirty_tests, &scenario_check_tests,
-    &call_tests, &call_pager_tests, &call_vmo_tests, &pin_tests, &child_row_tests,
+    &call_tests, &call_pager_tests, &call_vmo_tests, &pin_tests, &child_row_tests, &missing_tests, &missing_writeback_tests,
 };
 
 const test_t* running;
