@@ -81,9 +81,13 @@ run: $(B)/faultline.elf $(IMAGE_$(LOADER)) $(B)/bin/qemu demo-disk ## boot; CMDS
 image: $(B)/faultline.elf $(B)/faultline.efi $(B)/faultline.iso $(B)/faultline-usb.img ## build/faultline.elf, .efi, .iso and -usb.img: one kernel for every loader (docs/bringup.md)
 	@ls -l $^
 
+# One folder with Go files in it; a list of C files is none.
+OURS_ONLY := a Go program for ring 3 needs our own toolchain, so leave TAMAGO unset: the official runtime asks Linux for its FS base
+GO_SRC = $(if $(filter 1,$(words $(SRC))),$(wildcard $(SRC)/*.go))
+
 program: $(B)/user/libzx.a ## compile a ring-3 program: SRC='a.c b.cc' or SRC=./gofolder, OUT=prog.elf; CC, CFLAGS, LIBS
 	@test -n '$(SRC)' -a -n '$(OUT)' || { echo "usage: make program SRC='a.c b.cc' OUT=prog.elf [CC=clang] [CFLAGS=...] [LIBS=...], or SRC=./folder of a Go program" >&2; exit 2; }
-	@$(if $(wildcard $(SRC)/*.go),cd '$(SRC)' && $(GO_PROGRAM) build $(GO_PROGRAM_FLAGS) -o '$(abspath $(OUT))' .,CC='$(if $(filter default,$(origin CC)),gcc,$(CC))' user/cc -g $(CFLAGS) -o '$(OUT)' $(SRC) $(LIBS))
+	@$(if $(GO_SRC),$(TAMAGO) env GOVERSION | grep -q faultline || { echo "$(OURS_ONLY)" >&2; exit 2; }; cd '$(SRC)' && $(GO_PROGRAM) build $(GO_PROGRAM_FLAGS) -o '$(abspath $(OUT))' .,CC='$(if $(filter default,$(origin CC)),gcc,$(CC))' user/cc -g $(CFLAGS) -o '$(OUT)' $(SRC) $(LIBS))
 
 watch: $(B)/bin/watch $(if $(strip $(TRACE)),,$(B)/faultline.elf $(B)/bin/qemu demo-disk) ## boot, and show pages and faults live in a browser; or a trace: TRACE=t.json
 	@$(if $(strip $(TRACE)),,$(NEED) qemu-system-x86_64)

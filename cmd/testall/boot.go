@@ -83,11 +83,7 @@ func bootTests(r *report) {
 	table = append(table, boot{name: "pt agrees with QEMU's info tlb", special: func() (string, error) { return monitorBoot(disks.test) }})
 	table = append(table, boot{name: "built elsewhere, the same image", special: reproducible})
 	table = append(table, boot{name: "Go in ring 3, with C", special: ring3Boot})
-	if exec.Command("gcc", "-x", "c++", "-E", "-o", os.DevNull, "-include", "array", os.DevNull).Run() == nil {
-		table = append(table, boot{name: "a pager in C++", special: cxxBoot})
-	} else {
-		r.skip("boot a pager in C++", "no g++")
-	}
+	table = append(table, elfBoots(r)...)
 	if _, err := exec.LookPath("gdb"); err == nil {
 		table = append(table, boot{name: "make debug", special: debugBoot})
 	} else {

@@ -41,17 +41,3 @@ func ring3Boot() (string, error) {
 		want: []string{`26 entries hold, 0 do not`, `pairs of pager and client hold`, `26 entries hold, 0 do not`}}
 	return b.run()
 }
-
-// cxxBoot runs a pager in C++, compiled by user/cc as a user would.
-func cxxBoot() (string, error) {
-	dir, err := os.MkdirTemp(buildDir, "cxx-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(dir)
-	program := filepath.Join(dir, "pager.elf")
-	if output, err := (command{args: []string{"user/cc", "-Wextra", "-Werror", "-o", program, "user/testdata/pager.cc"}, limit: 5 * time.Minute}).run(); err != nil {
-		return output, err
-	}
-	return (&boot{program: program, want: []string{`owning handles hold`}}).run()
-}
