@@ -146,7 +146,8 @@ func (t *Thread) suspended() bool {
 // has left the state in which they may be. See stopped.
 func (t *Thread) settle() {
 	t.mu.Lock()
-	t.mu.Unlock() //nolint:staticcheck // the point is to wait
+	//lint:ignore SA2001 the point is to wait
+	t.mu.Unlock()
 }
 
 // stopped says whether registers of the thread may be touched now: the thread

@@ -83,7 +83,7 @@ func objectGetInfo(c *Context, h zx.Handle, topic uint32, buffer userOut, size u
 		return st
 	}
 	clear(c.scratch[:])
-	record := c.scratch[:0]
+	var record []byte
 	le := binary.LittleEndian
 	switch topic {
 	case infoHandleValid:

@@ -234,16 +234,34 @@ func TestLibrary(t *testing.T) {
 	}
 }
 
-// compilers lists those that are here and compile C++ too.
+// compilers lists those that are here and compile C++ too: gcc, clang, and any of
+// other versions.
 func compilers(t *testing.T) (list []string) {
-	for _, name := range []string{"gcc", "clang"} {
-		if exec.Command(name, "-x", "c++", "-E", "-o", os.DevNull, "-include", "array", os.DevNull).Run() == nil {
-			list = append(list, name)
+	names := []string{"gcc", "clang"}
+	for _, pattern := range []string{"gcc-[0-9]*", "clang-[0-9]*"} {
+		for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+			found, _ := filepath.Glob(filepath.Join(dir, pattern))
+			names = append(names, found...)
+		}
+	}
+	seen := map[string]bool{}
+	for _, name := range names {
+		if exec.Command(name, "-x", "c++", "-std=c++20", "-E", "-o", os.DevNull, "-include", "array", os.DevNull).Run() != nil {
+			continue
+		}
+		version, err := exec.Command(name, "--version").Output()
+		if first, _, _ := strings.Cut(string(version), "\n"); err == nil {
+			// gcc and gcc-12 may be one.
+			if first = strings.TrimPrefix(first, filepath.Base(name)); !seen[first] {
+				seen[first] = true
+				list = append(list, name)
+			}
 		}
 	}
 	if len(list) == 0 {
 		t.Skip("no compiler of C++")
 	}
+	t.Logf("compilers: %v", list)
 	return list
 }
 

@@ -33,12 +33,19 @@ func ring3Env() []string {
 	return []string{"GOOS=tamago", "GOARCH=amd64", "GOOSPKG=" + machine}
 }
 
+// staticcheck is the checker and its version; nothing of ours links to it, so go.mod
+// does not name it.
+const staticcheck = "honnef.co/go/tools/cmd/staticcheck@v0.8.2"
+
 // lint checks what needs no run: vet for the host and for the bare machine,
 // and the rules of the house (rooms_test.go), which also check gofmt.
 func lint(r *report) {
 	if packages, ok := hostPackages(r); ok {
 		step(r, "go vet", command{args: append([]string{"go", "vet"}, packages...), limit: 5 * time.Minute})
+		// What assembly alone calls looks unused (U1000).
+		step(r, "staticcheck", command{args: append([]string{"go", "run", staticcheck, "-checks=inherit,-U1000"}, packages...), limit: 10 * time.Minute})
 	}
+	step(r, "headers in C and C++", command{args: []string{"go", "test", "-count=1", "-run=Headers", "./user"}, limit: 10 * time.Minute})
 	if len(tamago) > 0 {
 		var bare, ring3 []string
 		for _, p := range bareMetal() {

@@ -38,6 +38,6 @@ func ring3Boot() (string, error) {
 		return output, err
 	}
 	b := boot{disk: disk, commands: "run GOPAGER.ELF; run pairing --file=GOPAGER.ELF; run parent --file=GOPAGER.ELF gopager",
-		want: []string{`26 entries hold, 0 do not`, `pairs of pager and client hold`, `26 entries hold, 0 do not`}}
+		want: []string{`32 entries hold, 0 do not`, `pairs of pager and client hold`, `32 entries hold, 0 do not`}}
 	return b.run()
 }

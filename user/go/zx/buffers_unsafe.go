@@ -123,5 +123,18 @@ func DebugWrite(text string) error {
 	return failed(SysDebugWrite(unsafe.Pointer(unsafe.StringData(text)), uint64(len(text))))
 }
 
+// PointerTo is address as a pointer: of memory that Go's heap does not move or free.
+func PointerTo(address uintptr) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&address)) }
+
+// Info gives the region's first address and its size.
+func (r VMAR) Info() (base uintptr, size uint64, err error) {
+	var info struct {
+		base uintptr
+		size uint64
+	}
+	st := SysObjectGetInfo(r.Handle, 7, unsafe.Pointer(&info), uint64(unsafe.Sizeof(info)), nil, nil)
+	return info.base, info.size, failed(st)
+}
+
 // Pointer is where the bytes of p are, for the Sys functions.
 func Pointer(p []byte) unsafe.Pointer { return bytesAt(p) }

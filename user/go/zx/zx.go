@@ -44,6 +44,7 @@ const (
 	Specific         = VMOption(zx.VMSpecific)
 	SpecificOverride = VMOption(zx.VMSpecificOverwrite)
 	AllowFaults      = VMOption(zx.VMAllowFaults)
+	MapRange         = VMOption(zx.VMMapRange) // enter what is there at once
 )
 
 // failed makes an error of a status: nil for OK.
