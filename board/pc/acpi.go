@@ -9,9 +9,8 @@ import (
 	"faultline/zx"
 )
 
-// Layout of the tables. Source: ACPI 6.5, 5.2 and 15.4; the MCFG table: PCI Firmware
-// 3.3, 4.1.2; the HPET table: IA-PC HPET 1.0a, 3.2.4; the SPCR table: Microsoft, "Serial
-// Port Console Redirection Table".
+// Layout of the tables. Source: ACPI 6.5, 5.2 and 15.4; the SPCR table: Microsoft,
+// "Serial Port Console Redirection Table".
 const (
 	rsdpBytes   = 20 // version 0
 	rsdpBytes2  = 36
@@ -29,14 +28,12 @@ const (
 
 // Tables is what ACPI says of the machine, as far as the kernel wants to know.
 type Tables struct {
-	Maker      string   // of the machine: OEM ID of the root table
-	CPUs       []uint32 // local APIC IDs of the CPUs that are enabled
-	IOAPICs    []IOAPIC
-	Overrides  []Override
-	HPET       zx.PhysAddr // 0 without one
-	ConfigBase zx.PhysAddr // PCI configuration space of segment 0 from bus 0 on; 0 without
-	Serial     *x86.SerialPort
-	Power      x86.Power
+	Maker     string   // of the machine: OEM ID of the root table
+	CPUs      []uint32 // local APIC IDs of the CPUs that are enabled
+	IOAPICs   []IOAPIC
+	Overrides []Override
+	Serial    *x86.SerialPort
+	Power     x86.Power
 
 	// Problems are tables that were left out, and why.
 	Problems []error
@@ -140,8 +137,7 @@ func Parse(rsdp zx.PhysAddr, read x86.PhysReader) (*Tables, error) {
 //
 // Errors: it is too short for what it should hold.
 func (t *Tables) take(name string, b []byte, read x86.PhysReader) error {
-	le := binary.LittleEndian
-	least := map[string]int{"APIC": 44, "FACP": 116, "HPET": 56, "MCFG": 44, "SPCR": 60}[name]
+	least := map[string]int{"APIC": 44, "FACP": 116, "SPCR": 60}[name]
 	if len(b) < least {
 		return fmt.Errorf("%d bytes, want %d", len(b), least)
 	}
@@ -150,16 +146,6 @@ func (t *Tables) take(name string, b []byte, read x86.PhysReader) error {
 		return t.madt(b[44:])
 	case "FACP":
 		return t.fadt(b, read)
-	case "HPET":
-		if b[40] == spaceMemory {
-			t.HPET = zx.PhysAddr(le.Uint64(b[44:]))
-		}
-	case "MCFG":
-		for e := b[44:]; len(e) >= 16; e = e[16:] {
-			if segment, first := le.Uint16(e[8:]), e[10]; segment == 0 && first == 0 {
-				t.ConfigBase = zx.PhysAddr(le.Uint64(e))
-			}
-		}
 	case "SPCR":
 		t.Serial = serialPort(b)
 	}

@@ -1,6 +1,7 @@
 package x86
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -37,11 +38,17 @@ func ParseOptions(line string) (o Options) {
 		case "disk":
 			o.Disk = value
 		case "smp":
-			if o.CPUs, err = strconv.Atoi(value); err == nil && o.CPUs < 1 {
-				err = fmt.Errorf("%d CPUs", o.CPUs)
+			var n uint64
+			if n, err = strconv.ParseUint(value, 10, 16); err == nil && n == 0 {
+				err = errors.New("no CPUs")
+			} else if err == nil {
+				o.CPUs = int(n)
 			}
 		case "mem":
-			o.Memory, err = parseBytes(value)
+			var n uint64
+			if n, err = parseBytes(value); err == nil {
+				o.Memory = n
+			}
 		case "BOOT_IMAGE", "initrd", "virtio_mmio.device": // for others
 		default:
 			if strings.HasPrefix(name, "kernel.") {

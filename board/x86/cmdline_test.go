@@ -10,10 +10,10 @@ func TestParseOptions(t *testing.T) {
 		`virtio_mmio.device=512@0x1000:5 program=hello smp=0 mem=99999999999G console=tty9 console=ttyS0,7 ""`)
 	want := Options{
 		Commands: "ls; sum A B", Program: "hello", Consoles: []string{"ttyS1", "fb"}, Baud: 9600, Disk: "nvme0",
-		CPUs: 0, Memory: 0, Kernel: "kernel.a=1 kernel.b=2",
+		CPUs: 4, Memory: 1 << 30, Kernel: "kernel.a=1 kernel.b=2", // what was wrong later changes nothing
 	}
 	ignored := got.Ignored
-	got.Ignored, got.CPUs, got.Memory = nil, 0, 0
+	got.Ignored = nil
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}

@@ -9,6 +9,16 @@ import "unsafe"
 // its headers.
 const imageBase = 16 << 20
 
+const efiPage = 4096 // of UEFI's memory map
+
+// bootMapped is the end of what the boot tables map; a test has its memory elsewhere.
+var bootMapped uint64 = 1 << 32
+
+// reachable says whether n bytes at addr can be read.
+//
+//go:nosplit
+func reachable(addr, n uint64) bool { return addr < bootMapped && n <= bootMapped-addr }
+
 // load reads a T at a physical address.
 //
 //go:nosplit
@@ -38,17 +48,24 @@ func ramFrom(base uint64, by Loader, info uint64) uint64 {
 	var table memoryTable
 	first := uint64(1<<64 - 1) // lowest address from base on that is taken
 	if by == LoaderPVH || by == LoaderUEFI {
-		if load[uint32](info) != pvhMagic || load[uint32](info+4) == 0 {
+		if !reachable(info, pvhInfoBytes) || load[uint32](info) != pvhMagic || load[uint32](info+4) == 0 {
 			return 0
 		}
 		table = memoryTable{load[uint64](info + 40), uint64(load[uint32](info + 48)), pvhEntryBytes}
 		first = taken(first, base, info, pvhInfoBytes)
 		modules := load[uint64](info + 16)
-		for i := range min(uint64(load[uint32](info+12)), maxModules) {
+		n := min(uint64(load[uint32](info+12)), maxModules)
+		if n > 0 && !reachable(modules, n*pvhModBytes) {
+			return 0
+		}
+		for i := range n {
 			m := modules + i*pvhModBytes
 			first = taken(first, base, load[uint64](m), load[uint64](m+8))
 		}
 	} else if by == LoaderMultiboot2 {
+		if !reachable(info, multibootMax) {
+			return 0
+		}
 		end := info + uint64(min(load[uint32](info), multibootMax))
 		first = taken(first, base, info, end-info)
 		for at := info + 8; at+16 <= end; {
@@ -67,13 +84,13 @@ func ramFrom(base uint64, by Loader, info uint64) uint64 {
 			}
 			at += (size + 7) &^ 7
 		}
-	} else if by == LoaderLinux {
+	} else if by == LoaderLinux && reachable(info, zeroPageBytes) {
 		table = memoryTable{info + zeroPageE820, uint64(load[uint8](info + zeroPageE820Count)), e820Bytes}
 		first = taken(first, base, info, zeroPageBytes)
 		first = taken(first, base, uint64(load[uint32](info+setupRamdisk)), uint64(load[uint32](info+setupRamdiskBytes)))
 		first = taken(first, base, uint64(load[uint32](info+setupCmdline)), maxCmdline)
 	}
-	if table.n > maxEntries {
+	if table.n > maxEntries || table.n > 0 && !reachable(table.at, table.n*table.stride) {
 		return 0
 	}
 
@@ -109,4 +126,36 @@ func taken(first, base, start, size uint64) uint64 {
 		return first
 	}
 	return min(first, start)
+}
+
+// efiRegions writes the PVH memory map to at, at most most entries, from size bytes of
+// the firmware's at raw, stride bytes a descriptor, and gives their number. What the
+// firmware keeps when its boot services end, and every kind that is not known, is
+// reserved. Source: UEFI 2.10, 7.2.3 (memory types and their use after ExitBootServices).
+//
+//go:nosplit
+func efiRegions(raw, size, stride, at, most uint64) (n uint32) {
+	for d := raw; d+40 <= raw+size && uint64(n) < most; d += stride {
+		start, bytes := load[uint64](d+8), load[uint64](d+24)*efiPage
+		kind := MemoryReserved
+		if t := load[uint32](d); t >= 1 && t <= 4 || t == 7 { // loader, boot services, conventional
+			kind = MemoryRAM
+		} else if t == 8 {
+			kind = MemoryBad
+		} else if t == 9 {
+			kind = MemoryACPI
+		} else if t == 10 {
+			kind = MemoryNVS
+		}
+		if last := at - pvhEntryBytes; n > 0 && load[uint64](last)+load[uint64](last+8) == start && load[uint32](last+16) == uint32(kind) {
+			store(last+8, load[uint64](last+8)+bytes)
+			continue
+		}
+		store(at, start)
+		store(at+8, bytes)
+		store(at+16, uint64(kind))
+		at += pvhEntryBytes
+		n++
+	}
+	return n
 }

@@ -32,8 +32,6 @@ const (
 	efiLoaderData = 2
 	efiByProtocol = 2
 
-	efiPage = 4096
-
 	// Parts of the memory that efiBoot hands to the kernel.
 	efiInfoModule  = 0x40   // one entry of a PVH module list
 	efiInfoText    = 0x80   // text of the module
@@ -276,29 +274,6 @@ func efiMemory(services, info uint64) (key uint64, ok bool) {
 	if efiCall(services, efiGetMemoryMap, addressOf64(&size), raw, addressOf64(&key), addressOf64(&stride), addressOf64(&version)) != 0 || stride < 40 {
 		return 0, false
 	}
-	n, at := uint64(0), info+efiInfoMap
-	for d := raw; d+40 <= raw+size && n < (efiInfoRaw-efiInfoMap)/pvhEntryBytes; d += stride {
-		start, bytes := load[uint64](d+8), load[uint64](d+24)*efiPage
-		kind := MemoryReserved
-		if t := load[uint32](d); t >= 1 && t <= 4 || t == 7 { // loader, boot services, conventional
-			kind = MemoryRAM
-		} else if t == 8 {
-			kind = MemoryBad
-		} else if t == 9 {
-			kind = MemoryACPI
-		} else if t == 10 {
-			kind = MemoryNVS
-		}
-		if last := at - pvhEntryBytes; n > 0 && load[uint64](last)+load[uint64](last+8) == start && load[uint32](last+16) == uint32(kind) {
-			store(last+8, load[uint64](last+8)+bytes)
-			continue
-		}
-		store(at, start)
-		store(at+8, bytes)
-		store(at+16, uint64(kind))
-		at += pvhEntryBytes
-		n++
-	}
-	store(info+48, uint32(n))
+	store(info+48, efiRegions(raw, size, stride, info+efiInfoMap, maxEntries))
 	return key, true
 }

@@ -166,6 +166,8 @@ func FuzzParseLinux(f *testing.F) {
 	})
 }
 
+func init() { bootMapped = 1<<64 - 1 }
+
 // ramOf calls ramFrom with b, which must be as long as it may look.
 func ramOf(t *testing.T, by Loader, b []byte) uint64 {
 	at := uint64(uintptr(unsafe.Pointer(unsafe.SliceData(b))))
@@ -240,5 +242,76 @@ func TestFramebufferCheck(t *testing.T) {
 	}
 	if s := Loader(9).String(); !strings.Contains(s, "9") {
 		t.Errorf("loader 9 is %q", s)
+	}
+}
+
+// TestEFIRegions has a firmware's map with holes, and with everything that stays the
+// firmware's in its midst: no byte of that is handed out, and what boot services had is.
+func TestEFIRegions(t *testing.T) {
+	const mib = 1 << 20
+	free := map[uint32]bool{1: true, 2: true, 3: true, 4: true, 7: true}
+	for _, stride := range []uint64{40, 48} {
+		for seed := range uint64(500) {
+			rnd := rand.New(rand.NewPCG(seed, stride))
+			var raw []byte
+			var owner [128]uint32 // by MiB: 0 is a hole, else the type and one
+			for at := 0; at < len(owner); {
+				n := min(1+rnd.IntN(12), len(owner)-at)
+				if kind := uint32(rnd.IntN(18)); kind < 16 {
+					for i := range n {
+						owner[at+i] = kind + 1
+					}
+					d := append(words(kind, uint32(0), uint64(at)*mib, uint64(0), uint64(n)*mib/efiPage, uint64(15)), make([]byte, stride-40)...)
+					raw = append(raw, d...)
+				}
+				at += n
+			}
+			info := make([]byte, pvhInfoBytes+maxEntries*pvhEntryBytes)
+			at := uint64(uintptr(unsafe.Pointer(&info[0])))
+			n := efiRegions(uint64(uintptr(unsafe.Pointer(unsafe.SliceData(raw)))), uint64(len(raw)), stride, at+pvhInfoBytes, maxEntries)
+			copy(info, words(uint32(pvhMagic), uint32(1), [32]byte{}, at+pvhInfoBytes, n))
+			var regions []MemoryRegion
+			for i := range int(n) {
+				regions = append(regions, regionOf(info[pvhInfoBytes+i*pvhEntryBytes:]))
+			}
+			var got [128]bool
+			for _, r := range NewMemoryMap(regions).Usable(nil) {
+				for p := r.Start / mib; p < r.End/mib; p++ {
+					got[p] = true
+				}
+			}
+			for i, o := range owner {
+				if got[i] != (o != 0 && free[o-1]) {
+					t.Fatalf("seed %d: MiB %d has type %d: handed out is %v", seed, i, int(o)-1, got[i])
+				}
+			}
+			// The kernel's place must be free up to the next thing that is not.
+			want := uint64(0)
+			for i := imageBase / mib; i < len(owner) && got[i]; i++ {
+				want += mib
+			}
+			if free := ramFrom(imageBase, LoaderUEFI, at); free != want {
+				t.Fatalf("seed %d: %#x bytes at the kernel's place, want %#x", seed, free, want)
+			}
+		}
+	}
+}
+
+// TestReachable: what lies outside of the boot tables is no table.
+func TestReachable(t *testing.T) {
+	defer func(end uint64) { bootMapped = end }(bootMapped)
+	bootMapped = 1 << 32
+	for _, c := range []struct {
+		addr, n uint64
+		want    bool
+	}{{0, 1, true}, {1<<32 - 56, 56, true}, {1<<32 - 55, 56, false}, {1 << 32, 0, false}, {1<<64 - 8, 16, false}, {8, 1<<64 - 1, false}} {
+		if reachable(c.addr, c.n) != c.want {
+			t.Errorf("[%#x, +%#x): %v", c.addr, c.n, !c.want)
+		}
+	}
+	for _, by := range []Loader{LoaderPVH, LoaderMultiboot2, LoaderLinux, LoaderUEFI} {
+		if n := ramFrom(imageBase, by, 1<<32-8); n != 0 {
+			t.Errorf("%v at the end of what is mapped: %#x bytes of RAM", by, n)
+		}
 	}
 }

@@ -3,6 +3,7 @@
 package x86
 
 import (
+	"cmp"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -78,7 +79,7 @@ var open = sync.OnceValues(func() (*Machine, error) {
 	}
 	m.Drives, m.Port = findDevices(&m.Boot)
 	stage(stageDisk)
-	findCPUs(m.Memory, m.Boot.Reserved)
+	findCPUs(m.Memory, m.Boot.Reserved, cmp.Or(m.Options.CPUs, cpu.MaxCPUs))
 	m.Devices = joinRanges(deviceRanges)
 	return m, nil
 })

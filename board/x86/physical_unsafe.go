@@ -10,9 +10,6 @@ import (
 	"faultline/zx"
 )
 
-// bootMapped is the end of what the boot tables map.
-const bootMapped = 1 << 32
-
 // ReadPhysical is a PhysReader for memory that the boot tables map, and for
 // page 0 as it was.
 func ReadPhysical(addr zx.PhysAddr, n int) ([]byte, error) {
@@ -56,7 +53,7 @@ func mapDevice(r Range) (uint64, error) {
 	if va >= lowerEnd {
 		va |= upperHalf
 	}
-	if r.End <= bootMapped {
+	if uint64(r.End) <= bootMapped {
 		return va, nil
 	}
 	const large, entries = 2 << 20, 512

@@ -69,11 +69,11 @@ func sendIPI(apic uint32, command uint32) {
 	lapicWrite(lapicICR, command)
 }
 
-// findCPUs starts the CPUs besides the boot CPU, which then wait; one that
-// does not answer is left out. They come to Go in StartCPUs.
+// findCPUs starts the CPUs besides the boot CPU, which then wait, until most are
+// there; one that does not answer is left out. They come to Go in StartCPUs.
 //
 // Pre: the boot page tables are in place.
-func findCPUs(memory MemoryMap, reserved []Range) {
+func findCPUs(memory MemoryMap, reserved []Range, most int) {
 	cpus.count = 1
 	list := Platform.CPUs
 	if len(list) == 0 && Processors != nil {
@@ -86,6 +86,9 @@ func findCPUs(memory MemoryMap, reserved []Range) {
 	cpus.apic[0] = boot
 	page, ok := lowPage(memory, reserved)
 	for _, apic := range list {
+		if cpus.count == most {
+			break
+		}
 		if apic == boot || apic > 0xfe && !lapic.x2 {
 			continue
 		}

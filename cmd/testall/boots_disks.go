@@ -18,6 +18,7 @@ const (
 	fileDrive = "-drive if=none,id=disk0,format=raw,file=DISK "
 	onMicrovm = "-device virtio-blk-device,drive=disk0"
 	onPC      = "-device virtio-blk-pci,drive=disk0"
+	onNVMe    = "-device nvme,serial=0,drive=disk0"
 	big       = ",logical_block_size=4096,physical_block_size=4096"
 )
 
@@ -44,22 +45,38 @@ func diskBoots(d disks) ([]boot, error) {
 	}
 	small := "sum EMPTY.BIN; sum ONE.BIN; sum PAGE.BIN; sum " + five
 	smallSums := []string{sums["4kn"]["EMPTY.BIN"], sums["4kn"]["ONE.BIN"], sums["4kn"]["PAGE.BIN"], sums["4kn"][five]}
-	for machine, device := range map[string]string{"microvm": onMicrovm, "q35": onPC} {
+	for _, c := range []struct{ name, machine, device, platform string }{
+		{"microvm", "microvm", onMicrovm, ",iommu_platform=on"},
+		{"q35", "q35", onPC, ",iommu_platform=on,disable-legacy=on"},
+		{"NVMe", "q35", onNVMe, ""},
+	} {
+		machine, device := c.machine, c.device
 		list = append(list,
-			boot{name: "blocks of 4096 bytes, " + machine, machine: machine, disk: image["4kn"], flags: fileDrive + device + big,
+			boot{name: "blocks of 4096 bytes, " + c.name, machine: machine, disk: image["4kn"], flags: fileDrive + device + big,
 				commands: small + "; poke " + five + " 4094 de ad be ef; sync",
 				want:     smallSums, effect: wrote(five, 4094, 0xde, 0xad, 0xbe, 0xef)},
-			boot{name: "512-byte sectors in blocks of 4096, " + machine, machine: machine, disk: d.test, flags: fileDrive + device + big,
+			boot{name: "512-byte sectors in blocks of 4096, " + c.name, machine: machine, disk: d.test, flags: fileDrive + device + big,
 				commands: small + "; poke " + five + " 4094 de ad be ef; poke ONE.BIN 0 00; sync; poke ONE.BIN 0 31; sync",
 				want:     smallSums, effect: func(before, after string) error {
 					if err := wrote("ONE.BIN", 0, 0x31)(before, after); err == nil {
 						return errors.New("only ONE.BIN changed")
 					}
 					return wroteAll(before, after, map[string]stored{five: {4094, []byte{0xde, 0xad, 0xbe, 0xef}}, "ONE.BIN": {0, []byte{0x31}}})
-				}},
-			boot{name: "iommu_platform, " + machine, machine: machine, disk: d.test, flags: fileDrive + device + ",iommu_platform=on" + map[string]string{"q35": ",disable-legacy=on"}[machine],
+				}})
+		if c.platform != "" {
+			list = append(list, boot{name: "iommu_platform, " + c.name, machine: machine, disk: d.test, flags: fileDrive + device + c.platform,
 				commands: "sum PAGE.BIN; poke PAGE.BIN 9 77; sync", want: []string{d.sums["PAGE.BIN"]}, effect: wrote("PAGE.BIN", 9, 0x77)})
+		}
 	}
+	// The first controller has noise; the second is found, and can be asked for.
+	for name, options := range map[string]string{"found": "", "asked for": "disk=nvme1"} {
+		list = append(list, boot{name: "two NVMe controllers, the second is " + name, machine: "q35", disk: d.test, append: options,
+			flags:    "-drive if=none,id=noise,format=raw,readonly=on,file=" + d.corrupt + " -device nvme,serial=1,drive=noise " + fileDrive + onNVMe,
+			commands: "sum PAGE.BIN; poke PAGE.BIN 9 77; sync", want: []string{d.sums["PAGE.BIN"]}, effect: wrote("PAGE.BIN", 9, 0x77)})
+	}
+	list = append(list, boot{name: "two NVMe controllers, the first is asked for", machine: "q35", disk: d.test, append: "disk=nvme0", fails: true,
+		flags:    "-drive if=none,id=noise,format=raw,readonly=on,file=" + d.corrupt + " -device nvme,serial=1,drive=noise " + fileDrive + onNVMe,
+		commands: "ls", want: []string{`(?i)FAT`}})
 	// Names that are not believed, chains that are not followed.
 	list = append(list, boot{name: "odd entries", disk: image["odd"], damaged: true, fails: true,
 		commands: "ls; cat \U0001F436.txt; cat DOG~1.TXT; poke CAT~1.TXT 0 43 41 54; sync; cat DOG~1.TXT; cat SHORT.TXT; cat long_name_test.txt; " +
@@ -81,8 +98,10 @@ func diskBoots(d disks) ([]boot, error) {
 	} {
 		list = append(list, boot{name: "read-only for its " + c.name, special: func() (string, error) { return doubtfulBoot(d, c.doubt, c.at) }})
 	}
-	list = append(list, boot{name: "paused in a sync", special: func() (string, error) { return pausedBoot(d.test) }},
-		boot{name: "power cuts", special: func() (string, error) { return powerCuts(50) }})
+	for _, c := range []struct{ name, machine, device string }{{"", "", onMicrovm}, {", NVMe", "q35", onNVMe}} {
+		list = append(list, boot{name: "paused in a sync" + c.name, special: func() (string, error) { return pausedBoot(d.test, c.machine, c.device) }},
+			boot{name: "power cuts" + c.name, special: func() (string, error) { return powerCuts(50, c.machine, c.device) }})
+	}
 	return list, nil
 }
 
@@ -97,22 +116,25 @@ func brokenBoots(d disks) ([]boot, error) {
 	if err != nil {
 		return nil, err
 	}
-	flags := func(event string) string {
-		return "-blockdev driver=file,filename=DISK,node-name=file0 -blockdev driver=blkdebug,image=file0,node-name=debug0," +
-			"inject-error.0.event=" + event + ",inject-error.0.errno=5,inject-error.0.once=on -blockdev driver=raw,file=debug0,node-name=disk0 " + onMicrovm
-	}
 	sector := ",inject-error.0.sector=" + strconv.FormatInt(at/512+3, 10)
 	effect := wrote("PAGE.BIN", 5, 0x77, 0x78)
-	return []boot{
-		{name: "a read fails", disk: d.test, fails: true, flags: flags("read_aio" + sector),
-			commands: "sum PAGE.BIN; sum PAGE.BIN", want: []string{`ZX_ERR_IO\b`, d.sums["PAGE.BIN"]}},
-		{name: "a write fails", disk: d.test, fails: true, flags: flags("write_aio" + sector),
-			commands: "poke PAGE.BIN 5 77 78; sync; sync; sync PAGE.BIN",
-			want:     []string{`sync: "PAGE.BIN": at 0x0: disk write of 8 sectors at sector \d+ failed: .* stay dirty`, `1 pages in 1 ranges written`, `nothing is dirty`}, effect: effect},
-		{name: "a flush fails", disk: d.test, fails: true, flags: flags("flush_to_disk"),
-			commands: "poke PAGE.BIN 5 77 78; sync; sync; sync PAGE.BIN",
-			want:     []string{`disk flush failed: .* stay dirty`, `1 pages in 1 ranges written`, `nothing is dirty`}, effect: effect},
-	}, nil
+	var list []boot
+	for _, c := range []struct{ name, machine, device string }{{"", "", onMicrovm}, {", NVMe", "q35", onNVMe}} {
+		flags := func(event string) string {
+			return "-blockdev driver=file,filename=DISK,node-name=file0 -blockdev driver=blkdebug,image=file0,node-name=debug0," +
+				"inject-error.0.event=" + event + ",inject-error.0.errno=5,inject-error.0.once=on -blockdev driver=raw,file=debug0,node-name=disk0 " + c.device
+		}
+		list = append(list,
+			boot{name: "a read fails" + c.name, machine: c.machine, disk: d.test, fails: true, flags: flags("read_aio" + sector),
+				commands: "sum PAGE.BIN; sum PAGE.BIN", want: []string{`ZX_ERR_IO\b`, d.sums["PAGE.BIN"]}},
+			boot{name: "a write fails" + c.name, machine: c.machine, disk: d.test, fails: true, flags: flags("write_aio" + sector),
+				commands: "poke PAGE.BIN 5 77 78; sync; sync; sync PAGE.BIN",
+				want:     []string{`sync: "PAGE.BIN": at 0x0: disk write of 8 sectors at sector \d+ failed: .* stay dirty`, `1 pages in 1 ranges written`, `nothing is dirty`}, effect: effect},
+			boot{name: "a flush fails" + c.name, machine: c.machine, disk: d.test, fails: true, flags: flags("flush_to_disk"),
+				commands: "poke PAGE.BIN 5 77 78; sync; sync; sync PAGE.BIN",
+				want:     []string{`disk flush failed: .* stay dirty`, `1 pages in 1 ranges written`, `nothing is dirty`}, effect: effect})
+	}
+	return list, nil
 }
 
 // doubtfulBoot spoils a byte of the test disk, behind which nothing may be written.
@@ -207,7 +229,7 @@ const pauseFor = 60 * time.Second
 
 // pausedBoot stops QEMU in the midst of a sync to a disk of two requests a second:
 // the machine's clock goes on, and the disk must not be given up.
-func pausedBoot(image string) (output string, err error) {
+func pausedBoot(image, machine, device string) (output string, err error) {
 	dir, err := os.MkdirTemp(buildDir, "boot-")
 	if err != nil {
 		return "", err
@@ -233,8 +255,8 @@ func pausedBoot(image string) (output string, err error) {
 	seen := false
 	output, err = command{
 		args: []string{runner(), kernelImage()},
-		env: []string{"MACHINE=", "CPU=", "MEM=", "SMP=", "ACCEL=", "PROGRAM=", "ARGS=", "APPEND=", "DISK=", "TIMEOUT=220", "CMDS=" + commands + "sync; sync " + five,
-			"QEMUFLAGS=-pidfile " + pid + " -drive if=none,id=disk0,format=raw,file=" + disk + ",throttling.iops-total=2 " + onMicrovm},
+		env: []string{"MACHINE=" + machine, "CPU=", "MEM=", "SMP=", "ACCEL=", "PROGRAM=", "ARGS=", "APPEND=", "DISK=", "TIMEOUT=220", "CMDS=" + commands + "sync; sync " + five,
+			"QEMUFLAGS=-pidfile " + pid + " -drive if=none,id=disk0,format=raw,file=" + disk + ",throttling.iops-total=2 " + device},
 		limit: bootLimit,
 		lines: func(line string) {
 			if seen || !strings.HasSuffix(line, "faultline> sync") {

@@ -154,7 +154,9 @@ func main() {
 	}
 	if *cuts > 0 {
 		if build(r, kernelImage(), filepath.Join(buildDir, "bin", "qemu"), filepath.Join(buildDir, "bin", "mkdisk")) {
-			boot{name: fmt.Sprintf("%d power cuts", *cuts), special: func() (string, error) { return powerCuts(*cuts) }}.report(r)
+			for _, c := range []struct{ name, machine, device string }{{"virtio", "", onMicrovm}, {"NVMe", "q35", onNVMe}} {
+				boot{name: fmt.Sprintf("%d power cuts, %s", *cuts, c.name), special: func() (string, error) { return powerCuts(*cuts, c.machine, c.device) }}.report(r)
+			}
 		}
 		os.Exit(r.summary(time.Since(started)))
 	}

@@ -36,7 +36,7 @@ type logged struct {
 // that was written before the last finished flush, and of what was written since
 // any sectors. fsck.fat must find it clean, bytes whose sync had been acknowledged
 // must be there, others old or new.
-func powerCuts(moments int) (output string, err error) {
+func powerCuts(moments int, machine, device string) (output string, err error) {
 	dir, err := os.MkdirTemp(buildDir, "cut-")
 	if err != nil {
 		return "", err
@@ -60,9 +60,9 @@ func powerCuts(moments int) (output string, err error) {
 	}
 	output, err = command{
 		args: []string{runner(), kernelImage()},
-		env: []string{"MACHINE=", "CPU=", "MEM=", "SMP=", "ACCEL=", "PROGRAM=", "ARGS=", "APPEND=", "DISK=", "TIMEOUT=120", "CMDS=" + commands,
+		env: []string{"MACHINE=" + machine, "CPU=", "MEM=", "SMP=", "ACCEL=", "PROGRAM=", "ARGS=", "APPEND=", "DISK=", "TIMEOUT=120", "CMDS=" + commands,
 			"QEMUFLAGS=-blockdev driver=file,filename=" + disk + ",node-name=file0 -blockdev driver=file,filename=" + log + ",node-name=log0 " +
-				"-blockdev driver=blklogwrites,node-name=disk0,file=file0,log=log0 " + onMicrovm + ",write-cache=on"},
+				"-blockdev driver=blklogwrites,node-name=disk0,file=file0,log=log0 " + device + ",write-cache=on"},
 		limit: bootLimit,
 	}.run()
 	if err != nil {

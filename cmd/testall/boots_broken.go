@@ -1,0 +1,225 @@
+package main
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// A loader that lies: the image's PVH entry is changed to a few instructions that spoil
+// what QEMU's loader wrote, or that bring tables of their own, and go on at one of the
+// kernel's entries.
+
+// liarAt is where the instructions are, and behind them, a page on, their tables.
+const liarAt, liesAt = 0x200000, 0x201000
+
+var le = binary.LittleEndian
+
+// liar is code and tables of one lying loader.
+type liar struct {
+	name  string
+	entry string // of the kernel, which it goes to
+	code  []byte // before that; EBX is the PVH start info
+	lies  []byte // at liesAt
+	says  string // what the console must show
+	lives bool   // the kernel runs all the same
+}
+
+// multibootTags makes boot information of Multiboot2 with a memory map of 256 MiB; its
+// size is as given, 0 for the right one.
+func multibootTags(size uint32, more ...byte) []byte {
+	b := make([]byte, 8)
+	b = append(b, words32(6, 16+24, 24, 0, 0x100000, 0, 255<<20, 0, 1, 0)...)
+	b = append(b, more...)
+	b = append(b, words32(0, 8)...)
+	if size == 0 {
+		size = uint32(len(b))
+	}
+	le.PutUint32(b, size)
+	return b
+}
+
+func words32(words ...uint32) (b []byte) {
+	for _, w := range words {
+		b = le.AppendUint32(b, w)
+	}
+	return b
+}
+
+// noise fills n bytes by a generator whose seed is given.
+func noise(seed uint32, n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		seed = seed*1664525 + 1013904223
+		b[i] = byte(seed >> 24)
+	}
+	return b
+}
+
+// acpiTable makes a table with a right checksum.
+func acpiTable(name string, body []byte) []byte {
+	b := append(make([]byte, 36), body...)
+	copy(b, name)
+	le.PutUint32(b[4:], uint32(len(b)))
+	b[9] = -sum8(b)
+	return b
+}
+
+func sum8(b []byte) (s byte) {
+	for _, v := range b {
+		s += v
+	}
+	return s
+}
+
+// acpiTables makes a root pointer at liesAt, an XSDT 0x100 on and the tables from 0x1000
+// on, 0x1000 apart.
+func acpiTables(tables ...[]byte) []byte {
+	b := make([]byte, 0x1000*(1+len(tables)))
+	var list []byte
+	for i, t := range tables {
+		copy(b[0x1000*(i+1):], t)
+		list = le.AppendUint64(list, uint64(liesAt+0x1000*(i+1)))
+	}
+	copy(b, "RSD PTR ")
+	copy(b[9:], "LIAR  ")
+	b[15] = 2
+	le.PutUint32(b[20:], 36)
+	le.PutUint64(b[24:], liesAt+0x100)
+	b[8] = -sum8(b[:20])
+	b[32] = -sum8(b[:36])
+	copy(b[0x100:], acpiTable("XSDT", list))
+	return b
+}
+
+// liars lists them. Instructions: MOV BYTE/DWORD [EBX+n], MOV EBX/ESI.
+func liars() []liar {
+	const pvh, multiboot2, linux = "cpuinit", "faultline/board/x86.multiboot2Entry", "faultline/board/x86.linuxEntry32"
+	set := func(at byte, v uint32) []byte { return append([]byte{0xc7, 0x43, at}, words32(v)...) }
+	here := append([]byte{0xbb}, words32(liesAt)...) // MOV EBX
+	zeroPage := append([]byte{0xbe}, words32(liesAt)...)
+	noMap := `too little RAM at 16 MiB, or no map`
+	page := noise(1, 0x1000)
+	titled := noise(2, 0x1000)
+	copy(titled[0x202:], "HdrS")
+	quiet := make([]byte, 0x1000) // a memory map, and noise for a screen, modules and a command line
+	copy(quiet[0x202:], "HdrS")
+	quiet[0x1e8] = 1
+	copy(quiet[0x2d0:], words32(0x100000, 0, 255<<20, 0, 1))
+	copy(quiet, noise(3, 0x40))
+	copy(quiet[0x218:], words32(0xfffff000, 0x7fffffff))
+	copy(quiet[0x228:], words32(0xfffffff0))
+	madt := func(entries ...byte) []byte { return acpiTable("APIC", append(words32(0xfee00000, 1), entries...)) }
+	badSum := madt(0, 8, 0, 0, 1, 0, 0, 0)
+	badSum[9]++
+	long := acpiTable("FACP", nil)
+	le.PutUint32(long[4:], 1<<31)
+	rsdp := append(set(32, liesAt), set(36, 0)...)
+	overlap := acpiTables(madt(0, 8, 0, 0, 1, 0, 0, 0), madt())
+	copy(overlap[0x1030:], overlap[0x2000:0x2040]) // the second begins within the first
+	return []liar{
+		{name: "PVH version 0", entry: pvh, code: set(4, 0), says: noMap},
+		{name: "PVH without its magic", entry: pvh, code: set(0, 0), says: noMap},
+		{name: "PVH with a map beyond memory", entry: pvh, code: append(set(40, 0xfffffff0), set(44, 0x7fff)...), says: noMap},
+		{name: "PVH with a million regions", entry: pvh, code: set(48, 1e6), says: noMap},
+		{name: "PVH with modules nowhere", entry: pvh, code: append(append(set(12, 3), set(16, 0xfffffff8)...), set(20, 0)...), says: noMap},
+		{name: "PVH with a wild command line", entry: pvh, code: append(set(24, 0), set(28, 0x7fff)...), says: `PVH command line at 0x7fff00000000: physical memory .* is not mapped`},
+		{name: "Multiboot2 of no size", entry: multiboot2, code: here, lies: multibootTags(1), says: noMap},
+		{name: "Multiboot2 without end", entry: multiboot2, code: here, lies: multibootTags(8 + 40), says: `Multiboot2 tags are cut short`},
+		{name: "Multiboot2 cut within a tag", entry: multiboot2, code: here, lies: multibootTags(8+40+8, words32(1, 4096)...), says: `Multiboot2 tags are cut short`},
+		{name: "Multiboot2 with a tag of size 0", entry: multiboot2, code: here, lies: multibootTags(0, words32(1, 0)...), says: `Multiboot2 tags are cut short`},
+		{name: "Multiboot2 module that ends before it begins", entry: multiboot2, code: here, lies: multibootTags(0, words32(3, 16, 0x300000, 0x200000)...), says: `Multiboot2 module 0 at \[0x300000, 0x200000\)`},
+		{name: "zero page of noise", entry: linux, code: zeroPage, lies: page, says: noMap},
+		{name: "zero page of noise with its magic", entry: linux, code: zeroPage, lies: titled, says: noMap},
+		{name: "zero page with wild pointers", entry: linux, code: zeroPage, lies: quiet, says: `option ".*" is unknown and ignored`, lives: true},
+		{name: "ACPI root pointer nowhere", entry: pvh, code: append(set(32, 0xfffffff0), set(36, 0x7fff)...), says: `acpi: root pointer at 0x7ffffffffff0: .* not mapped`, lives: true},
+		{name: "ACPI root pointer of noise", entry: pvh, code: rsdp, lies: page, says: `acpi: no root pointer at 0x201000`, lives: true},
+		{name: "ACPI with bad sums and lengths", entry: pvh, code: rsdp, lies: acpiTables(badSum, long),
+			says: `"APIC" at 0x202000 has a wrong checksum(?s:.*)"FACP" at 0x203000 has 2147483648 bytes`, lives: true},
+		{name: "ACPI entry without end", entry: pvh, code: rsdp, lies: acpiTables(madt(0, 8, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0)), says: `APIC at 0x202000: entry of type 1 with 0 bytes`, lives: true},
+		{name: "ACPI tables that overlap", entry: pvh, code: rsdp, lies: overlap, says: `loaded by PVH`, lives: true},
+		{name: "ACPI that lists itself", entry: pvh, code: rsdp, lies: acpiTables(acpiTable("XSDT", words32(liesAt, 0, liesAt+0x100, 0))), says: `loaded by PVH`, lives: true},
+	}
+}
+
+// liarBoots boot by each of them: a plain message, never silence.
+func liarBoots() []boot {
+	var list []boot
+	for i, l := range liars() {
+		machine := []string{"microvm", "q35", "pc"}[i%3]
+		list = append(list, boot{name: "broken: " + l.name, special: func() (string, error) { return liarBoot(l, machine) }})
+	}
+	return list
+}
+
+// liarBoot makes the lying loader and boots by it.
+func liarBoot(l liar, machine string) (output string, err error) {
+	dir, err := os.MkdirTemp("", "liar-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	image, code := filepath.Join(dir, "liar.elf"), filepath.Join(dir, "code")
+	entry, err := withPVHEntry(kernelImage(), image, liarAt, l.entry)
+	if err != nil {
+		return "", err
+	}
+	b := append(append(append([]byte{}, l.code...), 0xb8), words32(entry)...) // MOV EAX
+	b = append(b, 0xff, 0xe0)                                                 // JMP EAX
+	b = append(append(b, make([]byte, liesAt-liarAt-len(b))...), l.lies...)
+	if err := os.WriteFile(code, b, 0o644); err != nil {
+		return "", err
+	}
+	run := boot{image: image, machine: machine, mem: "256M", fails: !l.lives, commands: "mem", want: []string{l.says}, timeout: "60",
+		flags: fmt.Sprintf("-device loader,file=%s,addr=%#x,force-raw=on", code, liarAt)}
+	if l.lives {
+		run.want = append(run.want, "page frames")
+	}
+	return run.run()
+}
+
+// withPVHEntry writes a copy of an ELF image whose PVH entry is another, and gives the
+// address of one of its symbols.
+func withPVHEntry(from, to string, entry uint32, symbol string) (address uint32, err error) {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return 0, err
+	}
+	f, err := elf.Open(from)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	symbols, err := f.Symbols()
+	if err != nil {
+		return 0, err
+	}
+	for _, s := range symbols {
+		if strings.TrimSuffix(s.Name, ".abi0") == symbol {
+			address = uint32(s.Value)
+		}
+	}
+	const xenPhys32Entry = 18
+	found := false
+	for _, p := range f.Progs {
+		if p.Type != elf.PT_NOTE {
+			continue
+		}
+		for at, end := p.Off, p.Off+p.Filesz; at+12 <= end; {
+			name, size := (le.Uint32(b[at:])+3)&^3, (le.Uint32(b[at+4:])+3)&^3
+			if kind := le.Uint32(b[at+8:]); kind == xenPhys32Entry && string(b[at+12:at+16]) == "Xen\x00" {
+				le.PutUint32(b[at+12+uint64(name):], entry)
+				found = true
+			}
+			at += 12 + uint64(name) + uint64(size)
+		}
+	}
+	if address == 0 || !found {
+		return 0, errors.New(from + " has no PVH note or no symbol " + symbol)
+	}
+	return address, os.WriteFile(to, b, 0o755)
+}
