@@ -61,7 +61,7 @@ var small = []file{
 }
 
 var sets = map[string]set{
-	"demo": {mebibytes: 64, cluster: 1, files: append([]file{{path: "DEMO.BIN", size: 1_000_000}}, small...)},
+	"demo": {mebibytes: 40, cluster: 1, files: append([]file{{path: "DEMO.BIN", size: 1_000_000}}, small...)},
 	"test": {mebibytes: 320, cluster: 8, files: append([]file{
 		{path: "big-files/two-hundred-million.bin", size: 200_000_000}}, small...)},
 	"4kn": {mebibytes: 300, cluster: 1, sector: 4096, files: small},

@@ -83,6 +83,9 @@ func bootTests(r *report) {
 	table = append(table, exampleBoots()...)
 	table = append(table, loaderBoots(disks, false)...)
 	table = append(table, liarBoots()...)
+	for _, loader := range []string{"iso-uefi", "uefi"} {
+		table = append(table, boot{name: "the screen, " + loader, special: func() (string, error) { return screenBoot(disks.demo, loader) }})
+	}
 	table = append(table, boot{name: "pt agrees with QEMU's info tlb", special: func() (string, error) { return monitorBoot(disks.test) }})
 	table = append(table, boot{name: "built elsewhere, the same image", special: reproducible})
 	table = append(table, boot{name: "Go in ring 3, with C", special: ring3Boot})

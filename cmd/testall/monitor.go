@@ -29,37 +29,11 @@ func monitorBoot(image string) (output string, err error) {
 	if err := copyFile(disk, image); err != nil {
 		return "", err
 	}
-	cmd := exec.Command(runner(), kernelImage(), "-console")
-	cmd.Env = append(os.Environ(), "MACHINE=", "CPU=", "MEM=", "SMP=", "ACCEL=", "CMDS=", "PROGRAM=", "ARGS=", "TIMEOUT=120", "DISK="+disk,
-		"QEMUFLAGS=-monitor unix:"+socket+",server=on,wait=off")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	stdin, err := cmd.StdinPipe()
+	s, err := startSession("DISK="+disk, "QEMUFLAGS=-monitor unix:"+socket+",server=on,wait=off")
 	if err != nil {
 		return "", err
 	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return "", err
-	}
-	cmd.Stderr = cmd.Stdout
-	if err := cmd.Start(); err != nil {
-		return "", err
-	}
-	s := &session{in: stdin, lines: make(chan string, 1000)}
-	go func() {
-		defer close(s.lines)
-		for r := bufio.NewScanner(stdout); r.Scan(); {
-			s.lines <- r.Text()
-		}
-	}()
-	err = s.compare(socket)
-	if err != nil {
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-	}
-	for line := range s.lines { // to the end
-		s.output.WriteString(line + "\n")
-	}
-	return s.output.String(), errors.Join(err, cmd.Wait())
+	return s.end(s.compare(socket))
 }
 
 // debugBoot runs make debug with a script instead of a person.
@@ -95,9 +69,49 @@ func debugBoot() (output string, err error) {
 
 // session is a console that is typed at.
 type session struct {
+	cmd    *exec.Cmd
 	in     io.Writer
 	lines  chan string
 	output strings.Builder
+}
+
+// startSession boots with a console.
+func startSession(env ...string) (*session, error) {
+	cmd := exec.Command(runner(), kernelImage(), "-console")
+	cmd.Env = append(append(os.Environ(), "MACHINE=", "LOADER=", "CPU=", "MEM=", "SMP=", "ACCEL=", "CMDS=", "PROGRAM=", "ARGS=", "TIMEOUT=150", "DISK="), env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	cmd.Stderr = cmd.Stdout
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	s := &session{cmd: cmd, in: stdin, lines: make(chan string, 1000)}
+	go func() {
+		defer close(s.lines)
+		for r := bufio.NewScanner(stdout); r.Scan(); {
+			s.lines <- r.Text()
+		}
+	}()
+	return s, nil
+}
+
+// end waits for the machine's end, which it makes if there is an error already, and
+// gives all that was printed.
+func (s *session) end(err error) (string, error) {
+	if err != nil {
+		syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
+	}
+	for line := range s.lines {
+		s.output.WriteString(line + "\n")
+	}
+	return s.output.String(), errors.Join(err, s.cmd.Wait())
 }
 
 // until reads lines up to one that matches and gives its submatches.
@@ -165,25 +179,21 @@ func (s *session) compare(socket string) error {
 
 // infoTLB checks one page of `info tlb` against the entry that pt printed.
 func (s *session) infoTLB(socket string, va, pte uint64) error {
-	c, err := net.Dial("unix", socket)
+	m, err := openMonitor(socket)
 	if err != nil {
 		return err
 	}
-	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+	defer m.Close()
+	text, err := m.ask("info tlb")
+	if err != nil {
 		return err
 	}
-	// The monitor echoes with control sequences; a second command marks the end.
-	if _, err := io.WriteString(c, "info tlb\ninfo version\n"); err != nil {
-		return err
-	}
-	version := regexp.MustCompile(`^\d+\.\d+\.\d+`)
 	// A line is "VA: PA XGPDACTUW", a dash for each flag that is clear.
 	re := regexp.MustCompile(fmt.Sprintf(`^0*%x: ([0-9a-f]{16}) ([-XGPDACTUW]{9})`, va))
-	for r := bufio.NewScanner(c); r.Scan(); {
-		if m := re.FindStringSubmatch(r.Text()); m != nil {
+	for line := range strings.Lines(text) {
+		if m := re.FindStringSubmatch(line); m != nil {
 			pa, _ := strconv.ParseUint(m[1], 16, 64)
-			s.output.WriteString("info tlb: " + r.Text() + "\n")
+			s.output.WriteString("info tlb: " + line)
 			for _, bit := range []struct {
 				letter string
 				mask   uint64
@@ -196,9 +206,6 @@ func (s *session) infoTLB(socket string, va, pte uint64) error {
 				return fmt.Errorf("info tlb says page %#x, pt %#x", pa, want)
 			}
 			return nil
-		}
-		if version.MatchString(r.Text()) {
-			break
 		}
 	}
 	return fmt.Errorf("info tlb has no page %#x", va)
