@@ -107,8 +107,8 @@ conform: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/conform ## ring-3 conformance
 
 ##@ Measure
 
-bench: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/bench ## count the instructions of each rung of the ladder
-	@$(NEED) qemu-system-x86_64
+bench: $(B)/faultline.elf $(B)/faultline.efi $(B)/faultline.iso $(B)/faultline-usb.img $(B)/bin/qemu $(B)/bin/bench ## count the instructions of each rung of the ladder
+	@$(NEED) qemu-system-x86_64 $(NEED_uefi)
 	@$(B)/bin/bench run
 	@$(B)/bin/bench report
 

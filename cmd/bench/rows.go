@@ -101,6 +101,10 @@ var groups = []group{
 	}},
 }
 
+// bootLoaders are those whose boot is measured from the kernel's entry on: what firmware
+// and loader do before it is theirs.
+var bootLoaders = []string{"pvh", "multiboot2", "linux", "uefi", "iso-bios", "iso-uefi", "usb"}
+
 // scale are families of rungs measured at several sizes.
 var scale = []struct {
 	rung, text, axis string
@@ -122,8 +126,13 @@ var scale = []struct {
 
 func init() {
 	for i := range groups {
-		if groups[i].title == "What must not grow" {
+		switch groups[i].title {
+		case "What must not grow":
 			groups[i].rows = scaleRows()
+		case "Memory and boot":
+			for _, loader := range bootLoaders {
+				groups[i].rows = append(groups[i].rows, row{name: "boot_entry/" + loader, text: "from the kernel's entry to the prompt on q35, loaded by " + loader})
+			}
 		}
 	}
 }

@@ -12,15 +12,17 @@ import (
 )
 
 // run measures Faultline: one boot for the ladder, one with much memory for
-// what must not grow.
+// what must not grow, one by each loader.
 func run(o options) error {
 	res := &results{System: "Faultline", Setup: "microvm, -cpu " + o.cpu}
-	for _, b := range []struct{ what, memory string }{
-		{"@ladder", "1G"},
-		{"@scale", scaleMemory()},
-	} {
-		if err := boot(o, res, b.what, b.memory); err != nil {
-			return fmt.Errorf("%s: %w", b.what, err)
+	type machine struct{ what, memory, loader string }
+	boots := []machine{{what: "@ladder", memory: "1G"}, {what: "@scale", memory: scaleMemory()}}
+	for _, loader := range bootLoaders {
+		boots = append(boots, machine{"@entry", "1G", loader})
+	}
+	for _, b := range boots {
+		if err := boot(o, res, b.what, b.memory, b.loader); err != nil {
+			return fmt.Errorf("%s %s: %w", b.what, b.loader, err)
 		}
 	}
 	if err := res.save(o, "faultline"); err != nil {
@@ -48,11 +50,14 @@ func scaleMemory() string {
 	return "2G"
 }
 
-// boot runs the image once and adds what it measured. There is no disk: when a
-// disk answers depends on the host.
-func boot(o options, res *results, what, memory string) error {
-	cmd := exec.Command(o.runner, o.image, "-bench", what)
-	cmd.Env = append(os.Environ(), "ICOUNT=1", "MACHINE=microvm", "ACCEL=tcg", "SMP=1", "CPU="+o.cpu, "MEM="+memory,
+// boot runs the image once and adds what it measured: on microvm, or on q35 if it is
+// about a loader. There is no disk: when a disk answers depends on the host.
+func boot(o options, res *results, what, memory, loader string) error {
+	cmd, machine := exec.Command(o.runner, o.image, "-bench", what), "microvm"
+	if loader != "" {
+		cmd.Args, machine = append(cmd.Args, loader), "q35"
+	}
+	cmd.Env = append(os.Environ(), "ICOUNT=1", "MACHINE="+machine, "LOADER="+loader, "ACCEL=tcg", "SMP=1", "CPU="+o.cpu, "MEM="+memory,
 		"DISK=", "CMDS=", "PROGRAM=", "GDB=", "QEMUFLAGS=", "TIMEOUT="+o.timeout.String())
 	_, err := collect(cmd, res, "faultline "+what, o.timeout+10*time.Second)
 	return err
