@@ -107,10 +107,14 @@ conform: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/conform ## ring-3 conformance
 
 ##@ Measure
 
-bench: $(B)/faultline.elf $(B)/faultline.efi $(B)/faultline.iso $(B)/faultline-usb.img $(B)/bin/qemu $(B)/bin/bench ## count the instructions of each rung of the ladder
-	@$(NEED) qemu-system-x86_64 $(NEED_uefi)
+bench: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/bench ## count the instructions of each rung of the ladder
+	@$(NEED) qemu-system-x86_64
 	@$(B)/bin/bench run
 	@$(B)/bin/bench report
+
+bench-boot: image $(B)/bin/qemu $(B)/bin/bench ## the same of a boot by each loader: minutes, most of them firmware's
+	@$(NEED) qemu-system-x86_64 $(NEED_uefi)
+	@$(B)/bin/bench boots
 
 bench-peer: $(B)/bin/bench ## the same of Linux's userfaultfd, on Debian's kernel in the same QEMU
 	@$(NEED) qemu-system-x86_64 gcc
@@ -187,7 +191,7 @@ help: ## this text
 
 # --- What is built
 
-.PHONY: run trace watch image bench bench-smp bench-peer bench-report bench-docs profile conform debug program test lint fuzz powercut stdtest soak clean help programs host-tools demo-disk FORCE
+.PHONY: run trace watch image boot-matrix bench bench-boot bench-smp bench-peer bench-report bench-docs profile conform debug program test lint fuzz powercut stdtest soak clean help programs host-tools demo-disk FORCE
 
 # go build knows itself what changed; a target of FORCE asks it each time.
 $(B)/faultline.elf: programs $(B)/bin/mkimage FORCE

@@ -144,8 +144,15 @@ func (t *PageTable) mapKernel(r KernelRange, have KernelFeatures) zx.Status {
 				return st
 			}
 		}
-		t.mem.table(w.table[level]).store(va>>shift(level), kernelLeaf(pa, level, r, have))
-		pa += zx.PhysAddr(1) << shift(level)
+		// To the end of that table, where a larger page may begin.
+		table, e, size := t.mem.table(w.table[level]), kernelLeaf(pa, level, r, have), zx.PhysAddr(1)<<shift(level)
+		for i := va >> shift(level); r.End-pa >= size; i++ {
+			table.store(i, e)
+			e += PTE(size)
+			if pa += size; (i+1)&indexMask == 0 {
+				break
+			}
+		}
 	}
 	return zx.OK
 }

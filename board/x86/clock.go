@@ -53,7 +53,7 @@ var (
 )
 
 // calibrateClock finds the frequency of the TSC, from CPUID if it tells, else by
-// measuring: 0.3 ms where the counter is QEMU's instruction counter, else about
+// measuring: 0.2 ms where the counter is QEMU's instruction counter, else about
 // 10 ms.
 //
 // Context: before the scheduler exists; no allocation.
@@ -142,7 +142,7 @@ func (ref *reference) start() bool {
 // calibrate measures the TSC against ref. The result is the median of three,
 // so that one interruption of the emulator by its host does no harm.
 func (ref *reference) calibrate() uint64 {
-	hz := ref.measure(ref.hz / 10000)
+	hz := ref.measure(ref.hz / 20000)
 	// Under -icount shift=0 the TSC counts virtual nanoseconds. Then there
 	// is no jitter either, and no need to spend instructions on more.
 	if isTCG() && hz > 1e9-1e9/200 && hz < 1e9+1e9/200 {

@@ -2,9 +2,10 @@
 // beside it, and reports.
 //
 //	bench run      boot Faultline, measure its ladder -> build/bench/faultline.json
+//	bench boots    boot it by each loader -> build/bench/boots.json
 //	bench peer     fetch Debian's cloud kernel, measure userfaultfd on it
 //	               -> build/bench/linux-best.json, linux-default.json
-//	bench report   what there is of the three -> build/bench.json, build/bench.html,
+//	bench report   what there is of these -> build/bench.json, build/bench.html,
 //	               and a table
 //	bench docs     write the tables of docs/performance.md anew; profiles too
 //	bench check A B [C...]   compare runs: their figures may differ by 1 %
@@ -43,7 +44,7 @@ func main() {
 	flags.DurationVar(&o.timeout, "timeout", 8*time.Minute, "time limit of one boot")
 	flags.StringVar(&o.history, "history", "", "folder with the bench.json files of earlier commits, to compare with; their names' order is time's")
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "usage: bench run|peer|report|docs|check [flags]")
+		fmt.Fprintln(flags.Output(), "usage: bench run|boots|peer|report|docs|check [flags]")
 		flags.PrintDefaults()
 	}
 	if len(os.Args) < 2 {
@@ -55,6 +56,8 @@ func main() {
 	switch os.Args[1] {
 	case "run":
 		err = run(o)
+	case "boots":
+		err = boots(o)
 	case "peer":
 		err = peer(o)
 	case "report":

@@ -90,7 +90,11 @@ func readSides(o options) (s sides, err error) {
 			return s, err
 		}
 	}
-	return s, nil
+	boots, err := read(filepath.Join(o.build, "bench", "boots.json"))
+	if s.ours != nil && boots != nil {
+		s.ours.Figures = append(s.ours.Figures, boots.Figures...)
+	}
+	return s, err
 }
 
 // report puts together what was measured and prints the table to w.

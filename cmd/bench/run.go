@@ -12,20 +12,33 @@ import (
 )
 
 // run measures Faultline: one boot for the ladder, one with much memory for
-// what must not grow, one by each loader.
+// what must not grow.
 func run(o options) error {
-	res := &results{System: "Faultline", Setup: "microvm, -cpu " + o.cpu}
-	type machine struct{ what, memory, loader string }
-	boots := []machine{{what: "@ladder", memory: "1G"}, {what: "@scale", memory: scaleMemory()}}
+	return measure(o, "faultline", []machine{{what: "@ladder", memory: "1G"}, {what: "@scale", memory: scaleMemory()}})
+}
+
+// boots measures how long the kernel boots by each loader.
+func boots(o options) error {
+	var list []machine
 	for _, loader := range bootLoaders {
-		boots = append(boots, machine{"@entry", "1G", loader})
+		list = append(list, machine{"@entry", "1G", loader})
 	}
-	for _, b := range boots {
-		if err := boot(o, res, b.what, b.memory, b.loader); err != nil {
-			return fmt.Errorf("%s %s: %w", b.what, b.loader, err)
+	return measure(o, "boots", list)
+}
+
+// machine is one boot that measures something: on microvm, or on q35 if it is about a
+// loader.
+type machine struct{ what, memory, loader string }
+
+// measure boots and saves what was measured under a name.
+func measure(o options, name string, list []machine) error {
+	res := &results{System: "Faultline", Setup: "microvm, -cpu " + o.cpu}
+	for _, m := range list {
+		if err := m.boot(o, res); err != nil {
+			return fmt.Errorf("%s %s: %w", m.what, m.loader, err)
 		}
 	}
-	if err := res.save(o, "faultline"); err != nil {
+	if err := res.save(o, name); err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "%d rungs measured\n", len(res.Figures))
@@ -50,16 +63,16 @@ func scaleMemory() string {
 	return "2G"
 }
 
-// boot runs the image once and adds what it measured: on microvm, or on q35 if it is
-// about a loader. There is no disk: when a disk answers depends on the host.
-func boot(o options, res *results, what, memory, loader string) error {
-	cmd, machine := exec.Command(o.runner, o.image, "-bench", what), "microvm"
-	if loader != "" {
-		cmd.Args, machine = append(cmd.Args, loader), "q35"
+// boot runs the image once and adds what it measured. There is no disk: when a
+// disk answers depends on the host.
+func (m machine) boot(o options, res *results) error {
+	cmd, board := exec.Command(o.runner, o.image, "-bench", m.what), "microvm"
+	if m.loader != "" {
+		cmd.Args, board = append(cmd.Args, m.loader), "q35"
 	}
-	cmd.Env = append(os.Environ(), "ICOUNT=1", "MACHINE="+machine, "LOADER="+loader, "ACCEL=tcg", "SMP=1", "CPU="+o.cpu, "MEM="+memory,
+	cmd.Env = append(os.Environ(), "ICOUNT=1", "MACHINE="+board, "LOADER="+m.loader, "ACCEL=tcg", "SMP=1", "CPU="+o.cpu, "MEM="+m.memory,
 		"DISK=", "CMDS=", "PROGRAM=", "GDB=", "QEMUFLAGS=", "TIMEOUT="+o.timeout.String())
-	_, err := collect(cmd, res, "faultline "+what, o.timeout+10*time.Second)
+	_, err := collect(cmd, res, "faultline "+m.what+" "+m.loader, o.timeout+10*time.Second)
 	return err
 }
 
