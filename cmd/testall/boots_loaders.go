@@ -45,6 +45,9 @@ func loaderBoot(d disks, loader, diskIf, machine, smp, memory string) boot {
 	if by == "" {
 		by = "Multiboot2 \\(GRUB"
 	}
+	if loader == "iso-uefi" && memory == "256M" {
+		memory = "512M" // there GRUB has a quarter of it: too little for the RAM disk
+	}
 	b := boot{
 		name:   fmt.Sprintf("%s, %s, %s, %s CPUs, %s", loader, machine, diskIf, smp, memory),
 		loader: loader, diskIf: diskIf, machine: machine, smp: smp, mem: memory, disk: d.demo, timeout: "150",
