@@ -60,6 +60,7 @@ var edges = []struct {
 	{"cmd/profile", []string{"github.com/google/pprof"}},
 	{"cmd/watch", []string{"trace", "zx"}},
 	{"cmd/verdicts", nil},
+	{"cmd/testall", []string{"cmd/verdicts", "golang.org/x/image"}},
 	{"cmd/*", []string{"zx", "user", "syscall", "cmd/verdicts"}},
 	{"", nil}, // the root package
 }
