@@ -92,8 +92,13 @@ func (k *Kernel) startExecutors() {
 // Locks: takes c.mu. It never blocks.
 func (c *percpu) enqueue(t *Thread) {
 	c.mu.Lock()
+	// A goroutine may be stopped where it calls something, and go on elsewhere: so it
+	// takes direct out in the same breath as it finds that it is here.
 	if c == c.kernel.here() && c.running {
-		c.pushDirect()
+		if d := c.direct; d != nil {
+			c.direct = nil
+			c.push(d)
+		}
 	}
 	c.push(t)
 	idler := c.idler
@@ -121,9 +126,9 @@ func (c *percpu) push(t *Thread) {
 // pushDirect puts who would be next in line with the others: they are served in
 // the order in which they were woken. Locks: mu held.
 func (c *percpu) pushDirect() {
-	if c.direct != nil {
-		c.push(c.direct)
+	if d := c.direct; d != nil {
 		c.direct = nil
+		c.push(d)
 	}
 }
 
@@ -394,6 +399,14 @@ func (e *executor) run() {
 func (e *executor) pick() *Thread {
 	c := e.cpu
 	for {
+		// From here on whoever wakes a thread queues it: what became direct while
+		// this one waited for the lock would be overwritten, or slept upon.
+		c.running = false
+		if t := c.direct; t != nil {
+			c.direct = nil
+			c.running, c.handed = true, false
+			return t
+		}
 		c.mu.Lock()
 		if t := c.head; t != nil {
 			c.head = t.next
@@ -420,7 +433,6 @@ func (e *executor) pick() *Thread {
 		}
 		c.idler = e
 		c.mu.Unlock()
-		c.running = false
 		c.tally(nil)
 		if c.heed.Load()&heedTrace != 0 {
 			c.traceSwitch(nil)
