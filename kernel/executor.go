@@ -327,6 +327,9 @@ func (e *executor) run() {
 			continue
 		}
 		t.executor, t.cpu = e, c
+		if t.lane != c {
+			t.lane, t.context.Space = c, t.process.space.Lane(c.id)
+		}
 		c.tally(t)
 		if t.root != c.root {
 			c.load(t.root)

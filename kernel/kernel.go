@@ -217,7 +217,9 @@ func Boot(c Config) (*Kernel, error) {
 	}
 	k.account = account.NewRoot(accountBytes(c.Window), int64(memory.Stats().Free), k.heapFull(c.Window))
 	k.rootJob = k.newRootJob()
-	for id := range c.Board.StartCPUs(table.Root()) {
+	cpus := c.Board.StartCPUs(table.Root())
+	memory.SetCPUs(cpus, cpu.ID)
+	for id := range cpus {
 		k.cpus = append(k.cpus, newCPU(k, id, table.Root()))
 	}
 	k.startExecutors()

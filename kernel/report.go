@@ -59,7 +59,7 @@ func (t *Thread) report(typ zx.ExceptionType, st zx.Status) *Exception {
 	}
 	e.callers = t.callers()
 	var code [maxInstruction]byte
-	n := t.process.space.TryCopyIn(code[:], e.RIP)
+	n := t.context.Space.TryCopyIn(code[:], e.RIP)
 	e.Instruction = instructionText(code[:n], r.RIP())
 	return e
 }

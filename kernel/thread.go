@@ -51,6 +51,7 @@ type Thread struct {
 	interrupted atomic.Uint32 // interrupt bits
 
 	cpu      *percpu   // where it is ready
+	lane     *percpu   // whose lane of the address space it uses
 	executor *executor // that runs it, or waits with it in the midst of a call
 	step     step
 	deep     bool              // its executor waits with it
@@ -89,7 +90,7 @@ var (
 
 // newThread makes a thread of p that has not started.
 func newThread(p *Process, name string) *Thread {
-	t := &Thread{process: p, cpu: p.kernel.cpus[0], root: p.space.CR3()}
+	t := &Thread{process: p, cpu: p.kernel.cpus[0], lane: p.kernel.cpus[0], root: p.space.CR3()}
 	t.SetName(name)
 	t.Base.Init(zx.ObjThread, 0)
 	t.regs = cpu.NewRegs()
@@ -98,7 +99,7 @@ func newThread(p *Process, name string) *Thread {
 	k := p.kernel
 	t.context = syscall.Context{
 		Process: p, Thread: t, System: k,
-		Account: p.account, Handles: p.handles, Space: p.space, Store: p.store, Pagers: k.Pagers,
+		Account: p.account, Handles: p.handles, Space: p.space.Lane(0), Store: p.store, Pagers: k.Pagers,
 		Futexes: &p.futexes, Waiter: t, Request: &t.request, CopyRequest: &t.copyRequest,
 	}
 	return t

@@ -25,7 +25,7 @@ func (t *Thread) callers() (list []zx.VirtAddr) {
 	frame := t.regs.RBP
 	for len(list) < maxCallers && frame%8 == 0 {
 		var words [16]byte
-		if t.process.space.TryCopyIn(words[:], zx.VirtAddr(frame)) != len(words) {
+		if t.context.Space.TryCopyIn(words[:], zx.VirtAddr(frame)) != len(words) {
 			break
 		}
 		next, ret := binary.LittleEndian.Uint64(words[:]), binary.LittleEndian.Uint64(words[8:])

@@ -165,6 +165,11 @@ func (m *Memory) AllocContiguous(n uint64, align int, b *zx.Budget) (Frame, zx.S
 	order := max(bits.Len64(n-1), align)
 	m.mu.Lock()
 	f, low := m.takeFrames(Frame(n), order)
+	if f == 0 && m.caches != nil {
+		m.mu.Unlock()
+		m.cached(true)
+		m.mu.Lock()
+	}
 	for f == 0 && m.drain(drainFrames) {
 		m.mu.Unlock()
 		if st := b.Look(); st != zx.OK {

@@ -64,7 +64,7 @@ func (g *Gather) addTable(f Frame) {
 }
 
 // Flush invalidates what was gathered, then frees the unlinked tables, and
-// leaves g empty. Locks: none needed; PageTable.mu must not be held.
+// leaves g empty. Locks: none needed; no lock of the PageTable is held.
 // Source: Intel SDM 3A 4.10.4 (INVLPG also drops the paging-structure caches, so
 // dropping any page suffices for the reuse of a table).
 func (g *Gather) Flush(tlb TLB) {

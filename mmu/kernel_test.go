@@ -87,7 +87,7 @@ func TestKernelTable(t *testing.T) {
 			t.Fatalf("a process's root has the high device: %v, %+v", ok, tr)
 		}
 		f, _ := m.Alloc()
-		user.Map(0x80_0000_0000, f, Read.Leaf())
+		user.Lane(0).Map(0x80_0000_0000, f, Read.Leaf())
 		if _, ok := sdmWalk(m, kt.Root(), 0x80_0000_0000); ok {
 			t.Fatal("the kernel's root sees a process's page")
 		}

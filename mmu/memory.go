@@ -37,6 +37,7 @@ type Memory struct {
 
 	*pool        // shared by all who see the frames
 	payer *payer // nil: nobody
+	cpu   uint8  // whose cache the owner's frames come from; guarded as the payer
 }
 
 // pool is the frames that nobody has.
@@ -53,13 +54,17 @@ type pool struct {
 	lowHook func()
 
 	tables atomic.Int64 // frames that are page tables
+
+	// For several CPUs, else nil; constant.
+	caches  []cache // one for each
+	current func() int
 }
 
 // Stats counts frames.
 type Stats struct {
 	Total     int // frames under management, the zero page included
 	Free      int // frames an Alloc could still give out
-	Lowest    int // smallest Free so far
+	Lowest    int // smallest Free so far; with several CPUs without what each has at hand
 	Tables    int // frames in use as page tables
 	MetaBytes int // bytes of frame metadata, carved out of RAM beside Total
 	// Blocks counts the free blocks of 1<<i frames; those of one frame include
@@ -149,17 +154,21 @@ func (m *Memory) Alloc() (Frame, zx.Status) {
 
 // alloc is Alloc of a frame that is paid for.
 func (m *Memory) alloc() (Frame, zx.Status) {
-	m.mu.Lock()
-	f := m.head
-	if f == 0 || m.free-1 == m.trip || m.sim != nil {
+	p := m.pool
+	if p.caches != nil {
+		return m.allocCached()
+	}
+	p.mu.Lock()
+	f := p.head
+	if f == 0 || p.free-1 == p.trip || m.sim != nil {
 		return m.allocAny()
 	}
 	meta := &m.metas[f-m.first]
-	m.head = meta.Next
+	p.head = meta.Next
 	*meta = Meta{}
-	m.single--
-	m.free--
-	m.mu.Unlock()
+	p.single--
+	p.free--
+	p.mu.Unlock()
 	return f, zx.OK
 }
 
@@ -170,21 +179,12 @@ func (m *Memory) allocAny() (Frame, zx.Status) {
 		m.mu.Unlock()
 		return 0, zx.ErrNoMemory
 	}
-	f := m.head
-	if f != 0 {
-		meta := &m.metas[f-m.first]
-		m.head = meta.Next
-		*meta = Meta{}
-		m.single--
-	} else if m.run.next < m.run.end || m.refill() {
-		f = m.run.next
-		m.run.next++
-		m.metas[f-m.first] = Meta{}
-	} else {
+	f := m.take()
+	if f == 0 {
 		m.mu.Unlock()
 		return 0, zx.ErrNoMemory
 	}
-	m.free--
+	m.metas[f-m.first] = Meta{}
 	if m.sim != nil {
 		m.sim.allocated(m, f)
 	}
@@ -196,6 +196,22 @@ func (m *Memory) allocAny() (Frame, zx.Status) {
 	m.mu.Unlock()
 	hook()
 	return f, zx.OK
+}
+
+// take takes a frame out of the pool, 0 if there is none. Locks: m.mu held.
+func (m *Memory) take() Frame {
+	f := m.head
+	if f != 0 {
+		m.head = m.metas[f-m.first].Next
+		m.single--
+	} else if m.run.next < m.run.end || m.refill() {
+		f = m.run.next
+		m.run.next++
+	} else {
+		return 0
+	}
+	m.free--
+	return f
 }
 
 // AllocZeroed gives a frame full of zeros. Otherwise as Alloc.
@@ -214,24 +230,37 @@ func (m *Memory) Free(f Frame) {
 	if p := m.payer; p != nil {
 		p.give()
 	}
-	m.mu.Lock()
+	p := m.pool
+	if p.caches != nil {
+		m.freeCached(f)
+		return
+	}
 	meta := &m.metas[f-m.first]
+	p.mu.Lock()
 	if meta.Owner >= OwnerZero && meta.Owner != OwnerTable {
-		m.mu.Unlock()
-		panic(fmt.Sprintf("mmu.Free: frame %#x is free already or the zero page: owner %#x, zero page %#x", f, meta.Owner, m.zero))
+		p.mu.Unlock()
+		m.unused(f, meta)
+		return
 	}
 	if m.sim != nil {
 		m.sim.freed(m, f)
 	}
 	meta.Owner = OwnerFree
-	meta.Next = m.head
-	m.head = f
-	if m.free < m.lowest {
-		m.lowest = m.free
+	meta.Next = p.head
+	p.head = f
+	if p.free < p.lowest {
+		p.lowest = p.free
 	}
-	m.free++
-	m.single++
-	m.mu.Unlock()
+	p.free++
+	p.single++
+	p.mu.Unlock()
+}
+
+// unused panics about f, which is free or the zero page.
+//
+//go:noinline
+func (m *Memory) unused(f Frame, meta *Meta) {
+	panic(fmt.Sprintf("mmu.Free: frame %#x is free already or the zero page: owner %#x, zero page %#x", f, meta.Owner, m.zero))
 }
 
 // ZeroPage is the frame every clean page of zeros shares. It is never freed
@@ -293,10 +322,11 @@ func (m *Memory) SetLowWater(pages int, hook func()) {
 
 // Stats counts frames at this moment.
 func (m *Memory) Stats() Stats {
+	cached := m.cached(false)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := Stats{Total: m.total, Free: m.free, Lowest: min(m.lowest, m.free), Tables: int(m.tables.Load()), MetaBytes: len(m.metas) * MetaBytes, Blocks: m.blocks.n}
-	s.Blocks[0] += m.single + int(m.run.end-m.run.next)
+	s := Stats{Total: m.total, Free: m.free + cached, Lowest: min(m.lowest, m.free), Tables: int(m.tables.Load()), MetaBytes: len(m.metas) * MetaBytes, Blocks: m.blocks.n}
+	s.Blocks[0] += cached + m.single + int(m.run.end-m.run.next)
 	return s
 }
 

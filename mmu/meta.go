@@ -1,6 +1,10 @@
 package mmu
 
-import "faultline/zx"
+import (
+	"sync/atomic"
+
+	"faultline/zx"
+)
 
 // Frame is a physical page number: the physical address divided by the page
 // size. Zero is no frame (physical page 0 is never handed out).
@@ -56,11 +60,9 @@ func (m *Meta) Live() uint32 { return m.live }
 // AddLive changes that number by n.
 func (m *Meta) AddLive(n int) { m.live += uint32(n) }
 
-// addLive is AddLive that gives the result; n wraps.
-func (m *Meta) addLive(n uint32) uint32 {
-	m.live += n
-	return m.live
-}
+// addLive is AddLive that gives the result, for page tables, whose entries several
+// CPUs write at once; n wraps.
+func (m *Meta) addLive(n uint32) uint32 { return atomic.AddUint32(&m.live, n) }
 
 // Index is the page index the owner keeps here, 52 bits.
 func (m *Meta) Index() uint64 { return uint64(m.live) | uint64(m.high&indexHighMask)<<32 }

@@ -23,8 +23,10 @@ const (
 	userSlotLast  = 255
 )
 
-// recentTables is how many page tables a PageTable remembers, a power of two.
-const recentTables = 16
+// recents is page tables used lately, each at the place its addresses choose: a
+// page whose table is here needs no walk. A fault and the fault's end take turns in
+// two or three tables, so one would miss every time.
+type recents [16]recentTable
 
 // recentTable is a page table used lately.
 type recentTable struct {
@@ -36,25 +38,61 @@ type recentTable struct {
 // noKey is the key of no page table.
 const noKey = ^uint64(0)
 
-// PageTable is one root and the user tables below it. Every method takes its
-// lock, a leaf: any lock but Memory's may be held by the caller. Addresses are
-// page aligned and in PML4[1] to PML4[255] unless a method says otherwise;
-// anything else is a bug above and panics.
-type PageTable struct {
-	mem  *Memory
-	root Frame
+// at gives the place of the page table of va. It is there if its key is va >> 21.
+func (r *recents) at(va uint64) *recentTable { return &r[va>>shift(LevelPD)&uint64(len(r)-1)] }
 
-	mu spin.Lock
-	// Page tables used lately, each at the place its addresses choose: a page
-	// whose table is here needs no walk. A fault, the copy of a packet to the
-	// thread that serves it and the fault's end take turns in two or three
-	// tables, so one would miss every time. A table leaves before it is
-	// unlinked (prune, Destroy). Guarded by mu.
-	recent [recentTables]recentTable
+// remember makes f the page table of va.
+func (r *recents) remember(m *Memory, va uint64, f Frame) *recentTable {
+	c := r.at(va)
+	c.key, c.leaf, c.meta = va>>shift(LevelPD), m.table(f), m.Meta(f)
+	return c
+}
+
+// forget forgets them all.
+func (r *recents) forget() {
+	for i := range r {
+		r[i].key = noKey
+	}
+}
+
+// PageTable is one root and the user tables below it. What may be done at once:
+//
+//	                  | Map    copies   Clear, RemoveWrite   Unmap, Destroy
+//	Map               | lanes  yes      other pages          the caller's matter
+//	copies            |        lanes    no                   no
+//	Clear, ...        |                 no                   no
+//
+// "lanes": in different lanes. "other pages": whoever maps a page and whoever takes
+// it away hold the lock of the page's owner. Only Unmap unlinks tables, and whoever
+// calls it keeps out those that map, as it does with Protect and Destroy. So an
+// entry is written by one at a time, in a table that is there, and a fault needs no
+// lock here. Whoever takes a page or its write permission away takes the locks of all
+// lanes, and so has waited for the copies that go on.
+//
+// Addresses are page aligned and in PML4[1] to PML4[255] unless a method says
+// otherwise; anything else is a bug above and panics. The locks are leaves: any lock
+// but Memory's may be held by the caller.
+type PageTable struct {
+	mem   *Memory
+	root  Frame
+	grown spin.Lock // held by who adds tables
+	lanes []Lane
+}
+
+// Lane is a PageTable as it is used by one CPU, so that it writes no line that
+// another CPU reads; what two do in the same lane one does after the other.
+type Lane struct {
+	table *PageTable
+	mu    spin.Lock // held by who copies, and those of all lanes by who takes pages away
+
+	copied recents // guarded by mu
+	mapped recents // whoever calls Map has the lane to himself
+	_      [64]byte
 }
 
 // NewPageTable makes a root whose first 512 GiB and upper half are those of shared:
-// the very same tables, so kernel mappings are one for all. The rest is empty.
+// the very same tables, so kernel mappings are one for all. The rest is empty. It has
+// a lane for each CPU (SetCPUs).
 // Pre: shared outlives the new root. Errors: NO_MEMORY.
 func (m *Memory) NewPageTable(shared *PageTable) (*PageTable, zx.Status) {
 	root, st := m.allocTable()
@@ -69,7 +107,10 @@ func (m *Memory) NewPageTable(shared *PageTable) (*PageTable, zx.Status) {
 			}
 		}
 	}
-	t := &PageTable{mem: m, root: root}
+	t := &PageTable{mem: m, root: root, lanes: make([]Lane, m.CPUs())}
+	for i := range t.lanes {
+		t.lanes[i].table = t
+	}
 	t.forget()
 	return t, zx.OK
 }
@@ -77,14 +118,24 @@ func (m *Memory) NewPageTable(shared *PageTable) (*PageTable, zx.Status) {
 // Root is the physical address CR3 takes.
 func (t *PageTable) Root() zx.PhysAddr { return t.root.Addr() }
 
+// Lane gives the lane of a CPU, by its number.
+func (t *PageTable) Lane(cpu int) *Lane { return &t.lanes[cpu] }
+
+// lock takes the locks of all lanes.
+func (t *PageTable) lock() {
+	for i := range t.lanes {
+		t.lanes[i].mu.Lock()
+	}
+}
+
+func (t *PageTable) unlock() {
+	for i := range t.lanes {
+		t.lanes[i].mu.Unlock()
+	}
+}
+
 // shift is the number of the lowest address bit that indexes a table of level.
 func shift(level int) uint { return uint(zx.PageShift + indexBits*(level-1)) }
-
-// recently gives the place of the page table of va among the recent ones. It is
-// there if its key is va >> 21. Locks: t.mu held.
-func (t *PageTable) recently(va uint64) *recentTable {
-	return &t.recent[va>>shift(LevelPD)&(recentTables-1)]
-}
 
 // Map makes the page at va lead to f as leaf (Prot.Leaf) says: a fresh entry, an
 // upgrade or a replacement. An entry that already led to f keeps what it allows,
@@ -95,29 +146,26 @@ func (t *PageTable) recently(va uint64) *recentTable {
 // invalidation (SDM 3A 4.10.4.3).
 // Errors: NO_MEMORY, nothing changed.
 //
+// Pre: the caller has the lane to himself, holds the lock of the page's owner, and
+// keeps out Unmap and Protect.
+//
 // A fresh entry in a page table used lately, the end of nearly every fault,
-// takes 40 instructions; a walk adds 70.
-func (t *PageTable) Map(va zx.VirtAddr, f Frame, leaf PTE) (stale bool, st zx.Status) {
-	if t.mu.TryLock() {
-		if c := t.recently(uint64(va)); c.key == uint64(va)>>shift(LevelPD) {
-			if e := c.leaf.at(uint64(va)); atomic.LoadUint64(e) == 0 {
-				atomic.StoreUint64(e, uint64(leaf|PTE(f)<<zx.PageShift))
-				c.meta.live++
-				t.mu.Unlock()
-				return false, zx.OK
-			}
+// takes 30 instructions; a walk adds 70.
+func (l *Lane) Map(va zx.VirtAddr, f Frame, leaf PTE) (stale bool, st zx.Status) {
+	if c := l.mapped.at(uint64(va)); c.key == uint64(va)>>shift(LevelPD) {
+		if e := c.leaf.at(uint64(va)); atomic.LoadUint64(e) == 0 {
+			atomic.StoreUint64(e, uint64(leaf|PTE(f)<<zx.PageShift))
+			c.meta.addLive(1)
+			return false, zx.OK
 		}
-		t.mu.Unlock()
 	}
-	return t.mapAny(va, f, leaf)
+	return l.mapAny(va, f, leaf)
 }
 
 // mapAny is Map of any page, in use or not.
-func (t *PageTable) mapAny(va zx.VirtAddr, f Frame, leaf PTE) (stale bool, st zx.Status) {
-	t.mu.Lock()
-	c, st := t.reachAlloc(uint64(va))
+func (l *Lane) mapAny(va zx.VirtAddr, f Frame, leaf PTE) (stale bool, st zx.Status) {
+	c, st := l.reachAlloc(uint64(va))
 	if st != zx.OK {
-		t.mu.Unlock()
 		return false, st
 	}
 	e := c.leaf.at(uint64(va))
@@ -125,9 +173,11 @@ func (t *PageTable) mapAny(va zx.VirtAddr, f Frame, leaf PTE) (stale bool, st zx
 	switch {
 	case old == 0:
 		atomic.StoreUint64(e, uint64(want))
-		c.meta.live++
+		c.meta.addLive(1)
 	case old.Frame() != f:
+		l.table.lock() // nobody copies to or from the old page any more
 		atomic.StoreUint64(e, uint64(want))
+		l.table.unlock()
 		stale = true
 	default:
 		// One locked step for each bit, so that a flag the CPU sets meanwhile
@@ -139,7 +189,6 @@ func (t *PageTable) mapAny(va zx.VirtAddr, f Frame, leaf PTE) (stale bool, st zx
 			atomic.OrUint64(e, uint64(PTE_RW))
 		}
 	}
-	t.mu.Unlock()
 	return stale, zx.OK
 }
 
@@ -147,17 +196,15 @@ func (t *PageTable) mapAny(va zx.VirtAddr, f Frame, leaf PTE) (stale bool, st zx
 // (Prot.Leaf) says, where nothing is mapped yet; an entry in use and a frame of
 // 0 are passed over. One look-up serves every page of a page table. Nothing
 // needs flushing.
-// Errors: NO_MEMORY, with the pages before the failing one mapped.
-func (t *PageTable) MapMissing(va zx.VirtAddr, frames []Frame, leaf PTE) zx.Status {
-	t.mu.Lock()
+// Pre: as Map. Errors: NO_MEMORY, with the pages before the failing one mapped.
+func (l *Lane) MapMissing(va zx.VirtAddr, frames []Frame, leaf PTE) zx.Status {
 	for len(frames) > 0 {
 		if frames[0] == 0 { // no page, so no page table on its behalf
 			frames, va = frames[1:], va+zx.PageSize
 			continue
 		}
-		c, st := t.reachAlloc(uint64(va))
+		c, st := l.reachAlloc(uint64(va))
 		if st != zx.OK {
-			t.mu.Unlock()
 			return st
 		}
 		entries := c.leaf[uint64(va)>>zx.PageShift&indexMask:]
@@ -170,10 +217,9 @@ func (t *PageTable) MapMissing(va zx.VirtAddr, frames []Frame, leaf PTE) zx.Stat
 				used++
 			}
 		}
-		c.meta.live += used
+		c.meta.addLive(used)
 		frames, va = frames[n:], va+zx.VirtAddr(n)<<zx.PageShift
 	}
-	t.mu.Unlock()
 	return zx.OK
 }
 
@@ -184,9 +230,19 @@ const tableCost = 8
 // Unmap removes npages entries from va on and gives how many pages it got
 // through: all, unless the budget b (nil: none) was spent on the way. Tables
 // left empty are unlinked. Ranges never mapped cost next to nothing. Flush: the
-// caller, before it frees any of the frames.
+// caller, before it frees any of the frames. Pre: nobody maps meanwhile.
 func (t *PageTable) Unmap(va zx.VirtAddr, npages uint64, g *Gather, b *zx.Budget) uint64 {
-	t.mu.Lock()
+	return t.unmap(va, npages, g, b, true)
+}
+
+// Clear is Unmap that leaves empty tables where they are, for the next pages that
+// come there, or Unmap. Others may map other pages meanwhile.
+func (t *PageTable) Clear(va zx.VirtAddr, npages uint64, g *Gather) {
+	t.unmap(va, npages, g, nil, false)
+}
+
+func (t *PageTable) unmap(va zx.VirtAddr, npages uint64, g *Gather, b *zx.Budget, unlink bool) uint64 {
+	t.lock()
 	start, end := uint64(va), uint64(va)+npages<<zx.PageShift
 	c, at, to := t.seek(start, end)
 	for c != nil {
@@ -203,28 +259,32 @@ func (t *PageTable) Unmap(va zx.VirtAddr, npages uint64, g *Gather, b *zx.Budget
 		}
 		if first >= 0 {
 			g.addPages(t, at, first, last)
-			if c.meta.addLive(-used) == 0 {
-				t.prune(at, g)
-			}
+		}
+		if c.meta.addLive(-used) == 0 && unlink {
+			g.add(t, zx.VirtAddr(at)&^zx.PageMask) // for the CPUs that walk the table
+			t.prune(at, g)
 		}
 		if b != nil && b.Spend(tableCost) {
-			t.mu.Unlock()
+			t.unlock()
 			return (to - start) >> zx.PageShift
 		}
 		c, at, to = t.seek(to, end)
 	}
-	t.mu.Unlock()
+	t.unlock()
 	return npages
 }
 
-// Empty says that the page at va is not mapped, if that takes no walk: the look
-// before an Unmap that mostly finds nothing, as where a fresh page replaces a
-// page of zeros that may be mapped.
+// Empty says that the page at va is not mapped: the look before a Clear that mostly
+// finds nothing, as where a fresh page replaces a page of zeros that may be mapped.
 func (t *PageTable) Empty(va zx.VirtAddr) bool {
-	t.mu.Lock()
-	c := t.recently(uint64(va))
-	empty := c.key == uint64(va)>>shift(LevelPD) && atomic.LoadUint64(c.leaf.at(uint64(va))) == 0
-	t.mu.Unlock()
+	l := &t.lanes[0]
+	l.mu.Lock()
+	c := l.copied.at(uint64(va))
+	if c.key != uint64(va)>>shift(LevelPD) {
+		c, _ = t.reach(&l.copied, uint64(va))
+	}
+	empty := c == nil || atomic.LoadUint64(c.leaf.at(uint64(va))) == 0
+	l.mu.Unlock()
 	return empty
 }
 
@@ -258,7 +318,7 @@ func (t *PageTable) weaken(va zx.VirtAddr, npages uint64, off, on PTE, g *Gather
 	if off|on == 0 {
 		return npages
 	}
-	t.mu.Lock()
+	t.lock()
 	start, end := uint64(va), uint64(va)+npages<<zx.PageShift
 	c, at, to := t.seek(start, end)
 	for c != nil {
@@ -285,19 +345,20 @@ func (t *PageTable) weaken(va zx.VirtAddr, npages uint64, off, on PTE, g *Gather
 			g.addPages(t, at, first, last)
 		}
 		if b != nil && b.Spend(tableCost) {
-			t.mu.Unlock()
+			t.unlock()
 			return (to - start) >> zx.PageShift
 		}
 		c, at, to = t.seek(to, end)
 	}
-	t.mu.Unlock()
+	t.unlock()
 	return npages
 }
 
 // Accessed says which of npages pages from va on, at most 64, were accessed since
 // they were mapped: bit i of the page i pages after va. It changes nothing.
 func (t *PageTable) Accessed(va zx.VirtAddr, npages uint64) (pages uint64) {
-	t.mu.Lock()
+	l := &t.lanes[0]
+	l.mu.Lock()
 	start, end := uint64(va), uint64(va)+npages<<zx.PageShift
 	for c, at, to := t.seek(start, end); c != nil; c, at, to = t.seek(to, end) {
 		entries, bit := c.leaf.span(at, to), (at-start)>>zx.PageShift
@@ -307,7 +368,7 @@ func (t *PageTable) Accessed(va zx.VirtAddr, npages uint64) (pages uint64) {
 			}
 		}
 	}
-	t.mu.Unlock()
+	l.mu.Unlock()
 	return pages
 }
 
@@ -333,8 +394,8 @@ func (e Entry) String() string {
 // the PML4 on, ending at a leaf or at an entry that is not present, whose
 // level comes second.
 func (t *PageTable) Chain(va zx.VirtAddr) (chain [4]Entry, level int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.lanes[0].mu.Lock()
+	defer t.lanes[0].mu.Unlock()
 	if t.root == 0 { // destroyed
 		return chain, LevelPML4
 	}
@@ -348,10 +409,10 @@ func (t *PageTable) Chain(va zx.VirtAddr) (chain [4]Entry, level int) {
 
 // Destroy frees every table of user space and the root. Leaves are dropped;
 // their frames are not ours. Pre: the root is loaded on no CPU. The PageTable
-// must not be used again.
+// must not be used again, but to copy nothing.
 func (t *PageTable) Destroy() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.lock()
+	defer t.unlock()
 	t.forget()
 	root := t.mem.table(t.root)
 	for i := uint64(userSlotFirst); i <= userSlotLast; i++ {
@@ -377,10 +438,11 @@ func (m *Memory) freeTables(f Frame, level int) {
 	m.freeTable(f)
 }
 
-// forget makes no page table a recent one. Locks: t.mu held.
+// forget makes no page table a recent one. Pre: t is nobody else's.
 func (t *PageTable) forget() {
-	for i := range t.recent {
-		t.recent[i].key = noKey
+	for i := range t.lanes {
+		t.lanes[i].copied.forget()
+		t.lanes[i].mapped.forget()
 	}
 }
 
@@ -405,7 +467,7 @@ type walked struct {
 }
 
 // walk goes from the root to the table of level to that translates va, or as
-// far as there are tables. Locks: t.mu held.
+// far as there are tables. Pre: none are unlinked meanwhile.
 func (t *PageTable) walk(va uint64, to int) (w walked) {
 	f := t.root
 	for w.level = LevelPML4; ; w.level-- {
@@ -425,7 +487,7 @@ func (t *PageTable) walk(va uint64, to int) (w walked) {
 // all are allocated first, filled bottom up, and linked by one store last, so
 // that neither a CPU nor a failure ever sees half a chain. rights are those of
 // the entries that link them. Pre: the entry w ended at is not present.
-// Locks: t.mu held. Errors: NO_MEMORY, nothing changed.
+// Locks: t.grown held. Errors: NO_MEMORY, nothing changed.
 func (t *PageTable) grow(w *walked, va uint64, to int, rights PTE) zx.Status {
 	for l := to; l < w.level; l++ {
 		f, st := t.mem.allocTable()
@@ -447,52 +509,52 @@ func (t *PageTable) grow(w *walked, va uint64, to int, rights PTE) zx.Status {
 	return zx.OK
 }
 
-// reach makes the page table of va a recent one and gives it; where there is
-// none, nil and where the walk ended.
-// Pre: isUser(va). Locks: t.mu held.
-func (t *PageTable) reach(va uint64) (c *recentTable, w walked) {
-	c = t.recently(va)
+// reach makes the page table of va one of r and gives it; where there is none,
+// nil and where the walk ended.
+// Pre: isUser(va); no table is unlinked meanwhile, and r is the caller's.
+func (t *PageTable) reach(r *recents, va uint64) (c *recentTable, w walked) {
+	c = r.at(va)
 	if c.key == va>>shift(LevelPD) {
 		return c, w
 	}
 	if w = t.walk(va, LevelPT); w.level != LevelPT {
 		return nil, w
 	}
-	return t.remember(va, w.table[LevelPT]), w
+	return r.remember(t.mem, va, w.table[LevelPT]), w
 }
 
-// remember makes f, the page table of va, a recent one. Locks: t.mu held.
-func (t *PageTable) remember(va uint64, f Frame) *recentTable {
-	c := t.recently(va)
-	c.key, c.leaf, c.meta = va>>shift(LevelPD), t.mem.table(f), t.mem.Meta(f)
-	return c
-}
-
-// reachAlloc is reach that adds what tables are missing. Panics where the tables
-// are not ours. Locks: t.mu held. Errors: NO_MEMORY, nothing changed.
-func (t *PageTable) reachAlloc(va uint64) (*recentTable, zx.Status) {
+// reachAlloc is reach for Map, which adds what tables are missing. Panics where
+// the tables are not ours. Errors: NO_MEMORY, nothing changed.
+func (l *Lane) reachAlloc(va uint64) (*recentTable, zx.Status) {
+	t := l.table
 	if !t.isUser(va) {
 		t.foreign(va)
 	}
-	c, w := t.reach(va)
+	c, w := t.reach(&l.mapped, va)
 	if c != nil {
 		return c, zx.OK
 	}
-	if st := t.grow(&w, va, LevelPT, userTable); st != zx.OK {
+	t.grown.Lock()
+	w, st := t.walk(va, LevelPT), zx.OK // another may have added some
+	if w.level != LevelPT {
+		st = t.grow(&w, va, LevelPT, userTable)
+	}
+	t.grown.Unlock()
+	if st != zx.OK {
 		return nil, st
 	}
-	return t.remember(va, w.table[LevelPT]), zx.OK
+	return l.mapped.remember(t.mem, va, w.table[LevelPT]), zx.OK
 }
 
 // seek gives the first page table that overlaps [va, end), a recent one now,
 // and the part of the range it translates; nil when there is none. Subtrees
-// that are not there are stepped over whole. Locks: t.mu held.
+// that are not there are stepped over whole. Locks: those of all lanes held.
 func (t *PageTable) seek(va, end uint64) (c *recentTable, from, to uint64) {
 	for va < end {
 		if !t.isUser(va) {
 			t.foreign(va)
 		}
-		c, w := t.reach(va)
+		c, w := t.reach(&t.lanes[0].copied, va)
 		if c != nil {
 			return c, va, min(end, (va>>shift(LevelPD)+1)<<shift(LevelPD))
 		}
@@ -511,7 +573,7 @@ func (t *PageTable) seek(va, end uint64) (c *recentTable, from, to uint64) {
 
 // prune unlinks the page table that translates va and has become empty, and
 // every table above that it leaves empty but the root.
-// Locks: t.mu held. Pre: g is bound to t.
+// Locks: those of all lanes held. Pre: nobody maps.
 func (t *PageTable) prune(va uint64, g *Gather) {
 	w := t.walk(va, LevelPT)
 	for l := LevelPD; l <= LevelPML4; l++ {
@@ -521,7 +583,11 @@ func (t *PageTable) prune(va uint64, g *Gather) {
 			break
 		}
 	}
-	if c := t.recently(va); c.key == va>>shift(LevelPD) {
-		c.key = noKey
+	for i := range t.lanes {
+		for _, r := range [...]*recents{&t.lanes[i].copied, &t.lanes[i].mapped} {
+			if c := r.at(va); c.key == va>>shift(LevelPD) {
+				c.key = noKey
+			}
+		}
 	}
 }

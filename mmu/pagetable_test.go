@@ -32,6 +32,7 @@ type world struct {
 	pt    *PageTable
 	tlb   *fakeTLB
 	model map[uint64]leafModel
+	leafs map[uint64]bool // page tables there are, by address >> 21
 	data  [4]Frame
 }
 
@@ -41,7 +42,7 @@ func newWorld(t *testing.T) *world {
 	if st != zx.OK {
 		t.Fatal(st)
 	}
-	w := &world{t: t, mem: m, pt: pt, model: map[uint64]leafModel{}}
+	w := &world{t: t, mem: m, pt: pt, model: map[uint64]leafModel{}, leafs: map[uint64]bool{}}
 	w.tlb = &fakeTLB{t: t, mem: m, root: pt.Root(), cached: map[uint64]translation{}}
 	for i := range w.data {
 		w.data[i], _ = m.Alloc()
@@ -73,9 +74,9 @@ func (w *world) verify() {
 		}
 	}
 	tables := map[[2]uint64]bool{}
-	for p := range w.model {
-		for _, s := range []uint64{21, 30, 39} {
-			tables[[2]uint64{s, p >> s}] = true
+	for leaf := range w.leafs {
+		for _, s := range []uint64{0, 9, 18} {
+			tables[[2]uint64{s, leaf >> s}] = true
 		}
 	}
 	if n := w.mem.Stats().Tables; n != len(tables)+1 {
@@ -96,7 +97,7 @@ func (w *world) step(op, where, arg byte) {
 	var g Gather
 	w.tlb.tables = w.mem.Stats().Tables
 	within := func(p uint64) bool { return p >= page && p < page+n*zx.PageSize }
-	switch op % 9 {
+	switch op % 10 {
 	case 0, 1:
 		f := w.data[arg>>2&3]
 		if st := w.enter(va, f, prot, &g); st != zx.OK {
@@ -106,13 +107,18 @@ func (w *world) step(op, where, arg byte) {
 			prot |= old.prot // what it allowed already stays
 		}
 		w.model[page] = leafModel{f, prot}
-	case 2:
-		w.pt.Unmap(va, n, &g, nil)
+	case 2, 9:
 		for p := range w.model {
 			if within(p) {
 				delete(w.model, p)
 			}
 		}
+		if op%10 == 9 { // leaves empty tables
+			w.pt.Clear(va, n, &g)
+			break
+		}
+		w.pt.Unmap(va, n, &g, nil)
+		w.unlinked(page, n)
 	case 3:
 		w.pt.RemoveWrite(va, n, &g, nil)
 		for p, l := range w.model {
@@ -134,11 +140,14 @@ func (w *world) step(op, where, arg byte) {
 				frames[i] = w.data[i&3]
 			}
 		}
-		if st := w.pt.MapMissing(va, frames[:n], prot.Leaf()); st != zx.OK {
+		if st := w.pt.Lane(0).MapMissing(va, frames[:n], prot.Leaf()); st != zx.OK {
 			w.t.Fatal(st)
 		}
 		for i := uint64(0); i < n; i++ {
 			p := page + i*zx.PageSize
+			if frames[i] != 0 {
+				w.leafs[p>>21] = true
+			}
 			if _, used := w.model[p]; !used && frames[i] != 0 && contains(spots, p) {
 				w.model[p] = leafModel{frames[i], prot}
 			} else if !used && frames[i] != 0 {
@@ -146,6 +155,7 @@ func (w *world) step(op, where, arg byte) {
 				w.tlb.tables = w.mem.Stats().Tables
 				w.pt.Unmap(zx.VirtAddr(p), 1, &h, nil)
 				h.Flush(w.tlb)
+				w.unlinked(p, 1)
 			}
 		}
 	case 6: // the CPU uses the page
@@ -161,11 +171,11 @@ func (w *world) step(op, where, arg byte) {
 				out = len(b)
 			}
 		}
-		if n := w.pt.CopyOut(va+5, b); n != out {
+		if n := w.pt.Lane(0).CopyOut(va+5, b); n != out {
 			w.t.Fatalf("%#x: CopyOut of %d bytes to %+v takes %d", page, len(b), l, n)
 		}
 		var back [3]byte
-		if n := w.pt.CopyIn(back[:], va+5); n != in || mapped && back != [3]byte(w.mem.Bytes(l.frame)[5:]) || out != 0 && back != [3]byte(b) {
+		if n := w.pt.Lane(0).CopyIn(back[:], va+5); n != in || mapped && back != [3]byte(w.mem.Bytes(l.frame)[5:]) || out != 0 && back != [3]byte(b) {
 			w.t.Fatalf("%#x: CopyIn from %+v gives %d bytes, %x", page, l, n, back)
 		}
 	}
@@ -174,6 +184,22 @@ func (w *world) step(op, where, arg byte) {
 		w.t.Fatal("Flush left the Gather in use")
 	}
 	w.verify()
+}
+
+// unlinked notes that the empty tables of n pages from page on are gone.
+func (w *world) unlinked(page, n uint64) {
+	for leaf := range w.leafs {
+		if leaf < page>>21 || leaf > (page+(n-1)*zx.PageSize)>>21 {
+			continue
+		}
+		empty := true
+		for p := range w.model {
+			empty = empty && p>>21 != leaf
+		}
+		if empty {
+			delete(w.leafs, leaf)
+		}
+	}
 }
 
 // lookup gives the leaf that translates va and its level; where there is none, 0
@@ -188,9 +214,12 @@ func (g *Gather) empty() bool { return g.mem == nil }
 
 // enter is Map with the permissions and the Gather of the other methods.
 func (w *world) enter(va zx.VirtAddr, f Frame, p Prot, g *Gather) zx.Status {
-	stale, st := w.pt.Map(va, f, p.Leaf())
+	stale, st := w.pt.Lane(0).Map(va, f, p.Leaf())
 	if stale {
 		g.add(w.pt, va)
+	}
+	if st == zx.OK {
+		w.leafs[uint64(va)>>21] = true
 	}
 	return st
 }
@@ -211,6 +240,7 @@ func (w *world) finish() {
 	w.pt.Unmap(0x80_0000_0000, (0x7fff_ffff_f000-0x80_0000_0000)/zx.PageSize, &g, nil)
 	g.Flush(w.tlb)
 	clear(w.model)
+	clear(w.leafs)
 	w.verify()
 	w.pt.Destroy()
 	for _, f := range w.data {
@@ -254,7 +284,7 @@ func TestMapFailureChangesNothing(t *testing.T) {
 		if st := w.enter(0x7fff_0000_0000, w.data[0], Read, &g); st != zx.ErrNoMemory {
 			t.Fatalf("with %d frames left: %v", n, st)
 		}
-		if st := w.pt.MapMissing(0x7fff_0000_0000, []Frame{0, w.data[0]}, Read.Leaf()); st != zx.ErrNoMemory {
+		if st := w.pt.Lane(0).MapMissing(0x7fff_0000_0000, []Frame{0, w.data[0]}, Read.Leaf()); st != zx.ErrNoMemory {
 			t.Fatalf("with %d frames left: %v", n, st)
 		}
 		w.mem.FailAfter(-1)
@@ -300,7 +330,7 @@ func TestAccessedAndDirtyAreNotPreset(t *testing.T) {
 }
 
 // table is the cached page table of a test's only region.
-func (t *PageTable) table() *table { return t.recently(0x80_0000_0000).leaf }
+func (t *PageTable) table() *table { return t.lanes[0].mapped.at(0x80_0000_0000).leaf }
 
 // TestFlushAsksOnce: one change disturbs other CPUs once, however many pages it
 // has, and not at all if it changed nothing.
@@ -335,23 +365,23 @@ func TestCopyUser(t *testing.T) {
 	for i := range src {
 		src[i] = byte(i * 7)
 	}
-	if n := w.pt.CopyOut(va+5, src); n != 2*zx.PageSize-5 {
+	if n := w.pt.Lane(0).CopyOut(va+5, src); n != 2*zx.PageSize-5 {
 		t.Fatalf("CopyOut stops at %#x, want at the read-only page", n)
 	}
 	dst := make([]byte, 2*zx.PageSize)
-	if n := w.pt.CopyIn(dst, va+5); n != len(dst) || string(dst[:2*zx.PageSize-5]) != string(src[:2*zx.PageSize-5]) {
+	if n := w.pt.Lane(0).CopyIn(dst, va+5); n != len(dst) || string(dst[:2*zx.PageSize-5]) != string(src[:2*zx.PageSize-5]) {
 		t.Fatalf("CopyIn of what CopyOut wrote: %d bytes", n)
 	}
 	// Within a page nothing is to be walked, but a flag to be set.
 	w.pt.table().remove(va>>zx.PageShift, PTE_A|PTE_D)
-	if n := w.pt.CopyIn(dst[:9], va+5); n != 9 || string(dst[:9]) != string(src[:9]) {
+	if n := w.pt.Lane(0).CopyIn(dst[:9], va+5); n != 9 || string(dst[:9]) != string(src[:9]) {
 		t.Fatalf("CopyIn within a page: %d bytes", n)
 	}
 	if e, _ := w.pt.lookup(va); e&(PTE_A|PTE_D) != PTE_A {
 		t.Fatalf("page read within: %v", e)
 	}
 	for i := range 2 { // the second time no flag either
-		if n := w.pt.CopyOut(va, src[i:i+9]); n != 9 || string(w.mem.Bytes(w.data[0])[:9]) != string(src[i:i+9]) {
+		if n := w.pt.Lane(0).CopyOut(va, src[i:i+9]); n != 9 || string(w.mem.Bytes(w.data[0])[:9]) != string(src[i:i+9]) {
 			t.Fatalf("CopyOut within a page: %d bytes", n)
 		}
 		if e, _ := w.pt.lookup(va); e&(PTE_A|PTE_D) != PTE_A|PTE_D {
@@ -362,10 +392,10 @@ func TestCopyUser(t *testing.T) {
 		t.Fatalf("read page: %v", e)
 	}
 	for _, bad := range []zx.VirtAddr{0, 0x1000, 0x7f_ffff_ffff, 0x8000_0000_0000, ^zx.VirtAddr(0), 0x7fff_ffff_f000, va + 3*zx.PageSize} {
-		if n := w.pt.CopyIn(dst, bad); n != 0 {
+		if n := w.pt.Lane(0).CopyIn(dst, bad); n != 0 {
 			t.Fatalf("CopyIn from %#x gives %d bytes", bad, n)
 		}
-		if n := w.pt.CopyOut(bad, dst); n != 0 {
+		if n := w.pt.Lane(0).CopyOut(bad, dst); n != 0 {
 			t.Fatalf("CopyOut to %#x takes %d bytes", bad, n)
 		}
 	}
@@ -376,12 +406,12 @@ func TestDestroyedTableIsEmpty(t *testing.T) {
 	var g Gather
 	w.enter(0x80_0000_0000, w.data[0], Read|Write, &g)
 	var b [8]byte
-	w.pt.CopyOut(0x80_0000_0000, b[:])
+	w.pt.Lane(0).CopyOut(0x80_0000_0000, b[:])
 	w.pt.Destroy()
 	for f, st := w.mem.Alloc(); st == zx.OK; f, st = w.mem.Alloc() {
 		fill(w.mem.Bytes(f), 0xff) // as entries: everything allowed
 	}
-	if n := w.pt.CopyIn(b[:], 0x80_0000_0000) + w.pt.CopyOut(0x80_0000_0000, b[:]); n != 0 {
+	if n := w.pt.Lane(0).CopyIn(b[:], 0x80_0000_0000) + w.pt.Lane(0).CopyOut(0x80_0000_0000, b[:]); n != 0 {
 		t.Fatalf("copied %d bytes", n)
 	}
 	if e, level := w.pt.lookup(0x80_0000_0000); e != 0 || level != LevelPML4 {
@@ -485,7 +515,7 @@ func TestBudget(t *testing.T) {
 	f, _ := mem.Alloc()
 	tlb := &fakeTLB{t: t, mem: mem, root: pt.Root(), cached: map[uint64]translation{}}
 	for i := range uint64(tables) {
-		if _, st := pt.Map(zx.VirtAddr(base+i<<21), f, (Read | Write).Leaf()); st != zx.OK {
+		if _, st := pt.Lane(0).Map(zx.VirtAddr(base+i<<21), f, (Read | Write).Leaf()); st != zx.OK {
 			t.Fatal(st)
 		}
 	}

@@ -237,7 +237,7 @@ type Context struct {
 	// Account pays for what the process makes the kernel keep.
 	Account *account.Account
 	Handles *object.HandleTable
-	Space   *vmar.AddressSpace
+	Space   *vmar.Lane // of the CPU that runs the thread
 	Store   *vmo.Store
 	Pagers  *pager.System
 	// Futexes are those of Process.

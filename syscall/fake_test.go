@@ -453,7 +453,7 @@ type world struct {
 }
 
 func (m *machine) newContext(p *process, t *thread) *Context {
-	c := &Context{Process: p, Thread: t, System: m, Handles: &p.handles, Space: p.space, Store: m.store, Pagers: m.pager,
+	c := &Context{Process: p, Thread: t, System: m, Handles: &p.handles, Space: p.space.Lane(0), Store: m.store, Pagers: m.pager,
 		Futexes: &p.futexes, Waiter: t, Request: new(vmo.PageRequest), CopyRequest: new(vmo.PageRequest)}
 	c.Request.Init(t)
 	c.CopyRequest.Init(t)

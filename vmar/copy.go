@@ -15,32 +15,32 @@ import (
 // r must not be in use by an operation further out. Suspending the thread does
 // not end a wait unless r's Waiter says so.
 //
-// Locks: none held; takes as.mu, VMO locks and the page-table lock.
+// Locks: none held; locks a lane, takes VMO locks and the page-table lock.
 // Errors: ErrNotFound [src, src+len(dst)) is not user space, wraps, or has a
 // hole | the others of Fault | ErrInternalIntrRetry. dst is then undefined.
 // Source: docs/pager.md 6.2.
 //
 // A copy that needs no fault, the usual one, takes 20 instructions besides those
 // of mmu.PageTable.CopyIn.
-func (as *AddressSpace) CopyIn(dst []byte, src zx.VirtAddr, r *vmo.PageRequest) zx.Status {
-	n := as.table.CopyIn(dst, src)
+func (l *Lane) CopyIn(dst []byte, src zx.VirtAddr, r *vmo.PageRequest) zx.Status {
+	n := l.table.CopyIn(dst, src)
 	if n == len(dst) {
 		return zx.OK
 	}
-	return as.copyIn(dst, src, n, r)
+	return l.copyIn(dst, src, n, r)
 }
 
 // copyIn is CopyIn of which n bytes are done. len(dst) is not 0.
-func (as *AddressSpace) copyIn(dst []byte, src zx.VirtAddr, n int, r *vmo.PageRequest) zx.Status {
+func (l *Lane) copyIn(dst []byte, src zx.VirtAddr, n int, r *vmo.PageRequest) zx.Status {
 	if !isUserRange(uint64(src), uint64(len(dst))) {
 		return zx.ErrNotFound
 	}
 	for {
 		dst, src = dst[n:], src+zx.VirtAddr(n)
-		if st := as.require(src, mmu.Read, r); st != zx.OK {
+		if st := l.require(src, mmu.Read, r); st != zx.OK {
 			return st
 		}
-		if n = as.table.CopyIn(dst, src); n == len(dst) {
+		if n = l.table.CopyIn(dst, src); n == len(dst) {
 			return zx.OK
 		}
 	}
@@ -49,25 +49,25 @@ func (as *AddressSpace) copyIn(dst []byte, src zx.VirtAddr, n int, r *vmo.PageRe
 // CopyOut copies src to user memory at dst as stores by the program would: it
 // may ask pagers, and dirties pages. What was copied before an error stays.
 // Otherwise as CopyIn.
-func (as *AddressSpace) CopyOut(dst zx.VirtAddr, src []byte, r *vmo.PageRequest) zx.Status {
-	n := as.table.CopyOut(dst, src)
+func (l *Lane) CopyOut(dst zx.VirtAddr, src []byte, r *vmo.PageRequest) zx.Status {
+	n := l.table.CopyOut(dst, src)
 	if n == len(src) {
 		return zx.OK
 	}
-	return as.copyOut(dst, src, n, r)
+	return l.copyOut(dst, src, n, r)
 }
 
 // copyOut is CopyOut of which n bytes are done. len(src) is not 0.
-func (as *AddressSpace) copyOut(dst zx.VirtAddr, src []byte, n int, r *vmo.PageRequest) zx.Status {
+func (l *Lane) copyOut(dst zx.VirtAddr, src []byte, n int, r *vmo.PageRequest) zx.Status {
 	if !isUserRange(uint64(dst), uint64(len(src))) {
 		return zx.ErrNotFound
 	}
 	for {
 		dst, src = dst+zx.VirtAddr(n), src[n:]
-		if st := as.require(dst, mmu.Write, r); st != zx.OK {
+		if st := l.require(dst, mmu.Write, r); st != zx.OK {
 			return st
 		}
-		if n = as.table.CopyOut(dst, src); n == len(src) {
+		if n = l.table.CopyOut(dst, src); n == len(src) {
 			return zx.OK
 		}
 	}
@@ -76,7 +76,7 @@ func (as *AddressSpace) copyOut(dst zx.VirtAddr, src []byte, n int, r *vmo.PageR
 // Bytes reads and writes user memory from Go, an io.ReaderAt and io.WriterAt
 // whose offsets are addresses: faults are resolved as for the program itself.
 type Bytes struct {
-	as *AddressSpace
+	l  *Lane
 	mu sync.Mutex
 	r  vmo.PageRequest // guarded by mu
 }
@@ -84,7 +84,7 @@ type Bytes struct {
 // Bytes gives access to as for goroutines that wait by w, which is used for
 // nothing else meanwhile.
 func (as *AddressSpace) Bytes(w vmo.Waiter) *Bytes {
-	b := &Bytes{as: as}
+	b := &Bytes{l: as.Lane(0)}
 	b.r.Init(w)
 	return b
 }
@@ -93,7 +93,7 @@ func (as *AddressSpace) Bytes(w vmo.Waiter) *Bytes {
 func (b *Bytes) ReadAt(p []byte, va int64) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if st := b.as.CopyIn(p, zx.VirtAddr(va), &b.r); st != zx.OK {
+	if st := b.l.CopyIn(p, zx.VirtAddr(va), &b.r); st != zx.OK {
 		return 0, st
 	}
 	return len(p), nil
@@ -103,7 +103,7 @@ func (b *Bytes) ReadAt(p []byte, va int64) (int, error) {
 func (b *Bytes) WriteAt(p []byte, va int64) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if st := b.as.CopyOut(zx.VirtAddr(va), p, &b.r); st != zx.OK {
+	if st := b.l.CopyOut(zx.VirtAddr(va), p, &b.r); st != zx.OK {
 		return 0, st
 	}
 	return len(p), nil
@@ -113,14 +113,8 @@ func (b *Bytes) WriteAt(p []byte, va int64) (int, error) {
 // that is not, and gives the number of bytes. It resolves nothing.
 //
 // Locks: any may be held; takes the page-table lock.
-func (as *AddressSpace) TryCopyIn(dst []byte, src zx.VirtAddr) int {
-	return as.table.CopyIn(dst, src)
-}
-
-// TryCopyOut copies src to user memory at dst up to the first page that is not
-// mapped writable. Otherwise as TryCopyIn.
-func (as *AddressSpace) TryCopyOut(dst zx.VirtAddr, src []byte) int {
-	return as.table.CopyOut(dst, src)
+func (l *Lane) TryCopyIn(dst []byte, src zx.VirtAddr) int {
+	return l.table.CopyIn(dst, src)
 }
 
 // Resolve takes the fault that kept a TryCopy from the page at va, the first
@@ -128,7 +122,7 @@ func (as *AddressSpace) TryCopyOut(dst zx.VirtAddr, src []byte) int {
 //
 // Locks: none held.
 // Errors: ErrNotFound the range is not user space or wraps | as CopyIn.
-func (as *AddressSpace) Resolve(va zx.VirtAddr, n uint64, write bool, r *vmo.PageRequest) zx.Status {
+func (l *Lane) Resolve(va zx.VirtAddr, n uint64, write bool, r *vmo.PageRequest) zx.Status {
 	if !isUserRange(uint64(va), n) {
 		return zx.ErrNotFound
 	}
@@ -136,25 +130,25 @@ func (as *AddressSpace) Resolve(va zx.VirtAddr, n uint64, write bool, r *vmo.Pag
 	if write {
 		need = mmu.Write
 	}
-	return as.require(va, need, r)
+	return l.require(va, need, r)
 }
 
 // Copier is a buffer in user memory as the far side of vmo.Read and vmo.Write.
 // It implements vmo.Copier.
 type Copier struct {
-	Space   *AddressSpace
+	Space   *Lane
 	Base    zx.VirtAddr
 	Request *vmo.PageRequest // not the one given to Read or Write
 }
 
 // CopyOut implements vmo.Copier.
 func (c *Copier) CopyOut(pos uint64, p []byte) int {
-	return c.Space.TryCopyOut(c.Base+zx.VirtAddr(pos), p)
+	return c.Space.table.CopyOut(c.Base+zx.VirtAddr(pos), p)
 }
 
 // CopyIn implements vmo.Copier.
 func (c *Copier) CopyIn(p []byte, pos uint64) int {
-	return c.Space.TryCopyIn(p, c.Base+zx.VirtAddr(pos))
+	return c.Space.table.CopyIn(p, c.Base+zx.VirtAddr(pos))
 }
 
 // Resolve implements vmo.Copier.

@@ -24,17 +24,17 @@ func TestCopy(t *testing.T) {
 	va := w.mapAt(512-2, prw, v, 0, 4) // over the edge of a page table
 	ua := w.mapAt(1024, prw, a, 0, 4)
 	text := bytes.Repeat([]byte("faultline "), 900) // two pages and a bit
-	w.ok(w.as.CopyOut(va+page-7, text, &w.req))
+	w.ok(w.as.Lane(0).CopyOut(va+page-7, text, &w.req))
 	if want := []request{{0, 0, page}, {1, 0, page}, {0, page, page}, {1, page, page}, {0, 2 * page, page}, {1, 2 * page, page}, {0, 3 * page, page}, {1, 3 * page, page}}; len(src.asked) > len(want) {
 		t.Fatalf("asked %v", src.asked)
 	}
 	got := make([]byte, len(text))
-	w.ok(w.as.CopyIn(got, va+page-7, &w.req))
+	w.ok(w.as.Lane(0).CopyIn(got, va+page-7, &w.req))
 	if !bytes.Equal(got, text) {
 		t.Fatal("reads something else than was written")
 	}
 	// VMO to VMO through two user buffers, the far side missing pages.
-	c := &Copier{Space: w.as, Base: ua + 100, Request: new(vmo.PageRequest)}
+	c := &Copier{Space: w.as.Lane(0), Base: ua + 100, Request: new(vmo.PageRequest)}
 	w.ok(v.Read(c, page-7, uint64(len(text)), &w.req))
 	clear(got)
 	w.ok(a.ReadBytes(got, 100, &w.req))
@@ -79,26 +79,26 @@ func TestCopyRefuses(t *testing.T) {
 		{"last byte of user space", top + page - 1, 1, zx.OK, zx.OK},
 		{"last page", top, page, zx.OK, zx.OK},
 	} {
-		if got := w.as.CopyOut(c.va, big[:c.n], &w.req); got != c.out {
+		if got := w.as.Lane(0).CopyOut(c.va, big[:c.n], &w.req); got != c.out {
 			t.Errorf("%s: CopyOut %v, want %v", c.name, got, c.out)
 		}
-		if got := w.as.CopyIn(big[:c.n], c.va, &w.req); got != c.in {
+		if got := w.as.Lane(0).CopyIn(big[:c.n], c.va, &w.req); got != c.in {
 			t.Errorf("%s: CopyIn %v, want %v", c.name, got, c.in)
 		}
 	}
 	for _, bad := range []zx.VirtAddr{0, 0x1000, UserBase - 1, UserEnd, 0x8000_0000_0000, ^zx.VirtAddr(0)} {
-		if n := w.as.TryCopyOut(bad, big[:1]) + w.as.TryCopyIn(big[:1], bad); n != 0 {
+		if n := w.as.lanes[0].table.CopyOut(bad, big[:1]) + w.as.Lane(0).TryCopyIn(big[:1], bad); n != 0 {
 			t.Errorf("%#x: copied %d bytes", bad, n)
 		}
-		w.want(w.as.Resolve(bad, 1, false, &w.req), zx.ErrNotFound)
+		w.want(w.as.Lane(0).Resolve(bad, 1, false, &w.req), zx.ErrNotFound)
 	}
-	w.want(w.as.Resolve(rw, ^uint64(0), false, &w.req), zx.ErrNotFound)
+	w.want(w.as.Lane(0).Resolve(rw, ^uint64(0), false, &w.req), zx.ErrNotFound)
 	// What a copy may do is what the program may do, at this moment.
-	w.ok(w.as.CopyOut(rw, big[:8], &w.req))
+	w.ok(w.as.Lane(0).CopyOut(rw, big[:8], &w.req))
 	w.ok(w.as.Root().Protect(pr, rw, page, allRights, nil))
-	w.want(w.as.CopyOut(rw, big[:8], &w.req), zx.ErrAccessDenied)
+	w.want(w.as.Lane(0).CopyOut(rw, big[:8], &w.req), zx.ErrAccessDenied)
 	w.ok(w.as.Root().Protect(0, rw, page, allRights, nil))
-	w.want(w.as.CopyIn(big[:8], rw, &w.req), zx.ErrAccessDenied)
+	w.want(w.as.Lane(0).CopyIn(big[:8], rw, &w.req), zx.ErrAccessDenied)
 	w.close(v)
 }
 
@@ -109,10 +109,10 @@ func TestCopyIntoItself(t *testing.T) {
 	v := w.anon(4)
 	w.ok(v.WriteBytes([]byte("itself"), 0, &w.req))
 	va := w.mapAt(0, prw, v, 0, 4)
-	c := &Copier{Space: w.as, Base: va + 3*page - 3, Request: new(vmo.PageRequest)}
+	c := &Copier{Space: w.as.Lane(0), Base: va + 3*page - 3, Request: new(vmo.PageRequest)}
 	w.ok(v.Read(c, 0, 6, &w.req))
 	var b [6]byte
-	w.ok(w.as.CopyIn(b[:], c.Base, &w.req))
+	w.ok(w.as.Lane(0).CopyIn(b[:], c.Base, &w.req))
 	if string(b[:]) != "itself" {
 		t.Fatalf("reads %q", b)
 	}
@@ -123,7 +123,7 @@ func TestCopyMarksPages(t *testing.T) {
 	w := newWorld(t)
 	v := w.anon(1)
 	va := w.mapAt(0, prw, v, 0, 1)
-	w.ok(w.as.CopyOut(va, []byte{1}, &w.req))
+	w.ok(w.as.Lane(0).CopyOut(va, []byte{1}, &w.req))
 	if e := w.pte(va); e&(mmu.PTE_A|mmu.PTE_D) != mmu.PTE_A|mmu.PTE_D {
 		t.Fatalf("after a store by the kernel: %v", e)
 	}

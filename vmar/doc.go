@@ -47,16 +47,16 @@
 //
 // # Locks
 //
-//	AddressSpace.mu             regions, mappings, permissions
+//	AddressSpace                regions, mappings, permissions: one lane to look, all to change
 //	  VMO.Lock                  every entry of a page into the tables
 //	    page source, port       inside RequirePage
 //	    PageTable.mu            a leaf
 //
-// A Mapping's place (base, size, offset) is written with both AddressSpace.mu
+// A Mapping's place (base, size, offset) is written with both AddressSpace
 // and the VMO's lock held, so that either suffices to read it: UnmapRange and
 // RemoveWriteRange are called with the VMO's lock alone. To take pages away a
 // range operation clears the page tables and flushes first, under
-// AddressSpace.mu, which keeps faults out, and only then shrinks or forgets
+// AddressSpace, which keeps faults out, and only then shrinks or forgets
 // the mapping: at no time does a translation exist that the VMO cannot reach.
 // The reference to the VMO goes when the lock is free again: it may be the last.
 //

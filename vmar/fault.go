@@ -10,18 +10,18 @@ import (
 //
 // Errors: ErrNotFound registers of a device | as Fault but for ErrShouldWait |
 // those of vmo.PageRequest.Wait.
-func (as *AddressSpace) require(va zx.VirtAddr, need mmu.Prot, r *vmo.PageRequest) zx.Status {
-	as.mu.Lock()
-	m := as.find(uint64(va))
+func (l *Lane) require(va zx.VirtAddr, need mmu.Prot, r *vmo.PageRequest) zx.Status {
+	l.mu.Lock()
+	m := l.find(uint64(va))
 	registers := m != nil && m.cache&mmu.PTE_MMIO != 0
-	as.mu.Unlock()
+	l.mu.Unlock()
 	if registers { // the kernel cannot copy there
 		return zx.ErrNotFound
 	}
-	st := as.Fault(va, need, false, r)
+	st := l.Fault(va, need, false, r)
 	for st == zx.ErrShouldWait {
 		if st = r.Wait(); st == zx.OK {
-			st = as.Fault(va, need, true, r)
+			st = l.Fault(va, need, true, r)
 		}
 	}
 	return st
@@ -39,25 +39,25 @@ func (as *AddressSpace) require(va zx.VirtAddr, need mmu.Prot, r *vmo.PageReques
 // the faults, one that jumps about pays nothing. Nor does one that waited for its
 // page: what follows is seldom there before it, and the next fault finds out.
 //
-// Locks: none held; takes as.mu, then the VMO's.
+// Locks: none held; takes the lane's, then the VMO's.
 // Errors: ErrShouldWait | ErrNotFound not a user address, or no mapping (any
 // more) | ErrAccessDenied | ErrOutOfRange past the end of the VMO | ErrBadState
 // the pager is gone | ErrNoMemory nothing could be reclaimed.
 // Flush: done here.
 // Source: docs/pager.md 6.1 steps 2 to 6.
-func (as *AddressSpace) Fault(va zx.VirtAddr, need mmu.Prot, waited bool, r *vmo.PageRequest) zx.Status {
+func (l *Lane) Fault(va zx.VirtAddr, need mmu.Prot, waited bool, r *vmo.PageRequest) zx.Status {
 	addr := uint64(va)
 	for {
-		as.mu.Lock()
-		m := as.last // usually; addr, if it is no user address, is in no mapping
+		l.mu.Lock()
+		m := l.last // usually; addr, if it is no user address, is in no mapping
 		if addr-m.base >= m.size {
-			if m = as.find(addr); m == nil {
-				as.mu.Unlock()
+			if m = l.find(addr); m == nil {
+				l.mu.Unlock()
 				return zx.ErrNotFound
 			}
 		}
 		if need&^m.prot != 0 {
-			as.mu.Unlock()
+			l.mu.Unlock()
 			return zx.ErrAccessDenied
 		}
 		page := addr &^ zx.PageMask
@@ -74,20 +74,20 @@ func (as *AddressSpace) Fault(va zx.VirtAddr, need mmu.Prot, waited bool, r *vmo
 				leaf = m.writable
 			}
 			var stale bool
-			if stale, st = as.table.Map(zx.VirtAddr(page), p.Frame, leaf); stale {
-				as.tlb.Invalidate(as.table.Root(), zx.VirtAddr(page), zx.VirtAddr(page+zx.PageSize))
+			if stale, st = l.table.Map(zx.VirtAddr(page), p.Frame, leaf); stale {
+				l.space.tlb.Invalidate(l.space.CR3(), zx.VirtAddr(page), zx.VirtAddr(page+zx.PageSize))
 			}
 			if need&mmu.Write == 0 && st == zx.OK {
 				next := page + zx.PageSize
-				if page == m.next && !waited && as.around > 1 {
-					next = as.enterAround(m, next)
+				if page == m.next && !waited && l.space.around > 1 {
+					next = l.enterAround(m, next)
 				}
 				m.next = next
 			}
 		}
 		v.Unlock()
-		as.mu.Unlock()
-		if st != zx.ErrNoMemory || v.MakeRoom(as.account) != zx.OK {
+		l.mu.Unlock()
+		if st != zx.ErrNoMemory || v.MakeRoom(l.space.account) != zx.OK {
 			return st
 		}
 		waited = true // nothing extra when memory is short
@@ -101,12 +101,12 @@ const tableSpan = 512 * zx.PageSize
 // that has none, within the mapping and within the page table of the page
 // before va, and gives the address it reached. What it cannot do it leaves.
 //
-// Locks: as.mu and the VMO's lock held.
-func (as *AddressSpace) enterAround(m *Mapping, va uint64) uint64 {
+// Locks: l.mu and the VMO's lock held.
+func (l *Lane) enterAround(m *Mapping, va uint64) uint64 {
 	end := min(m.end(), ((va-1)|(tableSpan-1))+1)
-	n := min(as.around-1, (end-va)>>zx.PageShift)
+	n := min(l.space.around-1, (end-va)>>zx.PageShift)
 	for n > 0 {
-		done, st := m.mapResident(va, n)
+		done, st := m.mapResident(l, va, n)
 		if done == 0 || st != zx.OK {
 			break
 		}

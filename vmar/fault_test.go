@@ -152,7 +152,7 @@ func TestBlockedFault(t *testing.T) {
 			w.ok(other.WriteBytes([]byte{77}, 0, &w.req))
 			va := w.mapAt(5, prw, v, 1, 3)
 			src.wait = func() zx.Status {
-				mustBeFree(&w.as.mu) // no lock is held while asleep, or this hangs
+				mustBeFree(&w.as.lanes[0].mu) // no lock is held while asleep, or this hangs
 				mustBeFree(v)
 				return c.while(w, v, other, va)
 			}
@@ -232,7 +232,7 @@ func TestSuspendedFaultIsQuiet(t *testing.T) {
 		t.Fatal("mapped without a page")
 	}
 	var b [4]byte
-	w.want(w.as.CopyIn(b[:], va, &w.req), zx.ErrInternalIntrRetry)
+	w.want(w.as.Lane(0).CopyIn(b[:], va, &w.req), zx.ErrInternalIntrRetry)
 	w.close(v)
 }
 
@@ -293,7 +293,7 @@ func TestFaultAround(t *testing.T) {
 			w.as.SetFaultAround(c.around)
 			va := w.mapAt(c.page0, prw, v, 0, c.mapped)
 			touched := va + zx.VirtAddr(c.first*page)
-			w.as.find(uint64(va)).next = uint64(touched) // as after a read of the page before
+			w.as.Lane(0).find(uint64(va)).next = uint64(touched) // as after a read of the page before
 			w.ok(w.load(touched + 5))
 			for i := uint64(0); i < c.mapped; i++ {
 				at := va + zx.VirtAddr(i*page)
@@ -354,8 +354,8 @@ func TestFaultAllocatesNothing(t *testing.T) {
 			w.load(other + i)
 			w.store1(va + i)
 		}
-		w.as.CopyIn(buf[:], va+page-50, &w.req)
-		w.as.CopyOut(va+page-50, buf[:], &w.req)
+		w.as.Lane(0).CopyIn(buf[:], va+page-50, &w.req)
+		w.as.Lane(0).CopyOut(va+page-50, buf[:], &w.req)
 		v.WritebackBegin(0, 64*page, false, nil)
 		v.WritebackEnd(0, 64*page, nil)
 		mustBeFree(v)

@@ -33,7 +33,7 @@ func permsOK(options uint32) bool {
 // run while a place is sought, much is overwritten or much is mapped. What is
 // overwritten goes in slices, so an overwrite that y stops leaves a part.
 //
-// Locks: none held; takes space.mu, then VMO locks one at a time.
+// Locks: none held; locks the space, takes VMO locks one at a time.
 // Errors, in this order: ErrNotSupported FAULT_BEYOND_STREAM_SIZE of a physical or
 // contiguous VMO | ErrAccessDenied v's handle lacks MAP | ErrInvalidArgs
 // WRITE or EXECUTE without READ, MAP_RANGE with SPECIFIC_OVERWRITE, a CAN_MAP
@@ -109,7 +109,7 @@ func (r *VMAR) Map(options uint32, off uint64, v *vmo.VMO, vmoOff, length uint64
 		return 0, st
 	}
 	if options&zx.VMMapRange != 0 {
-		as.mapRange(at, size, v, &b) // a convenience: stopped, it is as good as done
+		as.Lane(0).mapRange(at, size, v, &b) // a convenience: stopped, it is as good as done
 	}
 	return zx.VirtAddr(at), zx.OK
 }
@@ -136,7 +136,7 @@ func (r *VMAR) most(both zx.Rights) (p mmu.Prot) {
 // thread finds no mapping. Nothing mapped is no error. Much goes in slices; a
 // call that y stopped is made again for the rest.
 //
-// Locks: none held; takes space.mu, then VMO locks one at a time.
+// Locks: none held; locks the space, takes VMO locks one at a time.
 // Errors: ErrBadState r is destroyed | ErrInvalidArgs addr unaligned, length 0 or
 // wrapping, out of the region, a region in the range that reaches out of it or
 // without the right | ErrNoMemory a mapping must be split and the account is
@@ -163,7 +163,7 @@ func (r *VMAR) Unmap(addr zx.VirtAddr, length uint64, rights zx.Rights, y zx.Yie
 }
 
 // regionAcross says whether a region in r begins before va and ends after it.
-// Locks: space.mu held.
+// Locks: space locked.
 func (r *VMAR) regionAcross(va uint64) bool {
 	c := r.holding(va)
 	return c != nil && c.region != nil && c.base < va
@@ -176,7 +176,7 @@ func (r *VMAR) regionAcross(va uint64) bool {
 // OP_CHILDREN they reach the mappings of the regions in r too, but only to take
 // permissions. Much goes in slices; a call that y stopped is made again.
 //
-// Locks: none held; takes space.mu, then VMO locks one at a time.
+// Locks: none held; locks the space, takes VMO locks one at a time.
 // Errors, nothing changed unless others changed the range meanwhile:
 // ErrInvalidArgs an option that is not a permission, or WRITE or EXECUTE without
 // READ | ErrAccessDenied a permission the handle lacks | ErrBadState r is
@@ -242,7 +242,7 @@ func (r *VMAR) Protect(options uint32, addr zx.VirtAddr, length uint64, rights z
 }
 
 // mayProtect gives the mapping at va, in r or below, if it may be given the
-// permissions want through a handle with rights. Locks: space.mu held.
+// permissions want through a handle with rights. Locks: space locked.
 // Errors: those of Protect for one mapping.
 func (r *VMAR) mayProtect(va uint64, want mmu.Prot, rights zx.Rights) (*Mapping, zx.Status) {
 	m := r.find(va)

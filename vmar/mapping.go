@@ -15,7 +15,7 @@ type Mapping struct {
 	shown vmo.MappingPlace // among the mappings of v
 
 	max  mmu.Prot // constant
-	prot mmu.Prot // guarded by space.mu, as is what follows; see setProt
+	prot mmu.Prot // guarded by the space, as is what follows; see setProt
 	// dying: being removed over several slices, and no longer there for anybody
 	// else. No fault enters a translation, so what is unmapped stays so.
 	dying    bool
@@ -24,12 +24,12 @@ type Mapping struct {
 	// writing when the page must not be written.
 	readable, writable mmu.PTE
 	cache              mmu.PTE  // the bits of the VMO's cache policy; constant
-	next               uint64   // where the pages mapped by the last read fault end
+	next               uint64   // where the pages mapped by the last read fault end; guarded by the VMO's lock
 	heir               *Mapping // once forgotten: the next of AddressSpace.gone
 }
 
 // setProt sets what the mapping allows; translations are the caller's matter.
-// Locks: space.mu held.
+// Locks: space locked.
 func (m *Mapping) setProt(p mmu.Prot) {
 	m.prot = p
 	m.readable = (p&mmu.Exec | mmu.Read).Leaf() | m.cache
@@ -47,7 +47,7 @@ func (m *Mapping) UnmapRange(off, length uint64) {
 	as := m.space()
 	if va, pages := m.clip(off, length); pages > 1 || pages == 1 && !as.table.Empty(va) {
 		var g mmu.Gather
-		as.table.Unmap(va, pages, &g, nil)
+		as.table.Clear(va, pages, &g)
 		g.Flush(as.tlb)
 	}
 }
@@ -111,7 +111,7 @@ func (m *Mapping) limitLocked() uint64 {
 // newMapping makes a mapping of v in r, which takes a reference and which the
 // VMO knows from now on. Pre: it is charged.
 //
-// Locks: space.mu held; takes the VMO's.
+// Locks: space locked; takes the VMO's.
 func (r *VMAR) newMapping(base, size uint64, v *vmo.VMO, off uint64, p, most mmu.Prot) *Mapping {
 	m := &Mapping{v: v, off: off, max: most}
 	m.parent, m.mapping, m.base, m.size = r, m, base, size
@@ -128,7 +128,7 @@ func (r *VMAR) newMapping(base, size uint64, v *vmo.VMO, off uint64, p, most mmu
 // split cuts m at address at and gives the part from there on, a mapping of
 // its own that the VMO knows. Translations stay.
 //
-// Pre: base < at < end, page aligned; it is charged. Locks: space.mu held; takes the VMO's.
+// Pre: base < at < end, page aligned; it is charged. Locks: space locked; takes the VMO's.
 func (m *Mapping) split(at uint64) *Mapping {
 	// For a moment both show the right part, which harms nobody; the other
 	// order would leave it to neither.
@@ -142,15 +142,17 @@ func (m *Mapping) split(at uint64) *Mapping {
 }
 
 // die makes the mapping one that is there for nobody but who removes it.
-// Locks: space.mu held.
+// Locks: space locked.
 func (m *Mapping) die() {
 	m.dying = true
-	m.space().last = &none
+	for i := range m.space().lanes {
+		m.space().lanes[i].last = &none
+	}
 }
 
 // forget ends the mapping. Pre: no translation of it is left.
 //
-// Locks: space.mu held, in a slice; takes the VMO's.
+// Locks: space locked, in a slice; takes the VMO's.
 func (m *Mapping) forget() {
 	m.die()
 	as := m.space()
@@ -170,8 +172,8 @@ const maxBatch = 16
 // where one batch ends. Pages the VMO tracks are mapped read-only.
 //
 // Pre: va is page aligned, the pages lie in m.
-// Locks: space.mu and the VMO's lock held. Errors: ErrNoMemory.
-func (m *Mapping) mapResident(va, n uint64) (uint64, zx.Status) {
+// Locks: l.mu, or all, and the VMO's lock held. Errors: ErrNoMemory.
+func (m *Mapping) mapResident(l *Lane, va, n uint64) (uint64, zx.Status) {
 	var frames [maxBatch]mmu.Frame
 	off, limit := m.off+va-m.base, m.limitLocked()
 	if off >= limit {
@@ -185,7 +187,7 @@ func (m *Mapping) mapResident(va, n uint64) (uint64, zx.Status) {
 	if writable {
 		leaf = m.writable
 	}
-	return uint64(i), m.space().table.MapMissing(zx.VirtAddr(va), frames[:i], leaf)
+	return uint64(i), l.table.MapMissing(zx.VirtAddr(va), frames[:i], leaf)
 }
 
 // peek collects the pages from off on that have content, all of which may be

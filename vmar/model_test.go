@@ -117,14 +117,14 @@ func (m *model) step(op, where, length, arg byte) {
 		p := &m.pages[i]
 		if arg&1 == 0 {
 			var b [1]byte
-			st := m.as.CopyIn(b[:], at(i), &m.req)
+			st := m.as.Lane(0).CopyIn(b[:], at(i), &m.req)
 			m.want(st, m.expect(p, mmu.Read))
 			if st == zx.OK && b[0] != m.content[p.v][p.off] {
 				m.t.Fatalf("page %d: CopyIn gives %d, want %d", i, b[0], m.content[p.v][p.off])
 			}
 			return
 		}
-		st := m.as.CopyOut(at(i), []byte{arg}, &m.req)
+		st := m.as.Lane(0).CopyOut(at(i), []byte{arg}, &m.req)
 		m.want(st, m.expect(p, mmu.Write))
 		if st == zx.OK {
 			m.content[p.v][p.off] = arg
@@ -281,12 +281,12 @@ func TestTogether(t *testing.T) {
 		}()
 	}
 	root := w.as.Root()
-	run(func(i int, req *vmo.PageRequest) { w.as.Fault(at16(i), mmu.Write, false, req) })
-	run(func(i int, req *vmo.PageRequest) { w.as.Fault(at16(i*3), mmu.Read, false, req) })
+	run(func(i int, req *vmo.PageRequest) { w.as.Lane(0).Fault(at16(i), mmu.Write, false, req) })
+	run(func(i int, req *vmo.PageRequest) { w.as.Lane(0).Fault(at16(i*3), mmu.Read, false, req) })
 	run(func(i int, req *vmo.PageRequest) {
 		var buf [3 * page]byte
-		w.as.CopyIn(buf[:], at16(i*5)+9, req)
-		w.as.CopyOut(at16(i*5)+9, buf[:100], req)
+		w.as.Lane(0).CopyIn(buf[:], at16(i*5)+9, req)
+		w.as.Lane(0).CopyOut(at16(i*5)+9, buf[:100], req)
 	})
 	run(func(i int, req *vmo.PageRequest) {
 		n := uint64(i % 14)

@@ -59,20 +59,20 @@ func (r *VMAR) OpRange(op uint32, addr zx.VirtAddr, length uint64, buffered bool
 	if !r.holds(at, size) {
 		return zx.ErrOutOfRange
 	}
-	as, b := r.space, req.Budget()
+	l, b := r.space.Lane(0), req.Budget()
 	for end := at + size; at < end; {
-		as.mu.Lock()
+		l.mu.Lock()
 		m, st := r.mayOperate(at, end, need, below)
 		if st != zx.OK {
-			as.mu.Unlock()
+			l.mu.Unlock()
 			return st
 		}
 		v, off, n := m.v, m.off+at-m.base, min(end, m.end())-at
 		v.Retain()
-		as.mu.Unlock()
+		l.mu.Unlock()
 		st = perform(op, v, off, n, req)
 		if st == zx.OK && maps {
-			st = as.mapRange(at, n, v, &b)
+			st = l.mapRange(at, n, v, &b)
 		}
 		v.Release()
 		if st == zx.OK && b.Spend(1) {
@@ -87,7 +87,7 @@ func (r *VMAR) OpRange(op uint32, addr zx.VirtAddr, length uint64, buffered bool
 }
 
 // mayOperate gives the mapping at va, if OpRange may act on it up to end. Locks:
-// space.mu held. Errors: those of OpRange from a destroyed region on.
+// space locked. Errors: those of OpRange from a destroyed region on.
 func (r *VMAR) mayOperate(va, end uint64, need mmu.Prot, below bool) (*Mapping, zx.Status) {
 	if r.dead {
 		return nil, zx.ErrBadState
@@ -132,12 +132,12 @@ const mapRangePages = 1 << 18
 // mapRange maps the resident pages of [at, at+size), as far as v is still
 // mapped there. It is a convenience: what it leaves, faults will map.
 //
-// Locks: none held; takes as.mu and the VMO's for one batch of pages at a time.
+// Locks: none held; takes l.mu and the VMO's for one batch of pages at a time.
 // Errors: what b answers.
-func (as *AddressSpace) mapRange(at, size uint64, v *vmo.VMO, b *zx.Budget) zx.Status {
+func (l *Lane) mapRange(at, size uint64, v *vmo.VMO, b *zx.Budget) zx.Status {
 	end := at + size
 	for mapped := uint64(0); at < end && mapped < mapRangePages; {
-		n := as.mapBatch(&at, end, v)
+		n := l.mapBatch(&at, end, v)
 		if n == 0 && at < end {
 			return zx.OK // nothing more can be mapped
 		}
@@ -154,24 +154,24 @@ func (as *AddressSpace) mapRange(at, size uint64, v *vmo.VMO, b *zx.Budget) zx.S
 // and gives how many there were. With at short of end and no page, there is
 // nothing more to do.
 //
-// Locks: takes as.mu and the VMO's.
-func (as *AddressSpace) mapBatch(at *uint64, end uint64, v *vmo.VMO) uint64 {
-	as.mu.Lock()
-	defer as.mu.Unlock()
-	m := as.find(*at)
+// Locks: takes l.mu and the VMO's.
+func (l *Lane) mapBatch(at *uint64, end uint64, v *vmo.VMO) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m := l.find(*at)
 	if m == nil || m.v != v || m.prot&mmu.Read == 0 {
 		return 0
 	}
 	v.Lock()
 	defer v.Unlock()
 	end = min(end, m.end())
-	n, st := m.mapResident(*at, (end-*at)>>zx.PageShift)
+	n, st := m.mapResident(l, *at, (end-*at)>>zx.PageShift)
 	if n == 0 && st == zx.OK { // nothing here, so look for more
 		off := v.NextContent(m.off+*at-m.base, m.off+end-m.base)
 		if *at = m.base + off - m.off; *at >= end {
 			return 0
 		}
-		n, st = m.mapResident(*at, (end-*at)>>zx.PageShift)
+		n, st = m.mapResident(l, *at, (end-*at)>>zx.PageShift)
 	}
 	if st != zx.OK {
 		return 0

@@ -28,7 +28,7 @@ type VMAR struct {
 	flags uint32 // CAN_MAP bits: what may be mapped in it
 	depth int    // how many regions it lies in
 
-	// Guarded by space.mu.
+	// Guarded by the space.
 	children   avl.Tree[place] // by address; the weight of each is the free space before it
 	regions    avl.Tree[VMAR]  // those of the children that are regions, by address
 	sibling    avl.Node[VMAR]  // the place in the regions of the parent
@@ -42,7 +42,7 @@ type place struct {
 	mapping *Mapping // one of the two is nil: what is in the place; constant
 	region  *VMAR
 
-	// Of a mapping guarded by space.mu and the VMO's lock: both to write, either
+	// Of a mapping guarded by the space and the VMO's lock: both to write, either
 	// to read. Of a region constant.
 	base uint64 // address, page aligned
 	size uint64 // bytes, page aligned
@@ -75,7 +75,7 @@ func (r *VMAR) Rights() (rights zx.Rights) {
 	return rights
 }
 
-// holding gives the child that has va, or nil. Locks: space.mu held.
+// holding gives the child that has va, or nil. Locks: space locked.
 func (r *VMAR) holding(va uint64) *place {
 	if n := r.children.Floor(va); n != nil {
 		if c := n.Owner(); va-c.base < c.size {
@@ -85,8 +85,8 @@ func (r *VMAR) holding(va uint64) *place {
 	return nil
 }
 
-// next gives the first child that begins at va or later, or nil. Locks: space.mu
-// held.
+// next gives the first child that begins at va or later, or nil. Locks: the space
+// locked.
 func (r *VMAR) next(va uint64) *place {
 	if n := r.children.Heavy(va, 0); n != nil {
 		return n.Owner()
@@ -95,7 +95,7 @@ func (r *VMAR) next(va uint64) *place {
 }
 
 // find gives the mapping that holds va, in r or below it, unless it is being
-// removed; nil if there is none. Locks: space.mu held.
+// removed; nil if there is none. Locks: space locked.
 func (r *VMAR) find(va uint64) *Mapping {
 	for {
 		c := r.holding(va)
@@ -113,7 +113,7 @@ func (r *VMAR) find(va uint64) *Mapping {
 }
 
 // from gives the first mapping in r or below that ends after va, or nil. Locks:
-// space.mu held.
+// space locked.
 func (r *VMAR) from(va uint64) *Mapping {
 	c := r.holding(va)
 	if c == nil {
@@ -130,7 +130,7 @@ func (r *VMAR) from(va uint64) *Mapping {
 	return nil
 }
 
-// insert puts c, whose place is free, into r. Locks: space.mu held.
+// insert puts c, whose place is free, into r. Locks: space locked.
 func (r *VMAR) insert(c *place) {
 	free := c.base - r.base
 	if n := r.children.Floor(c.base); n != nil {
@@ -145,7 +145,7 @@ func (r *VMAR) insert(c *place) {
 	}
 }
 
-// remove takes c out of r. Locks: space.mu held.
+// remove takes c out of r. Locks: space locked.
 func (r *VMAR) remove(c *place) {
 	next, free := c.node.Next(), c.node.Weight()+c.size
 	r.children.Remove(&c.node)
@@ -159,8 +159,8 @@ func (r *VMAR) remove(c *place) {
 	}
 }
 
-// regionIn says whether some of a region in r lies in [lo, hi). Locks: space.mu
-// held.
+// regionIn says whether some of a region in r lies in [lo, hi). Locks: the space
+// locked.
 func (r *VMAR) regionIn(lo, hi uint64) bool {
 	n := r.regions.Floor(hi - 1)
 	return n != nil && n.Owner().end() > lo
@@ -177,7 +177,7 @@ const cutAll = mmu.Prot(0xff)
 // cut makes lo and hi boundaries of what is in r or below: mappings across them
 // are split, but for those that have permissions keep, and dying ones.
 //
-// Locks: space.mu held; takes VMO locks. Errors: ErrNoMemory the account is
+// Locks: space locked; takes VMO locks. Errors: ErrNoMemory the account is
 // spent, nothing is cut.
 func (r *VMAR) cut(lo, hi uint64, keep mmu.Prot) zx.Status {
 	n := 0
@@ -204,7 +204,7 @@ func (r *VMAR) cut(lo, hi uint64, keep mmu.Prot) zx.Status {
 // clear removes what lies in [lo, hi), until all of it is gone or b is spent:
 // translations first, then mappings and regions, the inner ones before the
 // outer. It says whether all is gone.
-// Pre: nothing lies across lo or hi. Locks: space.mu held, in a slice; takes VMO
+// Pre: nothing lies across lo or hi. Locks: space locked, in a slice; takes VMO
 // locks. Flush: done here.
 func (r *VMAR) clear(lo, hi uint64, b *zx.Budget) bool {
 	as := r.space
@@ -220,7 +220,7 @@ func (r *VMAR) clear(lo, hi uint64, b *zx.Budget) bool {
 		return true
 	}
 	// What lies below upto has no translation from now on: nothing enters one
-	// while space.mu is held.
+	// while the space is locked.
 	var g mmu.Gather
 	upto := c.base + as.table.Unmap(zx.VirtAddr(c.base), (hi-c.base)>>zx.PageShift, &g, b)<<zx.PageShift
 	g.Flush(as.tlb)
@@ -250,7 +250,7 @@ func (r *VMAR) clear(lo, hi uint64, b *zx.Budget) bool {
 // call that y stopped goes on when it is made again; what it left goes with the
 // region that holds r, or with the space.
 //
-// Locks: none held; takes space.mu, then VMO locks one at a time.
+// Locks: none held; locks the space, takes VMO locks one at a time.
 // Errors: ErrBadState destroyed already | what y answers.
 func (r *VMAR) Destroy(y zx.Yielder) zx.Status {
 	b, begun := zx.Budget{By: y}, false
@@ -274,9 +274,9 @@ func (r *VMAR) Destroy(y zx.Yielder) zx.Status {
 }
 
 // fit finds the lowest free address for size bytes aligned to align below limit,
-// all absolute addresses. It may let go of space.mu meanwhile.
+// all absolute addresses. It may unlock the space meanwhile.
 //
-// Locks: space.mu held.
+// Locks: space locked.
 // Errors: ErrNoResources it fits nowhere | ErrBadState r was destroyed | those of
 // b.Look.
 func (r *VMAR) fit(size, align, limit uint64, b *zx.Budget) (uint64, zx.Status) {
@@ -294,9 +294,9 @@ func (r *VMAR) fit(size, align, limit uint64, b *zx.Budget) (uint64, zx.Status) 
 			continue
 		}
 		key := n.Key() + 1
-		r.space.mu.Unlock()
+		r.space.unlock()
 		st := b.Look()
-		r.space.mu.Lock()
+		r.space.lock()
 		if st == zx.OK && r.dead {
 			st = zx.ErrBadState
 		}
@@ -322,10 +322,10 @@ func within(at, end, size, align uint64) (uint64, bool) {
 }
 
 // spot decides where a new child goes: the checks that Allocate and Map share,
-// in order. Without SPECIFIC that is the lowest free address. It may let go of
-// space.mu meanwhile.
+// in order. Without SPECIFIC that is the lowest free address. It may unlock the
+// space meanwhile.
 //
-// Locks: space.mu held.
+// Locks: space locked.
 // Errors: ErrBadState r is destroyed | ErrAccessDenied r does not allow a
 // permission of need (CAN_MAP bits) | ErrInvalidArgs SPECIFIC and
 // OFFSET_IS_UPPER_LIMIT together, an offset with neither, an unaligned offset |
@@ -384,7 +384,7 @@ func alignOK(options uint32) bool {
 // Allocate makes a region of size bytes inside r. rights are those of the handle
 // r was named by; y lets others run while it looks for a place.
 //
-// Locks: none held; takes space.mu.
+// Locks: none held; locks the space.
 // Errors: ErrInvalidArgs an option that is not CAN_MAP, SPECIFIC, COMPACT,
 // OFFSET_IS_UPPER_LIMIT or an alignment | ErrAccessDenied a CAN_MAP bit without
 // the right | ErrInvalidArgs size 0, unaligned or larger than r | those of spot
@@ -402,8 +402,8 @@ func (r *VMAR) Allocate(options uint32, off, size uint64, rights zx.Rights, y zx
 		return nil, 0, zx.ErrInvalidArgs
 	}
 	as, b := r.space, zx.Budget{By: y}
-	as.mu.Lock()
-	defer as.mu.Unlock()
+	as.lock()
+	defer as.unlock()
 	at, st := r.spot(options, options&canMapRWX, off, size, &b)
 	if st != zx.OK {
 		return nil, 0, st

@@ -29,12 +29,39 @@ type AddressSpace struct {
 	tlb     mmu.TLB
 	account *account.Account // pays for mappings and regions
 
-	mu     spin.Lock
-	root   *VMAR    // guarded by mu, as is everything below it
-	last   *Mapping // the mapping found last, or none
+	// One for each CPU. Whoever only looks holds the lock of one lane, whoever changes
+	// something those of all (lock). That guards everything below.
+	lanes  []Lane
+	root   *VMAR
 	around uint64   // pages a read fault maps at most; at least 1
 	count  int      // mappings alive
 	gone   *Mapping // ended in this slice, their VMOs still to be released; see inSlices
+}
+
+// Lane is an address space as one CPU uses it: its faults and copies write no line that
+// another CPU reads. Any lane does for anybody.
+type Lane struct {
+	mu    spin.Lock
+	last  *Mapping      // the mapping found last, or none; guarded by mu
+	space *AddressSpace // constant, as is table
+	table *mmu.Lane
+	_     [32]byte
+}
+
+// Lane gives the lane of a CPU, by its number.
+func (as *AddressSpace) Lane(cpu int) *Lane { return &as.lanes[cpu] }
+
+// lock takes the locks of all lanes.
+func (as *AddressSpace) lock() {
+	for i := range as.lanes {
+		as.lanes[i].mu.Lock()
+	}
+}
+
+func (as *AddressSpace) unlock() {
+	for i := range as.lanes {
+		as.lanes[i].mu.Unlock()
+	}
 }
 
 // childBytes is what a mapping or a region is charged for, its place in the VMO's
@@ -59,7 +86,10 @@ func NewAddressSpace(mem *mmu.Memory, kernelTable *mmu.PageTable, tlb mmu.TLB, a
 	if st != zx.OK {
 		return nil, st
 	}
-	as := &AddressSpace{mem: mem, table: table, tlb: tlb, account: a, last: &none, around: DefaultFaultAround}
+	as := &AddressSpace{mem: mem, table: table, tlb: tlb, account: a, lanes: make([]Lane, mem.CPUs()), around: DefaultFaultAround}
+	for i := range as.lanes {
+		as.lanes[i] = Lane{last: &none, space: as, table: table.Lane(i)}
+	}
 	as.root = &VMAR{space: as, flags: canMapRWX | zx.VMCanMapSpecific}
 	as.root.place = place{base: uint64(UserBase), size: userSize, region: as.root}
 	return as, zx.OK
@@ -75,9 +105,9 @@ func (as *AddressSpace) CR3() zx.PhysAddr { return as.table.Root() }
 // when it goes on where the one before it ended, the pages after it that have
 // content. 1 turns fault-around off; 16 is the most.
 func (as *AddressSpace) SetFaultAround(pages int) {
-	as.mu.Lock()
+	as.lock()
 	as.around = uint64(min(max(pages, 1), maxBatch))
-	as.mu.Unlock()
+	as.unlock()
 }
 
 // Destroy unmaps everything, lets go of every VMO, and frees the page tables,
@@ -85,7 +115,7 @@ func (as *AddressSpace) SetFaultAround(pages int) {
 // Pre: no CPU has this space in CR3, and no thread of the process will run in
 // ring 3 or copy user memory again.
 //
-// Locks: none held; takes as.mu, then VMO locks one at a time.
+// Locks: none held; locks the space, takes VMO locks one at a time.
 func (as *AddressSpace) Destroy(y zx.Yielder) {
 	for st := zx.ErrInternalIntrRetry; st != zx.OK && st != zx.ErrBadState; {
 		st = as.root.Destroy(y)
@@ -93,18 +123,18 @@ func (as *AddressSpace) Destroy(y zx.Yielder) {
 	as.table.Destroy()
 }
 
-// inSlices calls step, with as.mu held, until it says that all is done or fails.
+// inSlices calls step, with all lanes locked, until it says that all is done or fails.
 // Between two slices the lock is free, the VMOs that step put on as.gone are
 // released, and b looks up. So everything may have changed when step runs again.
 //
-// Locks: none held; takes as.mu. Errors: those of step | those of b.Look.
+// Locks: none held; locks the space. Errors: those of step | those of b.Look.
 func (as *AddressSpace) inSlices(b *zx.Budget, step func() (done bool, st zx.Status)) zx.Status {
 	for {
-		as.mu.Lock()
+		as.lock()
 		done, st := step()
 		gone := as.gone
 		as.gone = nil
-		as.mu.Unlock()
+		as.unlock()
 		for m := gone; m != nil; m = m.heir {
 			m.v.Release()
 		}
@@ -124,14 +154,14 @@ func isUserRange(va, n uint64) bool {
 
 // find gives the mapping that holds va, or nil, and remembers it.
 //
-// Locks: as.mu held.
-func (as *AddressSpace) find(va uint64) *Mapping {
-	if m := as.last; va-m.base < m.size {
+// Locks: l.mu held.
+func (l *Lane) find(va uint64) *Mapping {
+	if m := l.last; va-m.base < m.size {
 		return m
 	}
-	m := as.root.find(va)
+	m := l.space.root.find(va)
 	if m != nil {
-		as.last = m
+		l.last = m
 	}
 	return m
 }
@@ -151,13 +181,13 @@ type MappingInfo struct {
 func (as *AddressSpace) ForEachMapping(f func(MappingInfo) bool) {
 	var list [32]MappingInfo
 	for at := uint64(UserBase); ; {
-		as.mu.Lock()
+		as.lanes[0].mu.Lock()
 		n := 0
 		for m := as.root.from(at); m != nil && n < len(list); m = as.root.from(m.end()) {
 			list[n] = m.info()
 			n++
 		}
-		as.mu.Unlock()
+		as.lanes[0].mu.Unlock()
 		for i := range list[:n] {
 			if !f(list[i]) {
 				return
@@ -172,9 +202,10 @@ func (as *AddressSpace) ForEachMapping(f func(MappingInfo) bool) {
 
 // MappingAt gives the mapping that holds va, if one does.
 func (as *AddressSpace) MappingAt(va zx.VirtAddr) (info MappingInfo, ok bool) {
-	as.mu.Lock()
-	defer as.mu.Unlock()
-	m := as.find(uint64(va))
+	l := &as.lanes[0]
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m := l.find(uint64(va))
 	if m == nil {
 		return MappingInfo{}, false
 	}
@@ -185,9 +216,10 @@ func (as *AddressSpace) MappingAt(va zx.VirtAddr) (info MappingInfo, ok bool) {
 // offset of va in it, how many bytes the mapping has from there, and whether it
 // can be made writable.
 func (as *AddressSpace) VMOAt(va zx.VirtAddr) (v *vmo.VMO, off, n uint64, writable, ok bool) {
-	as.mu.Lock()
-	defer as.mu.Unlock()
-	m := as.find(uint64(va))
+	l := &as.lanes[0]
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m := l.find(uint64(va))
 	if m == nil {
 		return nil, 0, 0, false, false
 	}
@@ -196,15 +228,15 @@ func (as *AddressSpace) VMOAt(va zx.VirtAddr) (v *vmo.VMO, off, n uint64, writab
 	return m.v, m.off + at, m.size - at, m.max&mmu.Write != 0, true
 }
 
-// info describes the mapping. Locks: space.mu held.
+// info describes the mapping. Locks: space locked.
 func (m *Mapping) info() MappingInfo {
 	return MappingInfo{zx.VirtAddr(m.base), m.size, m.prot, m.max, m.v.Koid(), m.off}
 }
 
 // Mappings counts the mappings.
 func (as *AddressSpace) Mappings() int {
-	as.mu.Lock()
-	defer as.mu.Unlock()
+	as.lanes[0].mu.Lock()
+	defer as.lanes[0].mu.Unlock()
 	return as.count
 }
 

@@ -22,10 +22,10 @@ type Entry struct {
 // even when e has gone meanwhile. After the zero Entry comes the root. It takes
 // O(log n) at each depth.
 //
-// Locks: takes as.mu.
+// Locks: takes that of a lane.
 func (as *AddressSpace) After(e Entry) (next Entry, ok bool) {
-	as.mu.Lock()
-	defer as.mu.Unlock()
+	as.lanes[0].mu.Lock()
+	defer as.lanes[0].mu.Unlock()
 	p := &as.root.place
 	if e.Depth > 0 {
 		p = as.root.after(uint64(e.Base), e.Depth)
@@ -42,7 +42,7 @@ func (as *AddressSpace) After(e Entry) (next Entry, ok bool) {
 }
 
 // after gives the first place below r that comes after base and depth. Locks:
-// space.mu held.
+// space locked.
 func (r *VMAR) after(base uint64, depth int) *place {
 	c := r.holding(base)
 	switch {

@@ -1,0 +1,174 @@
+package mmu
+
+import (
+	"faultline/spin"
+	"faultline/zx"
+)
+
+// cache is free frames that one CPU has at hand, where there are several: it takes
+// them from the pool and gives them back many at a time, so that CPUs that allocate
+// do not meet. While there is a free frame anywhere, Alloc does not fail.
+//
+// Whoever pays for frames stays with the cache of one CPU until that runs dry, or
+// somebody else is at it: then he goes to that of the CPU he runs on. So nobody asks
+// which CPU that is each time.
+type cache struct {
+	mu   spin.Lock // before Memory's
+	head Frame     // through Meta.Next
+	n    int
+	_    [48]byte
+}
+
+// What a cache takes and gives at once, and the most it keeps.
+const (
+	cacheBatch = 64
+	cacheMost  = 3 * cacheBatch
+)
+
+// SetCPUs says that n CPUs use the memory; current is the number of the one that
+// calls it. Page tables made from now on have a lane for each. Pre: called once,
+// before others use m.
+func (m *Memory) SetCPUs(n int, current func() int) {
+	if n > 1 {
+		m.caches, m.current = make([]cache, n), current
+	}
+}
+
+// CPUs is how many CPUs use the memory.
+func (m *Memory) CPUs() int { return max(1, len(m.caches)) }
+
+// cache gives the cache to use, locked. Locks: the owner's, if one pays.
+func (m *Memory) cache() *cache {
+	if m.payer != nil && !m.payer.shared {
+		if c := &m.caches[m.cpu]; c.mu.TryLock() {
+			if c.head != 0 {
+				return c
+			}
+			c.mu.Unlock()
+		}
+		m.cpu = uint8(m.current())
+		c := &m.caches[m.cpu]
+		c.mu.Lock()
+		return c
+	}
+	c := &m.caches[m.current()]
+	c.mu.Lock()
+	return c
+}
+
+// pop takes out a frame, 0 if there is none. Locks: c.mu held.
+func (c *cache) pop(m *Memory) Frame {
+	f := c.head
+	if f != 0 {
+		meta := &m.metas[f-m.first]
+		c.head = meta.Next
+		*meta = Meta{}
+		c.n--
+	}
+	return f
+}
+
+// allocCached is alloc where there are caches.
+func (m *Memory) allocCached() (Frame, zx.Status) {
+	if m.sim != nil {
+		m.mu.Lock()
+		ok := m.sim.mayAlloc()
+		m.mu.Unlock()
+		if !ok {
+			return 0, zx.ErrNoMemory
+		}
+	}
+	c := m.cache()
+	var low func()
+	f := c.pop(m)
+	if f == 0 {
+		low = m.stock(c)
+		f = c.pop(m)
+	}
+	c.mu.Unlock()
+	for i := 0; f == 0 && i < len(m.caches); i++ {
+		o := &m.caches[i]
+		o.mu.Lock()
+		f = o.pop(m)
+		o.mu.Unlock()
+	}
+	if f == 0 {
+		return 0, zx.ErrNoMemory
+	}
+	if m.sim != nil {
+		m.mu.Lock()
+		m.sim.allocated(m, f)
+		m.mu.Unlock()
+	}
+	if low != nil {
+		low()
+	}
+	return f, zx.OK
+}
+
+// stock fills c from the pool, with less when little is left there, and gives the
+// hook to call if the pool's count fell below the mark. Locks: c.mu held.
+func (m *Memory) stock(c *cache) (low func()) {
+	m.mu.Lock()
+	before := m.free
+	for n := min(cacheBatch, 1+before/(4*len(m.caches))); c.n < n; c.n++ {
+		f := m.take()
+		if f == 0 {
+			break
+		}
+		m.metas[f-m.first] = Meta{Owner: OwnerFree, Next: c.head}
+		c.head = f
+	}
+	if before > m.trip && m.free <= m.trip {
+		low = m.lowHook
+	}
+	m.mu.Unlock()
+	return low
+}
+
+// freeCached is Free where there are caches.
+func (m *Memory) freeCached(f Frame) {
+	meta := &m.metas[f-m.first]
+	if meta.Owner >= OwnerZero && meta.Owner != OwnerTable {
+		m.unused(f, meta)
+	}
+	if m.sim != nil {
+		m.mu.Lock()
+		m.sim.freed(m, f)
+		m.mu.Unlock()
+	}
+	c := m.cache()
+	meta.Owner, meta.Next = OwnerFree, c.head
+	c.head = f
+	if c.n++; c.n > cacheMost {
+		m.unstock(c, cacheBatch)
+	}
+	c.mu.Unlock()
+}
+
+// unstock gives n frames of c back to the pool. Locks: c.mu held.
+func (m *Memory) unstock(c *cache, n int) {
+	m.mu.Lock()
+	m.lowest = min(m.lowest, m.free)
+	m.free += n
+	m.single += n
+	for ; n > 0; n-- {
+		f := c.pop(m)
+		m.metas[f-m.first] = Meta{Owner: OwnerFree, Next: m.head}
+		m.head = f
+	}
+	m.mu.Unlock()
+}
+
+// cached counts the frames in all caches; give gives them back to the pool.
+func (m *Memory) cached(give bool) (n int) {
+	for i := range m.caches {
+		c := &m.caches[i]
+		c.mu.Lock()
+		if n += c.n; give {
+			m.unstock(c, c.n)
+		}
+		c.mu.Unlock()
+	}
+	return n
+}
