@@ -9,9 +9,9 @@ import (
 // them from the pool and gives them back many at a time, so that CPUs that allocate
 // do not meet. While there is a free frame anywhere, Alloc does not fail.
 //
-// Whoever pays for frames stays with the cache of one CPU until that runs dry, or
-// somebody else is at it: then he goes to that of the CPU he runs on. So nobody asks
-// which CPU that is each time.
+// An owner of frames that pays for them ahead stays with the cache of one CPU until
+// that runs dry, or somebody else is at it: then he goes to that of the CPU he runs
+// on. So nobody asks which CPU that is each time. All others use the pool.
 type cache struct {
 	mu   spin.Lock // before Memory's
 	head Frame     // through Meta.Next
@@ -22,7 +22,7 @@ type cache struct {
 // What a cache takes and gives at once, and the most it keeps.
 const (
 	cacheBatch = 64
-	cacheMost  = 3 * cacheBatch
+	cacheMost  = 6 * cacheBatch
 )
 
 // SetCPUs says that n CPUs use the memory; current is the number of the one that
@@ -37,24 +37,8 @@ func (m *Memory) SetCPUs(n int, current func() int) {
 // CPUs is how many CPUs use the memory.
 func (m *Memory) CPUs() int { return max(1, len(m.caches)) }
 
-// cache gives the cache to use, locked. Locks: the owner's, if one pays.
-func (m *Memory) cache() *cache {
-	if m.payer != nil && !m.payer.shared {
-		if c := &m.caches[m.cpu]; c.mu.TryLock() {
-			if c.head != 0 {
-				return c
-			}
-			c.mu.Unlock()
-		}
-		m.cpu = uint8(m.current())
-		c := &m.caches[m.cpu]
-		c.mu.Lock()
-		return c
-	}
-	c := &m.caches[m.current()]
-	c.mu.Lock()
-	return c
-}
+// mine is the cache of this CPU.
+func (m *Memory) mine() *cache { return &m.caches[m.current()] }
 
 // pop takes out a frame, 0 if there is none. Locks: c.mu held.
 func (c *cache) pop(m *Memory) Frame {
@@ -68,42 +52,55 @@ func (c *cache) pop(m *Memory) Frame {
 	return f
 }
 
-// allocCached is alloc where there are caches.
-func (m *Memory) allocCached() (Frame, zx.Status) {
-	if m.sim != nil {
-		m.mu.Lock()
-		ok := m.sim.mayAlloc()
-		m.mu.Unlock()
-		if !ok {
-			return 0, zx.ErrNoMemory
+// allocNear is alloc from the owner's cache.
+func (m *Memory) allocNear() (Frame, zx.Status) {
+	if c := m.near; m.sim == nil && c.mu.TryLock() {
+		if f := c.head; f != 0 {
+			meta := &m.metas[f-m.first]
+			c.head = meta.Next
+			*meta = Meta{}
+			c.n--
+			c.mu.Unlock()
+			return f, zx.OK
 		}
+		c.mu.Unlock()
 	}
-	c := m.cache()
-	var low func()
+	if !m.mayAlloc() {
+		return 0, zx.ErrNoMemory
+	}
+	c := m.mine()
+	m.near = c
+	c.mu.Lock()
 	f := c.pop(m)
+	var low func()
 	if f == 0 {
 		low = m.stock(c)
 		f = c.pop(m)
 	}
 	c.mu.Unlock()
-	for i := 0; f == 0 && i < len(m.caches); i++ {
-		o := &m.caches[i]
-		o.mu.Lock()
-		f = o.pop(m)
-		o.mu.Unlock()
-	}
-	if f == 0 {
-		return 0, zx.ErrNoMemory
-	}
-	if m.sim != nil {
-		m.mu.Lock()
-		m.sim.allocated(m, f)
-		m.mu.Unlock()
-	}
 	if low != nil {
 		low()
 	}
+	if f == 0 {
+		return m.allocFar()
+	}
+	m.simAllocated(f)
 	return f, zx.OK
+}
+
+// allocFar takes a frame that some CPU has at hand. Locks: those of the caches.
+func (m *Memory) allocFar() (Frame, zx.Status) {
+	for i := range m.caches {
+		c := &m.caches[i]
+		c.mu.Lock()
+		f := c.pop(m)
+		c.mu.Unlock()
+		if f != 0 {
+			m.simAllocated(f)
+			return f, zx.OK
+		}
+	}
+	return 0, zx.ErrNoMemory
 }
 
 // stock fills c from the pool, with less when little is left there, and gives the
@@ -126,18 +123,19 @@ func (m *Memory) stock(c *cache) (low func()) {
 	return low
 }
 
-// freeCached is Free where there are caches.
-func (m *Memory) freeCached(f Frame) {
+// freeNear is Free to the owner's cache.
+func (m *Memory) freeNear(f Frame) {
 	meta := &m.metas[f-m.first]
 	if meta.Owner >= OwnerZero && meta.Owner != OwnerTable {
 		m.unused(f, meta)
 	}
-	if m.sim != nil {
-		m.mu.Lock()
-		m.sim.freed(m, f)
-		m.mu.Unlock()
+	m.simFreed(f)
+	c := m.near
+	if !c.mu.TryLock() {
+		c = m.mine()
+		m.near = c
+		c.mu.Lock()
 	}
-	c := m.cache()
 	meta.Owner, meta.Next = OwnerFree, c.head
 	c.head = f
 	if c.n++; c.n > cacheMost {

@@ -37,7 +37,7 @@ type Memory struct {
 
 	*pool        // shared by all who see the frames
 	payer *payer // nil: nobody
-	cpu   uint8  // whose cache the owner's frames come from; guarded as the payer
+	near  *cache // where the owner's frames come from, nil: the pool; guarded as the payer
 }
 
 // pool is the frames that nobody has.
@@ -154,10 +154,10 @@ func (m *Memory) Alloc() (Frame, zx.Status) {
 
 // alloc is Alloc of a frame that is paid for.
 func (m *Memory) alloc() (Frame, zx.Status) {
-	p := m.pool
-	if p.caches != nil {
-		return m.allocCached()
+	if m.near != nil {
+		return m.allocNear()
 	}
+	p := m.pool
 	p.mu.Lock()
 	f := p.head
 	if f == 0 || p.free-1 == p.trip || m.sim != nil {
@@ -182,7 +182,7 @@ func (m *Memory) allocAny() (Frame, zx.Status) {
 	f := m.take()
 	if f == 0 {
 		m.mu.Unlock()
-		return 0, zx.ErrNoMemory
+		return m.allocFar()
 	}
 	m.metas[f-m.first] = Meta{}
 	if m.sim != nil {
@@ -230,11 +230,11 @@ func (m *Memory) Free(f Frame) {
 	if p := m.payer; p != nil {
 		p.give()
 	}
-	p := m.pool
-	if p.caches != nil {
-		m.freeCached(f)
+	if m.near != nil {
+		m.freeNear(f)
 		return
 	}
+	p := m.pool
 	meta := &m.metas[f-m.first]
 	p.mu.Lock()
 	if meta.Owner >= OwnerZero && meta.Owner != OwnerTable {

@@ -13,6 +13,8 @@ type payer struct {
 	paid    int64 // charged, and not in use; guarded by the owner's lock
 	charged int64 // in all; as paid
 	shared  bool  // nothing is paid ahead
+
+	_ [32]byte // owners that different CPUs work for share no line
 }
 
 // aheadMost is how many frames are paid for ahead at most.
@@ -27,6 +29,9 @@ func (m *Memory) PaidBy(a *account.Account, shared bool) *Memory {
 	}
 	v := *m
 	v.payer = &payer{account: a, shared: shared}
+	if m.caches != nil && !shared {
+		v.near = m.mine()
+	}
 	return &v
 }
 

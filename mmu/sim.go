@@ -127,3 +127,31 @@ func fill(p *[zx.PageSize]byte, b byte) {
 		p[i] = b
 	}
 }
+
+// mayAlloc, simAllocated and simFreed are those of the simulation, if there is one,
+// for who does not hold Memory's lock.
+
+func (m *Memory) mayAlloc() bool {
+	if m.sim == nil {
+		return true
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.sim.mayAlloc()
+}
+
+func (m *Memory) simAllocated(f Frame) {
+	if m.sim != nil {
+		m.mu.Lock()
+		m.sim.allocated(m, f)
+		m.mu.Unlock()
+	}
+}
+
+func (m *Memory) simFreed(f Frame) {
+	if m.sim != nil {
+		m.mu.Lock()
+		m.sim.freed(m, f)
+		m.mu.Unlock()
+	}
+}

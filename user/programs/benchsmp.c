@@ -6,6 +6,9 @@
 //
 // The ratio is to one thread of the same run, for the time of an emulator's host
 // means nothing by itself.
+//
+// benchsmp count: a thread a CPU faults on pages of its own, each fault between the
+// two markers that bench/plugin/lines.c knows.
 #include "file.h"
 
 enum { MOST = 8, STACK = 16 << 10, PAGES = 256, ROUNDS_MOST = 9 };
@@ -78,38 +81,68 @@ static void worker(uintptr_t i, uintptr_t unused) {
   zx_thread_exit();
 }
 
-// rate is how much threads do in a second.
-static uint64_t rate(const work_t* w, uint32_t threads) {
-  now = w;
-  crew = threads;
+// start lets a thread a CPU run.
+static void start(uint32_t threads, void (*entry)(uintptr_t, uintptr_t)) {
   go = ready = done = 0;
   for (uint32_t i = 0; i < threads; i++) {
     zx_handle_t t;
     check("zx_thread_create", zx_thread_create(zx_process_self(), "worker", 6, 0, &t));
-    check("zx_thread_start", zx_thread_start(t, (zx_vaddr_t)worker, (zx_vaddr_t)stacks[i] + STACK - 8, i, 0));
+    check("zx_thread_start", zx_thread_start(t, (zx_vaddr_t)entry, (zx_vaddr_t)stacks[i] + STACK - 8, i, threads));
     zx_handle_close(t);
   }
-  while (__atomic_load_n(&ready, __ATOMIC_ACQUIRE) < threads) {
+}
+
+static void await(const uint32_t* what, uint32_t threads) {
+  while (__atomic_load_n(what, __ATOMIC_ACQUIRE) < threads) {
     zx_nanosleep(zx_deadline_after(ZX_MSEC(1)));
   }
+}
+
+// rate is how much threads do in a second.
+static uint64_t rate(const work_t* w, uint32_t threads) {
+  now = w;
+  crew = threads;
+  start(threads, worker);
+  await(&ready, threads);
   zx_instant_mono_t began = zx_clock_get_monotonic();
   __atomic_store_n(&go, 1, __ATOMIC_RELEASE);
   zx_nanosleep(began + ZX_MSEC(100));
   __atomic_store_n(&go, 2, __ATOMIC_RELEASE);
   uint64_t took = (uint64_t)(zx_clock_get_monotonic() - began), n = 0;
-  while (__atomic_load_n(&done, __ATOMIC_ACQUIRE) < threads) {
-    zx_nanosleep(zx_deadline_after(ZX_MSEC(1)));
-  }
+  await(&done, threads);
   for (uint32_t i = 0; i < threads; i++) {
     n += counts[i];
   }
   return n * 1000000000 / took;
 }
 
+// --- For the plugin
+
+enum { WARM = 4, COUNTED = 8 };
+
+static void counted(uintptr_t i, uintptr_t threads) {
+  __atomic_fetch_add(&ready, 1, __ATOMIC_ACQ_REL);
+  while (__atomic_load_n(&ready, __ATOMIC_ACQUIRE) < threads) {
+  }
+  for (int round = 0; round < WARM + COUNTED; round++) {
+    for (uint64_t p = 0; p < PAGES; p++) {
+      volatile uint8_t* at = own[i] + p * ZX_PAGE_SIZE;
+      if (round < WARM) {
+        *at = 1;
+        continue;
+      }
+      __asm__ volatile("nopl 0x464c5401(%%rax)\n\tmovb $1, (%0)\n\tnopl 0x464c5402(%%rax)" : : "r"(at) : "memory");
+    }
+    check("DECOMMIT", zx_vmo_op_range(vmos[i], ZX_VMO_OP_DECOMMIT, 0, PAGES * ZX_PAGE_SIZE, NULL, 0));
+  }
+  __atomic_fetch_add(&done, 1, __ATOMIC_ACQ_REL);
+  zx_thread_exit();
+}
+
 static void map(zx_handle_t* vmo, volatile uint8_t** at) {
   zx_vaddr_t va;
   check("zx_vmo_create", zx_vmo_create(PAGES * ZX_PAGE_SIZE, 0, vmo));
-  check("zx_vmar_map", zx_vmar_map(zx_vmar_root_self(), ZX_VM_PERM_READ | ZX_VM_PERM_WRITE, 0, *vmo, 0, PAGES * ZX_PAGE_SIZE, &va));
+  check("zx_vmar_map", zx_vmar_map(zx_vmar_root_self(), ZX_VM_PERM_READ | ZX_VM_PERM_WRITE | ZX_VM_ALIGN_2MB, 0, *vmo, 0, PAGES * ZX_PAGE_SIZE, &va));
   *at = (volatile uint8_t*)va;
 }
 
@@ -125,7 +158,8 @@ static uint64_t median(uint64_t* v, uint32_t n) {
 }
 
 int main(int argc, char** argv) {
-  uint32_t rounds = argc > 1 ? (uint32_t)number("ROUNDS", argv[1]) : 5, cpus = zx_system_get_num_cpus();
+  bool plugin = argc > 1 && strcmp(argv[1], "count") == 0;
+  uint32_t rounds = argc > 1 && !plugin ? (uint32_t)number("ROUNDS", argv[1]) : 5, cpus = zx_system_get_num_cpus();
   if (rounds == 0 || rounds > ROUNDS_MOST) {
     fail("benchsmp: 1 to %d rounds", ROUNDS_MOST);
   }
@@ -136,6 +170,11 @@ int main(int argc, char** argv) {
     map(&vmos[i], &own[i]);
   }
   map(&shared, &common);
+  if (plugin) {
+    start(cpus, counted);
+    await(&done, cpus);
+    return 0;
+  }
   for (size_t w = 0; w < sizeof(works) / sizeof(works[0]); w++) {
     uint64_t one[ROUNDS_MOST], ratio[ROUNDS_MOST], many[ROUNDS_MOST];
     for (uint32_t n = 1; n <= cpus; n *= 2) {
