@@ -548,7 +548,7 @@ func (l *Lane) reachAlloc(va uint64) (*recentTable, zx.Status) {
 
 // seek gives the first page table that overlaps [va, end), a recent one now,
 // and the part of the range it translates; nil when there is none. Subtrees
-// that are not there are stepped over whole. Locks: those of all lanes held.
+// that are not there are stepped over whole. Locks: that of the first lane held.
 func (t *PageTable) seek(va, end uint64) (c *recentTable, from, to uint64) {
 	for va < end {
 		if !t.isUser(va) {

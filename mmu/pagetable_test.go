@@ -312,7 +312,7 @@ func TestAccessedAndDirtyAreNotPreset(t *testing.T) {
 	// A page beside it, one that is not there, and one of the next page table.
 	w.enter(va+zx.PageSize, w.data[1], Read, &g)
 	w.enter(va+0x20_0000, w.data[2], Read, &g)
-	w.pt.CopyIn(make([]byte, 1), va+0x20_0000)
+	w.pt.Lane(0).CopyIn(make([]byte, 1), va+0x20_0000)
 	if a := w.pt.Accessed(va, 64); a != 1 {
 		t.Fatalf("accessed: %#b, want the first", a)
 	}
