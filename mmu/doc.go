@@ -24,12 +24,21 @@
 //
 //	linked --Unmap--> on a Gather --Flush (invalidate first)--> free
 //
+// With several CPUs each has some frames at hand (cache.go):
+//
+//	pool --stock--> at hand --Alloc--> allocated --Free--> at hand --unstock--> pool
+//
 // # Locks
 //
-// PageTable.mu and Memory's lock are leaves: any lock of the rooms above may
-// be held when they are taken, PageTable.mu comes before Memory's, and nothing
-// is called out to while they are held. So nobody sleeps with one of them, and
-// they need no queue of waiters (spin.Lock).
+//	Lane.mu      of all lanes, in order: who takes pages away. Of one: who copies
+//	PageTable.grown
+//	cache.mu
+//	Memory.mu
+//
+// They are leaves: any lock of the rooms above may be held when one is taken, and
+// nothing is called out to while one is held. So nobody sleeps with one of them, and
+// they need no queue of waiters (spin.Lock). Mapping a page takes none of a PageTable,
+// which says why that is enough.
 //
 // # Sources
 //

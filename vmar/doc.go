@@ -47,17 +47,23 @@
 //
 // # Locks
 //
-//	AddressSpace                regions, mappings, permissions: one lane to look, all to change
+//	AddressSpace                one lane to look, all lanes to change
 //	  VMO.Lock                  every entry of a page into the tables
 //	    page source, port       inside RequirePage
-//	    PageTable.mu            a leaf
+//	    page table, frames      leaves
 //
-// A Mapping's place (base, size, offset) is written with both AddressSpace
-// and the VMO's lock held, so that either suffices to read it: UnmapRange and
+// A fault changes nothing here: it holds the lock of its CPU's lane, and so keeps out
+// whoever maps, unmaps or protects, but not the faults of other CPUs. Two faults on
+// one page meet at the lock of the VMO. No line that a fault writes is another CPU's.
+//
+// A Mapping's place (base, size, offset) is written with both the space
+// and the VMO locked, so that either suffices to read it: UnmapRange and
 // RemoveWriteRange are called with the VMO's lock alone. To take pages away a
-// range operation clears the page tables and flushes first, under
-// AddressSpace, which keeps faults out, and only then shrinks or forgets
+// range operation locks the space, which keeps faults out, clears the page tables and
+// flushes, and only then shrinks or forgets
 // the mapping: at no time does a translation exist that the VMO cannot reach.
+// The VMO itself takes pages away under its own lock, and leaves the tables linked
+// (mmu.PageTable.Clear), for faults of other VMOs may be walking them.
 // The reference to the VMO goes when the lock is free again: it may be the last.
 //
 // # Not here yet
