@@ -16,6 +16,18 @@ type Command struct {
 	min, max int // arguments; max -1 is any number
 }
 
+// showsJSON ends the Args of commands that show tables, which --json makes one
+// line of JSON.
+const showsJSON = "[--json]"
+
+// helpRow is a command.
+type helpRow struct {
+	Command string `t:"COMMAND"`
+	Args    string `t:"args"`
+	Help    string `t:"WHAT IT DOES"`
+	Long    string `t:"long"`
+}
+
 // usage is how the command is written.
 func (k *Command) usage() string { return strings.TrimSpace(k.Name + " " + k.Args) }
 
@@ -24,10 +36,10 @@ var commands []Command
 
 func init() { // an initialiser would refer to itself through help
 	commands = []Command{
-		{"help", "[COMMAND]", "list the commands, or explain one", `
+		{"help", "[COMMAND] [--json]", "list the commands, or explain one", `
 With a name it prints the command's arguments and what it does.`, (*Console).help, 0, 1},
 
-		{"ls", "[FOLDER]", "list a folder of the disk", `
+		{"ls", "[FOLDER] [--json]", "list a folder of the disk", `
 Sizes are in bytes. Names may be given in any case, with / between folders;
 put a name that has blanks in quotes.`, (*Console).ls, 0, 1},
 
@@ -73,57 +85,75 @@ of the file are listed.`, (*Console).fail, 1, 4},
 		{"evict", "NAME", "drop a file's clean pages", `
 Dirty pages stay. The next touch asks the pager again.`, (*Console).evict, 1, 1},
 
-		{"vmo", "[KOID|NAME]", "show all VMOs, or one as a picture of its pages", `
-Without an argument a line for each: who its pager is and under which key, its
-committed, clean, dirty and awaiting-clean pages. With a KOID, or the NAME of a
-file, all about one: options, sizes, whether it was modified, dirty ranges,
-outstanding requests, mappings, and a picture with one character for each page,
-or, of more than 1024 pages, one and a count for each run:
+		{"vmo", "[KOID|NAME] [--json]", "list VMOs, or show the pages of one", `
+Without an argument a line for each: its pager, its committed, clean, dirty and
+awaiting-clean pages. With a KOID, or the NAME of a file or one the VMO was given,
+all about one: options, sizes, whether it was modified, dirty ranges, requests,
+mappings, latencies while there is a trace, and a picture with one character for
+each page, or, of more than 1024 pages, one and a count for each run:
   .  absent (of an anonymous VMO: zero)     0  zero marker: supplied as zero
   c  clean           D  dirty               w  awaiting clean
   Z  zeros to be written back               z  the same, awaiting clean
   -  zeros past the stream size             #  page of an anonymous VMO`, (*Console).vmo, 0, 1},
 
-		{"pager", "[KOID|PROGRAM|disk]", "show all pagers, or what one is asked for", `
-Without an argument a line for each pager and who holds it; then Zircon's
-counters of pagers and evictor; then what the pager of the disk's files did:
-READ and DIRTY packets, pages supplied (those read ahead in brackets), dirtied,
-written and failed, and the disk's block operations. With a KOID, the name of a
-program that holds it, or the word disk, the pager's VMOs by key and their
-outstanding requests: type, range, bytes still pending, overlap the number of
-threads that wait for the same request, [sent] once its packet is on the port,
-who waits and for how long.`, (*Console).pager, 0, 1},
+		{"pager", "[KOID|PROGRAM|disk] [--json]", "list pagers, or show what one is asked", `
+Without an argument a line for each pager and who holds it; then what the pager of
+the disk's files did: READ and DIRTY packets, pages supplied, of them read ahead,
+dirtied, written and failed, and the disk's block operations. With a KOID, the
+name of a program that holds it, or the word disk, the pager's VMOs by key, their
+outstanding requests, and latencies while there is a trace. PENDING is bytes
+still missing, OVERLAP the number of threads that wait for the same request,
+[sent] a packet that is on the port, WAITS for how long.`, (*Console).pager, 0, 1},
 
-		{"threads", "", "list threads, their states, and what they wait for", `
-States are those of ZX_INFO_THREAD. Under a thread that is blocked: pager comes
-the request it waits for. Threads of the kernel have no process.`, (*Console).threads, 0, 0},
+		{"threads", "[--json]", "list threads, and what they wait for", `
+TIME is how long the thread has run. States are those of ZX_INFO_THREAD. Under a
+thread that is blocked: pager comes the request it waits for. Threads of the
+kernel have no process.`, (*Console).threads, 0, 0},
 
-		{"cpus", "", "list CPUs", `
+		{"top", "[SECONDS [TIMES]] [--json]", "show who uses the CPUs, again and again", `
+Every second, or so many SECONDS: threads by the CPU time, page faults and calls of
+that while. A key ends it.`, (*Console).top, 0, 2},
+
+		{"cpus", "[--json]", "list CPUs", `
 What each does at this moment, how many threads are ready there, how often it has
 entered ring 3, and how many threads it took from other CPUs.`, (*Console).cpus, 0, 0},
 
-		{"faults", "[on|off|show [N]]", "record page faults of ring 3, or show the last N", `
-on starts a record of every page fault, off ends it; show prints the last 20, or
-N: when, who, the address, the instruction's address, the error
-code, the VMO and the offset in it, how long until it was decided, and how.
-While it is off it costs nothing.`, (*Console).faultTrace, 0, 2},
+		{"vmaps", "KOID|PROGRAM [--json]", "show the address space of a process", `
+Its regions and, indented, what is mapped in them: permissions, the VMO and the
+offset in it, and how many pages the page table has, has seen stored to, and lets
+be stored to without a fault.`, (*Console).vmaps, 1, 1},
+
+		{"handles", "KOID|PROGRAM [--json]", "list the handles of a process", `
+Value, koid and type of the object, its name, and the rights.`, (*Console).handlesOf, 1, 1},
+
+		{"pt", "KOID|PROGRAM|NAME ADDRESS [--json]", "show the page-table chain of an address", `
+Of a process, or of the byte at ADDRESS of a file: then the chain is that of the
+ring-3 process that touches the file for poke and touch; one is started if there
+is none. Bits are spelled as in the SDM: P present, RW writable, US user, A
+accessed, D dirty, XD no execution.`, (*Console).pt, 2, 2},
+
+		{"mem", "[--json]", "show memory in use, by kind and by owner", `
+The kernel's Go heap, what programs make the kernel keep, and page frames by what
+they are used for; then for each process the pages it pays for, what the kernel
+keeps for it, its VMOs, handles and mappings; then the free blocks of frames.`, (*Console).mem, 0, 0},
+
+		{"counters", "[-d] [--json]", "show what is counted since boot", `
+By Zircon's names. With -d those that changed since they were last shown, and by
+how much. While there is a trace also the latencies of all VMOs.`, (*Console).counters, 0, 1},
+
+		{"faults", "[on|off|show [N]] [--json]", "record page faults, or show the last N", `
+on starts a trace of page faults alone, off ends it; show prints the last 20, or
+N: who, the address, the instruction's address, the error code, the VMO and the
+offset in it, how long until it was decided, and how. While it is off it costs
+nothing.`, (*Console).faultList, 0, 2},
 
 		{"trace", "[on [WHAT...]|off|save FILE|print]", "record what the kernel does", `
 on starts records of faults, requests, packets, supplies, operations, wake-ups,
-switches, evictions, calls and interrupts. WHAT is a kind (an unknown one lists
-them), process=KOID or vmo=KOID: only these. Each CPU keeps its last 16384. save
-writes them into a file of the disk, as large as it is already, print to the
-console: trace events, which Perfetto and chrome://tracing open.`, (*Console).trace, 0, -1},
-
-		{"pt", "NAME OFFSET", "show the page-table chain of a byte of a file", `
-The chain PML4E, PDPTE, PDE, PTE is that of the ring-3 process that touches
-the file for poke and touch; one is started if there is none. Bits are spelled
-as in the SDM: P present, RW writable, US user, A accessed, D dirty, XD no
-execution.`, (*Console).pt, 2, 2},
-
-		{"mem", "", "show memory in use", `
-The kernel's Go heap; the page frames outside it and what they are used for;
-how many pages the evictor may take when free frames run short.`, (*Console).mem, 0, 0},
+switches, evictions, calls and interrupts, and measures latencies. WHAT is a kind
+(an unknown one lists them), process=KOID or vmo=KOID: only these. Each CPU keeps
+its last 16384. save writes them into a file of the disk, as large as it is
+already, print to the console: trace events, which Perfetto and chrome://tracing
+open.`, (*Console).trace, 0, -1},
 
 		{"run", "PROGRAM [--file=NAME] [ARG...]", "run a ring-3 program and wait for its end", `
 PROGRAM is one built into the image, or an ELF file on the disk; when it is
@@ -148,7 +178,7 @@ Faults a file in, pokes it, writes it back, verifies it, fails a page. The
 file is put back as it was. Without NAME the largest file of the root folder
 that has at most 16 MiB is taken.`, (*Console).demo, 0, 1},
 
-		{"version", "", "say which kernel this is", `
+		{"version", "[--json]", "say which kernel this is", `
 Its version, and the Go it was built with.`, (*Console).version, 0, 0},
 
 		{"poweroff", "", "stop the machine", `
@@ -195,16 +225,22 @@ func slip(a, b string) bool {
 
 func (c *Console) help(args []string) error {
 	if len(args) == 0 {
+		var rows []helpRow
 		for i := range commands {
-			c.printf("  %-42s %s\n", commands[i].usage(), commands[i].Help)
+			rows = append(rows, helpRow{commands[i].Name, commands[i].Args, commands[i].Help, commands[i].Long})
 		}
-		c.printf("Numbers are decimal or 0x hex, with K, M or G behind. `help COMMAND` says more.\n")
+		c.table("commands", rows)
+		c.note("Numbers are decimal or 0x hex, with K, M or G behind. `help COMMAND` says more; --json behind what shows tables makes them JSON.")
 		return nil
 	}
 	k := find(args[0])
 	if k == nil {
 		return fmt.Errorf("no command %q; `help` lists them", args[0])
 	}
-	c.printf("%s\n  %s%s\n", k.usage(), k.Help, strings.ReplaceAll(k.Long, "\n", "\n  "))
+	if c.json {
+		c.table("commands", []helpRow{{k.Name, k.Args, k.Help, k.Long}})
+	} else {
+		c.printf("%s\n  %s%s\n", k.usage(), k.Help, strings.ReplaceAll(k.Long, "\n", "\n  "))
+	}
 	return nil
 }

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/term"
 
@@ -41,9 +44,18 @@ type Console struct {
 	jobs     jobs // programs in the background
 	off      bool // poweroff was said
 
+	json     bool              // the command in progress shows JSON
+	parts    []string          // of the JSON object it shows
+	width    int               // columns of the terminal
+	keyboard *keys             // nil while there is none
+	counted  map[string]uint64 // what counters showed last
+
 	mu      sync.Mutex
 	running Process // what a command waits for, nil for nothing; guarded by mu
 }
+
+// screenWidth is how many columns a terminal has that does not tell.
+const screenWidth = 80
 
 // Prompt is what an interactive console asks with.
 const Prompt = "faultline> "
@@ -54,7 +66,7 @@ func New(c Config) *Console {
 		c.VolumeError = files.ErrNoDisk
 	}
 	return &Console{kernel: c.Kernel, volume: c.Volume, volumeError: c.VolumeError, waiter: c.Waiter,
-		out: c.Out, touchers: map[*files.File]*toucher{}}
+		out: c.Out, touchers: map[*files.File]*toucher{}, width: screenWidth, counted: map[string]uint64{}}
 }
 
 // PoweredOff says that a command asked for the machine to stop.
@@ -100,7 +112,9 @@ func (c *Console) call(k call) bool {
 		c.report(d.name, d.x)
 	}
 	if err != nil {
-		c.printf("%s%v\n", name, err)
+		for _, line := range strings.Split(name+err.Error(), "\n") {
+			c.note("%s", line)
+		}
 	}
 	return err == nil
 }
@@ -115,13 +129,23 @@ func (c *Console) perform(argv []string) error {
 		return errors.New("no such command; `help` lists them")
 	}
 	args := argv[1:]
+	c.json, c.parts = false, nil
+	if strings.HasSuffix(k.Args, showsJSON) {
+		args = slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "--json" })
+		c.json = len(args) < len(argv)-1
+	}
 	switch {
 	case len(args) < k.min:
 		return fmt.Errorf("%s is missing; usage: %s", missing(k, len(args)), k.usage())
 	case k.max >= 0 && len(args) > k.max:
 		return fmt.Errorf("%q is one argument too many; usage: %s", args[k.max], k.usage())
 	}
-	return k.Fn(c, args)
+	err := k.Fn(c, args)
+	if c.json && err == nil {
+		c.printf("{%s}\n", strings.Join(c.parts, ","))
+	}
+	c.json = false
+	return err
 }
 
 // missing names the first argument that was not given.
@@ -140,15 +164,28 @@ func missing(k *Command, have int) string {
 //
 // Errors: what reading gave, but for io.EOF.
 func (c *Console) Interactive(rw io.ReadWriter) error {
+	k := c.keys(rw)
 	t := term.NewTerminal(struct {
 		io.Reader
 		io.Writer
-	}{c.keys(rw), rw}, Prompt)
+	}{k, rw}, Prompt)
 	t.AutoCompleteCallback = c.complete
 	before := c.out
-	c.out = t // turns \n into \r\n and keeps the line being typed whole
-	defer func() { c.out = before }()
-	for !c.off {
+	// It turns \n into \r\n and keeps the line being typed whole, whoever writes.
+	c.out, c.keyboard = t, k
+	c.kernel.LogTo(t)
+	defer func() {
+		c.out, c.keyboard = before, nil
+		c.kernel.LogTo(before)
+	}()
+	for asked := false; !c.off; asked = true {
+		if columns := int(k.columns.Load()); columns > 0 || !asked {
+			io.WriteString(rw, askColumns) // it may have been resized
+			if columns > 0 {
+				c.width = max(columns, screenWidth/2)
+				t.SetSize(columns, 24)
+			}
+		}
 		line, err := t.ReadLine()
 		if errors.Is(err, term.ErrPasteIndicator) {
 			err = nil
@@ -169,6 +206,10 @@ func (c *Console) Interactive(rw io.ReadWriter) error {
 	return nil
 }
 
+// askColumns sends the cursor far to the right, asks where it is, and puts it
+// back. A terminal answers ESC [ row ; column R. Source: ECMA-48 8.3.14 CPR.
+const askColumns = "\x1b7\x1b[999C\x1b[6n\x1b8"
+
 // typedAhead is how many bytes that nobody has read yet are kept. More are lost, for
 // whoever reads them must go on to hear control-C.
 const typedAhead = 4096
@@ -176,6 +217,9 @@ const typedAhead = 4096
 // keys gives what is typed, read ahead by a goroutine so that control-C is heard
 // while a program runs, however much is typed meanwhile.
 type keys struct {
+	columns atomic.Int32 // that the terminal told; 0 if it did not
+	answer  []byte       // an answer of the terminal so far; the goroutine's own
+
 	mu    sync.Mutex
 	more  sync.Cond // typed or err has changed
 	typed []byte
@@ -191,7 +235,7 @@ func (c *Console) keys(r io.Reader) *keys {
 		for err := error(nil); err == nil; {
 			var n int
 			n, err = r.Read(p)
-			kept := p[:0]
+			var kept []byte
 			for _, b := range p[:n] {
 				if b == controlC {
 					if c.interrupt() {
@@ -201,7 +245,7 @@ func (c *Console) keys(r io.Reader) *keys {
 					// input; control-U empties the line.
 					b = controlU
 				}
-				kept = append(kept, b)
+				kept = k.listen(kept, b)
 			}
 			k.mu.Lock()
 			k.typed = append(k.typed, kept[:min(len(kept), typedAhead-len(k.typed))]...)
@@ -211,6 +255,46 @@ func (c *Console) keys(r io.Reader) *keys {
 		}
 	}()
 	return k
+}
+
+// listen appends b to kept unless it is part of an answer to askColumns.
+func (k *keys) listen(kept []byte, b byte) []byte {
+	const escape = 0x1b
+	n := len(k.answer)
+	switch {
+	case n == 0 && b == escape, n == 1 && b == '[', n > 1 && n < 16 && (b >= '0' && b <= '9' || b == ';'):
+		k.answer = append(k.answer, b)
+		return kept
+	case n > 3 && b == 'R':
+		var row, column int32
+		if _, err := fmt.Sscanf(string(k.answer[2:])+"R", "%d;%dR", &row, &column); err == nil {
+			k.columns.Store(column)
+			k.answer = k.answer[:0]
+			return kept
+		}
+	}
+	kept = append(append(kept, k.answer...), b)
+	k.answer = k.answer[:0]
+	return kept
+}
+
+// pressed says whether something was typed, and takes it.
+func (k *keys) pressed() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	some := len(k.typed) > 0 || k.err != nil
+	k.typed = k.typed[:0]
+	return some
+}
+
+// pause waits for so long, and says whether a key ended it.
+func (c *Console) pause(t zx.Time) (pressed bool) {
+	const look = zx.Time(50e6)
+	for ; t > 0 && !pressed; t -= look {
+		time.Sleep(time.Duration(min(t, look)))
+		pressed = c.keyboard != nil && c.keyboard.pressed()
+	}
+	return pressed
 }
 
 // Read implements io.Reader.

@@ -54,7 +54,7 @@ func (c *Console) Demo() error { return c.demo(nil) }
 func (c *Console) story(f *files.File) error {
 	pages := (f.Size() + zx.PageSize - 1) / zx.PageSize
 	f.Evict()
-	c.printf("map      %s, %d bytes on %s, is %d absent pages of VMO %d\n",
+	c.tell("map      ", "%s, %d bytes on %s, is %d absent pages of VMO %d",
 		clean(f.Name()), f.Size(), c.volume.Describe(), pages, f.VMO().Koid())
 
 	// Fault all of it in, and compare with the blocks on the disk.
@@ -64,13 +64,13 @@ func (c *Console) story(f *files.File) error {
 		return err
 	}
 	s := c.stats(f)
-	c.printf("fault    a ring-3 thread read every byte: page faults %d, requests %d, pages supplied %d, of them read ahead %d\n",
+	c.tell("fault    ", "a ring-3 thread read every byte: page faults %d, requests %d, pages supplied %d, of them read ahead %d",
 		e.Faults, s.Reads-before.Reads, s.PagesSupplied-before.PagesSupplied, s.PagesAhead-before.PagesAhead)
 	if err := c.verify(f, digest); err != nil {
 		return err
 	}
 	if c.volume.ReadOnly() {
-		c.printf("write    left out: the disk is read-only\n")
+		c.tell("write    ", "left out: the disk is read-only")
 	} else if err := c.storyWrite(f, digest); err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (c *Console) verify(f *files.File, digest string) error {
 	if digest != hex.EncodeToString(want[:]) {
 		return fmt.Errorf("SHA-256 through the pager is %s, of the blocks on the disk %x", digest, want)
 	}
-	c.printf("verify   SHA-256 %s, the same as of the blocks on the disk\n", digest)
+	c.tell("verify   ", "SHA-256 %s, the same as of the blocks on the disk", digest)
 	return nil
 }
 
@@ -120,7 +120,7 @@ func (c *Console) storyWrite(f *files.File, digest string) (err error) {
 		return err
 	}
 	s := c.stats(f)
-	c.printf("write    a store at %#x trapped: %d DIRTY request, acknowledged; the page is dirty\n", offset, s.Dirties-before.Dirties)
+	c.tell("write    ", "a store at %#x trapped: %d DIRTY request, acknowledged; the page is dirty", offset, s.Dirties-before.Dirties)
 	r, err := f.Sync(c.waiter)
 	if err != nil {
 		return err
@@ -129,10 +129,10 @@ func (c *Console) storyWrite(f *files.File, digest string) (err error) {
 	if err != nil {
 		return err
 	}
-	c.printf("sync     %d page written: WRITEBACK_BEGIN, blocks, flush, WRITEBACK_END\n", r.Pages)
-	c.printf("PTE      clean:  %v\n", clean)
-	c.printf("         stored: %v\n", dirty)
-	c.printf("         synced: %v\n", after)
+	c.tell("sync     ", "%d page written: WRITEBACK_BEGIN, blocks, flush, WRITEBACK_END", r.Pages)
+	c.tell("PTE      ", "clean:  %v", clean)
+	c.tell("         ", "stored: %v", dirty)
+	c.tell("         ", "synced: %v", after)
 	if clean&mmu.PTE_RW != 0 || dirty&mmu.PTE_RW == 0 || after&mmu.PTE_RW != 0 {
 		return fmt.Errorf("RW must be clear, set, clear: %#x, %#x, %#x", uint64(clean), uint64(dirty), uint64(after))
 	}
@@ -169,7 +169,7 @@ func (c *Console) storyFail(f *files.File, digest string) error {
 	case !errors.As(err, &killed):
 		return err
 	}
-	c.printf("fail     the pager refused the page at %#x: %v at `%s`\n", offset, killed, killed.x.Instruction)
+	c.tell("fail     ", "the pager refused the page at %#x: %v at `%s`", offset, killed, killed.x.Instruction)
 	if _, err := c.command(f, touchRead, offset, nil); err != nil {
 		return err
 	}
@@ -180,6 +180,6 @@ func (c *Console) storyFail(f *files.File, digest string) error {
 	if again != digest {
 		return fmt.Errorf("SHA-256 is %s in the end, was %s", again, digest)
 	}
-	c.printf("go on    that thread alone died; %d failure lifted, the page reads, the file has its first SHA-256 again\n", lifted)
+	c.tell("go on    ", "that thread alone died; %d failure lifted, the page reads, the file has its first SHA-256 again", lifted)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand"
 	"slices"
 	"strconv"
@@ -19,6 +20,7 @@ import (
 	"faultline/object"
 	"faultline/pager"
 	"faultline/trace"
+	"faultline/vmar"
 	"faultline/vmo"
 	"faultline/zx"
 )
@@ -194,15 +196,30 @@ type fakeKernel struct {
 	system   *pager.System
 	now      zx.Time
 	handles  []HandleInfo
-	mappings []MappingInfo
-	faults   []Fault
 	records  []trace.Record
-	threads  []ThreadInfo // beside those there always are
+	threads  []ThreadInfo       // beside those there always are
+	space    *vmar.AddressSpace // of process 2000
+	measurer *trace.Measurer
+	log      io.Writer
 }
+
+// noTLB is that of a machine without a CPU.
+type noTLB struct{}
+
+func (noTLB) Invalidate(zx.PhysAddr, zx.VirtAddr, zx.VirtAddr) {}
 
 // newKernel makes a kernel without programs.
 func newKernel() *fakeKernel {
-	k := &fakeKernel{store: vmo.NewStore(mmu.NewSimulated(2000)), now: 1000e9}
+	memory := mmu.NewSimulated(2000)
+	table, err := memory.NewKernelTable([]mmu.KernelRange{{Start: 0x1000, End: 0x200000, Prot: mmu.Read}}, mmu.KernelFeatures{})
+	if err != nil {
+		panic(err)
+	}
+	k := &fakeKernel{store: vmo.NewStore(memory), now: 1000e9, measurer: trace.NewMeasurer(func(zx.Koid) zx.Koid { return 0 })}
+	var st zx.Status
+	if k.space, st = vmar.NewAddressSpace(memory, table, noTLB{}, nil); st != zx.OK {
+		panic(st)
+	}
 	k.system = pager.NewSystem(pager.Config{Now: k.Now, OvertimeWait: 3600e9})
 	return k
 }
@@ -257,10 +274,17 @@ func (k *fakeKernel) Memory() MemoryInfo {
 		Frames: mmu.Stats{Total: 1000, Free: 900, Lowest: 800, Tables: 5, Blocks: [mmu.MaxOrder + 1]int{0: 4, 7: 7}}, Store: vmo.StoreStats{VMOs: 2, Listed: 30, Evicted: 4}}
 }
 
-func (k *fakeKernel) Now() zx.Time              { return k.now }
-func (k *fakeKernel) Store() *vmo.Store         { return k.store }
-func (k *fakeKernel) Handles() []HandleInfo     { return k.handles }
-func (k *fakeKernel) Mappings() []MappingInfo   { return k.mappings }
+func (k *fakeKernel) Now() zx.Time                     { return k.now }
+func (k *fakeKernel) Store() *vmo.Store                { return k.store }
+func (k *fakeKernel) Handles() []HandleInfo            { return k.handles }
+func (k *fakeKernel) LogTo(w io.Writer)                { k.log = w }
+func (k *fakeKernel) Measured(f func(*trace.Measurer)) { f(k.measurer) }
+func (k *fakeKernel) Processes() []ProcessInfo {
+	if len(k.handles) == 0 {
+		return nil
+	}
+	return []ProcessInfo{{Koid: 2000, Job: 1999, Name: "tester", Space: k.space, Account: 5000, Pages: 12}}
+}
 func (k *fakeKernel) Counters() []pager.Counter { return k.system.Counters() }
 func (k *fakeKernel) StartTrace(f trace.Filter) { trace.Start(1, f) }
 func (k *fakeKernel) StopTrace()                { trace.Stop() }
@@ -269,10 +293,6 @@ func (k *fakeKernel) TraceName(zx.Koid) string  { return "" }
 func (k *fakeKernel) TraceRecords() ([]trace.Record, uint64, float64) {
 	return k.records, 5, 1000
 }
-func (k *fakeKernel) Faults(n int) ([]Fault, uint64) {
-	return k.faults[max(0, len(k.faults)-n):], uint64(len(k.faults))
-}
-
 func (s *fakeProcess) Koid() zx.Koid  { return s.koid }
 func (s *fakeProcess) Faults() uint64 { return s.faults.Load() }
 func (s *fakeProcess) Kill()          { s.once.Do(func() { close(s.killed) }) }

@@ -31,21 +31,40 @@ func (c *Console) ls(args []string) error {
 	if err != nil {
 		return err
 	}
-	var bytes int64
+	rows, bytes := []entryOf{}, int64(0)
 	for _, e := range entries {
-		size := strconv.FormatInt(e.Size, 10)
+		row := entryOf{length(e.Size), "no date", clean(e.Name)}
 		if e.Folder {
-			size = "folder"
+			row.Size = folderLength
 		}
-		bytes += e.Size
-		modified := "no date"
 		if !e.Modified.IsZero() {
-			modified = e.Modified.Format("2006-01-02 15:04")
+			row.Modified = e.Modified.Format("2006-01-02 15:04")
 		}
-		c.printf("%12s  %-16s  %s\n", size, modified, clean(e.Name))
+		rows, bytes = append(rows, row), bytes+e.Size
 	}
-	c.printf("%d entries, %d bytes\n", len(entries), bytes)
+	c.table("entries", rows)
+	c.note("%d entries, %d bytes", len(entries), bytes)
 	return nil
+}
+
+// length is the size of an entry of a folder, in bytes, to the last one.
+type length int64
+
+const folderLength length = -1
+
+// String is for people.
+func (l length) String() string {
+	if l == folderLength {
+		return "folder"
+	}
+	return strconv.FormatInt(int64(l), 10)
+}
+
+// entryOf is an entry of a folder.
+type entryOf struct {
+	Size     length `t:"SIZE"`
+	Modified string `t:"MODIFIED"`
+	Name     string `t:"NAME"`
 }
 
 func (c *Console) cat(args []string) error {
@@ -94,7 +113,7 @@ func (c *Console) cat(args []string) error {
 		at += n
 	}
 	if rest := offset + length - end; rest > 0 {
-		c.printf("%d more bytes; cat %s OFFSET LENGTH shows them\n", rest, quoted(f.Name()))
+		c.note("%d more bytes; cat %s OFFSET LENGTH shows them", rest, quoted(f.Name()))
 	}
 	return nil
 }
@@ -238,7 +257,7 @@ func (c *Console) sum(args []string) error {
 	}
 	s := c.stats(f)
 	c.printf("%s  %s\n", text, clean(f.Name()))
-	c.printf("%d bytes, %d page faults, %d pages supplied (%d read ahead)\n", f.Size(), e.Faults,
+	c.note("%d bytes, %d page faults, %d pages supplied (%d read ahead)", f.Size(), e.Faults,
 		s.PagesSupplied-before.PagesSupplied, s.PagesAhead-before.PagesAhead)
 	return nil
 }
@@ -293,10 +312,10 @@ func (c *Console) poke(args []string) error {
 	}
 	s := c.stats(f)
 	if f.View() {
-		c.printf("stored %d bytes at %#x: %d page faults; in this view alone\n", len(data), offset, c.faults(f)-faults)
+		c.note("stored %d bytes at %#x: %d page faults; in this view alone", len(data), offset, c.faults(f)-faults)
 		return nil
 	}
-	c.printf("stored %d bytes at %#x: %d page faults, %d pages supplied, %d write traps, %d pages dirtied; sync writes them\n",
+	c.note("stored %d bytes at %#x: %d page faults, %d pages supplied, %d write traps, %d pages dirtied; sync writes them",
 		len(data), offset, c.faults(f)-faults, s.PagesSupplied-before.PagesSupplied, s.Dirties-before.Dirties, s.PagesDirtied-before.PagesDirtied)
 	return nil
 }
@@ -320,7 +339,7 @@ func (c *Console) snap(args []string) error {
 	if err != nil {
 		return err
 	}
-	c.printf("%s shows %s as it is now\n", clean(view.Name()), clean(f.Name()))
+	c.note("%s shows %s as it is now", clean(view.Name()), clean(f.Name()))
 	return nil
 }
 
@@ -342,17 +361,17 @@ func (c *Console) sync(args []string) error {
 		switch {
 		case err != nil:
 			if failure != nil {
-				c.printf("%v\n", failure)
+				c.note("%v", failure)
 			}
 			failure = err
 		case r.Ranges > 0:
-			c.printf("%s: %d pages in %d ranges written, %d bytes\n", clean(f.Name()), r.Pages, r.Ranges, r.Bytes)
+			c.note("%s: %d pages in %d ranges written, %d bytes", clean(f.Name()), r.Pages, r.Ranges, r.Bytes)
 		case len(args) > 0:
-			c.printf("%s: nothing is dirty\n", clean(f.Name()))
+			c.note("%s: nothing is dirty", clean(f.Name()))
 		}
 	}
 	if failure == nil && len(args) == 0 && len(open) == 0 {
-		c.printf("no file is open\n")
+		c.note("no file is open")
 	}
 	return failure
 }
@@ -384,7 +403,7 @@ func (c *Console) touch(args []string) error {
 	if operation == touchWrite {
 		verb = "wrote back"
 	}
-	c.printf("%s 0x%02x at %#x: %d page faults, %d pages supplied, %d write traps\n", verb, value[0], offset,
+	c.note("%s 0x%02x at %#x: %d page faults, %d pages supplied, %d write traps", verb, value[0], offset,
 		c.faults(f)-faults, s.PagesSupplied-before.PagesSupplied, s.Dirties-before.Dirties)
 	return nil
 }
@@ -396,9 +415,9 @@ func (c *Console) fail(args []string) error {
 			return err
 		}
 		for _, x := range f.Failures() {
-			c.printf("%#x+%#x fails with %v\n", x.Offset, x.Length, x.Status)
+			c.note("%#x+%#x fails with %v", x.Offset, x.Length, x.Status)
 		}
-		c.printf("%d failures set\n", len(f.Failures()))
+		c.note("%d failures set", len(f.Failures()))
 		return nil
 	}
 	if len(args) < 4 {
@@ -417,7 +436,7 @@ func (c *Console) fail(args []string) error {
 		if err != nil {
 			return err
 		}
-		c.printf("%d failures lifted\n", f.LiftFailures(offset, length))
+		c.note("%d failures lifted", f.LiftFailures(offset, length))
 		return nil
 	}
 	st, ok := zx.ParseStatus(args[3])
@@ -431,9 +450,9 @@ func (c *Console) fail(args []string) error {
 	if err := f.InjectFailure(offset, length, st); err != nil {
 		return err
 	}
-	c.printf("pages of %#x+%#x now fail with %v\n", offset, length, st)
+	c.note("pages of %#x+%#x now fail with %v", offset, length, st)
 	if dirty := f.PageCounts(); dirty.Dirty+dirty.AwaitingClean > 0 {
-		c.printf("dirty pages stay in memory and do not ask the pager; sync and evict them to make them\n")
+		c.note("dirty pages stay in memory and do not ask the pager; sync and evict them to make them")
 	}
 	return nil
 }
@@ -445,7 +464,7 @@ func (c *Console) evict(args []string) error {
 	}
 	n := f.Evict()
 	p := f.PageCounts()
-	c.printf("%d clean pages dropped, %d dirty ones kept\n", n, p.Dirty+p.AwaitingClean)
+	c.note("%d clean pages dropped, %d dirty ones kept", n, p.Dirty+p.AwaitingClean)
 	return nil
 }
 

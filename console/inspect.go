@@ -2,15 +2,19 @@ package console
 
 import (
 	"fmt"
+	"strconv"
 
 	"faultline/files"
 	"faultline/pager"
+	"faultline/syscall"
+	"faultline/trace"
+	"faultline/vmar"
 	"faultline/vmo"
 	"faultline/zx"
 )
 
-// What vmo, pager and threads have in common: who is who, and how a request is
-// told.
+// What the commands that look into the kernel have in common: who is who, and how
+// requests and latencies are shown.
 
 // seconds spells a span of time.
 func seconds(t zx.Time) string { return fmt.Sprintf("%d.%03d s", t/1e9, t%1e9/1e6) }
@@ -33,32 +37,53 @@ func (c *Console) openFiles() []*files.File {
 	return c.volume.Files()
 }
 
+// vmo is the VMO a handle names; nil if it names something else.
+func (h *HandleInfo) vmo() *vmo.VMO {
+	if o, ok := h.Object.(*syscall.VMO); ok {
+		return o.VMO
+	}
+	return nil
+}
+
+// eachMapping calls f with every mapping of process p; the VMO is there as long
+// as f runs.
+func (p *ProcessInfo) eachMapping(f func(e vmar.Entry)) {
+	for e, ok := p.Space.After(vmar.Entry{}); ok; e, ok = p.Space.After(e) {
+		if e.VMO != nil {
+			f(e)
+			e.VMO.Release()
+			e.VMO = nil
+		}
+	}
+}
+
 // vmoNames names every VMO it can: by the file it is, the name it was given, or a
 // process that has a handle or a mapping of it.
 func (c *Console) vmoNames() map[zx.Koid]string {
 	names := map[zx.Koid]string{}
-	for _, f := range c.openFiles() {
+	open := c.openFiles()
+	if c.volume != nil {
+		open = append(open, c.volume.Views()...)
+	}
+	for _, f := range open {
 		names[f.VMO().Koid()] = clean(f.Name())
 	}
-	if c.volume != nil {
-		for _, f := range c.volume.Views() {
-			names[f.VMO().Koid()] = clean(f.Name())
+	name := func(v *vmo.VMO, process string) {
+		if names[v.Koid()] != "" {
+			return
 		}
-	}
-	name := func(koid zx.Koid, process string) {
-		if names[koid] == "" {
-			names[koid] = "of process " + clean(process)
+		names[v.Koid()] = "of process " + clean(process)
+		if n := v.Name(); n != "" {
+			names[v.Koid()] = clean(n)
 		}
 	}
 	for _, h := range c.kernel.Handles() {
-		if h.VMO != nil && h.Name != "" && names[h.Koid] == "" {
-			names[h.Koid] = clean(h.Name)
-		} else if h.VMO != nil {
-			name(h.Koid, h.ProcessName)
+		if v := h.vmo(); v != nil {
+			name(v, h.ProcessName)
 		}
 	}
-	for _, m := range c.kernel.Mappings() {
-		name(m.VMO, m.ProcessName)
+	for _, p := range c.kernel.Processes() {
+		p.eachMapping(func(e vmar.Entry) { name(e.VMO, p.Name) })
 	}
 	return names
 }
@@ -74,17 +99,81 @@ func (c *Console) threadNames() map[zx.Koid]string {
 	return names
 }
 
-// requestLine tells of a request, who waits and how long it has.
-func (c *Console) requestLine(r *pager.RequestInfo, threads map[zx.Koid]string) string {
-	who := "the kernel"
-	if r.Thread != zx.KoidInvalid {
-		who = fmt.Sprintf("thread %d %s", r.Thread, threads[r.Thread])
+// process gives the process that an argument means: its koid, or its name if no
+// other has it.
+func (c *Console) process(arg string) (found ProcessInfo, err error) {
+	n := 0
+	for _, p := range c.kernel.Processes() {
+		if p.Name == arg || strconv.FormatUint(uint64(p.Koid), 10) == arg {
+			found = p
+			n++
+		}
 	}
-	age := ""
-	if r.Since != 0 {
-		age = " waits " + seconds(c.kernel.Now()-r.Since)
+	switch n {
+	case 0:
+		return found, fmt.Errorf("%q is neither the koid nor the name of a process; `threads` lists them", arg)
+	case 1:
+		return found, nil
 	}
-	return fmt.Sprintf("%v %s%s", r, who, age)
+	return found, fmt.Errorf("%d processes are called %q; say which by its koid", n, arg)
+}
+
+// requestRow is an outstanding page request.
+type requestRow struct {
+	Request string  `t:"REQUEST"`
+	VMO     zx.Koid `t:"VMO"`
+	Offset  addr    `t:"offset"`
+	Length  addr    `t:"length"`
+	Pending addr    `t:"PENDING"`
+	Overlap int     `t:"OVERLAP"`
+	Waits   zx.Time `t:"WAITS"`
+	Thread  zx.Koid `t:"THREAD"`
+	Name    string  `t:"NAME"`
+	Packet  string  `t:"+PACKET"`
+}
+
+// requests lists the outstanding requests of a source.
+func (c *Console) requests(s *pager.Proxy) (rows []requestRow) {
+	threads, koid := c.threadNames(), s.Info().VMO
+	for _, r := range s.Requests() {
+		row := requestRow{fmt.Sprintf("%s [%#x, %#x)", r.Name(), r.Offset, r.End()), koid, addr(r.Offset), addr(r.Length), addr(r.Pending),
+			r.Overlaps, 0, r.Thread, threads[r.Thread], r.Sent()}
+		if r.Since != 0 {
+			row.Waits = c.kernel.Now() - r.Since
+		}
+		if r.Thread == zx.KoidInvalid {
+			row.Name = "the kernel"
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// latencyRow is what a histogram tells.
+type latencyRow struct {
+	Latency string `t:"LATENCY"`
+	Count   uint64 `t:"COUNT"`
+	P50     nanos  `t:"P50"`
+	P99     nanos  `t:"P99"`
+	P999    nanos  `t:"P99.9"`
+	Max     nanos  `t:"MAX"`
+}
+
+// latencies shows the histograms that of chooses of what was measured.
+func (c *Console) latencies(of func(*trace.Measurer) *trace.Histograms) {
+	rows, ticks := []latencyRow{}, c.kernel.TraceTicks()
+	c.kernel.Measured(func(m *trace.Measurer) {
+		if list := of(m); list != nil {
+			for l := range list {
+				h := &list[l]
+				at := func(q float64) nanos { return nanos(float64(h.Quantile(q)) * 1000 / ticks) }
+				if h.Count > 0 {
+					rows = append(rows, latencyRow{trace.Latency(l).String(), h.Count, at(.5), at(.99), at(.999), at(1)})
+				}
+			}
+		}
+	})
+	c.table("latencies", rows)
 }
 
 // sourceState spells in what state a source is, but for its requests.
@@ -120,14 +209,11 @@ func optionNames(i *vmo.Info) string {
 		{i.Options&zx.VMOUnbounded != 0, "ZX_VMO_UNBOUNDED"},
 	} {
 		if o.set {
-			if text != "" {
-				text += " | "
-			}
-			text += o.name
+			text += " | " + o.name
 		}
 	}
 	if text == "" {
 		return "none"
 	}
-	return text
+	return text[len(" | "):]
 }

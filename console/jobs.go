@@ -1,8 +1,10 @@
 package console
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 
 	"faultline/object"
@@ -41,7 +43,10 @@ func (c *Console) start(args []string) error {
 		c.jobs.port, c.jobs.handle = port, h
 	}
 	j := &job{name: args[0], ended: make(chan Exit, 1)}
+	out := &lines{to: p.Output}
+	p.Output = out
 	p.OnExit = func(e Exit) {
+		out.flush()
 		j.ended <- e
 		c.jobs.port.QueueUser(nil, &zx.Packet{})
 	}
@@ -49,7 +54,7 @@ func (c *Console) start(args []string) error {
 		return err
 	}
 	c.jobs.list = append(c.jobs.list, j)
-	c.printf("%s runs as process %d\n", j.name, j.process.Koid())
+	c.note("%s runs as process %d", j.name, j.process.Koid())
 	return nil
 }
 
@@ -63,10 +68,10 @@ func (c *Console) reap() (failed []error) {
 			err := judge(j.name, e)
 			switch {
 			case err == nil:
-				c.printf("%s (process %d) ended with code 0\n", j.name, j.process.Koid())
+				c.note("%s (process %d) ended with code 0", j.name, j.process.Koid())
 				continue
 			case j.killed && e.Code == zx.TaskRetcodeSyscallKill:
-				c.printf("%s (process %d) was killed\n", j.name, j.process.Koid())
+				c.note("%s (process %d) was killed", j.name, j.process.Koid())
 				continue
 			}
 			if d := (*death)(nil); errors.As(err, &d) {
@@ -104,7 +109,7 @@ func (c *Console) waitJobs(args []string) error {
 		if st == zx.ErrTimedOut {
 			failed = append(failed, c.reap()...)
 			for _, j := range c.jobs.list {
-				c.printf("%s (process %d) still runs\n", j.name, j.process.Koid())
+				c.note("%s (process %d) still runs", j.name, j.process.Koid())
 			}
 			break
 		}
@@ -128,4 +133,35 @@ func (c *Console) kill(args []string) error {
 		return fmt.Errorf("%q is no program that `start` began, nor the koid of one that runs", args[0])
 	}
 	return nil
+}
+
+// lines passes on whole lines, so that what a program in the background writes
+// stands by itself.
+type lines struct {
+	to   io.Writer
+	rest []byte
+}
+
+// longestLine is how much of a line waits for its end.
+const longestLine = 4096
+
+// Write implements io.Writer.
+func (l *lines) Write(p []byte) (int, error) {
+	l.rest = append(l.rest, p...)
+	if n := bytes.LastIndexByte(l.rest, '\n') + 1; n > 0 {
+		l.to.Write(l.rest[:n])
+		l.rest = append(l.rest[:0], l.rest[n:]...)
+	}
+	if len(l.rest) > longestLine {
+		l.flush()
+	}
+	return len(p), nil
+}
+
+// flush ends the line that has not ended.
+func (l *lines) flush() {
+	if len(l.rest) > 0 {
+		l.to.Write(append(l.rest, '\n'))
+		l.rest = l.rest[:0]
+	}
 }

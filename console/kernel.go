@@ -18,25 +18,27 @@ type Kernel interface {
 	// Spawn starts a ring-3 program in a process of its own and returns at
 	// once. Errors: no such program, or what stood in the way.
 	Spawn(p Program) (Process, error)
-	// Threads lists every thread, those of the kernel with Process 0.
-	Threads() []ThreadInfo
-	// CPUs tells of each CPU.
-	CPUs() []CPUInfo
-	// Memory counts memory at this moment.
-	Memory() MemoryInfo
 	// Programs lists the names Spawn knows.
 	Programs() []string
 
+	// Processes lists those that live, oldest first; Threads every thread, those
+	// of the kernel with Process 0.
+	Processes() []ProcessInfo
+	Threads() []ThreadInfo
+	CPUs() []CPUInfo
+	// Memory counts memory at this moment.
+	Memory() MemoryInfo
 	// Now is the monotonic clock.
 	Now() zx.Time
 	// Store has every VMO.
 	Store() *vmo.Store
-	// Handles lists what processes have handles of VMOs and pagers.
+	// Handles lists every handle of every process.
 	Handles() []HandleInfo
-	// Mappings lists every mapping of every process.
-	Mappings() []MappingInfo
-	// Counters gives the counts of pagers and the evictor, by Zircon's names.
+	// Counters gives the counts of pagers, the evictor and the account, by
+	// Zircon's names.
 	Counters() []pager.Counter
+	// LogTo has the kernel write its warnings to w from now on.
+	LogTo(w io.Writer)
 
 	// StartTrace makes the kernel leave records, forgetting those there are;
 	// StopTrace ends that and keeps them; trace.On says whether.
@@ -48,9 +50,17 @@ type Kernel interface {
 	TraceTicks() float64
 	// TraceName is the name of a thread or process that has ended since.
 	TraceName(koid zx.Koid) string
-	// Faults gives the last n page faults of them, the oldest first, and how
-	// many were recorded since boot.
-	Faults(n int) (list []Fault, total uint64)
+	// Measured calls f with what was measured since StartTrace.
+	Measured(f func(*trace.Measurer))
+}
+
+// ProcessInfo tells of one process.
+type ProcessInfo struct {
+	Koid, Job zx.Koid
+	Name      string
+	Space     *vmar.AddressSpace
+	// Account is what it makes the kernel keep, in bytes, Pages what it pays for.
+	Account, Pages int64
 }
 
 // CPUInfo tells of one CPU.
@@ -119,50 +129,26 @@ type Exception struct {
 	Registers       []string // lines ready to print
 }
 
-// ThreadInfo is one line of `threads`.
+// ThreadInfo tells of one thread.
 type ThreadInfo struct {
-	Process, Thread zx.Koid // 0 for a thread of the kernel
-	ProcessName     string
-	Name            string
-	State           zx.ThreadState
-	Faults          uint64
-	Syscalls        uint64
+	Process, Thread  zx.Koid // 0 for a thread of the kernel
+	ProcessName      string
+	Name             string
+	State            zx.ThreadState
+	Runtime          zx.Time // how long it has run
+	Faults, Syscalls uint64
 }
 
-// HandleInfo is a process's handle of a VMO or a pager.
+// HandleInfo is a process's handle.
 type HandleInfo struct {
 	Process     zx.Koid
 	ProcessName string
-	Koid        zx.Koid      // of the object
-	Name        string       // of the object, "" for none
-	VMO         *vmo.VMO     // or
-	Pager       *pager.Pager // the object
+	Handle      zx.Handle
+	Rights      zx.Rights
+	Object      object.Object
 }
 
-// MappingInfo is a mapping and whose it is.
-type MappingInfo struct {
-	Process     zx.Koid
-	ProcessName string
-	vmar.MappingInfo
-}
-
-// Fault is the record of one page fault of ring 3.
-type Fault struct {
-	Number          uint64  // from 1
-	At              zx.Time // when it was taken
-	Took            zx.Time // until it was decided, waiting for a pager included
-	Process, Thread zx.Koid
-	Address         zx.VirtAddr
-	RIP             zx.VirtAddr
-	Code            mmu.PageFaultError
-	Status          zx.Status // OK, or ErrInternalIntrKilled, or the exception's synth_code
-	VMO             zx.Koid   // that the address shows; 0 none
-	Offset          uint64    // of the page in the VMO, bytes
-	Zero            bool      // it got the shared zero page
-}
-
-// MemoryInfo is what `mem` prints. All in bytes but for the counts of VMOs and
-// pages.
+// MemoryInfo tells of memory. All in bytes but for the counts of VMOs and pages.
 type MemoryInfo struct {
 	RAM       uint64 // what the machine has
 	HeapUsed  uint64 // of the kernel's Go heap

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -8,10 +9,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"faultline/mmu"
 	"faultline/object"
 	"faultline/pager"
+	"faultline/syscall"
 	"faultline/trace"
 	"faultline/vmar"
 	"faultline/vmo"
@@ -40,17 +43,22 @@ func newOperatorRig(t *testing.T) *operatorRig {
 	t.Helper()
 	r := &operatorRig{rig: newRig(t), port: object.NewPort()}
 	r.pager = pager.New(r.kernel.system)
-	for _, o := range []object.Object{r.pager, r.port} {
-		if _, st := r.handles.Add(o, zx.RightsPort); st != zx.OK {
-			t.Fatal(st)
-		}
-	}
-	r.kernel.handles = append(r.kernel.handles, HandleInfo{Process: 2000, ProcessName: "tester", Koid: r.pager.Koid(), Pager: r.pager})
+	r.hold(r.pager, zx.RightsPort)
+	r.hold(r.port, zx.RightsPort)
 	r.kernel.threads = []ThreadInfo{
 		{Process: 2000, Thread: 2001, ProcessName: "tester", Name: "main", State: zx.ThreadBlockedPager, Faults: 3},
 		{Process: 2000, Thread: 2002, ProcessName: "tester", Name: "second", State: zx.ThreadBlockedPager},
 	}
 	return r
+}
+
+// hold gives process 2000 a handle of o.
+func (r *operatorRig) hold(o object.Object, rights zx.Rights) {
+	r.t.Helper()
+	_, st := r.handles.Add(o, rights)
+	r.must(st)
+	h := zx.Handle(len(r.kernel.handles)*4 + 0x1003)
+	r.kernel.handles = append(r.kernel.handles, HandleInfo{Process: 2000, ProcessName: "tester", Handle: h, Rights: rights, Object: o})
 }
 
 // create makes a paged VMO.
@@ -59,7 +67,7 @@ func (r *operatorRig) create(options uint32, key, pages uint64) *vmo.VMO {
 	v, st := r.pager.CreateVMO(r.kernel.store, options, r.port, key, pages*zx.PageSize)
 	r.must(st)
 	r.vmos = append(r.vmos, v)
-	r.kernel.handles = append(r.kernel.handles, HandleInfo{Process: 2000, ProcessName: "tester", Koid: v.Koid(), VMO: v})
+	r.hold(syscall.NewVMO(v, r.pager.Koid()), zx.RightsVMO)
 	return v
 }
 
@@ -156,10 +164,15 @@ func TestOperator(t *testing.T) {
 	r.must(r.pager.OpRange(zx.PagerOpWritebackBegin, v, 100*page, 5*page, zx.VMODirtyRangeIsZero, nil))
 	ends := []chan zx.Status{r.ask(v, 2001, 0, false), r.ask(v, 2002, 0, false), r.ask(v, 0, 9, true)}
 	r.kernel.now += 1_234e6
-	r.kernel.mappings = []MappingInfo{
-		{2000, "tester", vmar.MappingInfo{Base: 0x90_0000_0000, Size: 0x4000, Prot: mmu.Read, Max: mmu.Read | mmu.Write, VMO: v.Koid(), Offset: 0x2000}},
-		{2000, "tester", vmar.MappingInfo{Base: 0xa0_0000_0000, Size: 0x1000, Prot: mmu.Read | mmu.Exec, Max: mmu.Read | mmu.Exec, VMO: v.Koid()}},
+	const at = 0x90_0000_0000
+	region, _, st := r.kernel.space.Root().Allocate(zx.VMSpecific|zx.VMCanMapRead|zx.VMCanMapWrite|zx.VMCanMapSpecific, at-uint64(vmar.UserBase), 1<<30, zx.RightsVMAR|r.kernel.space.Root().Rights(), nil)
+	r.must(st)
+	_, st = region.Map(zx.VMPermRead|zx.VMPermWrite|zx.VMSpecific, 0x1000, v, 2*page, 6*page, zx.RightsVMO, zx.RightsVMAR|region.Rights(), nil)
+	r.must(st)
+	for va := zx.VirtAddr(at + 0x1000); va < at+0x3000; va += page {
+		r.must(r.kernel.space.Lane(0).Fault(va, mmu.Read, false, &vmo.PageRequest{}))
 	}
+	r.must(r.kernel.space.Lane(0).Fault(at+0x5000, mmu.Read|mmu.Write, false, &vmo.PageRequest{}))
 	// Drawn by runs: sparse, and without an end.
 	sparse := r.create(0, 4, 5000)
 	for at := uint64(0); at < 5000; at += 100 {
@@ -175,7 +188,8 @@ func TestOperator(t *testing.T) {
 	for _, v := range append(r.vmos, anonymous) {
 		script += fmt.Sprintf("; vmo %d", v.Koid())
 	}
-	script += fmt.Sprintf("; pager; pager %d; pager disk; threads; mem", r.pager.Koid())
+	script += fmt.Sprintf("; pager; pager %d; pager disk; threads; mem; vmaps tester; handles 2000; pt tester %#x; pt 2000 0; counters; counters -d; cpus; top 0.1",
+		r.pager.Koid(), at+0x1000)
 	golden(t, "operator.txt", r.script(script))
 
 	r.supply(v, 0, 1, true)
@@ -193,18 +207,22 @@ func statusData(st zx.Status) uint64 { return uint64(int64(st)) }
 // TestFaultTrace compares the fault trace.
 func TestFaultTrace(t *testing.T) {
 	r := newOperatorRig(t)
-	out := r.script("faults; faults show; faults on; faults")
+	out := r.script("faults; faults on")
 	if !trace.On() {
 		t.Error("faults on started no trace")
 	}
-	r.kernel.faults = []Fault{
-		{Number: 1, At: 1_500_000_000, Took: 912, Process: 91030, Thread: 91031, Address: 0x80_0000_3004, RIP: 0x4000_0000_1234, Code: mmu.PF_US, VMO: 3, Offset: 0x3000},
-		{Number: 2, At: 2_000_000_000, Took: 2_123_456_789, Process: 91030, Thread: 91031, Address: 0x80_0000_5000, RIP: 0x4000_0000_1234, Code: mmu.PF_US | mmu.PF_WR | mmu.PF_P, VMO: 3, Offset: 0x5000, Status: zx.ErrTimedOut},
-		{Number: 3, At: 2_000_100_000, Took: 800, Process: 91030, Thread: 91032, Address: 0x7fff_ffff_e000, RIP: 0x4000_0000_1238, Code: mmu.PF_US, Zero: true, VMO: 9},
-		{Number: 4, At: 2_000_200_000, Took: 99, Process: 91040, Thread: 91041, Code: mmu.PF_US, Status: zx.ErrNotFound},
-		{Number: 5, At: 2_000_300_000, Took: 99, Process: 91040, Thread: 91041, Code: mmu.PF_US, Status: zx.ErrInternalIntrKilled},
+	const ms = 1_000_000
+	fault := func(at, took uint64, thread zx.Koid, address, rip uint64, code mmu.PageFaultError, st zx.Status, vmo, offset, how uint64) {
+		r.kernel.records = append(r.kernel.records,
+			trace.Record{Time: at, Kind: trace.Fault, Arg: uint32(code), Process: 91030, Thread: thread, Offset: address, Length: rip},
+			trace.Record{Time: at + took, Kind: trace.FaultEnd, Arg: uint32(st), Process: 91030, Thread: thread, Object: vmo, Offset: offset, Length: how})
 	}
-	out += r.script("faults show; faults show 1; faults show 0; faults off")
+	fault(1500*ms, 912, 91031, 0x80_0000_3004, 0x4000_0000_1234, mmu.PF_US, zx.OK, 91003, 0x3000, 0)
+	fault(2000*ms, 2123*ms, 91031, 0x80_0000_5000, 0x4000_0000_1234, mmu.PF_US|mmu.PF_WR|mmu.PF_P, zx.ErrTimedOut, 91003, 0x5000, 0)
+	fault(2001*ms, 800, 91032, 0x7fff_ffff_e000, 0x4000_0000_1238, mmu.PF_US, zx.OK, 91009, 0, trace.EndZero)
+	fault(2002*ms, 99, 91041, 0, 0, mmu.PF_US, zx.ErrNotFound, 0, 0, 0)
+	fault(2003*ms, 99, 91041, 0, 0, mmu.PF_US, zx.ErrInternalIntrKilled, 0, 0, 0)
+	out += r.script("faults show; faults show 1; faults show 0; faults off; faults show 1 --json")
 	if trace.On() {
 		t.Error("faults off ended no trace")
 	}
@@ -241,7 +259,7 @@ func TestTrace(t *testing.T) {
 		"trace on vmo=-1": `"-1" is not the koid of a VMO`, "trace save": `"save" is neither`, "trace maybe": `"maybe" is neither`,
 		"trace off now": `"now" is one argument too many`, "trace save HELLO.TXT": "a file keeps its size",
 	} {
-		if out, err := r.run(script); err == nil || !strings.Contains(out, want) {
+		if out, err := r.run(script); err == nil || !strings.Contains(unwrapped(out), want) {
 			t.Errorf("%s: %v\n%s", script, err, out)
 		}
 	}
@@ -262,10 +280,101 @@ func TestJobs(t *testing.T) {
 	}
 	r.kernel.programs["hello"] = func(p Program, s *fakeProcess) Exit { return s.died(fakeBase, false, zx.ErrTimedOut) }
 	out, err = r.run("start hello; wait")
-	if err == nil || !strings.Contains(out, "synth_code   ZX_ERR_TIMED_OUT (-21)") || !strings.Contains(out, "wait: process 4711: hello was killed: fatal page fault at 0x8000000000, ZX_ERR_TIMED_OUT") {
+	if err == nil || !strings.Contains(out, "synth_code   ZX_ERR_TIMED_OUT (-21)") || !strings.Contains(unwrapped(out), "wait: process 4711: hello was killed: fatal page fault at 0x8000000000, ZX_ERR_TIMED_OUT") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if n := len(r.jobs.list); n != 0 {
 		t.Errorf("%d jobs left", n)
+	}
+}
+
+// TestWidth runs every command on a screen of 80 columns, and one of 120, with
+// names and numbers of every size: no line wraps.
+func TestWidth(t *testing.T) {
+	r := newOperatorRig(t)
+	t.Cleanup(trace.Stop)
+	long := strings.Repeat("long name ", 4)[:31]
+	v := r.create(zx.VMOTrapDirty|zx.VMOResizable, 1<<63+12345, 3000)
+	v.SetName(long)
+	for at := uint64(0); at < 600; at += 2 {
+		r.supply(v, at, 1, true)
+		r.must(r.pager.OpRange(zx.PagerOpDirty, v, at*zx.PageSize, zx.PageSize, 0, nil))
+	}
+	_, st := r.kernel.space.Root().Map(zx.VMPermRead, 0, v, 0, 3000*zx.PageSize, zx.RightsVMO, zx.RightsVMAR|r.kernel.space.Root().Rights(), nil)
+	r.must(st)
+	r.kernel.threads = append(r.kernel.threads, ThreadInfo{Process: 1 << 40, Thread: 1<<40 + 1, ProcessName: long, Name: long,
+		State: zx.ThreadBlockedWaitMany, Runtime: 1 << 55, Faults: 1 << 40, Syscalls: 1 << 40})
+	done := r.ask(v, 2001, 1, false)
+	r.kernel.records = []trace.Record{
+		{Time: 1, Kind: trace.Fault, Arg: 0x8017, Process: 1 << 40, Thread: 1 << 40, Offset: 0x7fff_ffff_f000, Length: 0x7fff_ffff_f000},
+		{Time: 1 << 50, Kind: trace.FaultEnd, Arg: 1<<32 - 21, Thread: 1 << 40, Object: 1 << 40, Offset: 1 << 46, Length: trace.EndRead},
+	}
+	for i := range r.kernel.records {
+		r.kernel.measurer.Add(&r.kernel.records[i])
+	}
+	r.kernel.programs["hello"] = func(p Program, s *fakeProcess) Exit { return s.died(fakeBase, false, zx.ErrTimedOut) }
+	scripts := []string{"help", "ls", "cat DATA.BIN", "sum DATA.BIN", "poke DATA.BIN 0 00", "sync", "snap DATA.BIN", "drop DATA.BIN@1", "touch DATA.BIN 0 w",
+		"fail DATA.BIN 0 4096 ZX_ERR_IO_DATA_INTEGRITY", "pager", "fail DATA.BIN", "fail DATA.BIN 0 4096 off", "evict DATA.BIN", "vmo", "vmo DATA.BIN",
+		fmt.Sprintf("vmo %d", v.Koid()), "pager tester", "pager disk", "threads", "top 0.05", "cpus", "vmaps 2000", "handles tester", "pt tester 0x7fffffffe000",
+		"pt DATA.BIN 0", "mem", "counters", "counters -d", "faults", "trace on", "trace off", "trace", "run hello", "start hello", "wait", "kill 1", "demo", "version", "poweroff"}
+	for i := range commands {
+		scripts = append(scripts, "help "+commands[i].Name)
+		if !slices.ContainsFunc(scripts, func(s string) bool { return strings.Fields(s)[0] == commands[i].Name }) {
+			t.Errorf("%s is not tried", commands[i].Name)
+		}
+	}
+	for _, r.width = range []int{80, 120} {
+		for _, script := range scripts {
+			out, _ := r.run(script)
+			for _, line := range strings.Split(out, "\n") {
+				if n := utf8.RuneCountInString(line); n > r.width {
+					t.Errorf("%s: a line of %d columns at %d:\n%s", script, n, r.width, line)
+				}
+			}
+		}
+		r.off = false
+	}
+	// The same as JSON, wherever usage says so.
+	for _, script := range scripts {
+		if k := find(strings.Fields(script)[0]); k != nil && strings.HasSuffix(k.Args, showsJSON) {
+			out, err := r.run(script + " --json")
+			_, text, _ := strings.Cut(out, "\n")
+			text, _, _ = strings.Cut(text, "\n")
+			var members map[string]any
+			if json.Unmarshal([]byte(text), &members) != nil || err == nil && len(members) == 0 {
+				t.Errorf("%s --json: %v\n%s", script, err, out)
+			}
+		}
+	}
+	r.supply(v, 1, 1, true)
+	<-done
+}
+
+// TestColumns has a terminal tell how wide it is, twice, among what is typed.
+func TestColumns(t *testing.T) {
+	var k keys
+	var typed []byte
+	for _, b := range []byte("a\x1b[24;132Rb\x1b[Ac\x1b[1;2;3Rd\x1b[12~\x1b[5;97R") {
+		typed = k.listen(typed, b)
+	}
+	if string(typed) != "ab\x1b[Ac\x1b[1;2;3Rd\x1b[12~" || k.columns.Load() != 97 {
+		t.Errorf("typed %q, %d columns", typed, k.columns.Load())
+	}
+}
+
+// TestBackground has a program in the background write pieces of lines.
+func TestBackground(t *testing.T) {
+	var out bytes.Buffer
+	l := lines{to: &out}
+	for _, piece := range []string{"one", " line\n", "two\nthree\nfo", "ur"} {
+		l.Write([]byte(piece))
+		if text := out.String(); text != "" && !strings.HasSuffix(text, "\n") {
+			t.Errorf("after %q: %q", piece, text)
+		}
+	}
+	l.flush()
+	l.flush()
+	if out.String() != "one line\ntwo\nthree\nfour\n" {
+		t.Errorf("%q", out.String())
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"faultline/pager"
+	"faultline/trace"
 	"faultline/vmo"
 	"faultline/zx"
 )
@@ -40,8 +41,8 @@ func (c *Console) pagers() (list []*knownPager) {
 		k.holders, k.names = append(k.holders, "the kernel, for files"), append(k.names, diskHolder)
 	}
 	for _, h := range c.kernel.Handles() {
-		if h.Pager != nil {
-			k := add(h.Pager)
+		if p, ok := h.Object.(*pager.Pager); ok {
+			k := add(p)
 			k.holders = append(k.holders, fmt.Sprintf("process %d %s", h.Process, clean(h.ProcessName)))
 			k.names = append(k.names, h.ProcessName)
 		}
@@ -83,78 +84,99 @@ func (c *Console) pager(args []string) error {
 		}
 		return nil
 	}
-	if len(list) > 0 {
-		c.printf("%6s %6s %6s %6s  %s\n", "PAGER", "VMOS", "READ", "DIRTY", "HELD BY")
-	}
+	rows := []pagerRow{}
 	for _, k := range list {
-		var reads, dirties int
+		row := pagerRow{Pager: k.Koid(), VMOs: len(k.proxies), HeldBy: k.held()}
 		for _, s := range k.proxies {
 			i := s.Info()
-			reads += i.Reads
-			dirties += i.Dirties
+			row.Reads += i.Reads
+			row.Dirties += i.Dirties
 		}
-		c.printf("%6d %6d %6d %6d  %s\n", k.Koid(), len(k.proxies), reads, dirties, k.held())
+		rows = append(rows, row)
 	}
-	c.printf("%d pagers; READ and DIRTY count outstanding requests\n", len(list))
-	c.counters()
+	c.table("pagers", rows)
+	c.note("%d pagers; READ and DIRTY count outstanding requests", len(list))
 	c.filePagerStats()
 	return nil
 }
 
-// counters prints the counters of pagers and evictor by Zircon's names.
-func (c *Console) counters() {
-	for _, k := range c.kernel.Counters() {
-		c.printf("%-48s %d\n", k.Name, k.Value)
-	}
+// pagerRow is a pager.
+type pagerRow struct {
+	Pager   zx.Koid `t:"PAGER"`
+	VMOs    int     `t:"VMOS"`
+	Reads   int     `t:"READ"`
+	Dirties int     `t:"DIRTY"`
+	HeldBy  string  `t:"HELD BY"`
 }
 
-// filePagerStats prints what the pager of the disk's files did.
+// fileRow is what the pager of the disk's files did for one.
+type fileRow struct {
+	Reads    uint64 `t:"READ"`
+	Dirties  uint64 `t:"DIRTY"`
+	Supplied uint64 `t:"SUPPLIED"`
+	Ahead    uint64 `t:"AHEAD"`
+	Dirtied  uint64 `t:"DIRTIED"`
+	Written  uint64 `t:"WRITTEN"`
+	Failed   uint64 `t:"FAILED"`
+	File     string `t:"FILE"`
+	Last     string `t:"+LAST ERROR"`
+}
+
+// filePagerStats shows what the pager of the disk's files did.
 func (c *Console) filePagerStats() {
 	if c.volume == nil {
 		return
 	}
-	open := c.volume.Files()
-	if len(open) > 0 {
-		c.printf("%8s %8s %18s %8s %8s %7s  %s\n", "READ", "DIRTY", "SUPPLIED (AHEAD)", "DIRTIED", "WRITTEN", "FAILED", "FILE")
-	}
-	for _, f := range open {
+	rows := []fileRow{}
+	for _, f := range c.volume.Files() {
 		s := c.stats(f)
-		c.printf("%8d %8d %18s %8d %8d %7d  %s\n", s.Reads, s.Dirties, fmt.Sprintf("%d (%d)", s.PagesSupplied, s.PagesAhead),
-			s.PagesDirtied, s.PagesWritten, s.PagesFailed, clean(f.Name()))
+		row := fileRow{s.Reads, s.Dirties, s.PagesSupplied, s.PagesAhead, s.PagesDirtied, s.PagesWritten, s.PagesFailed, clean(f.Name()), ""}
 		if s.LastError != nil {
-			c.printf("         last error: %v\n", s.LastError)
+			row.Last = "last error: " + s.LastError.Error()
 		}
 		for _, x := range f.Failures() {
-			c.printf("         %#x+%#x fails with %v\n", x.Offset, x.Length, x.Status)
+			row.Last += fmt.Sprintf(" %#x+%#x fails with %v", x.Offset, x.Length, x.Status)
 		}
+		rows = append(rows, row)
 	}
+	c.table("files", rows)
 	d := c.volume.DiskStats()
-	c.printf("disk: %d reads (%d KiB), %d writes (%d KiB), %d flushes, %d errors; %s\n",
+	c.note("disk: %d reads (%d KiB), %d writes (%d KiB), %d flushes, %d errors; %s",
 		d.Reads, d.ReadBytes>>10, d.Writes, d.WroteBytes>>10, d.Flushes, d.Errors, c.volume.Describe())
+	c.field("disk", map[string]uint64{"reads": d.Reads, "read_bytes": d.ReadBytes, "writes": d.Writes, "wrote_bytes": d.WroteBytes, "flushes": d.Flushes, "errors": d.Errors})
 }
 
-// pagerShow prints the VMOs of one pager by key, and what is asked of each.
+// sourceRow is what is asked of a pager for one VMO.
+type sourceRow struct {
+	Key       addr    `t:"KEY"`
+	VMO       zx.Koid `t:"VMO"`
+	Size      size    `t:"SIZE"`
+	Committed uint64  `t:"PAGES"`
+	Reads     int     `t:"READ"`
+	Dirties   int     `t:"DIRTY"`
+	Name      string  `t:"NAME"`
+	Source    string  `t:"+SOURCE"`
+}
+
+// pagerShow shows the VMOs of one pager by key, and what is asked of each.
 func (c *Console) pagerShow(k *knownPager) {
-	c.printf("pager %d, held by %s: %d VMOs\n", k.Koid(), k.held(), len(k.proxies))
-	names, threads := c.vmoNames(), c.threadNames()
+	c.note("pager %d, held by %s: %d VMOs", k.Koid(), k.held(), len(k.proxies))
+	names, rows, requests := c.vmoNames(), []sourceRow{}, []requestRow{}
 	slices.SortFunc(k.proxies, func(a, b *pager.Proxy) int {
 		return cmp.Or(cmp.Compare(a.Key(), b.Key()), cmp.Compare(a.Info().VMO, b.Info().VMO))
 	})
 	for _, s := range k.proxies {
 		i := s.Info()
-		what := "its VMO is gone"
+		row := sourceRow{addr(i.Key), i.VMO, 0, 0, i.Reads, i.Dirties, "(gone)", sourceState(i)}
 		if v := c.kernel.Store().ByKoid(i.VMO); v != nil {
-			if pager.ProxyOf(v) == s {
-				n := v.Info()
-				what = fmt.Sprintf("VMO %d %s, %#x bytes, %d of %d pages committed, options %s",
-					i.VMO, names[i.VMO], n.Size, n.Committed.Bytes>>zx.PageShift, n.Size>>zx.PageShift, optionNames(&n))
-			}
+			n := v.Info()
+			row.Name, row.Size, row.Committed = names[i.VMO], size(n.Size), n.Committed.Bytes>>zx.PageShift
+			row.Source += ", options " + optionNames(&n)
 			v.Release()
 		}
-		c.printf("  key %#x: %s\n    %s; %d READ, %d DIRTY outstanding\n", i.Key, what, sourceState(i), i.Reads, i.Dirties)
-		list := s.Requests()
-		for n := range list {
-			c.printf("      %s\n", c.requestLine(&list[n], threads))
-		}
+		rows, requests = append(rows, row), append(requests, c.requests(s)...)
 	}
+	c.table("sources", rows)
+	c.table("requests", requests)
+	c.latencies(func(m *trace.Measurer) *trace.Histograms { return m.OfPager(k.Koid()) })
 }

@@ -22,7 +22,7 @@ func cause(x *Exception) string {
 // report prints all about the exception that killed a program.
 func (c *Console) report(name string, x *Exception) {
 	r := &x.Report
-	c.printf("%s (process %d, thread %d) was killed by an exception:\n", name, x.Process, x.Thread)
+	c.note("%s (process %d, thread %d) was killed by an exception:", name, x.Process, x.Thread)
 	c.printf("  type         %v (%#x), vector %d\n", r.Type, uint32(r.Type), r.Vector)
 	if r.Type == zx.ExcpFatalPageFault {
 		access := "read"
@@ -41,32 +41,11 @@ func (c *Console) report(name string, x *Exception) {
 			c.printf("  synth_code   %d (%s)\n", r.SynthCode, zx.PolicyCondition(r.SynthCode).Text())
 		}
 	}
-	c.printf("  instruction  %s at %#x\n", x.Instruction, uint64(x.RIP))
+	c.tell("  instruction  ", "%s at %#x", x.Instruction, uint64(x.RIP))
 	for _, line := range x.Where {
 		c.printf("  %s\n", line)
 	}
 	for _, line := range x.Registers {
 		c.printf("  %s\n", line)
 	}
-}
-
-// chain prints a page-table chain.
-func (c *Console) chain(chain [4]mmu.Entry, level int) {
-	for i := 0; i <= mmu.LevelPML4-level && i < len(chain); i++ {
-		c.printf("  %v\n", chain[i])
-	}
-}
-
-// leafText says of a leaf what matters to a pager.
-func leafText(chain [4]mmu.Entry, level int) string {
-	e := chain[mmu.LevelPML4-level].PTE
-	switch {
-	case !e.Present():
-		return "not mapped: the next access faults"
-	case e&mmu.PTE_RW == 0:
-		return "W is clear: the next store is trapped"
-	case e&mmu.PTE_D == 0:
-		return "W is set: stores go through"
-	}
-	return "W is set, D is set: stored to"
 }

@@ -1,15 +1,17 @@
 package console
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"faultline/files"
-	"faultline/mmu"
 	"faultline/pager"
+	"faultline/trace"
 	"faultline/vmo"
 	"faultline/zx"
 )
@@ -32,46 +34,42 @@ var stateNames = map[zx.ThreadState]string{
 	zx.ThreadBlockedPager:     "blocked: pager",
 }
 
-func (c *Console) threads(args []string) error {
-	list := c.kernel.Threads()
-	waits := c.waits()
-	c.printf("%8s %8s  %-20s %10s %10s  %s\n", "PROCESS", "THREAD", "STATE", "FAULTS", "SYSCALLS", "NAME")
-	for _, t := range list {
-		process, thread, name := "-", "-", t.Name
-		if t.Thread != zx.KoidInvalid {
-			thread = fmt.Sprint(t.Thread)
-		}
-		if t.Process != 0 {
-			process = fmt.Sprint(t.Process)
-			name = t.ProcessName + "/" + t.Name
-		}
-		state, known := stateNames[t.State]
-		if !known {
-			state = fmt.Sprintf("%#x", uint32(t.State))
-		}
-		c.printf("%8s %8s  %-20s %10d %10d  %s\n", process, thread, state, t.Faults, t.Syscalls, clean(name))
-		if w := waits[t.Thread]; w != "" && t.State == zx.ThreadBlockedPager {
-			c.printf("%19s%s\n", "", w)
-		}
-	}
-	c.printf("%d threads\n", len(list))
-	return nil
+// threadRow is a thread.
+type threadRow struct {
+	Process zx.Koid `t:"PROCESS"`
+	Thread  zx.Koid `t:"THREAD"`
+	CPU     share   `t:"CPU"` // of the last while, in top
+	Time    zx.Time `t:"TIME"`
+	Faults  uint64  `t:"FAULTS"`
+	Calls   uint64  `t:"SYSCALLS"`
+	State   string  `t:"STATE"`
+	Name    string  `t:"NAME"`
+	Waits   string  `t:"+WAITS FOR"`
 }
 
-func (c *Console) cpus(args []string) error {
-	list := c.kernel.CPUs()
-	c.printf("%4s  %-6s %6s %12s %8s\n", "CPU", "DOES", "READY", "ENTRIES", "TAKEN")
-	for id, i := range list {
-		does := "kernel"
-		switch {
-		case i.Idle:
-			does = "idle"
-		case i.User:
-			does = "ring 3"
+// threadRows tells of every thread.
+func (c *Console) threadRows() []threadRow {
+	rows, waits := []threadRow{}, c.waits()
+	for _, t := range c.kernel.Threads() {
+		row := threadRow{Process: t.Process, Thread: t.Thread, CPU: unknown, Time: t.Runtime, Faults: t.Faults, Calls: t.Syscalls, State: stateNames[t.State], Name: clean(t.Name)}
+		if row.State == "" {
+			row.State = fmt.Sprintf("%#x", uint32(t.State))
 		}
-		c.printf("%4d  %-6s %6d %12d %8d\n", id, does, i.Ready, i.Stays, i.Stolen)
+		if t.Process != 0 {
+			row.Name = clean(t.ProcessName + "/" + t.Name)
+		}
+		if t.State == zx.ThreadBlockedPager {
+			row.Waits = waits[t.Thread]
+		}
+		rows = append(rows, row)
 	}
-	c.printf("%d CPUs\n", len(list))
+	return rows
+}
+
+func (c *Console) threads(args []string) error {
+	rows := c.threadRows()
+	c.table("threads", rows)
+	c.note("%d threads", len(rows))
 	return nil
 }
 
@@ -84,9 +82,6 @@ func (c *Console) waits() map[zx.Koid]string {
 			return true
 		}
 		for _, r := range s.Requests() {
-			if r.Thread == zx.KoidInvalid {
-				continue
-			}
 			text := fmt.Sprintf("%s [%#x, %#x) of VMO %d, pager %d %s", r.Name(), r.Offset, r.End(), v.Koid(), s.Pager().Koid(), r.Sent())
 			if r.Since != 0 {
 				text += ", " + seconds(c.kernel.Now()-r.Since)
@@ -98,20 +93,99 @@ func (c *Console) waits() map[zx.Koid]string {
 	return waits
 }
 
-func (c *Console) pt(args []string) error {
-	f, offset, err := c.at(args, 1)
-	if err != nil {
-		return err
+// topEvery is how long top waits between two looks unless told, topRows how many
+// threads it shows.
+const (
+	topEvery = zx.Time(1e9)
+	topRows  = 18
+)
+
+func (c *Console) top(args []string) error {
+	every, times := topEvery, 1
+	if c.keyboard != nil && !c.json {
+		times = 1 << 30
 	}
-	t, err := c.toucher(f)
-	if err != nil {
-		return err
+	for i, to := range []func(float64){func(s float64) { every = zx.Time(s * 1e9) }, func(n float64) { times = int(n) }} {
+		if i < len(args) {
+			n, err := strconv.ParseFloat(args[i], 64)
+			if err != nil || !(n >= .05 && n <= 1e6) {
+				return fmt.Errorf("%q is not a number from 0.05 to 1000000", args[i])
+			}
+			to(n)
+		}
 	}
-	va := t.base + zx.VirtAddr(offset)
-	chain, level := t.process.Chain(va)
-	c.printf("%s at %#x is address %#x of process %d; %s\n", clean(f.Name()), offset, uint64(va), t.process.Koid(), leafText(chain, level))
-	c.chain(chain, level)
+	before, at := map[zx.Koid]threadRow{}, c.kernel.Now()
+	for _, r := range c.threadRows() {
+		before[r.Thread] = r
+	}
+	for ; times > 0; times-- {
+		stop := c.pause(every)
+		rows, now := c.threadRows(), c.kernel.Now()
+		used := share(0)
+		for i := range rows {
+			r := &rows[i]
+			last := before[r.Thread]
+			before[r.Thread] = *r
+			r.CPU = share(1000 * (r.Time - last.Time) / max(now-at, 1))
+			r.Faults, r.Calls = r.Faults-last.Faults, r.Calls-last.Calls
+			used += r.CPU
+		}
+		at = now
+		slices.SortStableFunc(rows, func(a, b threadRow) int { return cmp.Compare(b.CPU, a.CPU) })
+		if c.keyboard != nil && !c.json {
+			c.printf("\x1b[H\x1b[J")
+		}
+		m := c.kernel.Memory()
+		c.note("%d threads, %s of %d CPUs used; %d of %d page frames free; faults and calls of the last %s",
+			len(rows), cell(used), len(c.kernel.CPUs()), m.Frames.Free, m.Frames.Total, seconds(every))
+		c.table("threads", rows[:min(len(rows), topRows)])
+		if stop {
+			break
+		}
+	}
 	return nil
+}
+
+// cpuRow is a CPU.
+type cpuRow struct {
+	CPU     int    `t:"CPU"`
+	Does    string `t:"DOES"`
+	Ready   int    `t:"READY"`
+	Entries uint64 `t:"ENTRIES"`
+	Taken   uint64 `t:"TAKEN"`
+}
+
+func (c *Console) cpus(args []string) error {
+	rows := []cpuRow{}
+	for id, i := range c.kernel.CPUs() {
+		row := cpuRow{id, "kernel", i.Ready, i.Stays, i.Stolen}
+		switch {
+		case i.Idle:
+			row.Does = "idle"
+		case i.User:
+			row.Does = "ring 3"
+		}
+		rows = append(rows, row)
+	}
+	c.table("cpus", rows)
+	c.note("%d CPUs", len(rows))
+	return nil
+}
+
+// memoryRow is a kind of memory.
+type memoryRow struct {
+	What  string `t:"MEMORY"`
+	Used  size   `t:"USED"`
+	Limit size   `t:"OF"`
+	Pages int64  `t:"PAGES"`
+	More  string `t:"REMARK"`
+}
+
+// blockRow counts free blocks of page frames.
+type blockRow struct {
+	Order int  `t:"ORDER"`
+	Size  size `t:"BLOCK"`
+	Free  int  `t:"FREE"`
 }
 
 func (c *Console) mem(args []string) error {
@@ -129,22 +203,59 @@ func (c *Console) mem(args []string) error {
 		nodes += v.Nodes()
 		return true
 	})
-	frames := uint64(m.Frames.Total) * page
 	const zero = 1 // the shared zero page
-	rest := m.Frames.Total - m.Frames.Free - m.Frames.Tables - paged - anonymous - nodes - zero
-	c.printf("RAM          %8d KiB\n", m.RAM>>10)
-	c.printf("kernel heap  %8d KiB used of %d KiB, %d collections so far\n", m.HeapUsed>>10, m.HeapLimit>>10, m.Collections)
-	c.printf("account      %8d KiB kept for programs of %d KiB, at most %d KiB so far, %d refusals\n",
-		m.Account.Bytes.Used>>10, m.Account.Bytes.Total>>10, m.Account.Bytes.Peak>>10, m.Account.Bytes.Refused)
-	c.printf("             %8d pages of programs of %d, at most %d so far, %d refusals\n",
-		m.Account.Pages.Used, m.Account.Pages.Total, m.Account.Pages.Peak, m.Account.Pages.Refused)
-	c.printf("page frames  %8d KiB in %d frames: %d free (lowest %d), %d page tables, %d bytes of metadata each, %d KiB in all\n",
-		frames>>10, m.Frames.Total, m.Frames.Free, m.Frames.Lowest, m.Frames.Tables, mmu.MetaBytes, m.Frames.MetaBytes>>10)
-	c.printf("free blocks  %s\n", blockText(m.Frames.Blocks[:]))
-	c.printf("VMO pages    %8d of pagers, %d anonymous, %d nodes of page trees, %d frames of other use\n", paged, anonymous, nodes, max(rest, 0))
-	c.printf("VMOs         %8d; the evictor may take %d pages, %d more as a last resort (ALWAYS_NEED), and has taken %d so far\n",
-		m.Store.VMOs, m.Store.Listed, m.Store.Needed, m.Store.Evicted)
-	c.printf("handles      %8d\n", m.Handles)
+	f, rows := m.Frames, []memoryRow{}
+	frames := func(what string, n int, more string) {
+		rows = append(rows, memoryRow{what, size(n) * page, size(f.Total) * page, int64(n), more})
+	}
+	rows = append(rows, memoryRow{"RAM", size(m.RAM), size(m.RAM), int64(m.RAM / page), "what the machine has"},
+		memoryRow{"kernel heap", size(m.HeapUsed), size(m.HeapLimit), int64(m.HeapUsed / page), fmt.Sprintf("%d collections so far", m.Collections)},
+		memoryRow{"account", size(m.Account.Bytes.Used), size(m.Account.Bytes.Total), m.Account.Bytes.Used / page,
+			fmt.Sprintf("peak %s, %d refusals", size(m.Account.Bytes.Peak).text(), m.Account.Bytes.Refused)},
+		memoryRow{"account pages", size(m.Account.Pages.Used) * page, size(m.Account.Pages.Total) * page, m.Account.Pages.Used,
+			fmt.Sprintf("peak %d, %d refusals", m.Account.Pages.Peak, m.Account.Pages.Refused)})
+	frames("free frames", f.Free, fmt.Sprintf("lowest %d; records take %s", f.Lowest, size(f.MetaBytes).text()))
+	frames("page tables", f.Tables, "")
+	frames("VMOs of pagers", paged, fmt.Sprintf("%d evictable, %d needed; %d evicted", m.Store.Listed, m.Store.Needed, m.Store.Evicted))
+	frames("anonymous VMOs", anonymous, fmt.Sprintf("%d VMOs, %d handles", m.Store.VMOs, m.Handles))
+	frames("page trees", nodes, "")
+	frames("other frames", max(f.Total-f.Free-f.Tables-paged-anonymous-nodes-zero, 0), "")
+	c.table("memory", rows)
+	c.table("owners", c.owners())
+	var blocks []blockRow
+	for order, n := range f.Blocks {
+		if n > 0 {
+			blocks = append(blocks, blockRow{order, page << order, n})
+		}
+	}
+	c.table("free_blocks", blocks)
+	return nil
+}
+
+// counterRow is a counter.
+type counterRow struct {
+	Counter string `t:"COUNTER"`
+	Value   uint64 `t:"VALUE"`
+	Delta   int64  `t:"DELTA"` // since the last time
+}
+
+func (c *Console) counters(args []string) error {
+	deltas := len(args) > 0
+	if deltas && args[0] != "-d" {
+		return fmt.Errorf("%q is not -d", args[0])
+	}
+	rows := []counterRow{}
+	for _, k := range c.kernel.Counters() {
+		row := counterRow{k.Name, k.Value, int64(k.Value - c.counted[k.Name])}
+		if c.counted[k.Name] = k.Value; !deltas || row.Delta != 0 {
+			rows = append(rows, row)
+		}
+	}
+	c.table("counters", rows)
+	if len(rows) == 0 {
+		c.note("no counter has changed")
+	}
+	c.latencies(func(m *trace.Measurer) *trace.Histograms { return m.All() })
 	return nil
 }
 
@@ -220,7 +331,9 @@ func (c *Console) run(args []string) error {
 const Version = "0.2.0"
 
 func (c *Console) version([]string) error {
-	c.printf("Faultline %s, built with %s\n", Version, runtime.Version())
+	c.note("Faultline %s, built with %s", Version, runtime.Version())
+	c.field("version", Version)
+	c.field("go", runtime.Version())
 	return nil
 }
 
@@ -237,18 +350,7 @@ func (c *Console) farewell() {
 	}
 	for _, f := range c.volume.Files() {
 		if p := f.PageCounts(); p.Dirty+p.AwaitingClean > 0 {
-			c.printf("%s: %d dirty pages are lost\n", clean(f.Name()), p.Dirty+p.AwaitingClean)
+			c.note("%s: %d dirty pages are lost", clean(f.Name()), p.Dirty+p.AwaitingClean)
 		}
 	}
-}
-
-// blockText lists free blocks of page frames, by their size: "3 of 4 KiB, 1 of 8 KiB".
-func blockText(blocks []int) string {
-	var list []string
-	for order, n := range blocks {
-		if n > 0 {
-			list = append(list, fmt.Sprintf("%d of %d KiB", n, zx.PageSize>>10<<order))
-		}
-	}
-	return strings.Join(list, ", ")
 }

@@ -2,10 +2,13 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
+	"faultline/mmu"
 	"faultline/trace"
 	"faultline/zx"
 )
@@ -28,7 +31,7 @@ func (c *Console) trace(args []string) error {
 			return err
 		}
 		c.kernel.StartTrace(f)
-		c.printf("records are left from now on; trace save FILE writes them, trace print shows them\n")
+		c.note("records are left from now on; trace save FILE writes them, trace print shows them")
 	case word == "save" && len(args) == 2:
 		return c.saveTrace(args[1])
 	case len(args) > 1:
@@ -79,7 +82,7 @@ func (c *Console) traceState() {
 		state = "on"
 	}
 	list, lost, _ := c.kernel.TraceRecords()
-	c.printf("the trace is %s; %d records are held, %d were overwritten\n", state, len(list), lost)
+	c.note("the trace is %s; %d records are held, %d were overwritten", state, len(list), lost)
 }
 
 // traceText is the trace as JSON.
@@ -141,6 +144,72 @@ func (c *Console) saveTrace(name string) error {
 		}
 		at += n
 	}
-	c.printf("%d bytes of trace are in %s; sync writes them\n", len(text), clean(f.Name()))
+	c.note("%d bytes of trace are in %s; sync writes them", len(text), clean(f.Name()))
+	return nil
+}
+
+// faultsShown is how many page faults `faults` shows unless told.
+const faultsShown = 20
+
+// faultRow is a page fault of ring 3.
+type faultRow struct {
+	Number  int     `t:"NUMBER"`
+	Time    zx.Time `t:"time"` // since the first record
+	Process zx.Koid `t:"process"`
+	Thread  zx.Koid `t:"THREAD"`
+	Address addr    `t:"ADDRESS"`
+	RIP     addr    `t:"RIP"`
+	Code    string  `t:"CODE"`
+	VMO     zx.Koid `t:"VMO"`
+	Offset  addr    `t:"OFFSET"`
+	Took    nanos   `t:"TOOK"`
+	Status  string  `t:"+STATUS"` // "" for one whose instruction was run again
+}
+
+func (c *Console) faultList(args []string) error {
+	word, shown := "show", uint64(faultsShown)
+	if len(args) > 0 {
+		word = args[0]
+	}
+	switch {
+	case len(args) == 2 && word == "show":
+		var err error
+		if shown, err = strconv.ParseUint(args[1], 10, 31); err != nil {
+			return fmt.Errorf("%q is not a number of page faults", args[1])
+		}
+	case len(args) == 2:
+		return fmt.Errorf("%q is one argument too many; usage: %s", args[1], find("faults").usage())
+	case word == "on":
+		return c.trace([]string{"on", trace.Fault.String(), trace.FaultEnd.String()})
+	case word == "off":
+		return c.trace([]string{"off"})
+	case word != "show":
+		return fmt.Errorf("%q is neither on nor off nor show", word)
+	}
+	list, _, ticks := c.kernel.TraceRecords()
+	slices.SortStableFunc(list, func(a, b trace.Record) int { return cmp.Compare(a.Time, b.Time) })
+	rows, begun := []faultRow{}, map[zx.Koid]trace.Record{}
+	for _, r := range list {
+		b, ok := begun[r.Thread]
+		if r.Kind == trace.Fault {
+			begun[r.Thread] = r
+		} else if r.Kind == trace.FaultEnd && ok {
+			delete(begun, r.Thread)
+			row := faultRow{len(rows) + 1, zx.Time(float64(b.Time-list[0].Time) * 1000 / ticks), b.Process, b.Thread, addr(b.Offset), addr(b.Length),
+				mmu.PageFaultError(b.Arg).String(), zx.Koid(r.Object), addr(r.Offset), nanos(float64(r.Time-b.Time) * 1000 / ticks), ""}
+			switch st := zx.Status(int32(r.Arg)); {
+			case st == zx.ErrInternalIntrKilled:
+				row.Status = "killed meanwhile"
+			case st != zx.OK:
+				row.Status = st.String()
+			case r.Length&trace.EndZero != 0:
+				row.Status = "zero page"
+			}
+			rows = append(rows, row)
+		}
+	}
+	last := rows[max(0, len(rows)-int(shown)):]
+	c.table("faults", last)
+	c.note("%d page faults shown of %d in the trace", len(last), len(rows))
 	return nil
 }

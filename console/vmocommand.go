@@ -1,11 +1,15 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"faultline/pager"
+	"faultline/trace"
+	"faultline/vmar"
 	"faultline/vmo"
 	"faultline/zx"
 )
@@ -15,7 +19,8 @@ const (
 	picturePages = 1 << 10 // a VMO of more pages is drawn by runs
 	pictureRow   = 64      // pages in a row
 	runsShown    = 256     // runs of a VMO drawn by runs
-	runsWidth    = 80      // characters in a row of runs
+	runsWidth    = 80      // characters in a row of runs,
+	runLonger    = 9       // before one of which there is room for another, of usual length
 )
 
 // pictures is how each state of a page is drawn and called. Source: docs/pager.md
@@ -91,60 +96,104 @@ func pageCounts(v *vmo.VMO, keep int) (counts [16]uint64, first []vmo.Run, runs 
 	}
 }
 
-// vmoList prints a line for each VMO.
+// vmoRow is a VMO.
+type vmoRow struct {
+	VMO     zx.Koid `t:"VMO"`
+	Pager   zx.Koid `t:"PAGER"`
+	Key     addr    `t:"key"`
+	Size    size    `t:"SIZE"`
+	Stream  size    `t:"stream"`
+	Options string  `t:"options"`
+	Pages   uint64  `t:"PAGES"`
+	Clean   uint64  `t:"CLEAN"`
+	Dirty   uint64  `t:"DIRTY"`
+	Writing uint64  `t:"WRITING"`
+	Maps    int     `t:"MAPS"`
+	Name    string  `t:"NAME"`
+}
+
+// vmoRow tells of v, of which there are so many pages in each state.
+func (c *Console) vmoRow(v *vmo.VMO, i *vmo.Info, pages *[16]uint64, name string) vmoRow {
+	row := vmoRow{VMO: i.Koid, Size: size(i.Size), Stream: size(i.StreamSize), Options: optionNames(i), Pages: i.Committed.Bytes >> zx.PageShift,
+		Clean: pages[vmo.Clean], Dirty: pages[vmo.Dirty], Writing: pages[vmo.AwaitingClean], Maps: i.Mappings, Name: name}
+	if s := pager.ProxyOf(v); s != nil {
+		row.Pager, row.Key = s.Pager().Koid(), addr(s.Key())
+	}
+	return row
+}
+
+// vmoList shows a line for each VMO.
 func (c *Console) vmoList() error {
-	names := c.vmoNames()
-	n := 0
+	names, rows := c.vmoNames(), []vmoRow{}
 	c.kernel.Store().ForEach(func(v *vmo.VMO) bool {
-		if n == 0 {
-			c.printf("%5s %6s %4s %20s %9s %8s %8s %8s %5s  %s\n", "VMO", "PAGER", "KEY", "BYTES", "COMMITTED", "CLEAN", "DIRTY", "AWAITING", "MAPS", "NAME")
-		}
-		n++
 		i := v.Info()
-		koid, key := "-", "-"
-		if s := pager.ProxyOf(v); s != nil {
-			koid, key = fmt.Sprint(s.Pager().Koid()), fmt.Sprint(s.Key())
-		}
 		p, _, _ := pageCounts(v, 0)
-		c.printf("%5d %6s %4s %20d %9d %8d %8d %8d %5d  %s\n", i.Koid, koid, key, i.Size, i.Committed.Bytes>>zx.PageShift,
-			p[vmo.Clean], p[vmo.Dirty], p[vmo.AwaitingClean], i.Mappings, names[i.Koid])
+		rows = append(rows, c.vmoRow(v, &i, &p, names[i.Koid]))
 		return true
 	})
-	c.printf("%d VMOs; committed, clean, dirty and awaiting clean count pages of %d bytes\n", n, zx.PageSize)
+	slices.SortFunc(rows, func(a, b vmoRow) int { return cmp.Compare(a.VMO, b.VMO) })
+	c.table("vmos", rows)
+	c.note("%d VMOs; PAGES counts the committed ones of %d bytes, WRITING those that await clean", len(rows), zx.PageSize)
 	return nil
 }
 
-// vmoShow prints all about one VMO.
+// rangeRow is pages in a row.
+type rangeRow struct {
+	Offset addr   `t:"OFFSET"`
+	Length addr   `t:"LENGTH"`
+	State  string `t:"STATE"`
+}
+
+// placeRow is where a VMO is mapped, or who has a handle of it.
+type placeRow struct {
+	Process zx.Koid `t:"PROCESS"`
+	Address addr    `t:"ADDRESS"`
+	Size    size    `t:"SIZE"`
+	Offset  addr    `t:"OFFSET"`
+	Prot    string  `t:"PROT"`
+	Name    string  `t:"NAME"`
+}
+
+// vmoShow shows all about one VMO.
 func (c *Console) vmoShow(v *vmo.VMO) error {
 	i, s := v.Info(), pager.ProxyOf(v)
-	c.printf("VMO %d", i.Koid)
-	if name := c.vmoNames()[i.Koid]; name != "" {
-		c.printf(" %s", name)
-	}
+	counts, _, _ := pageCounts(v, 0)
+	row := c.vmoRow(v, &i, &counts, c.vmoNames()[i.Koid])
+	from := ": anonymous"
 	if s != nil {
-		c.printf(": pages come from pager %d, key %#x\n", s.Pager().Koid(), s.Key())
-	} else {
-		c.printf(": anonymous\n")
+		from = fmt.Sprintf(": pages come from pager %d, key %#x", row.Pager, s.Key())
 	}
-	c.printf("  size        %#x (%d pages), stream size %#x\n", i.Size, i.Size>>zx.PageShift, i.StreamSize)
-	c.printf("  options     %s\n", optionNames(&i))
-	c.printf("  committed   %#x (%d pages), %d bytes of metadata, %d pages evicted so far\n",
-		i.Committed.Bytes, i.Committed.Bytes>>zx.PageShift, i.MetadataBytes, i.ChangeEvents)
-	c.printf("  modified    %v\n", i.Modified)
-	c.printf("  references  %d, of which mappings %d", i.References-1, i.Mappings) // one is ours
+	c.note("VMO %d %s%s", i.Koid, row.Name, from)
+	if c.json {
+		c.table("vmos", []vmoRow{row})
+	}
+	c.tell("  size        ", "%#x (%d pages), stream size %#x", i.Size, i.Size>>zx.PageShift, i.StreamSize)
+	c.tell("  options     ", "%s", row.Options)
+	c.tell("  committed   ", "%#x (%d pages), %d bytes of metadata, %d pages evicted so far",
+		i.Committed.Bytes, row.Pages, i.MetadataBytes, i.ChangeEvents)
+	c.tell("  modified    ", "%v", i.Modified)
+	c.tell("  references  ", "%d, of which mappings %d", i.References-1, i.Mappings) // one is ours
+	places := []placeRow{}
 	for _, h := range c.kernel.Handles() {
-		if h.VMO == v {
-			c.printf("; a handle of process %d %s", h.Process, clean(h.ProcessName))
+		if h.vmo() == v {
+			c.tell("  handle      ", "%#x of process %d %s", uint32(h.Handle), h.Process, clean(h.ProcessName))
 		}
 	}
-	c.printf("\n")
 	c.picture(v)
 	if s != nil {
+		c.tell("  source      ", "%s", sourceState(s.Info()))
 		c.dirtyRanges(v)
-		c.printf("  source      %s\n", sourceState(s.Info()))
-		c.requests(s)
+		c.table("requests", c.requests(s))
 	}
-	c.mappings(v)
+	for _, p := range c.kernel.Processes() {
+		p.eachMapping(func(e vmar.Entry) {
+			if e.VMO == v {
+				places = append(places, placeRow{p.Koid, addr(e.Base), size(e.Size), addr(e.Offset), protection(e.Perms), clean(p.Name)})
+			}
+		})
+	}
+	c.table("mappings", places)
+	c.latencies(func(m *trace.Measurer) *trace.Histograms { return m.VMO(i.Koid) })
 	return nil
 }
 
@@ -163,11 +212,18 @@ func (c *Console) picture(v *vmo.VMO) {
 			legend = append(legend, fmt.Sprintf("%d %s (%c)", n, p.name, p.char))
 		}
 	}
-	if all == 0 {
-		c.printf("  pages       none\n")
+	if c.json {
+		rows := []rangeRow{}
+		for _, r := range runs {
+			rows = append(rows, rangeRow{addr(r.Offset), addr(r.Length), r.State.String()})
+		}
+		c.table("runs", rows)
 		return
 	}
-	c.printf("  pages       %s\n", strings.Join(legend, ", "))
+	if all == 0 {
+		legend = []string{"none"}
+	}
+	c.tell("  pages       ", "%s", strings.Join(legend, ", "))
 	if pages <= picturePages {
 		var row []byte
 		for _, r := range runs {
@@ -188,7 +244,7 @@ func (c *Console) picture(v *vmo.VMO) {
 			line = fmt.Sprintf("    %#08x ", r.Offset)
 		}
 		line += word
-		if len(line) >= runsWidth || n == len(runs)-1 {
+		if len(line) >= runsWidth-runLonger || n == len(runs)-1 {
 			c.printf("%s\n", line)
 			line = ""
 		}
@@ -198,51 +254,24 @@ func (c *Console) picture(v *vmo.VMO) {
 	}
 }
 
-// dirtyRanges prints what zx_pager_query_dirty_ranges would tell.
+// dirtyRanges shows what zx_pager_query_dirty_ranges would tell.
 func (c *Console) dirtyRanges(v *vmo.VMO) {
 	sink := pager.SliceSink{Ranges: make([]zx.DirtyRange, 0, rangesShown), Room: rangesShown}
 	_, avail, st := v.EnumerateDirty(0, v.Size(), &sink, true, nil)
 	if st != zx.OK {
-		c.printf("  dirty       %v\n", st)
+		c.tell("  dirty       ", "%v", st)
 		return
 	}
+	rows := []rangeRow{}
 	for _, r := range sink.Ranges {
-		kind := ""
+		state := "dirty"
 		if r.Options&zx.VMODirtyRangeIsZero != 0 {
-			kind = ", zero"
+			state = "dirty, zero"
 		}
-		c.printf("  dirty [%#x, %#x)%s\n", r.Offset, r.Offset+r.Length, kind)
+		rows = append(rows, rangeRow{addr(r.Offset), addr(r.Length), state})
 	}
-	if more := avail - uint64(len(sink.Ranges)); more > 0 {
-		c.printf("  and %d more dirty ranges\n", more)
-	}
-}
-
-// requests prints the outstanding requests of a source.
-func (c *Console) requests(s *pager.Proxy) {
-	list := s.Requests()
-	if len(list) == 0 {
-		c.printf("  requests    none\n")
-		return
-	}
-	threads := c.threadNames()
-	c.printf("  requests    %d outstanding\n", len(list))
-	for n := range list {
-		c.printf("    %s\n", c.requestLine(&list[n], threads))
-	}
-}
-
-// mappings prints where a VMO is mapped.
-func (c *Console) mappings(v *vmo.VMO) {
-	n := 0
-	for _, m := range c.kernel.Mappings() {
-		if m.VMO == v.Koid() {
-			n++
-			c.printf("  mapped      at %#x + %#x in process %d %s: %v, at most %v, from offset %#x\n",
-				uint64(m.Base), m.Size, m.Process, clean(m.ProcessName), m.Prot, m.Max, m.Offset)
-		}
-	}
-	if n == 0 {
-		c.printf("  mapped      nowhere\n")
+	c.table("dirty", rows)
+	if more := avail - uint64(len(rows)); more > 0 {
+		c.note("and %d more dirty ranges", more)
 	}
 }

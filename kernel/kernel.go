@@ -112,7 +112,6 @@ import (
 	"faultline/cpu"
 	"faultline/mmu"
 	"faultline/pager"
-	"faultline/trace"
 	"faultline/vmo"
 	"faultline/zx"
 )
@@ -178,7 +177,8 @@ type Kernel struct {
 	account *account.Account // of all that ring 3 makes us keep
 	trace   tracing
 
-	strays atomic.Uint64 // interrupts nobody asked for
+	logs   atomic.Pointer[io.Writer] // instead of console, see LogTo
+	strays atomic.Uint64             // interrupts nobody asked for
 
 	workersMu sync.Mutex
 	workers   []*worker // guarded by workersMu
@@ -190,7 +190,7 @@ type Kernel struct {
 // Errors: a bad option on the command line | memory that makes no sense.
 func Boot(c Config) (*Kernel, error) {
 	k := &Kernel{machine: c.Board, now: c.Now, console: c.Console}
-	trace.Init(cpu.ReadTSC, cpu.ID)
+	k.initTrace()
 	cpu.SetFatalHandler(k.fatal)
 	options, err := ParseOptions(c.Options)
 	if err != nil {
@@ -228,11 +228,23 @@ func Boot(c Config) (*Kernel, error) {
 		Now:             k.Now,
 		OvertimeWait:    options.OvertimeWait,
 		OvertimeTimeout: options.OvertimeTimeout,
-		Log:             func(line string) { fmt.Fprintln(k.console, "kernel:", line) },
+		Log:             func(line string) { fmt.Fprintln(k.log(), "kernel:", line) },
 	})
 	k.startEvictor()
 	go k.Pagers.Watch(k.NewWaiter("pager watchdog"))
 	return k, nil
+}
+
+// LogTo has warnings written to w from now on. A dying kernel writes to the console
+// it was booted with.
+func (k *Kernel) LogTo(w io.Writer) { k.logs.Store(&w) }
+
+// log is where warnings go.
+func (k *Kernel) log() io.Writer {
+	if w := k.logs.Load(); w != nil {
+		return *w
+	}
+	return k.console
 }
 
 // Now is the monotonic clock.

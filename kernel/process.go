@@ -102,6 +102,9 @@ func (k *Kernel) NewProcess(job *Job, name string, output func([]byte)) (*Proces
 // Space is the address space of the process.
 func (p *Process) Space() *vmar.AddressSpace { return p.space }
 
+// Account is what the process makes the kernel keep.
+func (p *Process) Account() *account.Account { return p.account }
+
 // Handles is the handle table of the process.
 func (p *Process) Handles() *object.HandleTable { return p.handles }
 
@@ -244,7 +247,7 @@ func (p *Process) end(code int64, exception *Exception) {
 	}
 	p.mu.Unlock()
 	if exception != nil && p.unwatched {
-		fmt.Fprintln(p.kernel.console, exception.Text())
+		fmt.Fprintln(p.kernel.log(), exception.Text())
 	}
 	if unborn {
 		p.bury(p.kernel)

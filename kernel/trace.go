@@ -2,26 +2,33 @@ package kernel
 
 import (
 	"sync"
-	"sync/atomic"
+	"time"
 
 	"faultline/cpu"
 	"faultline/mmu"
+	"faultline/pager"
 	"faultline/trace"
 	"faultline/vmar"
 	"faultline/vmo"
 	"faultline/zx"
 )
 
-// tracing is the kernel's part of package trace: it starts and stops it, and
-// knows how time stamps and the clock go together.
+// tracing is the kernel's part of package trace: it starts and stops it, knows how
+// time stamps and the clock go together, and measures.
 type tracing struct {
-	faults    atomic.Uint64 // page faults recorded since boot
-	from      trace.Reader  // where the records of this recording begin
-	tsc, time int64         // at the same moment, when it began
+	tsc, time int64        // at the same moment, when the kernel booted
+	from      trace.Reader // where the records of this recording begin
 
-	mu    sync.Mutex
-	ended map[zx.Koid]string // names of threads and processes that ended meanwhile; guarded by mu
+	mu       sync.Mutex
+	ended    map[zx.Koid]string // names of threads and processes that ended meanwhile; guarded by mu
+	measurer *trace.Measurer    // guarded by mu
+	measured trace.Reader       // where it is; guarded by mu
+	busy     bool               // a goroutine measures; guarded by mu
 }
+
+// measureEvery is the time after which records are measured, before the rings are
+// full.
+const measureEvery = 20 * time.Millisecond
 
 // traceNames is how many names of what has ended are kept for the trace.
 const traceNames = 4096
@@ -44,15 +51,38 @@ func (k *Kernel) TraceName(koid zx.Koid) string {
 	return k.trace.ended[koid]
 }
 
-// StartTrace makes the kernel leave records from now on, and forgets those there
-// are.
-func (k *Kernel) StartTrace(f trace.Filter) {
-	k.trace.mu.Lock()
-	k.trace.ended = map[zx.Koid]string{}
-	k.trace.mu.Unlock()
-	k.trace.from = *trace.NewReader()
+// initTrace is the part of booting that has to do with traces.
+func (k *Kernel) initTrace() {
+	trace.Init(cpu.ReadTSC, cpu.ID)
 	k.trace.tsc, k.trace.time = int64(cpu.ReadTSC()), k.now()
+	k.trace.measurer = trace.NewMeasurer(k.pagerOf)
+}
+
+// pagerOf gives the koid of the pager of a VMO; KoidInvalid for none.
+func (k *Kernel) pagerOf(koid zx.Koid) zx.Koid {
+	if v := k.Store.ByKoid(koid); v != nil {
+		defer v.Release()
+		if s := pager.ProxyOf(v); s != nil {
+			return s.Pager().Koid()
+		}
+	}
+	return zx.KoidInvalid
+}
+
+// StartTrace makes the kernel leave records from now on, and measure latencies of
+// them, and forgets what there is.
+func (k *Kernel) StartTrace(f trace.Filter) {
+	x := &k.trace
+	x.mu.Lock()
+	x.ended = map[zx.Koid]string{}
+	x.from = *trace.NewReader()
+	x.measured, x.measurer = x.from, trace.NewMeasurer(k.pagerOf)
 	trace.Start(len(k.cpus), f)
+	if !x.busy {
+		x.busy = true
+		go k.measure()
+	}
+	x.mu.Unlock()
 	for _, c := range k.cpus {
 		c.heed.Or(heedTrace)
 	}
@@ -61,71 +91,42 @@ func (k *Kernel) StartTrace(f trace.Filter) {
 // StopTrace ends the recording. The records stay.
 func (k *Kernel) StopTrace() { trace.Stop() }
 
-// TraceTicks is how often the time stamp counter advances in a microsecond, by
-// what has passed since StartTrace.
-func (k *Kernel) TraceTicks() float64 {
-	if passed := k.now() - k.trace.time; passed > 0 {
-		return float64(int64(cpu.ReadTSC())-k.trace.tsc) * 1000 / float64(passed)
+// measure takes records as they come, as long as there are any.
+func (k *Kernel) measure() {
+	for on := true; on; {
+		time.Sleep(measureEvery)
+		k.Measured(func(*trace.Measurer) {
+			on = trace.On()
+			k.trace.busy = on
+		})
 	}
-	return 1000
+}
+
+// Measured calls f with what was measured since StartTrace.
+func (k *Kernel) Measured(f func(*trace.Measurer)) {
+	x := &k.trace
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.measurer.Take(&x.measured, cpu.ReadTSC())
+	f(x.measurer)
+}
+
+// TraceTicks is how often the time stamp counter advances in a microsecond.
+func (k *Kernel) TraceTicks() float64 {
+	return float64(int64(cpu.ReadTSC())-k.trace.tsc) * 1000 / float64(max(k.now()-k.trace.time, 1))
 }
 
 // TraceRecords gives the records of the latest recording that the rings still
 // hold, the oldest of each CPU first, how many were lost, and TraceTicks.
 func (k *Kernel) TraceRecords() (list []trace.Record, lost uint64, ticks float64) {
+	k.trace.mu.Lock()
 	from := k.trace.from
+	k.trace.mu.Unlock()
 	var some [256]trace.Record
 	for n := from.Read(some[:]); n > 0; n = from.Read(some[:]) {
 		list = append(list, some[:n]...)
 	}
 	return list, from.Lost, k.TraceTicks()
-}
-
-// FaultRecord is one page fault of ring 3, from the trap to the decision.
-type FaultRecord struct {
-	Number          uint64  // of the fault, from 1; it counts on while faults are not recorded
-	At              zx.Time // when it was taken
-	Took            zx.Time // until it was decided, waiting for a pager included
-	Process, Thread zx.Koid
-	Address         zx.VirtAddr
-	RIP             zx.VirtAddr
-	Code            mmu.PageFaultError
-	// Status is OK for a thread that runs on, ErrInternalIntrKilled for one
-	// killed meanwhile; any other is the synth_code of its exception.
-	Status zx.Status
-	VMO    zx.Koid // that the address shows; 0 if nothing is mapped
-	Offset uint64  // of the page in the VMO, bytes
-	Zero   bool    // it got the shared zero page, read-only
-}
-
-// FaultRecords gives the last n page faults recorded, the oldest first, and how
-// many were since boot.
-func (k *Kernel) FaultRecords(n int) (list []FaultRecord, total uint64) {
-	records, _, ticks := k.TraceRecords()
-	at := func(tsc uint64) zx.Time {
-		return zx.Time(k.trace.time + int64(float64(int64(tsc)-k.trace.tsc)*1000/ticks))
-	}
-	begun := map[zx.Koid]trace.Record{}
-	for _, r := range records {
-		switch r.Kind {
-		case trace.Fault:
-			begun[r.Thread] = r
-		case trace.FaultEnd:
-			if b, ok := begun[r.Thread]; ok {
-				list = append(list, FaultRecord{
-					At: at(b.Time), Took: at(r.Time) - at(b.Time), Process: b.Process, Thread: b.Thread,
-					Address: zx.VirtAddr(b.Offset), RIP: zx.VirtAddr(b.Length), Code: mmu.PageFaultError(b.Arg),
-					Status: zx.Status(int32(r.Arg)), VMO: zx.Koid(r.Object), Offset: r.Offset, Zero: r.Length&trace.EndZero != 0,
-				})
-				delete(begun, r.Thread)
-			}
-		}
-	}
-	total = k.trace.faults.Load()
-	for i := range list {
-		list[i].Number = total - uint64(len(list)-1-i)
-	}
-	return list[max(0, len(list)-max(n, 0)):], total
 }
 
 // traceFault records the page fault that t has just taken.
@@ -142,7 +143,6 @@ func (t *Thread) traceFaultEnd(st zx.Status) {
 		c.traceSwitch(t) // it waited, and the kernel ran meanwhile
 	}
 	p := t.process
-	p.kernel.trace.faults.Add(1)
 	koid, offset, zero := shown(p.kernel.Memory, p.space, zx.VirtAddr(t.regs.CR2()))
 	how := uint64(0)
 	if zero {

@@ -15,43 +15,34 @@ type noTLB struct{}
 
 func (noTLB) Invalidate(zx.PhysAddr, zx.VirtAddr, zx.VirtAddr) {}
 
-// TestFaultRecords reads page faults back from the records of two threads.
-func TestFaultRecords(t *testing.T) {
-	now := int64(0)
-	k := &Kernel{cpus: []*percpu{{}}, now: func() int64 { now += 1000; return now }}
-	k.StartTrace(trace.Filter{Kinds: []trace.Kind{trace.Fault, trace.FaultEnd}})
+// TestMeasured measures what was recorded, of the latest trace only.
+func TestMeasured(t *testing.T) {
+	k := &Kernel{cpus: []*percpu{{}}, now: func() int64 { return 0 }, Store: vmo.NewStore(mmu.NewSimulated(200))}
+	k.initTrace()
+	trace.Init(func() uint64 { return 0 }, func() int { return 0 }) // of no CPU in particular
 	defer k.StopTrace()
-	for i := range uint64(5) {
-		for thread := range zx.Koid(2) {
-			trace.Run(10, 20+thread)
-			trace.Emit(trace.Fault, uint32(mmu.PF_US), 0, i, uint64(thread))
+	for _, pages := range []uint64{5, 3} {
+		k.StartTrace(trace.Filter{})
+		for i := range pages {
+			trace.Emit(trace.Packet, uint32(zx.PageRead), 7, i*zx.PageSize, zx.PageSize)
 		}
-		trace.Emit(trace.Wake, 0, 20, 0, 0)
-		for thread := range zx.Koid(2) {
-			trace.Run(10, 20+thread)
-			st := zx.ErrIO
-			trace.Emit(trace.FaultEnd, uint32(st), 7, i, uint64(thread))
-			k.trace.faults.Add(1)
-		}
-	}
-	trace.Emit(trace.Fault, 0, 0, 99, 0) // has not ended
-	for _, n := range []int{0, 1, 7, 10, 11, -1} {
-		list, total := k.FaultRecords(n)
-		if want := min(max(n, 0), 10); len(list) != want || total != 10 {
-			t.Fatalf("asked for %d: %d of %d records, want %d of 10", n, len(list), total, want)
-		}
-		for i, r := range list {
-			at := uint64(10 - len(list) + i)
-			if r.Number != at+1 || uint64(r.Address) != at/2 || r.Thread != 20+zx.Koid(at%2) || r.Process != 10 || uint64(r.RIP) != at%2 ||
-				r.VMO != 7 || r.Offset != at/2 || r.Zero != (at%2 == 1) || r.Status != zx.ErrIO || r.Code != mmu.PF_US {
-				t.Fatalf("record %d is %+v", i, r)
+		trace.Emit(trace.Supply, 0, 7, 0, pages*zx.PageSize)
+		k.Measured(func(m *trace.Measurer) {
+			if h := m.VMO(7); h == nil || h[trace.PacketToAnswer].Count != pages || m.OfPager(9) != nil {
+				t.Errorf("%d packets: %+v", pages, h)
 			}
+		})
+		if list, lost, ticks := k.TraceRecords(); len(list) != int(pages)+1 || lost != 0 || ticks <= 0 {
+			t.Errorf("%d records, %d lost, %v ticks", len(list), lost, ticks)
 		}
 	}
-	k.StartTrace(trace.Filter{})
-	if list, total := k.FaultRecords(5); len(list) != 0 || total != 10 {
-		t.Errorf("%d of %d records after a new start", len(list), total)
-	}
+}
+
+// place is what shown tells.
+type place struct {
+	VMO    zx.Koid
+	Offset uint64
+	Zero   bool
 }
 
 // TestTracePlace finds the VMO and offset behind an address, from the page table
@@ -79,18 +70,18 @@ func TestTracePlace(t *testing.T) {
 	for _, c := range []struct {
 		at   zx.VirtAddr
 		code mmu.PageFaultError
-		want FaultRecord
+		want place
 		st   zx.Status
 	}{
-		{at: base + 0x1234, code: mmu.PF_US | mmu.PF_WR, want: FaultRecord{VMO: v.Koid(), Offset: 0x3000}},
-		{at: base + 0x2000, code: mmu.PF_US, want: FaultRecord{VMO: v.Koid(), Offset: 0x4000, Zero: true}},
+		{at: base + 0x1234, code: mmu.PF_US | mmu.PF_WR, want: place{VMO: v.Koid(), Offset: 0x3000}},
+		{at: base + 0x2000, code: mmu.PF_US, want: place{VMO: v.Koid(), Offset: 0x4000, Zero: true}},
 		{at: base + 0x4000, code: mmu.PF_US, st: zx.ErrNotFound},
 		{at: base - 1, code: mmu.PF_US, st: zx.ErrNotFound},
 	} {
 		if st := space.Lane(0).Fault(c.at, c.code.Need(), false, &request); st != c.st {
 			t.Errorf("%#x: %v, want %v", uint64(c.at), st, c.st)
 		}
-		var r FaultRecord
+		var r place
 		r.VMO, r.Offset, r.Zero = shown(memory, space, c.at)
 		if r != c.want {
 			t.Errorf("%#x: %+v, want %+v", uint64(c.at), r, c.want)

@@ -383,6 +383,9 @@ type Entry struct {
 // entryNames are the entries of the paging structures, by level.
 var entryNames = [...]string{LevelPT: "PTE", LevelPD: "PDE", LevelPDPT: "PDPTE", LevelPML4: "PML4E"}
 
+// Name is what entries of its level are called.
+func (e Entry) Name() string { return entryNames[e.Level] }
+
 // String is the step for a person: which entry, where it lies, what it holds. A
 // dying kernel calls it on g0: no defer, so no Stringer for fmt to call.
 func (e Entry) String() string {

@@ -12,9 +12,8 @@ const (
 
 // Histogram counts values by size. The zero value is empty.
 type Histogram struct {
-	Count, Sum uint64
-	Max        uint64
-	bucket     [buckets]uint32
+	Count, Max uint64
+	bucket     *[buckets]uint32 // nil while it is empty
 }
 
 // bucketOf is the bucket that v falls into.
@@ -37,8 +36,10 @@ func bucketEnd(b int) uint64 {
 
 // Add counts v.
 func (h *Histogram) Add(v uint64) {
+	if h.bucket == nil {
+		h.bucket = new([buckets]uint32)
+	}
 	h.Count++
-	h.Sum += v
 	h.Max = max(h.Max, v)
 	h.bucket[bucketOf(v)]++
 }

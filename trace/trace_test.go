@@ -197,22 +197,82 @@ var story = []Record{
 }
 
 func TestMeasurer(t *testing.T) {
-	m := NewMeasurer()
+	m := NewMeasurer(func(vmo zx.Koid) zx.Koid { return vmo / 10 }) // 42 and 43 are of pager 4
 	for i := range story {
 		m.Add(&story[i])
 	}
-	l := m.Of(42)
-	if l == nil || m.Of(44) != nil {
+	m.Add(&Record{Time: 400, Kind: Supply, Object: 43, Length: 0x1000}) // its packet was never taken
+	h := m.VMO(42)
+	if h == nil || m.VMO(44) != nil || m.OfPager(5) != nil {
 		t.Fatal("latencies of the wrong VMOs")
 	}
-	for _, c := range []struct {
-		name string
-		h    *Histogram
-		n    uint64
-		max  uint64
-	}{{"fault", &l.Fault, 1, 80}, {"answer", &l.Answer, 2, 20}, {"write trap", &l.WriteTrap, 1, 60}, {"begin", &l.Begin, 1, 70}, {"end", &l.End, 1, 40}} {
-		if c.h.Count != c.n || c.h.Max != c.max {
-			t.Errorf("%s: %d, at most %d; want %d, %d", c.name, c.h.Count, c.h.Max, c.n, c.max)
+	for l, want := range [Latencies]Histogram{FaultToResume: {1, 80, nil}, PacketToAnswer: {2, 20, nil}, WriteTrap: {1, 60, nil}, DirtyToBegin: {1, 70, nil}, BeginToEnd: {1, 40, nil}} {
+		for _, h := range []*Histograms{h, m.OfPager(4), m.All()} {
+			if h[l].Count != want.Count || h[l].Max != want.Max {
+				t.Errorf("%v: %d, at most %d; want %d, %d", Latency(l), h[l].Count, h[l].Max, want.Count, want.Max)
+			}
+		}
+	}
+}
+
+// TestMeasuredExactly records faults on two CPUs whose records come out CPU by CPU,
+// measures them while they come, and compares each quantile with the exact one of
+// the same trace: it is in the same bucket.
+func TestMeasuredExactly(t *testing.T) {
+	const faults = 5000
+	begin(t, Filter{})
+	random := rand.New(rand.NewSource(3))
+	now, on := uint64(0), 0
+	Init(func() uint64 { return now }, func() int { return on })
+	r, m := NewReader(), NewMeasurer(func(zx.Koid) zx.Koid { return 4 })
+	exact := map[Latency][]uint64{}
+	took := func(l Latency) {
+		d := uint64(math.Exp(random.Float64() * 12))
+		exact[l] = append(exact[l], d)
+		now += d
+	}
+	for i := range uint64(faults) {
+		offset := i * zx.PageSize
+		on = random.Intn(2)
+		Run(7, 8)
+		Emit(Fault, 0, 0, offset, 0)
+		begun := now
+		on = random.Intn(2)
+		Run(17, 18)
+		Emit(Packet, uint32(zx.PageRead), 42, offset, zx.PageSize)
+		took(PacketToAnswer)
+		Emit(Supply, 0, 42, offset, zx.PageSize)
+		now += uint64(random.Intn(1000))
+		on = random.Intn(2)
+		Run(7, 8)
+		Emit(FaultEnd, 0, 42, offset, EndRead)
+		exact[FaultToResume] = append(exact[FaultToResume], now-begun)
+		now++
+		Emit(Operation, uint32(zx.PagerOpDirty), 42, offset, zx.PageSize)
+		took(DirtyToBegin)
+		Emit(Operation, uint32(zx.PagerOpWritebackBegin), 42, offset, zx.PageSize)
+		took(BeginToEnd)
+		Emit(Operation, uint32(zx.PagerOpWritebackEnd), 42, offset, zx.PageSize)
+		now++
+		if random.Intn(100) == 0 {
+			m.Take(r, now-uint64(random.Intn(50)))
+		}
+	}
+	m.Take(r, now)
+	if r.Lost != 0 {
+		t.Fatalf("%d records are lost", r.Lost)
+	}
+	for l, list := range exact {
+		h := &m.VMO(42)[l]
+		slices.Sort(list)
+		if h.Count != faults || h.Max != list[faults-1] {
+			t.Errorf("%v: %d, at most %d; want %d, %d", l, h.Count, h.Max, faults, list[faults-1])
+		}
+		for _, q := range []float64{.5, .9, .99, .999, 1} {
+			want := list[max(int(q*faults+0.5), 1)-1]
+			if got := h.Quantile(q); bucketOf(got) != bucketOf(want) || got < want {
+				t.Errorf("%v, quantile %v: %d, exactly %d", l, q, got, want)
+			}
 		}
 	}
 }

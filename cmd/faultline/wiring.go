@@ -13,7 +13,6 @@ import (
 	"faultline/syscall"
 	"faultline/unikernel"
 	"faultline/user"
-	"faultline/vmar"
 	"faultline/vmo"
 	"faultline/zx"
 )
@@ -85,13 +84,22 @@ type consoleProcess struct{ *kernel.Process }
 func (p consoleProcess) Chain(va zx.VirtAddr) ([4]mmu.Entry, int) { return p.Space().Chain(va) }
 func (p consoleProcess) Kill()                                    { p.Job().Kill() }
 
+// Processes lists the processes that live.
+func (k consoleKernel) Processes() (list []console.ProcessInfo) {
+	for _, p := range k.Kernel.Processes() {
+		list = append(list, console.ProcessInfo{Koid: p.Koid(), Job: p.Job().Koid(), Name: p.Name(), Space: p.Space(),
+			Account: p.Account().Used(), Pages: p.Account().UsedPages()})
+	}
+	return list
+}
+
 // Threads lists the ring-3 threads, then the kernel's own that wait.
 func (k consoleKernel) Threads() (list []console.ThreadInfo) {
-	for _, p := range k.Processes() {
+	for _, p := range k.Kernel.Processes() {
 		for _, t := range p.Threads() {
 			list = append(list, console.ThreadInfo{
 				Process: p.Koid(), Thread: t.Koid(), ProcessName: p.Name(), Name: t.Name(),
-				State: t.State(), Faults: t.Faults(), Syscalls: t.Syscalls(),
+				State: t.State(), Runtime: t.Info().Runtime, Faults: t.Faults(), Syscalls: t.Syscalls(),
 			})
 		}
 	}
@@ -129,31 +137,11 @@ func (k consoleKernel) Memory() console.MemoryInfo {
 // Store has every VMO.
 func (k consoleKernel) Store() *vmo.Store { return k.Kernel.Store }
 
-// Handles lists the handles of VMOs and pagers.
+// Handles lists every handle of every process.
 func (k consoleKernel) Handles() (list []console.HandleInfo) {
-	for _, p := range k.Processes() {
+	for _, p := range k.Kernel.Processes() {
 		p.Handles().ForEach(func(h object.Info) bool {
-			i := console.HandleInfo{Process: p.Koid(), ProcessName: p.Name(), Koid: h.Object.ObjectBase().Koid()}
-			switch o := h.Object.(type) {
-			case *syscall.VMO:
-				i.VMO, i.Name = o.VMO, o.Name()
-			case *pager.Pager:
-				i.Pager = o
-			default:
-				return true
-			}
-			list = append(list, i)
-			return true
-		})
-	}
-	return list
-}
-
-// Mappings lists every mapping of every process.
-func (k consoleKernel) Mappings() (list []console.MappingInfo) {
-	for _, p := range k.Processes() {
-		p.Space().ForEachMapping(func(m vmar.MappingInfo) bool {
-			list = append(list, console.MappingInfo{Process: p.Koid(), ProcessName: p.Name(), MappingInfo: m})
+			list = append(list, console.HandleInfo{Process: p.Koid(), ProcessName: p.Name(), Handle: h.Handle, Rights: h.Rights, Object: h.Object})
 			return true
 		})
 	}
@@ -169,15 +157,6 @@ func (k consoleKernel) Counters() []pager.Counter {
 		pager.Counter{Name: "kernel.account.bytes_refused", Value: a.Bytes.Refused},
 		pager.Counter{Name: "kernel.account.pages", Value: uint64(a.Pages.Used)},
 		pager.Counter{Name: "kernel.account.pages_refused", Value: a.Pages.Refused})
-}
-
-// Faults gives the last n records of the fault trace.
-func (k consoleKernel) Faults(n int) (list []console.Fault, total uint64) {
-	records, total := k.FaultRecords(n)
-	for _, r := range records {
-		list = append(list, console.Fault(r))
-	}
-	return list, total
 }
 
 var _ console.Kernel = consoleKernel{}

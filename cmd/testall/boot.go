@@ -225,6 +225,10 @@ func (b *boot) limit() time.Duration {
 	return max(bootLimit, time.Duration(seconds+20)*time.Second)
 }
 
+// unwrapped lets a blank of an expression be where the console ended a line of 80
+// columns.
+var unwrapped = strings.NewReplacer(" +", `\s+`, " *", `\s*`, " ", `\s+`)
+
 // matches checks the output against want and refuse.
 func (b *boot) matches(output string) error {
 	// A kernel that dies says so; no test expects it to.
@@ -235,7 +239,7 @@ func (b *boot) matches(output string) error {
 	}
 	rest := output
 	for _, expr := range b.want {
-		at := regexp.MustCompile(expr).FindStringIndex(rest)
+		at := regexp.MustCompile(unwrapped.Replace(expr)).FindStringIndex(rest)
 		if at == nil {
 			return fmt.Errorf("the output does not match %q (after what matched before)", expr)
 		}
