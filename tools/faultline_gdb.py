@@ -162,7 +162,10 @@ all fields of one."""
 
 class User(gdb.Command):
     """user PROG [FILE]: load the symbols of a ring-3 program, of the image (user/bin) or
-in FILE: breakpoints and backtraces in it work while one of its threads runs."""
+in FILE, in place of those of another one, which lies at the same addresses: breakpoints and
+backtraces in it work while one of its threads runs, ubt always."""
+
+    loaded = None
 
     def __init__(self):
         super().__init__("user", gdb.COMMAND_FILES)
@@ -180,7 +183,84 @@ in FILE: breakpoints and backtraces in it work while one of its threads runs."""
         if header[:4] != b"\x7fELF":
             raise gdb.GdbError(path + " is not an ELF file")
         shared = header[16] == 3  # position-independent: loaded where kernel/loader.go says
+        if self.loaded:
+            gdb.execute("remove-symbol-file " + self.loaded)
+        User.loaded = os.path.abspath(path)
         gdb.execute("add-symbol-file %s -o %#x" % (path, 0x8000200000 if shared else 0))
+
+
+def walk(root, va):
+    """The physical address behind an address of the process whose page table is root; None if nothing is there."""
+    table = root & ADDRESS
+    for level in (3, 2, 1, 0):
+        entry = read64(table + 8 * (va >> 12 + 9 * level & 511))
+        if not entry & PRESENT:
+            return None
+        size = 1 << 12 + 9 * level
+        if not level or entry & LARGE:
+            return entry & ADDRESS & -size | va & size - 1
+        table = entry & ADDRESS
+    return None
+
+
+def user64(root, va):
+    """The 8 bytes at an address of a process; None if they are not there."""
+    at = walk(root, va) if va & 7 == 0 else None
+    return None if at is None else read64(at)
+
+
+def place(address, back):
+    """What is at an address of ring 3, by the symbols that `user` loaded; back is 1 for a return address."""
+    symbol = gdb.execute("info symbol %#x" % (address - back), to_string=True).split(" in section")[0]
+    line = gdb.find_pc_line(address - back)
+    where = "  %s:%d" % (line.symtab.filename, line.line) if line.symtab else ""
+    return "%#x  %s%s" % (address, "no symbol: user PROG" if symbol.startswith("No symbol") else symbol, where)
+
+
+class UserBacktrace(gdb.Command):
+    """ubt [THREAD]: the callers of a ring-3 thread, of all without its number, whether it
+runs or not: by the chain of frame pointers (RBP), in the memory of its process. Of a
+thread that is on a CPU they are those of its last entry into the kernel."""
+
+    LIMIT = 32
+
+    def __init__(self):
+        super().__init__("ubt", gdb.COMMAND_STACK)
+
+    def invoke(self, argument, from_tty):
+        wanted = int(gdb.parse_and_eval(argument)) if argument else None
+        found = False
+        for process in processes(kernel()["rootJob"].dereference()):
+            for thread in elements(process["threads"]):
+                number = int(thread["Base"]["koid"])
+                if wanted in (None, number):
+                    found = True
+                    state = int(thread["state"]["v"])
+                    print("thread %d %s/%s, %s" % (number, name_of(process), name_of(thread), THREAD_STATES.get(state, hex(state))))
+                    self.frames(thread)
+        if not found:
+            raise gdb.GdbError("no such thread: see threads")
+
+    def frames(self, thread):
+        regs, root = thread["regs"].dereference(), int(thread["root"])
+        rip, rsp, rbp = int(regs["rip"]), int(regs["RSP"]), int(regs["RBP"])
+        print("  #0  " + place(rip, 0))
+        n, before = 1, walk(root, rip - 2)
+        if before is not None and gdb.selected_inferior().read_memory(before, 2).tobytes() == b"\x0f\x05":
+            # In a call's stub, which has no frame: its caller is on the stack.
+            caller = user64(root, rsp)
+            if caller is not None and walk(root, caller) is not None:
+                print("  #1  " + place(caller, 1))
+                n += 1
+        while n < self.LIMIT:
+            caller, above = user64(root, rbp + 8), user64(root, rbp)
+            if not caller or above is None:
+                return
+            print("  #%-2d %s" % (n, place(caller, 1)))
+            if above <= rbp:
+                return
+            rbp = above
+            n += 1
 
 
 class Console(gdb.Command):
@@ -202,6 +282,6 @@ guest goes on; the output is in build/debug.log."""
 gdb.execute("set pagination off")
 gdb.execute("set confirm off")
 gdb.execute("set disassembly-flavor intel")
-for command in (Regs, PageTable, Threads, Vmo, User, Console):
+for command in (Regs, PageTable, Threads, Vmo, User, UserBacktrace, Console):
     command()
-print("commands: regs, pt VA, threads, vmo [KOID], user PROG, console COMMAND; runtime-gdb.py adds info goroutines")
+print("commands: regs, pt VA, threads, vmo [KOID], user PROG, ubt [THREAD], console COMMAND; runtime-gdb.py adds info goroutines")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,37 +35,6 @@ func monitorBoot(image string) (output string, err error) {
 	return s.end(s.compare(socket))
 }
 
-// debugBoot runs make debug with a script instead of a person.
-func debugBoot() (output string, err error) {
-	script, err := os.CreateTemp("", "faultline-gdb-")
-	if err != nil {
-		return "", err
-	}
-	defer os.Remove(script.Name())
-	_, err = script.WriteString("hbreak 'faultline/console.(*Console).storyFail'\ncontinue\nregs\nthreads\nvmo\nvmo $vmo\npt 0x1001000\nhelp pt\n" +
-		"user hello\nhbreak main\nconsole run hello\ncontinue\nbacktrace\n")
-	if err = errors.Join(err, script.Close()); err != nil {
-		return "", err
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free
-	if err != nil {
-		return "", err
-	}
-	port := fmt.Sprint(listener.Addr().(*net.TCPAddr).Port)
-	listener.Close()
-	output, err = command{
-		args:  []string{"make", "-s", "debug", "GDB=" + port, "GDBFLAGS=-batch -x " + script.Name()},
-		env:   []string{"MACHINE=", "CPU=", "MEM=", "SMP=", "ACCEL=", "CMDS=", "PROGRAM=", "ARGS=", "TIMEOUT="},
-		limit: 3 * time.Minute,
-	}.run()
-	if err != nil {
-		return output, err
-	}
-	b := boot{want: []string{`RIP .*ring 0`, `toucher .* initial-thread`, `paged, traps dirty`, `PTE .* P`, `page-table chain`,
-		`add symbol table from file "user/bin/hello`, `Breakpoint \d+, .*main`, `#0 .*main`}}
-	return output, b.matches(output)
-}
-
 // session is a console that is typed at.
 type session struct {
 	cmd    *exec.Cmd
@@ -79,6 +47,11 @@ type session struct {
 func startSession(env ...string) (*session, error) {
 	cmd := exec.Command(runner(), kernelImage(), "-console")
 	cmd.Env = append(append(os.Environ(), "MACHINE=", "LOADER=", "CPU=", "MEM=", "SMP=", "ACCEL=", "CMDS=", "PROGRAM=", "ARGS=", "TIMEOUT=150", "DISK="), env...)
+	return startCommand(cmd)
+}
+
+// startCommand starts cmd in a process group of its own, to type at.
+func startCommand(cmd *exec.Cmd) (*session, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -112,6 +85,12 @@ func (s *session) end(err error) (string, error) {
 		s.output.WriteString(line + "\n")
 	}
 	return s.output.String(), errors.Join(err, s.cmd.Wait())
+}
+
+// say types a line.
+func (s *session) say(line string) error {
+	_, err := io.WriteString(s.in, line+"\n")
+	return err
 }
 
 // until reads lines up to one that matches and gives its submatches.
