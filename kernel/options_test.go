@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -41,4 +42,11 @@ func TestParseOptions(t *testing.T) {
 			t.Errorf("%q is %+v, %v; want ...%s...", line, got, err, want)
 		}
 	}
+}
+
+// The kernel's own words of a command line; others have been taken by the board.
+func ExampleParseOptions() {
+	o, err := ParseOptions("kernel.userpager.overtime_wait_seconds=5")
+	fmt.Println(int64(o.OvertimeWait)/1e9, int64(o.OvertimeTimeout)/1e9, err)
+	// Output: 5 300 <nil>
 }

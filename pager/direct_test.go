@@ -1,8 +1,11 @@
 package pager
 
 import (
+	"fmt"
 	"testing"
 
+	"faultline/mmu"
+	"faultline/object"
 	"faultline/vmo"
 	"faultline/zx"
 )
@@ -129,3 +132,35 @@ func TestDirectAgrees(t *testing.T) {
 }
 
 var _ vmo.Direct = (*tagger)(nil)
+
+// zeros answers for every page of a VMO at once.
+type zeros struct{ asked int }
+
+func (z *zeros) Fill(off uint64, page *[zx.PageSize]byte) zx.Status {
+	z.asked++
+	clear(page[:])
+	return zx.OK
+}
+
+func (z *zeros) Dirty(off uint64) zx.Status { return zx.OK }
+
+// A pager in the kernel's own program may answer on the stack of who asks, without
+// a packet and a goroutine.
+func ExamplePager_ServeDirect() {
+	store := vmo.NewStore(mmu.NewSimulated(256))
+	p := New(NewSystem(Config{}))
+	defer p.Close()
+	v, st := p.CreateVMO(store, 0, object.NewPort(), 1, 8*zx.PageSize)
+	if st != zx.OK {
+		panic(st)
+	}
+	defer v.Release()
+	z := &zeros{}
+	p.ServeDirect(v, z)
+	var b [1]byte
+	for off := int64(0); off < 4*zx.PageSize; off += zx.PageSize / 2 {
+		v.Bytes(vmo.NewWaiter()).ReadAt(b[:], off)
+	}
+	fmt.Println(z.asked, "pages were asked for")
+	// Output: 4 pages were asked for
+}

@@ -21,7 +21,23 @@ import (
 type System struct {
 	*kernel.Kernel
 	Machine *x86.Machine
+	// Aside is the RAM that SetAside kept, by name.
+	Aside map[string]Aside
 }
+
+// Aside is RAM that kernel and programs leave alone. Its address is physical: what a
+// device is told.
+type Aside struct {
+	x86.Range
+	Memory []byte
+}
+
+// aside is the sizes that SetAside asked for, by name.
+var aside = map[string]uint64{}
+
+// SetAside keeps size bytes of RAM, in whole pages in a row below 4 GiB, for devices of
+// the program's own. Before Boot or Run; name is what System.Aside has it under.
+func SetAside(name string, size uint64) { aside[name] = size }
 
 // board gives the kernel its view of the machine.
 type board struct{ *x86.Machine }
@@ -37,17 +53,29 @@ func (b board) Idle(until int64)                  { x86.Idle(until) }
 
 // Boot takes the machine over and gives the kernel. Called once, from main.
 //
-// Errors: the machine lacks something | those of kernel.Boot.
+// Errors: the machine lacks something | no RAM to set aside | those of kernel.Boot.
 func Boot() (*System, error) {
 	m, err := pc.Open()
 	if err != nil {
 		return nil, err
 	}
+	kept := map[string]Aside{}
+	for name, size := range aside {
+		r, ok := m.SetAside(size)
+		if !ok {
+			return nil, fmt.Errorf("no %d bytes of RAM in a row below 4 GiB to set aside for %s", size, name)
+		}
+		memory, err := x86.ReadPhysical(r.Start, int(r.End-r.Start))
+		if err != nil {
+			return nil, err
+		}
+		kept[name] = Aside{r, memory}
+	}
 	k, err := kernel.Boot(kernelConfig(m))
 	if err != nil {
 		return nil, err
 	}
-	return &System{k, m}, nil
+	return &System{k, m, kept}, nil
 }
 
 // Run boots, runs main, and ends the machine: with success if main gave no

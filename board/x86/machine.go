@@ -122,6 +122,21 @@ func (m *Machine) UsableRAM() []Range {
 	return m.Memory.Usable(append(reserved, m.Devices...))
 }
 
+// SetAside takes size bytes of usable RAM, in whole pages in a row, as high as they lie
+// below 4 GiB, where every device reaches them. Before the kernel counts its memory.
+func (m *Machine) SetAside(size uint64) (r Range, ok bool) {
+	size, ok = zx.RoundUp(size)
+	for _, u := range slices.Backward(m.UsableRAM()) {
+		end := min(u.End, zx.PhysAddr(bootMapped))
+		if ok && size > 0 && u.Start < end && uint64(end-u.Start) >= size {
+			r = Range{end - zx.PhysAddr(size), end}
+			m.Kept = joinRanges(append(m.Kept, r))
+			return r, true
+		}
+	}
+	return Range{}, false
+}
+
 // TimerOf is the timer of CPU id.
 func TimerOf(id int) *Timer { return &timers[id] }
 
