@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -107,5 +109,45 @@ func elfBoots(r *report) (table []boot) {
 			r.skip("boot ELF files: "+f.name, "no "+lacks)
 		}
 	}
-	return []boot{{name: "ELF files of compilers and linkers", special: func() (string, error) { return elfBoot(files) }}}
+	return []boot{{name: "the program of docs/pager-calls.md", special: pageBoot}, {name: "ELF files of compilers and linkers", special: func() (string, error) { return elfBoot(files) }}}
+}
+
+// pageBoot runs the program that the blocks of docs/pager-calls.md are, and compares
+// what it prints with the end of the page.
+func pageBoot() (string, error) {
+	text, err := os.ReadFile("docs/pager-calls.md")
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp(buildDir, "page-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	var source strings.Builder
+	for _, block := range regexp.MustCompile("(?s)```c\n(.*?)```").FindAllSubmatch(text, -1) {
+		source.Write(block[1])
+		source.WriteString("\n")
+	}
+	_, prints, found := strings.Cut(string(text), "\nIt prints:\n")
+	if !found {
+		return "", errors.New("docs/pager-calls.md does not say what its program prints")
+	}
+	b := boot{program: filepath.Join(dir, "page.elf")}
+	for line := range strings.Lines(prints) {
+		if line, indented := strings.CutPrefix(strings.TrimRight(line, "\n"), "    "); indented {
+			b.want = append(b.want, "(?m)^"+regexp.QuoteMeta(line)+`\r?$`)
+		}
+	}
+	file := filepath.Join(dir, "page.c")
+	if err := os.WriteFile(file, []byte(source.String()), 0o644); err != nil {
+		return "", err
+	}
+	if output, err := (command{args: []string{"user/cc", "-Wextra", "-Werror", "-o", b.program, file}, limit: 5 * time.Minute}).run(); err != nil {
+		return output, err
+	}
+	if len(b.want) < 8 {
+		return "", fmt.Errorf("docs/pager-calls.md promises only %d lines", len(b.want))
+	}
+	return b.run()
 }
