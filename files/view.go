@@ -135,7 +135,7 @@ func (f *File) keep(off, length uint64) zx.Status {
 			var page vmo.Page
 			var r vmo.PageRequest
 			f.vmo.Lock()
-			if f.vmo.PeekPage(at, &page) {
+			if f.vmo.NextContent(at, at+zx.PageSize) == at {
 				st = f.vmo.RequirePage(at, true, &r, &page)
 			}
 			f.vmo.Unlock()

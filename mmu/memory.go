@@ -145,7 +145,7 @@ func (m *Memory) Alloc() (Frame, zx.Status) {
 		}
 		f, st := m.alloc()
 		if st != zx.OK {
-			p.give()
+			p.give(1)
 		}
 		return f, st
 	}
@@ -228,7 +228,7 @@ func (m *Memory) AllocZeroed() (Frame, zx.Status) {
 // O(1). Locks: as Alloc.
 func (m *Memory) Free(f Frame) {
 	if p := m.payer; p != nil {
-		p.give()
+		p.give(1)
 	}
 	if m.near != nil {
 		m.freeNear(f)

@@ -48,16 +48,16 @@ func (p *payer) take() bool {
 	if p.shared {
 		return p.account.ChargePages(1) == zx.OK
 	}
-	if p.paid == 0 && !p.ahead() {
+	if p.paid == 0 && !p.ahead(1) {
 		return false
 	}
 	p.paid--
 	return true
 }
 
-// ahead pays for some frames: more for an owner of many.
-func (p *payer) ahead() bool {
-	n := min(aheadMost, 1+p.charged/8)
+// ahead pays for n frames and some more, more for an owner of many, or for one.
+func (p *payer) ahead(n int64) bool {
+	n = max(n, min(aheadMost, 1+p.charged/8))
 	if p.account.ChargePages(n) != zx.OK {
 		if n == 1 || p.account.ChargePages(1) != zx.OK {
 			return false
@@ -69,15 +69,15 @@ func (p *payer) ahead() bool {
 	return true
 }
 
-// give is for a frame that the owner has no more.
-func (p *payer) give() {
+// give is for n frames that the owner has no more.
+func (p *payer) give(n int) {
 	if p.shared {
-		p.account.ReleasePages(1)
+		p.account.ReleasePages(int64(n))
 		return
 	}
-	p.paid++
-	if p.paid > 1+min(2*aheadMost, p.charged/4) {
-		p.back(p.paid / 2)
+	p.paid += int64(n)
+	if keep := 1 + min(2*aheadMost, p.charged/4); p.paid > keep {
+		p.back(p.paid - keep/2)
 	}
 }
 
@@ -102,9 +102,26 @@ func (m *Memory) PayAhead(n int) bool {
 	return true
 }
 
-// Adopt pays for a frame that the owner gets from elsewhere, and says whether it
-// did.
-func (m *Memory) Adopt() bool { return m.payer == nil || m.payer.take() }
+// Adopt pays for n frames that the owner gets from elsewhere, and says for how many
+// it did.
+func (m *Memory) Adopt(n int) int {
+	p := m.payer
+	if p == nil {
+		return n
+	}
+	if p.shared {
+		paid := 0
+		for paid < n && p.take() {
+			paid++
+		}
+		return paid
+	}
+	for p.paid < int64(n) && p.ahead(int64(n)-p.paid) {
+	}
+	n = min(n, int(p.paid))
+	p.paid -= int64(n)
+	return n
+}
 
 // Inherit is Adopt that cannot fail, for frames that nobody got more of.
 func (m *Memory) Inherit(n int) {
@@ -116,8 +133,8 @@ func (m *Memory) Inherit(n int) {
 
 // Disown is for n frames that go elsewhere and are not freed here.
 func (m *Memory) Disown(n int) {
-	for ; m.payer != nil && n > 0; n-- {
-		m.payer.give()
+	if p := m.payer; p != nil {
+		p.give(n)
 	}
 }
 

@@ -37,7 +37,7 @@ func TestPayer(t *testing.T) {
 		other := mem.PaidBy(top.New(), shared)
 		for range 50 {
 			own.Disown(1)
-			if !other.Adopt() {
+			if other.Adopt(1) != 1 {
 				t.Fatal("cannot pay")
 			}
 		}
@@ -73,7 +73,7 @@ func TestPayerRefuses(t *testing.T) {
 		t.Errorf("%d frames of 20, %d paid", n, a.UsedPages())
 	}
 	own.Inherit(3)
-	if own.Adopt() || a.UsedPages() != 16 {
+	if own.Adopt(2) != 0 || a.UsedPages() != 16 {
 		t.Errorf("in debt it pays for more: %d", a.UsedPages())
 	}
 	rich := mem.PaidBy(account.NewRoot(0, 1000, nil), true)

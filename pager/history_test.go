@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"faultline/mmu"
 	"faultline/vmo"
 	"faultline/zx"
 )
@@ -375,12 +376,13 @@ func (m *model) compare(f *file, fail func(string, ...any)) {
 		if pte.Writable && m.p[i].st != 'D' {
 			fail("page %d is mapped writable in state %c", i, m.p[i].st)
 		}
-		var p vmo.Page
+		var p [1]mmu.Frame
 		f.v.Lock()
-		present := f.v.PeekPage(page*pg, &p)
+		n, _ := f.v.PeekPages(page*pg, p[:])
 		f.v.Unlock()
-		if present && p.Frame != pte.Frame || !present && pte.Frame != f.w.mem.ZeroPage() {
-			fail("page %d maps frame %#x, has %#x (present %v)", i, pte.Frame, p.Frame, present)
+		present := n == 1
+		if present && p[0] != pte.Frame || !present && pte.Frame != f.w.mem.ZeroPage() {
+			fail("page %d maps frame %#x, has %#x (present %v)", i, pte.Frame, p[0], present)
 		}
 	}
 }

@@ -179,7 +179,7 @@ func (m *Mapping) mapResident(l *Lane, va, n uint64) (uint64, zx.Status) {
 	if off >= limit {
 		return 0, zx.OK
 	}
-	i, writable := peek(m.v, off, frames[:min(n, maxBatch, (limit-off)>>zx.PageShift)])
+	i, writable := m.v.PeekPages(off, frames[:min(n, maxBatch, (limit-off)>>zx.PageShift)])
 	if i == 0 {
 		return 0, zx.OK
 	}
@@ -188,20 +188,4 @@ func (m *Mapping) mapResident(l *Lane, va, n uint64) (uint64, zx.Status) {
 		leaf = m.writable
 	}
 	return uint64(i), l.table.MapMissing(zx.VirtAddr(va), frames[:i], leaf)
-}
-
-// peek collects the pages from off on that have content, all of which may be
-// mapped writable or none, and gives how many there are.
-//
-// Locks: the VMO's lock held.
-func peek(v *vmo.VMO, off uint64, frames []mmu.Frame) (n int, writable bool) {
-	var p vmo.Page
-	for i := range frames {
-		if !v.PeekPage(off, &p) || i > 0 && p.Writable != writable {
-			return i, writable // the next batch has its own permissions
-		}
-		frames[i], writable = p.Frame, p.Writable
-		off += zx.PageSize
-	}
-	return len(frames), writable
 }

@@ -1,7 +1,6 @@
 package vmo
 
 import (
-	"faultline/mmu"
 	"faultline/zx"
 )
 
@@ -187,19 +186,6 @@ func (c *cowPages) prepareDirty(off, end uint64, fresh *PageRun) zx.Status {
 		c.store.Discard(fresh)
 	}
 	return st
-}
-
-// pop takes the first page of the run.
-func (r *PageRun) pop(m *mmu.Memory) mmu.Frame {
-	f := r.head
-	meta := m.Meta(f)
-	r.head = meta.Next
-	if r.head == 0 {
-		r.tail = 0
-	}
-	meta.Next = 0
-	r.pages--
-	return f
 }
 
 // WritebackBegin says that the pager is about to save the range: dirty pages

@@ -96,39 +96,60 @@ func (v *VMO) RequirePage(off uint64, write bool, r *PageRequest, out *Page) zx.
 	return st
 }
 
-// PeekPage gives the page at off for a read-only translation if there is
-// content, without asking, committing or dirtying anything: for
-// ZX_VM_MAP_RANGE and fault-around. Pages of an anonymous VMO that is written
-// through the mapping may be mapped writable.
+// PeekPages gives the pages from off on that have content for read-only
+// translations, without asking, committing or dirtying anything: for
+// ZX_VM_MAP_RANGE and fault-around. It gives how many there are, at most as frames
+// has room for, up to the first without content or that may be mapped otherwise
+// than the first. Pages of an anonymous VMO that is written through the mapping may
+// be mapped writable.
 //
-// Locks: the VMO's held.
+// Pre: off is page aligned. Locks: the VMO's held.
 // Source: docs/pager.md 3.16, 4.2.
-func (v *VMO) PeekPage(off uint64, out *Page) bool {
-	if off >= v.sizeLocked() {
-		return false
+func (v *VMO) PeekPages(off uint64, frames []mmu.Frame) (n int, writable bool) {
+	size := v.sizeLocked()
+	if off >= size {
+		return 0, false
 	}
-	c, off := v.cow, v.off+off
-	if c.fam.physical {
-		out.Frame, out.Writable = c.base+mmu.Frame(pageIndex(off)), true
-		return true
+	c := v.cow
+	idx, limit := pageIndex(v.off+off), pageIndex(v.off+size)
+	for n < len(frames) && idx < limit {
+		if c.fam.physical {
+			frames[n], writable = c.base+mmu.Frame(idx), true
+			n, idx = n+1, idx+1
+			continue
+		}
+		slots, _, _ := c.tree.run(c.mem, idx, min(limit, idx+uint64(len(frames)-n)))
+		was := n
+		for _, s := range slots {
+			if may := s.state() == Untracked; !s.hasPage() || n > 0 && may != writable {
+				break
+			} else {
+				frames[n], writable = s.frame(), may
+			}
+			n++
+		}
+		if idx += uint64(n - was); n > was {
+			continue
+		}
+		w := c.see(idx << zx.PageShift)
+		f := c.mem.ZeroPage()
+		if w.s.hasPage() {
+			f = w.s.frame()
+		}
+		may := w.c == c && w.s.state() == Untracked
+		if w.c == nil || w.ask || n > 0 && may != writable {
+			break
+		}
+		if !w.s.hasPage() {
+			c.fam.zeroMapped = true
+		}
+		frames[n], writable = f, may
+		n, idx = n+1, idx+1
 	}
-	if s := c.tree.near(pageIndex(off)); s != nil && s.hasPage() { // the usual case
-		out.Frame, out.Writable = s.frame(), s.state() == Untracked
-		return true
-	}
-	switch w := c.see(off); {
-	case w.c == nil || w.ask:
-		return false
-	case w.s.hasPage():
-		out.Frame, out.Writable = w.s.frame(), w.c == c && w.s.state() == Untracked
-	default:
-		out.Frame, out.Writable = c.mem.ZeroPage(), false
-		c.fam.zeroMapped = true
-	}
-	return true
+	return n, writable
 }
 
-// NextContent gives the first offset in [off, limit) at which PeekPage may find
+// NextContent gives the first offset in [off, limit) at which PeekPages may find
 // content, or limit. What is absent is passed over, however much it is.
 //
 // Units: bytes, page aligned. Locks: the VMO's held.

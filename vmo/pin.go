@@ -242,7 +242,7 @@ func (s *Store) NewContiguous(size uint64, align int, r *PageRequest) (*VMO, zx.
 			v.Lock()
 			var to *slot
 			if to, st = c.tree.insert(c.mem, idx); st == zx.OK {
-				c.mem.Adopt() // which is paid
+				c.mem.Adopt(1) // which is paid
 				c.own(to, idx<<zx.PageShift, page)
 				c.addPin(to, 1)
 			}
@@ -377,7 +377,7 @@ func (c *cowPages) transferLocked(off uint64, done *uint64, run *PageRun) zx.Sta
 	}
 	for ; *done < run.Length; *done += zx.PageSize {
 		pos := off + *done
-		if run.head == 0 || c.mem.Meta(run.head).Index() != pageIndex(*done) {
+		if !run.at(c.mem, pageIndex(*done)) {
 			continue
 		}
 		if st := c.zeros.reserve(1); st != zx.OK {
@@ -387,7 +387,7 @@ func (c *cowPages) transferLocked(off uint64, done *uint64, run *PageRun) zx.Sta
 		if st != zx.OK {
 			return st
 		}
-		f := run.take(c.mem, pageIndex(*done))
+		f := run.pop(c.mem)
 		c.unmapZeros(pos, zx.PageSize)
 		if !c.zeros.empty() {
 			c.zeros.remove(pos, pos+zx.PageSize)

@@ -13,27 +13,54 @@ import (
 // frame records, so a run of any length allocates nothing. A run belongs to one
 // thread. The zero value is an empty run.
 type PageRun struct {
-	Length     uint64     // bytes, page aligned
-	Yielder    zx.Yielder // on whose behalf it is supplied; nil never yields
-	head, tail mmu.Frame
-	pages      int
+	Length  uint64     // bytes, page aligned
+	Yielder zx.Yielder // on whose behalf it is supplied; nil never yields
+	head    mmu.Frame
+	last    *mmu.Meta // of the last page
+	pages   int
 }
 
 // Pages is how many pages the run holds.
 func (r *PageRun) Pages() int { return r.pages }
 
-// append adds the page f at position idx, after all before it.
+// append adds the page f, whose record is meta, at position idx, after all before it.
 func (r *PageRun) append(m *mmu.Memory, f mmu.Frame, idx uint64) {
 	meta := m.Meta(f)
 	meta.Set(mmu.OwnerNone, idx, 0)
-	meta.Next, meta.Prev = 0, 0
-	if r.tail == 0 {
+	meta.Next = 0
+	if r.last == nil {
 		r.head = f
 	} else {
-		m.Meta(r.tail).Next = f
+		r.last.Next = f
 	}
-	r.tail = f
+	r.last = meta
 	r.pages++
+}
+
+// at says whether the first page of the run is the one for position idx.
+func (r *PageRun) at(m *mmu.Memory, idx uint64) bool {
+	return r.head != 0 && m.Meta(r.head).Index() == idx
+}
+
+// next gives the first page of the run, its record, and where it belongs if position
+// 0 belongs at base; nowhere if there is none.
+func (r *PageRun) next(m *mmu.Memory, base uint64) (f mmu.Frame, meta *mmu.Meta, at uint64) {
+	if f = r.head; f == 0 {
+		return 0, nil, ^uint64(0)
+	}
+	meta = m.Meta(f)
+	return f, meta, base + meta.Index()
+}
+
+// pop takes the first page of the run. Pre: there is one.
+func (r *PageRun) pop(m *mmu.Memory) mmu.Frame {
+	f := r.head
+	meta := m.Meta(f)
+	r.head, meta.Next = meta.Next, 0
+	if r.pages--; r.head == 0 {
+		r.last = nil
+	}
+	return f
 }
 
 // Append makes the run one page longer and gives the bytes of the new page for
@@ -273,7 +300,7 @@ func (c *cowPages) supplyOne(off uint64, f mmu.Frame) bool {
 		}
 		s = c.tree.find(c.mem, idx)
 	}
-	if *s != 0 || !c.mem.Adopt() {
+	if *s != 0 || c.mem.Adopt(1) == 0 {
 		return false
 	}
 	c.transition(s, pageSlot(f, Clean))
@@ -297,75 +324,118 @@ func (c *cowPages) supplyLocked(off uint64, done *uint64, run *PageRun, b *zx.Bu
 	if c.fam.source.Detached() {
 		return zx.ErrBadState
 	}
-	base := pageIndex(off)
-	limit := base + pageIndex(run.Length)
-	idx := base + pageIndex(*done)
-	// The run of newly inserted pages that is not reported yet.
-	news := idx
-	var zeroStart, zeroEnd uint64 // the next zero interval, in pages
+	p := supply{c: c, run: run, base: pageIndex(off)}
+	idx, limit := p.base+pageIndex(*done), p.base+pageIndex(run.Length)
+	p.news = idx
 	st := zx.OK
 	for idx < limit && st == zx.OK {
-		first := idx
-		slots, leaf, s := c.tree.fill(c.mem, idx, limit)
-		if s != zx.OK {
-			st = s
-			break
-		}
-		var chain supplyChain
-		added := 0
-		for i := range slots {
-			if idx >= zeroEnd && !c.zeros.empty() {
-				zeroStart, zeroEnd = c.nextZeros(idx)
-			}
-			occupied := slots[i] != 0 || idx >= zeroStart && idx < zeroEnd
-			if !occupied && run.has(c.mem, idx-base) && !c.mem.Adopt() {
-				st = zx.ErrNoMemory
-				break
-			}
-			f := run.take(c.mem, idx-base)
-			if occupied {
-				if f != 0 {
-					c.store.mem.Free(f)
-				}
-				c.supplied(news, idx)
-				news = idx + 1
-			} else {
-				if f != 0 {
-					c.transition(&slots[i], pageSlot(f, Clean))
-					chain.append(c, f, idx)
-				} else {
-					c.transition(&slots[i], slot(Marker))
-				}
-				added++
-			}
-			idx++
-		}
-		c.pages += uint64(chain.n)
-		if added > 0 {
-			c.tree.added(c.mem, leaf, added)
+		if iv := c.zeros.holding(idx << zx.PageShift); iv != nil {
+			idx = p.keep(idx, min(limit, pageIndex(iv.end)), b)
 		} else {
-			c.tree.prune(c.mem, first)
+			idx, st = p.fill(idx, pageIndex(c.zeros.next(idx<<zx.PageShift, limit<<zx.PageShift)), b)
 		}
-		chain.list(&c.store.age)
-		if b.Spend(len(slots)/4+1) && idx < limit {
+		if b.Spend(1) && idx < limit && st == zx.OK {
 			st = errSpent
-			break
 		}
 	}
-	c.supplied(news, idx)
-	*done = (idx - base) << zx.PageShift
+	c.supplied(p.news, idx)
+	*done = (idx - p.base) << zx.PageShift
 	return st
 }
 
-// nextZeros gives the zero interval that holds page idx or follows it, in
-// pages; beyond the last one it is one that never comes.
-func (c *cowPages) nextZeros(idx uint64) (start, end uint64) {
-	off := c.zeros.next(idx<<zx.PageShift, ^uint64(0))
-	iv := c.zeros.holding(off)
-	if iv == nil {
-		return ^uint64(0), ^uint64(0)
+// supply is the state of supplyLocked.
+type supply struct {
+	c    *cowPages
+	run  *PageRun
+	base uint64 // page of the run's position 0
+	news uint64 // where the run of new pages begins that is not reported yet
+}
+
+// keep passes over the pages from idx on that lie in a zero interval which reaches
+// to stop, and gives where it got.
+func (p *supply) keep(idx, stop uint64, b *zx.Budget) uint64 {
+	p.c.supplied(p.news, idx)
+	for p.run.head != 0 {
+		at := p.base + p.c.mem.Meta(p.run.head).Index()
+		if at >= stop {
+			break
+		}
+		p.c.store.mem.Free(p.run.pop(p.c.mem))
+		if b.Spend(1) {
+			stop = at + 1
+		}
 	}
-	return pageIndex(iv.start), pageIndex(iv.end)
+	p.news = stop
+	return stop
+}
+
+// fill supplies the pages from idx on up to the end of a leaf, or to stop, and gives
+// where it got. None of them lies in a zero interval. Errors: ErrNoMemory.
+func (p *supply) fill(idx, stop uint64, b *zx.Budget) (uint64, zx.Status) {
+	c, mem, run := p.c, p.c.mem, p.run
+	slots, leaf, st := c.tree.fill(mem, idx, stop)
+	if st != zx.OK {
+		return idx, st
+	}
+	paid := mem.Adopt(min(run.pages, len(slots)))
+	used, added := 0, 0
+	// Linked as the age list wants it.
+	var first, last mmu.Frame
+	var before *mmu.Meta
+	at := idx
+	next, meta, nextAt := run.next(mem, p.base)
+	for i := range slots {
+		s := &slots[i]
+		switch {
+		case *s != 0:
+			if nextAt == at {
+				c.store.mem.Free(run.pop(mem))
+				next, meta, nextAt = run.next(mem, p.base)
+			}
+			c.supplied(p.news, at)
+			p.news = at + 1
+		case nextAt != at:
+			c.transition(s, slot(Marker))
+			added++
+		case used == paid:
+			st = zx.ErrNoMemory
+		default:
+			f := next
+			c.transition(s, pageSlot(f, Clean))
+			meta.Set(c.id, at, 0)
+			if before == nil {
+				first, last = f, f
+			} else {
+				before.Next = f
+			}
+			meta.Prev, last, before = last, f, meta
+			run.head = meta.Next
+			next, meta, nextAt = run.next(mem, p.base)
+			used++
+		}
+		if st != zx.OK {
+			break
+		}
+		at++
+	}
+	if used > 0 {
+		before.Next = last
+		c.store.age.mu.Lock()
+		c.store.age.pushRun(first, last, used)
+		c.store.age.mu.Unlock()
+	}
+	if run.pages -= used; run.head == 0 {
+		run.last = nil
+	}
+	mem.Disown(paid - used)
+	c.pages += uint64(used)
+	if added += used; added > 0 {
+		c.tree.added(mem, leaf, added)
+	} else {
+		c.tree.prune(mem, idx)
+	}
+	b.Spend(len(slots) / 4)
+	return at, st
 }
 
 // supplied unmaps and reports the new pages [first, end). What may be mapped
@@ -377,59 +447,4 @@ func (c *cowPages) supplied(first, end uint64) {
 	off, n := first<<zx.PageShift, (end-first)<<zx.PageShift
 	c.unmapZeros(off, n)
 	c.fam.source.Progress(RequestRead, off, n)
-}
-
-// has says whether the run has a page at position idx. Pre: ascending calls.
-func (r *PageRun) has(m *mmu.Memory, idx uint64) bool {
-	return r.head != 0 && m.Meta(r.head).Index() == idx
-}
-
-// take gives the page of the run at position idx, 0 where it has none. Pre:
-// ascending calls.
-func (r *PageRun) take(m *mmu.Memory, idx uint64) mmu.Frame {
-	f := r.head
-	if f == 0 {
-		return 0
-	}
-	meta := m.Meta(f)
-	if meta.Index() != idx {
-		return 0
-	}
-	r.head = meta.Next
-	if r.head == 0 {
-		r.tail = 0
-	}
-	r.pages--
-	return f
-}
-
-// supplyChain is new clean pages on the way to the age list, linked as it
-// wants them.
-type supplyChain struct {
-	first, last mmu.Frame
-	n           int
-}
-
-func (c *supplyChain) append(to *cowPages, f mmu.Frame, idx uint64) {
-	meta := to.mem.Meta(f)
-	meta.Set(to.id, idx, 0)
-	meta.Next = f
-	if c.n == 0 {
-		meta.Prev = f
-		c.first = f
-	} else {
-		meta.Prev = c.last
-		to.mem.Meta(c.last).Next = f
-	}
-	c.last = f
-	c.n++
-}
-
-func (c *supplyChain) list(a *ageList) {
-	if c.n == 0 {
-		return
-	}
-	a.mu.Lock()
-	a.pushRun(c.first, c.last, c.n)
-	a.mu.Unlock()
 }
