@@ -194,6 +194,7 @@ func (p *Process) startThread(t *Thread, at entryPoint, first bool) zx.Status {
 	r.SetRIP(uint64(at.rip))
 	r.RSP, r.RDI, r.RSI = uint64(at.rsp), at.arg1, at.arg2
 	delete(p.unstarted, t)
+	t.index = len(p.threads)
 	p.threads = append(p.threads, t)
 	if p.suspends > 0 {
 		t.stop(p.suspends)
@@ -209,15 +210,12 @@ func (p *Process) startThread(t *Thread, at entryPoint, first bool) zx.Status {
 func (p *Process) threadEnded(t *Thread) {
 	p.faults.Add(t.Faults())
 	p.mu.Lock()
-	for i, o := range p.threads {
-		if o == t {
-			n := len(p.threads) - 1
-			p.threads[i], p.threads[n] = p.threads[n], nil
-			p.threads = p.threads[:n]
-			break
-		}
-	}
-	last := len(p.threads) == 0
+	n := len(p.threads) - 1
+	p.threads[t.index] = p.threads[n]
+	p.threads[t.index].index = t.index
+	p.threads[n] = nil
+	p.threads = p.threads[:n]
+	last := n == 0
 	if last {
 		p.state = processDying // nothing starts any more
 	}

@@ -40,6 +40,7 @@ type Thread struct {
 	object.Base
 	label
 	process *Process
+	index   int // in process.threads; guarded by process.mu
 	regs    *cpu.Regs
 	root    zx.PhysAddr // of the process's page table
 	context syscall.Context

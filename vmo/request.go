@@ -278,7 +278,7 @@ func (s *PageSource) Request(kind RequestKind, off, length uint64, r *PageReques
 	// The only one of its kind: nothing to cut, nothing to hang on.
 	r.Kind, r.Outstanding, r.Woken, r.Status = kind, true, false, zx.OK
 	r.Offset, r.Length, r.WakeAt, r.Pending = off, length, off, length
-	set.only = r
+	set.last = r
 	s.stats.Sent.Add(1)
 	s.provider.Send(r)
 	s.mu.Unlock()
@@ -286,7 +286,6 @@ func (s *PageSource) Request(kind RequestKind, off, length uint64, r *PageReques
 }
 
 // request is Request, whatever else is outstanding. Locks: s.mu held.
-
 func (s *PageSource) request(kind RequestKind, off, length uint64, r *PageRequest) zx.Status {
 	if r.Outstanding {
 		// An early-woken reader: re-armed while it stays inside its own
@@ -322,30 +321,26 @@ func (s *PageSource) request(kind RequestKind, off, length uint64, r *PageReques
 	return zx.ErrShouldWait
 }
 
-// requestSet is the outstanding primaries of one kind: disjoint, by offset. One
-// that is alone, the usual case, is in no tree.
+// requestSet is the outstanding primaries of one kind: disjoint, by offset.
 type requestSet struct {
-	only *PageRequest
+	// last is the one that came last, in no tree until another comes: mostly it is
+	// also the first to be answered, however many wait.
+	last *PageRequest
 	tree avl.Tree[PageRequest] // without weights: the ends are in order too
 }
 
-func (q *requestSet) empty() bool { return q.only == nil && q.tree.Empty() }
+func (q *requestSet) empty() bool { return q.last == nil && q.tree.Empty() }
 
 func (q *requestSet) add(r *PageRequest) {
-	if q.empty() {
-		q.only = r
-		return
+	if l := q.last; l != nil {
+		q.tree.Insert(&l.place, l, l.Offset, 0)
 	}
-	if o := q.only; o != nil {
-		q.tree.Insert(&o.place, o, o.Offset, 0)
-		q.only = nil
-	}
-	q.tree.Insert(&r.place, r, r.Offset, 0)
+	q.last = r
 }
 
 func (q *requestSet) remove(r *PageRequest) {
-	if q.only == r {
-		q.only = nil
+	if q.last == r {
+		q.last = nil
 		return
 	}
 	q.tree.Remove(&r.place)
@@ -353,12 +348,6 @@ func (q *requestSet) remove(r *PageRequest) {
 
 // first gives the first primary that meets [off, end), or nil.
 func (q *requestSet) first(off, end uint64) *PageRequest {
-	if o := q.only; o != nil {
-		if o.Offset < end && o.End() > off {
-			return o
-		}
-		return nil
-	}
 	n := q.tree.Floor(off)
 	switch {
 	case n == nil:
@@ -366,23 +355,28 @@ func (q *requestSet) first(off, end uint64) *PageRequest {
 	case n.Owner().End() <= off:
 		n = n.Next()
 	}
-	return within(n, end)
+	return q.sooner(n, off, end)
 }
 
 // after gives the primary after r that begins before end, or nil.
-func (r *PageRequest) after(end uint64) *PageRequest {
-	if !r.place.In() {
-		return nil
+func (q *requestSet) after(r *PageRequest, end uint64) *PageRequest {
+	n := r.place.Next()
+	if q.last == r {
+		n = q.tree.Heavy(r.Offset, 0)
 	}
-	return within(r.place.Next(), end)
+	return q.sooner(n, r.End(), end)
 }
 
-// within gives the request of a node if it begins before end.
-func within(n *avl.Node[PageRequest], end uint64) *PageRequest {
-	if n == nil || n.Key() >= end {
-		return nil
+// sooner gives the first that meets [off, end) of the last one and that of n, the
+// first node to come into question.
+func (q *requestSet) sooner(n *avl.Node[PageRequest], off, end uint64) (r *PageRequest) {
+	if n != nil && n.Key() < end {
+		r = n.Owner()
 	}
-	return n.Owner()
+	if l := q.last; l != nil && l.End() > off && l.Offset < end && (r == nil || l.Offset < r.Offset) {
+		r = l
+	}
+	return r
 }
 
 // attach hangs r on the primary p, last in line.
@@ -418,10 +412,10 @@ func (r *PageRequest) unhang() {
 func (s *PageSource) Progress(kind RequestKind, off, length uint64) {
 	s.mu.Lock()
 	set, end := &s.sets[kind], off+length
-	if r := set.only; r != nil && off <= r.Offset && end >= r.End() && r.overlaps == nil && r.Packet == PacketDelivered {
-		// The only one of its kind, answered in full after delivery: no
-		// searching, nothing to withdraw.
-		set.only = nil
+	if r := set.last; r != nil && off == r.Offset && end == r.End() && r.overlaps == nil && r.Packet == PacketDelivered {
+		// Just what the last one asked for, after its delivery: no searching,
+		// nothing to withdraw.
+		set.last = nil
 		s.resolved(r)
 		s.mu.Unlock()
 		return
@@ -431,7 +425,7 @@ func (s *PageSource) Progress(kind RequestKind, off, length uint64) {
 		return
 	}
 	for r := set.first(off, end); r != nil; {
-		next := r.after(end)
+		next := set.after(r, end)
 		s.progress(r, off, end)
 		r = next
 	}
@@ -506,7 +500,7 @@ func (s *PageSource) Fail(off, length uint64, st zx.Status) {
 	end := off + length
 	for kind := range s.sets {
 		for r := s.sets[kind].first(off, end); r != nil; {
-			next := r.after(end)
+			next := s.sets[kind].after(r, end)
 			r.fail(off, end, st)
 			for o := r.overlaps; o != nil; o = o.next {
 				o.fail(off, end, st)
@@ -537,7 +531,7 @@ func (s *PageSource) Release(kind RequestKind, off, length uint64) {
 
 func (s *PageSource) release(kind RequestKind, off, end uint64) {
 	for r := s.sets[kind].first(off, end); r != nil; {
-		next := r.after(end)
+		next := s.sets[kind].after(r, end)
 		s.finish(r)
 		r = next
 	}
@@ -623,7 +617,7 @@ func (s *PageSource) gone() {
 func (s *PageSource) Each(f func(r *PageRequest)) {
 	for kind := range s.sets {
 		for r := s.sets[kind].first(0, ^uint64(0)); r != nil; {
-			after := r.after(^uint64(0))
+			after := s.sets[kind].after(r, ^uint64(0))
 			for o := r.overlaps; o != nil; {
 				next := o.next
 				f(o)
@@ -637,7 +631,7 @@ func (s *PageSource) Each(f func(r *PageRequest)) {
 
 // Primaries counts the outstanding primaries of a kind. Locks: the source's held.
 func (s *PageSource) Primaries(kind RequestKind) (n int) {
-	for r := s.sets[kind].first(0, ^uint64(0)); r != nil; r = r.after(^uint64(0)) {
+	for r := s.sets[kind].first(0, ^uint64(0)); r != nil; r = s.sets[kind].after(r, ^uint64(0)) {
 		n++
 	}
 	return n
