@@ -50,7 +50,7 @@ func loaderBoot(d disks, loader, diskIf, machine, smp, memory string) boot {
 	}
 	b := boot{
 		name:   fmt.Sprintf("%s, %s, %s, %s CPUs, %s", loader, machine, diskIf, smp, memory),
-		loader: loader, diskIf: diskIf, machine: machine, smp: smp, mem: memory, disk: d.demo, timeout: "150",
+		loader: loader, diskIf: diskIf, machine: machine, smp: smp, mem: memory, disk: d.demo, timeout: "240",
 		commands: "demo; sum PAGE.BIN; poke PAGE.BIN 100 de ad; sync PAGE.BIN; cat PAGE.BIN 99 4",
 		want:     []string{"loaded by " + by, "go on ", d.demoSums["PAGE.BIN"], "stored 2 bytes at 0x64", "1 pages? in 1 ranges? written"},
 		effect:   wrote("PAGE.BIN", 100, 0xde, 0xad),
