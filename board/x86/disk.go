@@ -1,7 +1,6 @@
 package x86
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"runtime"
@@ -33,28 +32,11 @@ func (op DiskOp) String() string {
 	return fmt.Sprintf("op %d", uint32(op))
 }
 
-// Status byte of a virtio-blk request. Source: virtio 1.2, 5.2.6.
-const (
-	blkOK          = 0
-	blkIOErr       = 1
-	blkUnsupported = 2
-	blkPending     = 0xff // ours: the device has not written it
-)
-
-// Features. Source: virtio 1.2, 5.2.3.
-const (
-	blkSizeMax = 1 << 1
-	blkSegMax  = 1 << 2
-	blkRO      = 1 << 5
-	blkSize    = 1 << 6
-	blkFlush   = 1 << 9
-)
+// blkPending is the status of a request whose device has given none.
+const blkPending = 0xff
 
 const (
-	blkHeaderBytes = 16
-	blkMaxSegment  = 1 << 20 // bytes of one descriptor, unless the device wants less
-	blkMaxSegments = 64      // data descriptors of one request, unless the device wants fewer
-	diskMaxBlock   = 4096    // bytes of one block of the disk
+	diskMaxBlock = 4096 // bytes of one block of the disk
 
 	// DiskTimeout is how long the machine runs without the disk finishing
 	// anything before the device is reset and asked again.
@@ -92,11 +74,11 @@ func (e *DiskError) Error() string {
 
 func (e *DiskError) Unwrap() error { return e.Err }
 
-// Request is one transfer. It can be used again once Do has returned.
+// Request is one transfer. It can be used again once do has returned.
 //
 // Data lies in memory whose virtual address is its physical address (on the
 // machine: all of it, Go heap and frames alike) and belongs to the device until
-// the request is done. It must not be on a goroutine's stack; Do makes
+// the request is done. It must not be on a goroutine's stack; do makes
 // whatever it is given escape.
 type Request struct {
 	Op     DiskOp
@@ -104,11 +86,9 @@ type Request struct {
 	Data   [][]byte // pieces of the transfer in order; their sum is a multiple of SectorBytes
 	Err    error    // set when done: nil or *DiskError
 
-	state  requestState
-	tries  int    // how often the device had it in vain
-	wire   []byte // header, then status byte
-	header []byte
-	status []byte
+	state requestState
+	tries int    // how often the device had it in vain
+	wire  []byte // what the device sees besides Data; virtio's
 }
 
 type requestState uint8
@@ -136,7 +116,29 @@ func (r *Request) fail(status uint8, err error) {
 	r.state = requestDone
 }
 
-// Disk is a virtio block device.
+// blockQueue is how a kind of device is given requests: virtio's or NVMe's.
+//
+// Locks: the disk's, once others know it.
+type blockQueue interface {
+	// start resets the device and gives it an empty queue.
+	start() (diskConfig, error)
+	// stop resets the device: it touches memory no more.
+	stop()
+	// fits is how many bytes of p can be the next of a request for data; 0 if none.
+	fits(data [][]byte, p []byte) int
+	// push puts a request into the queue, false if that is full; publish shows all
+	// that were to the device.
+	push(r *Request) bool
+	publish()
+	// reap finishes what the device has finished, and says whether there was any.
+	// Errors: the device broke the protocol.
+	reap() (any bool, err error)
+	// inFlight counts the requests that the device has, and calls visit for each if
+	// it is not nil.
+	inFlight(visit func(*Request)) int
+}
+
+// Disk is a block device behind a queue of requests.
 //
 // Completion is polled by whoever waits, between calls of the scheduler and,
 // after a while, short sleeps, so that other goroutines run and an idle CPU halts.
@@ -147,16 +149,12 @@ func (r *Request) fail(status uint8, err error) {
 type Disk struct {
 	diskConfig
 
-	address func([]byte) uint64 // of memory, as the device sees it
-
 	mu     sync.Mutex
-	dev    transport        // guarded by mu
-	queue  *ring[*Request]  // guarded by mu; nil after a reset that failed
-	down   error            // guarded by mu; why queue is nil
-	resets uint             // guarded by mu; counts queues
-	segs   []segment        // scratch, guarded by mu
-	looked time.Time        // guarded by mu; when reap last ran
-	silent time.Duration    // guarded by mu; since the device finished something
+	queue  blockQueue       // guarded by mu, as all below
+	down   error            // why the device could not be started again
+	resets uint             // counts starts
+	looked time.Time        // when reap last ran
+	silent time.Duration    // since the device finished something
 	limit  time.Duration    // of silent, DiskTimeout but in tests
 	now    func() time.Time // time.Now but in tests
 
@@ -172,75 +170,19 @@ type diskConfig struct {
 	blockBytes int
 	readOnly   bool
 	canFlush   bool
-	sizeMax    uint32
-	segMax     int
+	pieces     int // of one request's data, at most
 }
 
-// newDisk brings the block device behind t into operation.
-func newDisk(t transport, address func([]byte) uint64) (*Disk, error) {
-	d := &Disk{dev: t, address: address, limit: DiskTimeout, now: time.Now}
-	c, err := d.start()
+// openDisk brings the device behind q into operation.
+//
+// Errors: those of its start.
+func openDisk(q blockQueue) (*Disk, error) {
+	c, err := q.start()
 	if err != nil {
-		t.setStatus(statusFailed)
+		q.stop()
 		return nil, err
 	}
-	d.diskConfig = c
-	return d, nil
-}
-
-// start resets the device and gives it an empty queue.
-//
-// Locks: mu held, once others know d.
-func (d *Disk) start() (diskConfig, error) {
-	t := d.dev
-	d.queue = nil
-	features, err := negotiate(t, blkSizeMax|blkSegMax|blkRO|blkSize|blkFlush)
-	if err != nil {
-		return diskConfig{}, err
-	}
-	c := diskConfig{
-		blockBytes: SectorBytes,
-		readOnly:   features&blkRO != 0,
-		canFlush:   features&blkFlush != 0,
-		sizeMax:    blkMaxSegment,
-		segMax:     blkMaxSegments,
-	}
-	err = readConfig(t, func() {
-		c.sectors = t.config64(0)
-		if features&blkSizeMax != 0 {
-			c.sizeMax = min(blkMaxSegment, t.config32(8))
-		}
-		if features&blkSegMax != 0 {
-			c.segMax = int(min(blkMaxSegments, t.config32(12)))
-		}
-		if features&blkSize != 0 {
-			c.blockBytes = int(t.config32(20))
-		}
-	})
-	if err != nil {
-		return c, err
-	}
-	if c.sizeMax < SectorBytes || c.segMax < 1 || c.sectors > 1<<63/SectorBytes {
-		return c, fmt.Errorf("virtio: disk of %d sectors, %d segments of %d bytes", c.sectors, c.segMax, c.sizeMax)
-	}
-	if b := c.blockBytes; b < SectorBytes || b > diskMaxBlock || b&(b-1) != 0 {
-		return c, fmt.Errorf("virtio: disk with blocks of %d bytes", b)
-	}
-	size, err := ringSize(t.queueMax(0))
-	if err != nil {
-		return c, err
-	}
-	if size < 4 {
-		return c, fmt.Errorf("virtio: queue of %d descriptors cannot hold a request", size)
-	}
-	c.segMax = min(c.segMax, int(size)-2)
-	d.queue = newRing[*Request](size)
-	d.resets++
-	base := d.address(d.queue.memory)
-	avail, used, _ := ringLayout(int(size))
-	t.setQueue(0, size, base, base+uint64(avail), base+uint64(used))
-	t.setStatus(t.status() | statusDriverOK)
-	return c, nil
+	return &Disk{diskConfig: c, queue: q, resets: 1, limit: DiskTimeout, now: time.Now}, nil
 }
 
 // Sectors is the capacity, in sectors of SectorBytes.
@@ -257,57 +199,24 @@ func (d *Disk) ReadOnly() bool { return d.readOnly }
 //
 // Errors: *DiskError: ErrDiskRange, ErrDiskShape (p is not whole blocks of the
 // disk), ErrDiskIO, ErrDiskTimeout, ErrDiskBroken.
-func (d *Disk) Read(sector uint64, p []byte) error { return d.transfer(DiskRead, sector, p) }
+func (d *Disk) Read(sector uint64, p []byte) error {
+	return d.transfer(DiskRead, sector, [][]byte{p})
+}
 
 // Write writes p to the disk, beginning at a sector. It is durable after Flush.
 //
 // Errors: those of Read, and ErrDiskReadOnly.
-func (d *Disk) Write(sector uint64, p []byte) error { return d.transfer(DiskWrite, sector, p) }
+func (d *Disk) Write(sector uint64, p []byte) error {
+	return d.transfer(DiskWrite, sector, [][]byte{p})
+}
 
 // ReadScatter is Read into pieces of memory, such as page frames, one after the other.
 // Each piece is whole blocks of the disk; there may be any number of them.
 //
 // Errors: those of Read.
 func (d *Disk) ReadScatter(sector uint64, pieces [][]byte) error {
-	return d.vector(DiskRead, sector, pieces)
+	return d.transfer(DiskRead, sector, pieces)
 }
-
-// WriteGather is Write out of pieces of memory, as ReadScatter reads into them.
-//
-// Errors: those of Write.
-func (d *Disk) WriteGather(sector uint64, pieces [][]byte) error {
-	return d.vector(DiskWrite, sector, pieces)
-}
-
-func (d *Disk) vector(op DiskOp, sector uint64, pieces [][]byte) error {
-	var reqs []*Request
-	for len(pieces) > 0 {
-		n, segments, bytes := 0, 0, 0
-		for ; n < len(pieces); n++ {
-			p := pieces[n]
-			more := d.segmentsOf(p)
-			if n > 0 && segments+more > d.segMax {
-				break
-			}
-			if len(p)%d.blockBytes != 0 {
-				r := NewRequest(op, sector, pieces...)
-				r.fail(blkPending, ErrDiskShape)
-				return r.Err
-			}
-			segments += more
-			bytes += len(p)
-		}
-		if bytes > 0 {
-			reqs = append(reqs, NewRequest(op, sector, pieces[:n]...))
-		}
-		sector += uint64(bytes / SectorBytes)
-		pieces = pieces[n:]
-	}
-	return d.Do(reqs...)
-}
-
-// segmentsOf is how many descriptors p takes.
-func (d *Disk) segmentsOf(p []byte) int { return (len(p) + int(d.sizeMax) - 1) / int(d.sizeMax) }
 
 // Flush makes all finished writes durable. A disk without a write cache has nothing
 // to do.
@@ -317,32 +226,49 @@ func (d *Disk) Flush() error {
 	if !d.canFlush {
 		return nil
 	}
-	return d.Do(NewRequest(DiskFlush, 0))
+	return d.do(NewRequest(DiskFlush, 0))
 }
 
-func (d *Disk) transfer(op DiskOp, sector uint64, p []byte) error {
-	if len(p) == 0 {
-		return nil
-	}
-	most := int(d.sizeMax) * d.segMax &^ (d.blockBytes - 1)
+// transfer cuts a transfer into requests as the queue wants them.
+func (d *Disk) transfer(op DiskOp, sector uint64, pieces [][]byte) error {
 	var reqs []*Request
-	for len(p) > 0 {
-		n := min(len(p), most)
-		reqs = append(reqs, NewRequest(op, sector, p[:n]))
-		sector += uint64(n / SectorBytes)
-		p = p[n:]
+	var r *Request
+	whole := NewRequest(op, sector, pieces...)
+	for _, p := range pieces {
+		if len(p)%d.blockBytes != 0 {
+			whole.fail(blkPending, ErrDiskShape)
+			return whole.Err
+		}
+		for len(p) > 0 {
+			n := 0
+			if r != nil {
+				n = d.queue.fits(r.Data, p)
+			}
+			if n == 0 {
+				r = NewRequest(op, sector)
+				reqs = append(reqs, r)
+				n = d.queue.fits(nil, p)
+			}
+			if n == 0 {
+				whole.fail(blkPending, ErrDiskShape)
+				return whole.Err
+			}
+			r.Data = append(r.Data, p[:n])
+			sector += uint64(n / SectorBytes)
+			p = p[n:]
+		}
 	}
-	return d.Do(reqs...)
+	return d.do(reqs...)
 }
 
-// Do performs requests, all in flight at once as far as the queue has room, in
+// do performs requests, all in flight at once as far as the queue has room, in
 // no particular order, and returns when all are done. The result is the error of
 // the first failed one in the list; each request has its own in Err.
 //
 // Locks: takes the disk's own; other goroutines may use the disk meanwhile.
-func (d *Disk) Do(reqs ...*Request) error {
+func (d *Disk) do(reqs ...*Request) error {
 	for _, r := range reqs {
-		r.prepare()
+		r.Err, r.state, r.tries = nil, requestIdle, 0
 		if err := d.check(r); err != nil {
 			r.fail(blkPending, err)
 		}
@@ -350,7 +276,7 @@ func (d *Disk) Do(reqs ...*Request) error {
 	next, polls, resets := 0, 0, uint(0)
 	d.mu.Lock()
 	for {
-		if d.queue == nil {
+		if d.down != nil {
 			d.restart()
 		}
 		if resets != d.resets { // the device lost what it had
@@ -362,16 +288,14 @@ func (d *Disk) Do(reqs ...*Request) error {
 			if r.state != requestIdle {
 				continue
 			}
-			if d.queue == nil {
+			if d.down != nil {
 				r.fail(blkPending, d.down)
 				continue
 			}
-			r.status[0] = blkPending
-			d.segs = d.segments(d.segs[:0], r)
-			if d.queue.inFlight == 0 {
+			if d.queue.inFlight(nil) == 0 {
 				d.looked, d.silent = d.now(), 0
 			}
-			if !d.queue.push(d.segs, r) {
+			if !d.queue.push(r) {
 				break
 			}
 			r.state = requestQueued
@@ -379,7 +303,6 @@ func (d *Disk) Do(reqs ...*Request) error {
 		}
 		if pushed {
 			d.queue.publish()
-			d.dev.notify(0)
 			polls = 0
 			// Even a device that answers at once must not let one
 			// goroutine keep the CPU.
@@ -426,19 +349,6 @@ func allDone(reqs []*Request) bool {
 	return true
 }
 
-// prepare writes the parts of the request that the device sees.
-func (r *Request) prepare() {
-	r.Err, r.state, r.tries = nil, requestIdle, 0
-	if r.wire == nil {
-		r.wire = make([]byte, blkHeaderBytes+1)
-		r.header, r.status = r.wire[:blkHeaderBytes], r.wire[blkHeaderBytes:]
-	}
-	binary.LittleEndian.PutUint32(r.header, uint32(r.Op))
-	binary.LittleEndian.PutUint32(r.header[4:], 0)
-	binary.LittleEndian.PutUint64(r.header[8:], r.Sector)
-	r.status[0] = blkPending
-}
-
 // check refuses what need not be asked.
 func (d *Disk) check(r *Request) error {
 	if r.Op == DiskFlush {
@@ -453,12 +363,8 @@ func (d *Disk) check(r *Request) error {
 	if r.Op == DiskWrite && d.readOnly {
 		return ErrDiskReadOnly
 	}
-	n, pieces := 0, 0
-	for _, p := range r.Data {
-		n += len(p)
-		pieces += d.segmentsOf(p)
-	}
-	if n == 0 || n%d.blockBytes != 0 || r.Sector%uint64(d.blockBytes/SectorBytes) != 0 || pieces > d.segMax {
+	n := r.bytes()
+	if n == 0 || n%d.blockBytes != 0 || r.Sector%uint64(d.blockBytes/SectorBytes) != 0 || len(r.Data) > d.pieces {
 		return ErrDiskShape
 	}
 	if count := uint64(n / SectorBytes); r.Sector > d.sectors || count > d.sectors-r.Sector {
@@ -467,56 +373,24 @@ func (d *Disk) check(r *Request) error {
 	return nil
 }
 
-// segments appends r's memory in the order of virtio 1.2, 5.2.6: header, data,
-// status.
-func (d *Disk) segments(segs []segment, r *Request) []segment {
-	segs = append(segs, segment{addr: d.address(r.header), length: blkHeaderBytes})
-	for _, p := range r.Data {
-		for len(p) > 0 {
-			n := min(len(p), int(d.sizeMax))
-			segs = append(segs, segment{addr: d.address(p[:n]), length: uint32(n), write: r.Op == DiskRead})
-			p = p[n:]
-		}
-	}
-	return append(segs, segment{addr: d.address(r.status), length: 1, write: true})
-}
-
 // reap finishes what the device has finished and says whether there was any.
 //
 // Locks: mu held.
 func (d *Disk) reap() bool {
-	if d.queue == nil {
+	if d.down != nil {
 		return false
 	}
-	any := false
-	for {
-		r, _, ok, err := d.queue.pop()
-		if err != nil {
-			d.abandon(fmt.Errorf("%w: %w", ErrDiskBroken, err))
-			return true
-		}
-		if !ok {
-			break
-		}
-		any = true
-		switch s := r.status[0]; s {
-		case blkOK:
-			r.state = requestDone
-		case blkIOErr:
-			r.fail(s, ErrDiskIO)
-		case blkUnsupported:
-			r.fail(s, ErrDiskRefused)
-		default:
-			r.fail(s, ErrDiskBroken)
-		}
-	}
+	any, err := d.queue.reap()
 	now := d.now()
 	d.silent += min(now.Sub(d.looked), diskGap)
 	d.looked = now
 	if any {
 		d.silent = 0
-	} else if d.queue.inFlight > 0 && d.silent > d.limit {
-		d.abandon(fmt.Errorf("%w for %v", ErrDiskTimeout, d.limit))
+	} else if err == nil && d.silent > d.limit && d.queue.inFlight(nil) > 0 {
+		err = fmt.Errorf("%w for %v", ErrDiskTimeout, d.limit)
+	}
+	if err != nil {
+		d.abandon(err)
 		return true
 	}
 	return any
@@ -528,32 +402,28 @@ func (d *Disk) reap() bool {
 //
 // Locks: mu held.
 func (d *Disk) abandon(err error) {
-	d.dev.setStatus(0)
-	for i := range d.queue.chains {
-		c := &d.queue.chains[i]
-		if !c.live {
-			continue
-		}
-		if c.owner.tries++; c.owner.tries < diskTries {
-			c.owner.state = requestIdle
+	d.queue.stop()
+	d.queue.inFlight(func(r *Request) {
+		if r.tries++; r.tries < diskTries {
+			r.state = requestIdle
 		} else {
-			c.owner.fail(blkPending, err)
+			r.fail(blkPending, err)
 		}
-	}
+	})
 	d.restart()
 }
 
-// restart brings the device into operation again; d.queue stays nil, and d.down
-// says why, if that fails.
+// restart brings the device into operation again, or says in d.down why that fails.
 //
 // Locks: mu held.
 func (d *Disk) restart() {
-	c, err := d.start()
+	d.resets++
+	c, err := d.queue.start()
 	if err == nil && c != d.diskConfig {
 		err = fmt.Errorf("%w: after a reset the disk is another one: %+v, was %+v", ErrDiskBroken, c, d.diskConfig)
 	}
-	if err != nil {
-		d.dev.setStatus(0)
-		d.queue, d.down = nil, fmt.Errorf("%w: %w", ErrDiskTimeout, err)
+	if d.down = nil; err != nil {
+		d.queue.stop()
+		d.down = fmt.Errorf("%w: %w", ErrDiskTimeout, err)
 	}
 }

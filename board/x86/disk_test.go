@@ -279,7 +279,7 @@ func TestDiskModel(t *testing.T) {
 			if err := d.Flush(); err != nil || s.flushes != 1 || len(s.unstable) != 0 {
 				t.Errorf("flush: %v, device saw %d", err, s.flushes)
 			}
-			d.queue.whole(t)
+			d.queue.(*virtioQueue).ring.whole(t)
 		})
 	}
 }
@@ -289,7 +289,7 @@ func TestDiskManyPieces(t *testing.T) {
 	d := openSim(t, s)
 	a, b, c := make([]byte, 100), make([]byte, 412), make([]byte, 1024)
 	r := NewRequest(DiskRead, 3, a, b, nil, c)
-	if err := d.Do(r); err != nil {
+	if err := d.do(r); err != nil {
 		t.Fatal(err)
 	}
 	if got := slices.Concat(a, b, c); !bytes.Equal(got, s.content[3*SectorBytes:6*SectorBytes]) {
@@ -298,7 +298,7 @@ func TestDiskManyPieces(t *testing.T) {
 	// The same request again, and one beside it that fails.
 	s.badAt = 20
 	bad := NewRequest(DiskWrite, 19, make([]byte, 1024))
-	err := d.Do(r, bad)
+	err := d.do(r, bad)
 	var de *DiskError
 	if !errors.As(err, &de) || de.Sector != 19 || de.Status != blkIOErr || de.Op != DiskWrite || !errors.Is(err, ErrDiskIO) {
 		t.Errorf("got %v", err)
@@ -306,7 +306,7 @@ func TestDiskManyPieces(t *testing.T) {
 	if r.Err != nil || bad.Err != err {
 		t.Errorf("requests' errors: %v, %v", r.Err, bad.Err)
 	}
-	d.queue.whole(t)
+	d.queue.(*virtioQueue).ring.whole(t)
 }
 
 func TestDiskVector(t *testing.T) {
@@ -332,17 +332,17 @@ func TestDiskVector(t *testing.T) {
 			}
 		}
 		want := slices.Concat(pieces...)
-		if err := d.WriteGather(1000, pieces); err != nil || !bytes.Equal(want, s.content[1000*SectorBytes:][:len(want)]) {
+		if err := d.transfer(DiskWrite, 1000, pieces); err != nil || !bytes.Equal(want, s.content[1000*SectorBytes:][:len(want)]) {
 			t.Errorf("%d pieces: %v, or wrong content written", n, err)
 		}
 	}
 	if err := d.ReadScatter(0, [][]byte{make([]byte, 512), make([]byte, 100), make([]byte, 412)}); !errors.Is(err, ErrDiskShape) {
 		t.Errorf("odd piece: %v", err)
 	}
-	if err := d.WriteGather(4090, [][]byte{make([]byte, 4096)}); !errors.Is(err, ErrDiskRange) {
+	if err := d.transfer(DiskWrite, 4090, [][]byte{make([]byte, 4096)}); !errors.Is(err, ErrDiskRange) {
 		t.Errorf("beyond the end: %v", err)
 	}
-	d.queue.whole(t)
+	d.queue.(*virtioQueue).ring.whole(t)
 }
 
 func TestDiskRefuses(t *testing.T) {
@@ -360,7 +360,7 @@ func TestDiskRefuses(t *testing.T) {
 		{NewRequest(DiskFlush, 1), ErrDiskShape},
 		{NewRequest(DiskOp(9), 0, make([]byte, 512)), ErrDiskRefused},
 	} {
-		if err := d.Do(c.r); !errors.Is(err, c.want) {
+		if err := d.do(c.r); !errors.Is(err, c.want) {
 			t.Errorf("%v at %d: %v, want %v", c.r.Op, c.r.Sector, err, c.want)
 		}
 	}
@@ -409,7 +409,7 @@ func TestDiskDeviceLies(t *testing.T) {
 		if err := d.Write(0, make([]byte, 512)); err != nil || lies < 2 {
 			t.Errorf("%s: a second try gave %v", name, err)
 		}
-		d.queue.whole(t)
+		d.queue.(*virtioQueue).ring.whole(t)
 	}
 }
 
@@ -457,7 +457,7 @@ func TestDiskSilence(t *testing.T) {
 			t.Errorf("a retry gave %v", err)
 		}
 	}
-	d.queue.whole(t)
+	d.queue.(*virtioQueue).ring.whole(t)
 }
 
 // TestDiskResetChanges: a disk that is another one after a reset is not used, and

@@ -38,16 +38,19 @@ func findDevices(boot *BootInfo) (drives []Drive, port *Port) {
 		}
 		drives = append(drives, Drive{Name: name, Device: d})
 	}
+	disk := func(kind string, d *Disk, err error) {
+		if err == nil {
+			d.busy = countsInstructions()
+		}
+		add(kind, d, err)
+	}
 	virtio := func(t transport, err error) {
 		if err != nil {
 			add("virtio", nil, err)
 			return
 		}
 		d, err := newDisk(t, AddressOf)
-		if err == nil {
-			d.busy = countsInstructions()
-		}
-		add("virtio", d, err)
+		disk("virtio", d, err)
 	}
 	console := func(t transport, err error) {
 		if err == nil {
@@ -84,7 +87,7 @@ func findDevices(boot *BootInfo) (drives []Drive, port *Port) {
 			console(openPCI(f))
 		case f.read32(pciClass)>>8 == pciClassNVMe:
 			d, err := openNVMe(f)
-			add("nvme", d, err)
+			disk("nvme", d, err)
 		}
 		return false
 	})

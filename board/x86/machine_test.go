@@ -255,7 +255,7 @@ func TestDisk(t *testing.T) {
 		p := got[i*each:][:each]
 		reqs = append(reqs, NewRequest(DiskRead, base+uint64(i*each/SectorBytes), p[:4096], p[4096:4608], p[4608:]))
 	}
-	if err := d.Do(reqs...); err != nil || !bytes.Equal(got, model) {
+	if err := d.do(reqs...); err != nil || !bytes.Equal(got, model) {
 		t.Errorf("read back: %v, or not what was written", err)
 	}
 	if err := d.Read(base+span, make([]byte, SectorBytes)); err == nil {

@@ -20,7 +20,7 @@ func (base nvmePCI) read32(offset uint64) uint32     { return mmioRead32(uint64(
 func (base nvmePCI) write32(offset uint64, v uint32) { mmioWrite32(uint64(base)+offset, v) }
 
 // openNVMe lets the controller f answer.
-func openNVMe(f pciFunction) (*NVMe, error) {
+func openNVMe(f pciFunction) (*Disk, error) {
 	bar, err := f.bar(0)
 	if err != nil {
 		return nil, err
@@ -30,5 +30,5 @@ func openNVMe(f pciFunction) (*NVMe, error) {
 		return nil, fmt.Errorf("pci %v: %w", f, err)
 	}
 	f.write32(pciCommand, f.read32(pciCommand)&0xffff|commandMemory|commandMaster)
-	return newNVMe(nvmePCI(base), AddressOf, countsInstructions())
+	return newNVMe(nvmePCI(base), AddressOf)
 }

@@ -193,9 +193,9 @@ func (s *simNVMe) perform(q int, e []byte) (status uint32) {
 	return 0
 }
 
-func openSimNVMe(t *testing.T, s *simNVMe) *NVMe {
+func openSimNVMe(t *testing.T, s *simNVMe) *Disk {
 	t.Helper()
-	d, err := newNVMe(s, s.address, false)
+	d, err := newNVMe(s, s.address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,17 +325,8 @@ func TestNVMeSilence(t *testing.T) {
 	} {
 		s := newSimNVMe(t, 64, 9)
 		spoil(s)
-		d := &NVMe{regs: s, address: s.address, limit: time.Second, now: d.now}
-		if err := errors.Join(d.start(), identified(d)); err == nil {
+		if _, err := (&nvme{regs: s, address: s.address, now: d.now}).start(); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-}
-
-// identified is identify where start has got so far.
-func identified(d *NVMe) error {
-	if d.io == nil {
-		return nil
-	}
-	return d.identify()
 }
