@@ -229,18 +229,26 @@ func (d *Disk) Flush() error {
 	return d.do(NewRequest(DiskFlush, 0))
 }
 
-// transfer cuts a transfer into requests as the queue wants them.
 func (d *Disk) transfer(op DiskOp, sector uint64, pieces [][]byte) error {
-	var reqs []*Request
-	var r *Request
+	reqs, err := d.cut(op, sector, pieces)
+	if err != nil {
+		return err
+	}
+	return d.do(reqs...)
+}
+
+// cut cuts a transfer into requests as the queue wants them.
+//
+// Locks: takes mu: a reset may be asking the device what it wants. Errors: ErrDiskShape.
+func (d *Disk) cut(op DiskOp, sector uint64, pieces [][]byte) (reqs []*Request, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	whole := NewRequest(op, sector, pieces...)
+	var r *Request
 	for _, p := range pieces {
-		if len(p)%d.blockBytes != 0 {
-			whole.fail(blkPending, ErrDiskShape)
-			return whole.Err
-		}
-		for len(p) > 0 {
-			n := 0
+		n := len(p)
+		for ; len(p) > 0 && n > 0; p = p[n:] {
+			n = 0
 			if r != nil {
 				n = d.queue.fits(r.Data, p)
 			}
@@ -249,16 +257,15 @@ func (d *Disk) transfer(op DiskOp, sector uint64, pieces [][]byte) error {
 				reqs = append(reqs, r)
 				n = d.queue.fits(nil, p)
 			}
-			if n == 0 {
-				whole.fail(blkPending, ErrDiskShape)
-				return whole.Err
-			}
 			r.Data = append(r.Data, p[:n])
 			sector += uint64(n / SectorBytes)
-			p = p[n:]
+		}
+		if len(p) > 0 || n%d.blockBytes != 0 {
+			whole.fail(blkPending, ErrDiskShape)
+			return nil, whole.Err
 		}
 	}
-	return d.do(reqs...)
+	return reqs, nil
 }
 
 // do performs requests, all in flight at once as far as the queue has room, in
