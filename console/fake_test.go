@@ -57,11 +57,12 @@ func (w *testWaiter) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {
 }
 
 func (*testWaiter) Yield() zx.Status { return zx.OK }
-func (w *testWaiter) Wake() {
+func (w *testWaiter) Wake() bool {
 	select {
 	case w.token <- struct{}{}:
 	default:
 	}
+	return false
 }
 
 // image is a disk image in memory.
@@ -415,7 +416,7 @@ type pollWaiter struct{}
 
 func (pollWaiter) Wait(zx.ThreadState, zx.Time) zx.Status { return zx.ErrTimedOut }
 func (pollWaiter) Yield() zx.Status                       { return zx.OK }
-func (pollWaiter) Wake()                                  {}
+func (pollWaiter) Wake() bool                             { return false }
 
 // rig is a console over a fake kernel and a real volume.
 type rig struct {

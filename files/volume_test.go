@@ -43,11 +43,12 @@ func (w *testWaiter) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {
 }
 
 func (*testWaiter) Yield() zx.Status { return zx.OK }
-func (w *testWaiter) Wake() {
+func (w *testWaiter) Wake() bool {
 	select {
 	case w.token <- struct{}{}:
 	default:
 	}
+	return false
 }
 
 // rig is a mounted volume over simulated memory.

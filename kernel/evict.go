@@ -20,7 +20,7 @@ func (k *Kernel) startEvictor() {
 	low := k.Memory.Stats().Total / evictShare
 	w := k.NewWaiter("evictor")
 	var near atomic.Pointer[account.Account] // who has spent its share, if somebody has
-	k.Memory.SetLowWater(low, w.Wake)
+	k.Memory.SetLowWater(low, func() { w.Wake() })
 	k.account.SetNear(int64(low), func(a *account.Account) {
 		if near.Swap(a) != a {
 			w.Wake()

@@ -378,7 +378,7 @@ func (e *executor) run() {
 						t.traceSyscall()
 					}
 					result := syscall.Dispatch(&t.context, (*syscall.Registers)(t.regs.General()))
-					if result >= 0 && !t.context.Sleeps() {
+					if result >= 0 {
 						t.regs.RAX = uint64(result)
 						continue
 					}

@@ -107,10 +107,12 @@ func (k *Kernel) NewWaiter(name string) vmo.Waiter {
 }
 
 // Wake is parker.Wake that has the goroutine run soon.
-func (w *worker) Wake() {
-	if w.parker.Wake() {
+func (w *worker) Wake() bool {
+	woke := w.parker.Wake()
+	if woke {
 		w.kernel.here().heed.Or(heedYield)
 	}
+	return woke
 }
 
 // Yield lets others run. See zx.Yielder.

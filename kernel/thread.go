@@ -103,6 +103,7 @@ func newThread(p *Process, name string) *Thread {
 		Account: p.account, Handles: p.handles, Space: p.space.Lane(0), Store: p.store, Pagers: k.Pagers,
 		Futexes: &p.futexes, Waiter: t, Request: &t.request, CopyRequest: &t.copyRequest,
 	}
+	t.context.Init()
 	return t
 }
 
@@ -208,28 +209,18 @@ func (t *Thread) end() {
 	t.process.threadEnded(t)
 }
 
-// returned ends a call with result, the usual way, and says whether it did. What
-// is negative may be more than a status.
-func (t *Thread) returned(result int64) bool {
-	if t.context.Sleeps() || result < 0 {
-		return false
-	}
-	t.regs.RAX = uint64(result)
-	return true
-}
-
-// called decides about a call that has not returned; woken is what it was resumed
-// with. It says whether the thread goes on, by its step.
+// called decides about a call whose result is not what it returns, or may not be:
+// one that is negative. woken is what it was resumed with. It says whether the
+// thread goes on, by its step.
 func (t *Thread) called(result int64, woken zx.Status) bool {
-	switch {
-	case t.context.Sleeps() && woken == zx.ErrInternalIntrRetry:
-		return t.pauseCall(stepCall) // it cannot be issued again
-	case t.context.Sleeps():
+	switch result { // all 64 bits: a clock value may end like a status
+	case syscall.Sleeps:
+		if woken == zx.ErrInternalIntrRetry {
+			return t.pauseCall(stepCall) // it cannot be issued again
+		}
 		t.step = stepCall
 		state, deadline := t.context.Sleep()
 		return !t.block(state, deadline, interruptKill|interruptSuspend)
-	}
-	switch result { // all 64 bits: a clock value may end like a status
 	case int64(zx.ErrInternalIntrKilled):
 		return true // the run loop sees the interrupt
 	case int64(zx.ErrInternalIntrRetry):
@@ -250,7 +241,11 @@ func (t *Thread) callWoken() bool {
 	}
 	t.step = stepUser
 	result := t.context.Resume(woken)
-	return t.returned(result) || t.called(result, woken)
+	if result < 0 {
+		return t.called(result, woken)
+	}
+	t.regs.RAX = uint64(result)
+	return true
 }
 
 // callAgain issues a call again after a suspend.
@@ -260,8 +255,7 @@ func (t *Thread) callAgain() bool {
 		t.context.Forget()
 		return true
 	}
-	result := syscall.Dispatch(&t.context, &t.saved)
-	return t.returned(result) || t.called(result, zx.OK)
+	return t.called(syscall.Dispatch(&t.context, &t.saved), zx.OK)
 }
 
 // pageFault decides the fault the thread has just taken. It says whether the

@@ -19,23 +19,25 @@ const (
 	tokenAsleep
 )
 
-// Wake ends the sleep of the thread, or its next one. It never blocks and may be
-// called under any lock.
-func (t *Thread) Wake() {
-	if t.token.Swap(tokenWoken) == tokenAsleep {
-		if trace.On() {
-			t.traceWake()
-		}
-		k := t.process.kernel
-		if c := k.here(); c.running && !c.handed && (!t.deep || t.cpu == c) {
-			t.cpu, c.direct, c.handed = c, t, true
-			if k.idle.Load() != 0 {
-				c.heed.Or(heedShare)
-			}
-		} else {
-			t.cpu.enqueue(t)
-		}
+// Wake ends the sleep of the thread, or its next one, and says whether it did. It
+// never blocks and may be called under any lock.
+func (t *Thread) Wake() bool {
+	if t.token.Swap(tokenWoken) != tokenAsleep {
+		return false
 	}
+	if trace.On() {
+		t.traceWake()
+	}
+	k := t.process.kernel
+	if c := k.here(); c.running && !c.handed && (!t.deep || t.cpu == c) {
+		t.cpu, c.direct, c.handed = c, t, true
+		if k.idle.Load() != 0 {
+			c.heed.Or(heedShare)
+		}
+	} else {
+		t.cpu.enqueue(t)
+	}
+	return true
 }
 
 // sleep puts the thread to sleep, showing state, until Wake or an interrupt. It
@@ -171,7 +173,7 @@ func (t *Thread) yield(bits uint32) zx.Status {
 type copyWaiter Thread
 
 // Wake is Thread.Wake.
-func (w *copyWaiter) Wake() { (*Thread)(w).Wake() }
+func (w *copyWaiter) Wake() bool { return (*Thread)(w).Wake() }
 
 // Wait is Thread.Wait but for suspends.
 func (w *copyWaiter) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {

@@ -2,12 +2,17 @@ package object
 
 import (
 	"fmt"
+	"math"
 	"sync/atomic"
 
 	"faultline/account"
 	"faultline/spin"
 	"faultline/zx"
 )
+
+// Waiting is what a wait answers that has not ended: the thread sleeps, then asks
+// again. It is no status of Zircon's, and none that ring 3 may see.
+const Waiting zx.Status = math.MinInt32
 
 // Waiter is one thread's means to sleep. kernel's Thread implements it; every
 // room that blocks declares the same two methods.
@@ -19,9 +24,10 @@ type Waiter interface {
 	// Errors: OK woken (perhaps for nothing: look again) |
 	// ErrInternalIntrKilled | ErrInternalIntrRetry (suspended) | ErrTimedOut.
 	Wait(state zx.ThreadState, deadline zx.Time) zx.Status
-	// Wake leaves one token for Wait. It never blocks and may be called under
-	// any lock; tokens do not add up.
-	Wake()
+	// Wake leaves one token for Wait, and says whether it ended a sleep that
+	// nothing else had ended: not, if that is not known. It never blocks and may be
+	// called under any lock; tokens do not add up.
+	Wake() bool
 }
 
 // Object is what a handle names. A type becomes one by embedding Base and

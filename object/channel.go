@@ -274,7 +274,7 @@ func (k *Call) Begin(c *Channel, w Waiter, m *Message) zx.Status {
 //
 // Locks: none held.
 // Errors: OK the reply is there | ErrPeerClosed | ErrCanceled this end was
-// closed | ErrShouldWait sleep again | woken itself: the caller may sleep again,
+// closed | Waiting sleep again | woken itself: the caller may sleep again,
 // or End.
 func (k *Call) Answer(woken zx.Status) zx.Status {
 	k.channel.pair.mu.Lock()
@@ -283,7 +283,7 @@ func (k *Call) Answer(woken zx.Status) zx.Status {
 	case !k.waiting && woken != zx.ErrInternalIntrKilled:
 		return k.status
 	case woken == zx.OK:
-		return zx.ErrShouldWait
+		return Waiting
 	}
 	return woken
 }

@@ -16,23 +16,30 @@ type fakeWaiter struct {
 	mu    sync.Mutex
 	state zx.ThreadState
 	waits int
+	sleep bool // in Wait, and nothing has ended that yet
 }
 
 func newWaiter() *fakeWaiter {
 	return &fakeWaiter{token: make(chan struct{}, 1), stop: make(chan zx.Status, 1)}
 }
 
-func (f *fakeWaiter) Wake() {
+func (f *fakeWaiter) Wake() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	slept := f.sleep
+	f.sleep = false
 	select {
 	case f.token <- struct{}{}:
 	default:
 	}
+	return slept
 }
 
 func (f *fakeWaiter) set(s zx.ThreadState) {
 	f.mu.Lock()
 	f.state = s
-	if s != zx.ThreadRunning {
+	f.sleep = s != zx.ThreadRunning
+	if f.sleep {
 		f.waits++
 	}
 	f.mu.Unlock()
@@ -63,7 +70,7 @@ func (f *fakeWaiter) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {
 // await sleeps until answer has one, as the kernel's threads do.
 func (f *fakeWaiter) await(state zx.ThreadState, deadline zx.Time, answer func(woken zx.Status) zx.Status) zx.Status {
 	for {
-		if st := answer(f.Wait(state, deadline)); st != zx.ErrShouldWait {
+		if st := answer(f.Wait(state, deadline)); st != Waiting {
 			return st
 		}
 	}
@@ -73,7 +80,7 @@ func (f *fakeWaiter) await(state zx.ThreadState, deadline zx.Time, answer func(w
 func (f *fakeWaiter) waitOne(b *Base, source Source, signals zx.Signals, deadline zx.Time) (zx.Signals, zx.Status) {
 	o := new(Observer)
 	now, st := b.Watch(o, f, source, signals)
-	if st == zx.ErrShouldWait {
+	if st == Waiting {
 		st = f.await(zx.ThreadBlockedWaitOne, deadline, func(woken zx.Status) (st zx.Status) {
 			now, st = o.Answer(woken)
 			return st
@@ -85,7 +92,7 @@ func (f *fakeWaiter) waitOne(b *Base, source Source, signals zx.Signals, deadlin
 // waitMany is zx_object_wait_many of f.
 func (f *fakeWaiter) waitMany(items []WaitItem, deadline zx.Time) zx.Status {
 	st := WatchMany(f, items)
-	if st == zx.ErrShouldWait {
+	if st == Waiting {
 		st = f.await(zx.ThreadBlockedWaitMany, deadline, func(woken zx.Status) zx.Status { return AnswerMany(items, woken) })
 	}
 	return st
@@ -103,6 +110,19 @@ func (f *fakeWaiter) untilAsleep(n int) {
 		done := f.waits >= n && f.state != zx.ThreadRunning
 		f.mu.Unlock()
 		if done {
+			return
+		}
+		time.Sleep(50 * time.Microsecond)
+	}
+}
+
+// untilAwake returns once f's sleep has ended.
+func (f *fakeWaiter) untilAwake() {
+	for {
+		f.mu.Lock()
+		awake := !f.sleep
+		f.mu.Unlock()
+		if awake {
 			return
 		}
 		time.Sleep(50 * time.Microsecond)

@@ -62,8 +62,8 @@ func (t *FutexTable) Enqueue(n *FutexWaiter, address zx.VirtAddr) {
 // whatever else woke the thread, only Wake ends the wait well.
 //
 // Locks: none held.
-// Errors: OK woken | ErrShouldWait sleep again | woken itself. n is idle after
-// all but ErrShouldWait.
+// Errors: OK woken | Waiting sleep again | woken itself. n is idle after
+// all but Waiting.
 func (t *FutexTable) Answer(n *FutexWaiter, woken zx.Status) zx.Status {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -71,7 +71,7 @@ func (t *FutexTable) Answer(n *FutexWaiter, woken zx.Status) zx.Status {
 	case !n.waiting:
 		return zx.OK // also if it was interrupted: the wake is not lost
 	case woken == zx.OK:
-		return zx.ErrShouldWait
+		return Waiting
 	}
 	t.bucket(n.address).remove(n)
 	n.waiting = false

@@ -432,7 +432,7 @@ func TestSizes(t *testing.T) {
 	for name, c := range map[string]struct{ charged, takes int64 }{
 		"block":    {blockBytes, sum(slotBlock{})},
 		"packet":   {packetBytes, sum(PortPacket{})},
-		"port":     {portBytes, sum(Port{}) + spares*sum(PortPacket{}, PortWaiter{})},
+		"port":     {portBytes, sum(Port{}, PortWaiter{}) + spares*sum(PortPacket{})},
 		"observer": {observerBytes, sum(Observer{})},
 		"channel":  {channelBytes, sum(Channel{}, channelPair{})},
 		"message":  {messageBytes, sum(Message{})},

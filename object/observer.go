@@ -84,7 +84,7 @@ func (b *Base) alert(list *Observer, old, now zx.Signals) {
 // caller sleeps, then asks o.Answer.
 //
 // Locks: none held; takes Base.mu.
-// Errors: OK asserted | ErrShouldWait.
+// Errors: OK asserted | Waiting.
 // Source: docs/pager.md 3.17, Zircon object_wait_one.
 func (b *Base) Watch(o *Observer, w Waiter, source Source, signals zx.Signals) (zx.Signals, zx.Status) {
 	*o = Observer{trigger: signals, source: source, waiter: w, of: b}
@@ -95,7 +95,7 @@ func (b *Base) Watch(o *Observer, w Waiter, source Source, signals zx.Signals) (
 		return now, zx.OK
 	}
 	b.add(o)
-	return now, zx.ErrShouldWait
+	return now, Waiting
 }
 
 // Answer goes on with the wait o after a sleep, of which woken is the outcome,
@@ -103,15 +103,15 @@ func (b *Base) Watch(o *Observer, w Waiter, source Source, signals zx.Signals) (
 //
 // Locks: none held; takes Base.mu.
 // Errors: OK asserted | ErrCanceled the handle was closed (the signals then
-// include HANDLE_CLOSED) | ErrShouldWait sleep again | woken itself. o waits no
-// more after all but ErrShouldWait.
+// include HANDLE_CLOSED) | Waiting sleep again | woken itself. o waits no
+// more after all but Waiting.
 func (o *Observer) Answer(woken zx.Status) (zx.Signals, zx.Status) {
 	b := o.of
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
 	case o.base != nil && woken == zx.OK:
-		return 0, zx.ErrShouldWait
+		return 0, Waiting
 	case o.base != nil:
 		b.remove(o)
 		return b.Signals(), woken
@@ -313,7 +313,12 @@ func (p *Port) queueSignal(o *Observer) {
 	p.mu.Lock()
 	if !p.closed {
 		p.unlinkObserver(o)
-		p.enqueue(&o.packet)
+		if n := p.serve(); n != nil {
+			n.Packet = o.packet.Packet
+			o.packet.settle()
+		} else {
+			p.append(&o.packet)
+		}
 	}
 	p.mu.Unlock()
 }

@@ -12,23 +12,24 @@ import (
 // kernel are never counted and never refused. Source: docs/pager.md 1.6.
 const PortUserPacketLimit = 4096
 
-// spares bounds the user packets, and the places in line, that a port keeps for
-// reuse. They are in what the port itself is charged for.
+// spares bounds the user packets that a port keeps for reuse. They are in what
+// the port itself is charged for, and so is a PortWaiter.
 const spares = 4
 
 // What is charged for a user packet, and for a port. The tests hold all such
 // figures against the types.
 var (
 	packetBytes = account.Bytes(136)
-	portBytes   = account.Bytes(280) + spares*(packetBytes+account.Bytes(32))
+	portBytes   = account.Bytes(280) + account.Bytes(80) + spares*packetBytes
 )
 
 // PacketOwner is told when a packet it queued has left the port.
 type PacketOwner interface {
-	// PacketDequeued says that k was handed to a waiter (or removed by
-	// zx_port_cancel_key, which counts as handed out). k is idle again and
-	// may be queued at once. It is not called for a packet that Port.Cancel
-	// withdrew, nor when the last handle of the port closes.
+	// PacketDequeued says that a waiter took k from the queue (or
+	// zx_port_cancel_key did, which counts as taken). k is idle again and may
+	// be queued at once. It is not called for a packet that a waiter had from
+	// Port.Queue itself, nor for one that Port.Cancel withdrew, nor when the
+	// last handle of the port closes.
 	//
 	// Locks: none of package object's held.
 	PacketDequeued(k *PortPacket)
@@ -46,11 +47,12 @@ const (
 // PortPacket is a place in a port's queue: an intrusive node that its owner
 // embeds, so that queueing allocates nothing.
 //
-//	        Queue            Wait takes it, CancelKey: PacketDequeued
+//	        Queue            Take takes it, CancelKey: PacketDequeued
 //	(idle) -------> (queued) ----------------------------------------> (idle)
-//	   ^                | \
-//	   |     Cancel     |  \  last handle of the port closed: nobody is told
-//	   +----------------+   +-------------------------------> (dropped), for good
+//	 ^  ^               | \
+//	 |  |    Cancel     |  \  last handle of the port closed: nobody is told
+//	 |  +---------------+   +-------------------------------> (dropped), for good
+//	 +-- Queue gives it to a thread in line, which says so
 type PortPacket struct {
 	// Packet is what the waiter receives. It is read when the packet is
 	// dequeued; write it only while the packet is idle.
@@ -67,34 +69,51 @@ type PortPacket struct {
 // Init makes k an idle kernel packet; owner (may be nil) hears of its delivery.
 func (k *PortPacket) Init(owner PacketOwner) { k.owner = owner }
 
-// Port is one FIFO of packets and the threads that wait for them.
-//
-// A packet is taken by the waiter itself when it runs, not handed to it when
-// queued: until then Cancel still withdraws it.
+// Port is a queue of packets, or of threads that wait for one, or neither: a
+// packet for which a thread sleeps in line is that thread's at once.
 type Port struct {
 	Base
 
 	mu         spin.Lock
 	head, tail *PortPacket // tail only while head is not nil
-	waitHead   *PortWaiter
+	waitHead   *PortWaiter // nil while head is not
 	waitTail   *PortWaiter // only while waitHead is not nil
 	spare      *PortPacket // idle user packets, by next
-	spareNodes *PortWaiter // idle waiter nodes, by next
-	spares     int         // packets
-	nodes      int         // waiter nodes
+	spares     int         // how many
 	users      int         // user packets queued
 	closed     bool        // no handle left
+	place      *PortWaiter // for the next Wait
 	watching   *Observer   // registered for zx_object_wait_async, by portNext
 }
 
-// PortWaiter is a place in the line of waiting threads. Places belong to the
-// port and are reused; one is in the line or was taken out by the Queue that
-// woke its thread.
+// PortWaiter is the place of one thread in the line of a port. It belongs to the
+// thread and is reused. Init it once.
+//
+//	        Take: nothing queued           Queue: the packet is here
+//	(idle) ----------------------> (in line) -------------> (served)
+//	   ^                             |   | Queue, but         |
+//	   |             Answer: given up|   | the thread is      | Answer
+//	   +-----------------------------+   v awake already      |
+//	   +---------------------------- (looks at the queue) <---+
 type PortWaiter struct {
-	w      Waiter
-	next   *PortWaiter
-	inLine bool
+	Packet zx.Packet // what Take or Answer took
+
+	w     Waiter
+	next  *PortWaiter // guarded by the port's mu, as the rest
+	place linePlace
 }
+
+// linePlace is where a PortWaiter is.
+type linePlace uint8
+
+const (
+	placeNone linePlace = iota
+	placeInLine
+	placeServed
+)
+
+// Init says whose place n is.
+func (n *PortWaiter) Init(w Waiter) { n.w = w }
 
 // KernelBytes is what a port is charged for.
 func (*Port) KernelBytes() int64 { return portBytes }
@@ -106,24 +125,33 @@ func NewPort() *Port {
 	return p
 }
 
-// Queue appends k and wakes the first waiter. Pre: k is idle.
+// Queue gives k to the first thread in line, or appends it. taken says that a
+// thread has it: k is idle again, as after PacketDequeued, which is not called.
+// Pre: k is idle.
 //
 // Locks: takes Port.mu; callable under any lock above it.
 // Errors: ErrBadHandle the last handle of the port is closed; k stays idle.
 // Source: docs/pager.md 5.6.
-func (p *Port) Queue(k *PortPacket) zx.Status {
+func (p *Port) Queue(k *PortPacket) (taken bool, st zx.Status) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
-		return zx.ErrBadHandle
+		return false, zx.ErrBadHandle
 	}
-	p.enqueue(k)
+	if p.waitHead != nil {
+		if n := p.serve(); n != nil {
+			n.Packet = k.Packet
+			p.mu.Unlock()
+			return true, zx.OK
+		}
+	}
+	p.append(k)
 	p.mu.Unlock()
-	return zx.OK
+	return false, zx.OK
 }
 
-// QueueUser appends a copy of packet, for which a pays, with its type forced to
-// USER and wakes the first waiter.
+// QueueUser gives a copy of packet, with its type forced to USER, to the first
+// thread in line, or appends it; then a pays.
 //
 // Locks: takes Port.mu.
 // Errors: ErrBadHandle the port is closed | ErrShouldWait PortUserPacketLimit
@@ -131,18 +159,30 @@ func (p *Port) Queue(k *PortPacket) zx.Status {
 // Source: docs/pager.md 3.17.
 func (p *Port) QueueUser(a *account.Account, packet *zx.Packet) zx.Status {
 	p.mu.Lock()
+	if p.waitHead != nil && !p.closed {
+		if n := p.serve(); n != nil {
+			n.Packet = *packet
+			n.Packet.Type = zx.PacketUser
+			p.mu.Unlock()
+			return zx.OK
+		}
+	}
+	st := p.appendUser(a, packet)
+	p.mu.Unlock()
+	return st
+}
+
+// appendUser is QueueUser with nobody in line. Locks: mu held.
+func (p *Port) appendUser(a *account.Account, packet *zx.Packet) zx.Status {
 	if p.closed {
-		p.mu.Unlock()
 		return zx.ErrBadHandle
 	}
 	if p.users >= PortUserPacketLimit {
-		p.mu.Unlock()
 		return zx.ErrShouldWait
 	}
 	k := p.spare
 	if k == nil || k.account != a {
 		if st := a.Charge(packetBytes); st != zx.OK {
-			p.mu.Unlock()
 			return st
 		}
 	}
@@ -158,8 +198,7 @@ func (p *Port) QueueUser(a *account.Account, packet *zx.Packet) zx.Status {
 	k.Packet, k.account = *packet, a
 	k.Packet.Type = zx.PacketUser
 	p.users++
-	p.enqueue(k)
-	p.mu.Unlock()
+	p.append(k)
 	return zx.OK
 }
 
@@ -178,22 +217,28 @@ func (p *Port) Cancel(k *PortPacket) bool {
 	return queued
 }
 
-// Take takes the oldest packet into out. If there is none it puts w in line and
-// gives its place: the caller sleeps, then asks Answer.
+// Take takes the oldest packet into n.Packet. If there is none it puts n in line:
+// the caller sleeps, then asks Answer.
 //
 // Locks: none held; takes Port.mu. PacketDequeued of the packet's owner runs
 // on this thread before Take returns, as before Answer does.
-// Errors: OK taken | ErrShouldWait in line.
+// Errors: OK taken | Waiting in line.
 // Source: docs/pager.md 3.17.
-func (p *Port) Take(w Waiter, out *zx.Packet) (*PortWaiter, zx.Status) {
+func (p *Port) Take(n *PortWaiter) zx.Status {
 	p.mu.Lock()
 	if p.head != nil {
-		p.take(out) // and unlocks
-		return nil, zx.OK
+		p.take(n) // and unlocks
+		return zx.OK
 	}
-	n := p.joinLine(w)
+	n.next, n.place = nil, placeInLine
+	if p.waitHead == nil {
+		p.waitHead = n
+	} else {
+		p.waitTail.next = n
+	}
+	p.waitTail = n
 	p.mu.Unlock()
-	return n, zx.ErrShouldWait
+	return Waiting
 }
 
 // Answer goes on with a wait after a sleep, of which woken is the outcome. A
@@ -201,36 +246,38 @@ func (p *Port) Take(w Waiter, out *zx.Packet) (*PortWaiter, zx.Status) {
 // not end the wait.
 //
 // Locks: none held; takes Port.mu.
-// Errors: OK taken | ErrShouldWait still in line: sleep again | woken itself:
-// out is untouched. n is no place any more after all but ErrShouldWait.
+// Errors: OK n.Packet is there | Waiting still in line: sleep again | woken
+// itself. n is idle after all but Waiting.
 // Source: docs/pager.md 3.17.
-func (p *Port) Answer(n *PortWaiter, woken zx.Status, out *zx.Packet) zx.Status {
+func (p *Port) Answer(n *PortWaiter, woken zx.Status) zx.Status {
 	p.mu.Lock()
-	if woken == zx.OK && !n.inLine && p.head != nil {
-		p.keep(n)
-		p.take(out) // and unlocks
+	if n.place == placeServed {
+		n.place = placeNone // also if the thread was interrupted since
+		p.mu.Unlock()
 		return zx.OK
 	}
 	switch {
-	case woken != zx.OK && (woken != zx.ErrTimedOut || p.head == nil):
-		// A thread that was killed or suspended takes nothing: its packet
-		// would be lost with it.
-		p.leave(n)
-		if p.waitHead != nil && p.head != nil {
-			p.wakeFirst() // the wake that this thread consumed
+	case p.head != nil && (woken == zx.OK || woken == zx.ErrTimedOut):
+		p.take(n) // and unlocks
+		return zx.OK
+	case woken != zx.OK:
+		// A thread that was killed or suspended takes nothing: the packet would
+		// be lost with it.
+		if n.place == placeInLine {
+			p.leave(n)
 		}
 		p.mu.Unlock()
 		return woken
-	case p.head != nil:
-		p.leave(n)
-		p.take(out) // and unlocks
-		return zx.OK
-	case !n.inLine:
-		// Woken, but another thread took the packet: keep the turn.
-		p.rejoinFront(n)
+	case n.place == placeNone:
+		// Woken for a packet that another thread took: keep the turn.
+		n.next, n.place = p.waitHead, placeInLine
+		if p.waitHead == nil {
+			p.waitTail = n
+		}
+		p.waitHead = n
 	}
 	p.mu.Unlock()
-	return zx.ErrShouldWait
+	return Waiting
 }
 
 // Wait is Take, a sleep of w, and Answer until there is one.
@@ -238,26 +285,36 @@ func (p *Port) Answer(n *PortWaiter, woken zx.Status, out *zx.Packet) zx.Status 
 // Errors: OK | what w.Wait answers: ErrTimedOut, ErrInternalIntrKilled,
 // ErrInternalIntrRetry.
 func (p *Port) Wait(w Waiter, deadline zx.Time, out *zx.Packet) zx.Status {
-	n, st := p.Take(w, out)
-	for st == zx.ErrShouldWait {
-		st = p.Answer(n, w.Wait(zx.ThreadBlockedPort, deadline), out)
+	p.mu.Lock()
+	n := p.place
+	p.place = nil
+	p.mu.Unlock()
+	if n == nil {
+		n = new(PortWaiter)
 	}
+	n.w = w
+	st := p.Take(n)
+	for st == Waiting {
+		st = p.Answer(n, w.Wait(zx.ThreadBlockedPort, deadline))
+	}
+	if st == zx.OK {
+		*out = n.Packet
+	}
+	p.mu.Lock()
+	p.place = n
+	p.mu.Unlock()
 	return st
 }
 
-// take moves the oldest packet into out, wakes the next waiter if there are
-// more, as one wake may have been meant for several, and tells the packet's
-// owner. Pre: there is a packet. Locks: mu held; released here.
-func (p *Port) take(out *zx.Packet) {
+// take moves the oldest packet into n, which is in no line, and tells the
+// packet's owner. Pre: there is a packet. Locks: mu held; released here.
+func (p *Port) take(n *PortWaiter) {
 	k := p.head
-	*out = k.Packet
+	n.Packet = k.Packet
 	owner := k.owner
 	next := k.next
 	if p.head = next; next != nil {
 		next.prev, k.next = nil, nil
-		if p.waitHead != nil {
-			p.wakeFirst()
-		}
 	}
 	k.port = nil
 	if k.kind != packetKernel {
@@ -267,6 +324,22 @@ func (p *Port) take(out *zx.Packet) {
 	if owner != nil {
 		owner.PacketDequeued(k)
 	}
+}
+
+// serve wakes the first thread that sleeps in line, and gives its place for the
+// packet; nil if none does. One that something else has woken looks at the queue by
+// itself when it runs. Pre: somebody is in line. Locks: mu held: the thread that
+// was woken cannot see its place before.
+func (p *Port) serve() *PortWaiter {
+	for n := p.waitHead; n != nil; n = p.waitHead {
+		p.waitHead = n.next
+		if n.w.Wake() {
+			n.place = placeServed
+			return n
+		}
+		n.place = placeNone
+	}
+	return nil
 }
 
 // CancelKey removes every queued packet that carries key, page requests
@@ -335,8 +408,8 @@ func (p *Port) OnZeroHandles() {
 	for k := p.spare; k != nil; k = k.next {
 		k.settle()
 	}
-	p.head, p.tail, p.spare, p.spareNodes = nil, nil, nil, nil
-	p.users, p.spares, p.nodes = 0, 0, 0
+	p.head, p.tail, p.spare = nil, nil, nil
+	p.users, p.spares = 0, 0
 	p.mu.Unlock()
 	p.forgetObservers()
 }
@@ -352,11 +425,10 @@ func (p *Port) Depth() int {
 	return n
 }
 
-// enqueue appends k and wakes the first waiter. Locks: mu held.
-func (p *Port) enqueue(k *PortPacket) {
+// append puts k behind all that are queued. Pre: nobody is in line. Locks: mu held.
+func (p *Port) append(k *PortPacket) {
 	if k.port != nil {
-		panic(fmt.Sprintf("object.Port.Queue: packet is not idle: port koid %d, packet in port koid %d, key %#x type %d",
-			p.koid, k.port.koid, k.Packet.Key, k.Packet.Type))
+		k.busy(p)
 	}
 	k.port = p
 	if p.head == nil {
@@ -365,12 +437,12 @@ func (p *Port) enqueue(k *PortPacket) {
 		k.prev, p.tail.next = p.tail, k
 	}
 	p.tail = k
-	if n := p.waitHead; n != nil {
-		// wakeFirst, by hand.
-		p.waitHead = n.next
-		n.inLine = false
-		n.w.Wake()
-	}
+}
+
+// busy reports that k, which p is to queue, is not idle.
+func (k *PortPacket) busy(p *Port) {
+	panic(fmt.Sprintf("object.Port.Queue: packet is not idle: port koid %d, packet in port koid %d, key %#x type %d",
+		p.koid, k.port.koid, k.Packet.Key, k.Packet.Type))
 }
 
 // unlink takes k out of the queue and recycles a user packet. Locks: mu held.
@@ -416,63 +488,9 @@ func (p *Port) retire(k *PortPacket) {
 	k.settle()
 }
 
-// wakeFirst takes the first waiter out of line and wakes it. Pre: there is one.
-// Locks: mu held.
-func (p *Port) wakeFirst() {
-	n := p.waitHead
-	p.waitHead = n.next
-	n.inLine = false
-	n.w.Wake()
-}
-
-// joinLine gives a waiter node for w, at the end of the line. Locks: mu held.
-func (p *Port) joinLine(w Waiter) *PortWaiter {
-	n := p.spareNodes
-	if n == nil {
-		n = new(PortWaiter)
-	} else {
-		p.spareNodes = n.next
-		p.nodes--
-	}
-	n.w, n.next, n.inLine = w, nil, true
-	if p.waitHead == nil {
-		p.waitHead = n
-	} else {
-		p.waitTail.next = n
-	}
-	p.waitTail = n
-	return n
-}
-
-// rejoinFront puts n back at the head of the line. Locks: mu held.
-func (p *Port) rejoinFront(n *PortWaiter) {
-	n.next, n.inLine = p.waitHead, true
-	if p.waitHead == nil {
-		p.waitTail = n
-	}
-	p.waitHead = n
-}
-
-// leave takes n out of the line and keeps it for reuse. Locks: mu held.
+// leave takes n out of the line, which is rare and looks through it. Locks: mu
+// held.
 func (p *Port) leave(n *PortWaiter) {
-	if n.inLine {
-		p.leaveLine(n)
-	}
-	p.keep(n)
-}
-
-// keep keeps n, which is out of the line, for reuse. Locks: mu held.
-func (p *Port) keep(n *PortWaiter) {
-	n.w = nil
-	if p.nodes < spares && !p.closed {
-		p.nodes++
-		n.next, p.spareNodes = p.spareNodes, n
-	}
-}
-
-// leaveLine takes n out of the line, which is rare and looks through it. Locks:
-// mu held.
-func (p *Port) leaveLine(n *PortWaiter) {
 	var before *PortWaiter
 	for at := p.waitHead; at != n; at = at.next {
 		before = at
@@ -485,5 +503,5 @@ func (p *Port) leaveLine(n *PortWaiter) {
 	if p.waitTail == n {
 		p.waitTail = before
 	}
-	n.inLine = false
+	n.place = placeNone
 }

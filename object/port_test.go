@@ -56,7 +56,7 @@ func TestPortIsOneFIFO(t *testing.T) {
 	o := &owner{port: p}
 	k := kernelPacket(o, 2)
 	p.QueueUser(nil, user(1))
-	if st := p.Queue(k); st != zx.OK {
+	if _, st := p.Queue(k); st != zx.OK {
 		t.Fatal(st)
 	}
 	p.QueueUser(nil, user(3))
@@ -144,7 +144,7 @@ func TestPortUserLimit(t *testing.T) {
 		t.Fatalf("past the limit: %v", st)
 	}
 	o := &owner{port: p}
-	if st := p.Queue(kernelPacket(o, 1)); st != zx.OK {
+	if _, st := p.Queue(kernelPacket(o, 1)); st != zx.OK {
 		t.Fatalf("kernel packet refused: %v", st)
 	}
 	take(p)
@@ -244,13 +244,15 @@ func TestPortStoppedWaiterPassesTheWake(t *testing.T) {
 		done := make(chan zx.Status, 1)
 		go func() { done <- p.Wait(second, zx.TimeInfinite, &out2) }()
 		second.untilAsleep(1)
-		// The kill is seen before the token: the packet must go to the other.
+		// The first is no longer asleep: the packet must go to the other.
 		p.mu.Lock()
 		first.stop <- stop
-		time.Sleep(time.Millisecond)
-		k := &PortPacket{kind: packetUser}
-		p.users++
-		p.enqueue(k)
+		first.untilAwake()
+		n := p.serve()
+		if n == nil || n.w != second {
+			t.Fatal("the packet is not for the thread that sleeps")
+		}
+		n.Packet = *user(1)
 		p.mu.Unlock()
 		if st := <-res; st != stop {
 			t.Fatalf("killed waiter: %v", st)
@@ -260,6 +262,59 @@ func TestPortStoppedWaiterPassesTheWake(t *testing.T) {
 		}
 	}
 }
+
+// Who sleeps in line has the packet at once; its owner may queue the next, and
+// nothing takes it back, whatever happens to the thread before it runs.
+func TestPortServesWhoSleeps(t *testing.T) {
+	for _, stop := range []zx.Status{zx.OK, zx.ErrInternalIntrKilled, zx.ErrInternalIntrRetry, zx.ErrTimedOut} {
+		p := NewPort()
+		o := &owner{port: p}
+		k := kernelPacket(o, 4)
+		n := new(PortWaiter)
+		n.Init(&asleep{})
+		if st := p.Take(n); st != Waiting {
+			t.Fatal(st)
+		}
+		if taken, st := p.Queue(k); !taken || st != zx.OK || o.told() != 0 || p.Depth() != 0 {
+			t.Fatalf("taken %t %v, told %d", taken, st, o.told())
+		}
+		if p.Cancel(k) {
+			t.Fatal("took back what a thread has")
+		}
+		k.Packet.Key = 5
+		if taken, st := p.Queue(k); taken || st != zx.OK {
+			t.Fatalf("the next: taken %t %v", taken, st)
+		}
+		if st := p.Answer(n, stop); st != zx.OK || n.Packet.Key != 4 {
+			t.Fatalf("answer after %v: %v key %d", stop, st, n.Packet.Key)
+		}
+		if st := p.Take(n); st != zx.OK || n.Packet.Key != 5 || o.told() != 1 {
+			t.Fatalf("then %v key %d told %d", st, n.Packet.Key, o.told())
+		}
+	}
+	// Who is awake looks by itself, and nobody else loses by that.
+	p := NewPort()
+	var n PortWaiter
+	n.Init(&asleep{awake: true})
+	p.Take(&n)
+	if st := p.QueueUser(nil, user(1)); st != zx.OK || p.Depth() != 1 || p.users != 1 {
+		t.Fatalf("%v depth %d users %d", st, p.Depth(), p.users)
+	}
+	if st := p.Answer(&n, zx.ErrInternalIntrRetry); st != zx.ErrInternalIntrRetry || p.Depth() != 1 {
+		t.Fatalf("%v depth %d", st, p.Depth())
+	}
+	if st := p.Take(&n); st != zx.OK || n.Packet.Key != 1 || n.Packet.Type != zx.PacketUser {
+		t.Fatalf("%v %+v", st, n.Packet)
+	}
+}
+
+// asleep is a Waiter that never waits.
+type asleep struct {
+	Waiter
+	awake bool
+}
+
+func (a *asleep) Wake() bool { return !a.awake }
 
 func TestPortCloseDropsAndDoesNotWake(t *testing.T) {
 	var tab HandleTable
@@ -276,7 +331,7 @@ func TestPortCloseDropsAndDoesNotWake(t *testing.T) {
 	if p.Cancel(k) {
 		t.Fatal("a dropped packet is not queued")
 	}
-	if st := p.Queue(idle); st != zx.ErrBadHandle {
+	if _, st := p.Queue(idle); st != zx.ErrBadHandle {
 		t.Fatalf("Queue on a closed port: %v", st)
 	}
 	if st := p.QueueUser(nil, user(1)); st != zx.ErrBadHandle {
@@ -364,8 +419,7 @@ func TestPortStress(t *testing.T) {
 				if st := p.QueueUser(nil, user(uint64(i*each+j))); st != zx.OK {
 					t.Errorf("QueueUser: %v", st)
 				}
-				p.Queue(k)
-				if r.Intn(2) == 0 && p.Cancel(k) {
+				if taken, _ := p.Queue(k); taken || r.Intn(2) == 0 && p.Cancel(k) {
 					continue
 				}
 				<-idle

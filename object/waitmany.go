@@ -22,12 +22,12 @@ type WaitItem struct {
 // none is asserted the caller sleeps, then asks AnswerMany.
 //
 // Locks: none held; takes each Base.mu.
-// Errors: OK | ErrCanceled a handle was closed meanwhile | ErrShouldWait.
+// Errors: OK | ErrCanceled a handle was closed meanwhile | Waiting.
 // Source: Zircon object_wait_many.
 func WatchMany(w Waiter, items []WaitItem) zx.Status {
 	for i := range items {
 		it := &items[i]
-		if _, st := it.Object.ObjectBase().Watch(&it.observer, w, it.Source, it.Signals); st == zx.ErrShouldWait {
+		if _, st := it.Object.ObjectBase().Watch(&it.observer, w, it.Source, it.Signals); st == Waiting {
 			continue
 		}
 		st, _ := finishMany(items[:i])
@@ -36,18 +36,18 @@ func WatchMany(w Waiter, items []WaitItem) zx.Status {
 		}
 		return st
 	}
-	return zx.ErrShouldWait
+	return Waiting
 }
 
 // AnswerMany goes on with the wait after a sleep, of which woken is the outcome.
 // With no items it waits for nothing but the end of the sleep.
 //
 // Locks: none held; takes each Base.mu.
-// Errors: OK | ErrCanceled a handle was closed | ErrShouldWait sleep again |
-// woken itself. Pending is filled in after all but ErrShouldWait.
+// Errors: OK | ErrCanceled a handle was closed | Waiting sleep again |
+// woken itself. Pending is filled in after all but Waiting.
 func AnswerMany(items []WaitItem, woken zx.Status) zx.Status {
 	if woken == zx.OK && !fired(items) {
-		return zx.ErrShouldWait
+		return Waiting
 	}
 	ended, any := finishMany(items)
 	if any && woken != zx.ErrInternalIntrKilled {

@@ -38,7 +38,7 @@ type modelThread struct {
 }
 
 func (*modelThread) Yield() zx.Status { return zx.OK }
-func (m *modelThread) Wake()          {}
+func (m *modelThread) Wake() bool     { return false }
 func (m *modelThread) Wait(zx.ThreadState, zx.Time) zx.Status {
 	var p zx.Packet
 	for m.w.port.Wait(m.w.self, 0, &p) == zx.OK {

@@ -82,18 +82,24 @@ func (s *Proxy) trace(kind trace.Kind, r *vmo.PageRequest) {
 	trace.Emit(kind, uint32(r.Kind.Command()), uint64(s.koid), r.Offset, r.Length)
 }
 
-// put fills the free slot with r's packet. A closed port keeps the slot busy
-// for ever.
+// put sends r's packet by the free slot, where it stays until a pager takes it. A
+// closed port keeps the slot busy for ever.
 func (s *Proxy) put(r *vmo.PageRequest) {
-	s.busy = true
 	// Key, type and the reserved fields are what newProxy made them.
 	s.packet.Packet.SetPageRequest(zx.PageRequest{Command: r.Kind.Command(), Offset: r.Offset, Length: r.Length})
-	if s.port.Queue(&s.packet) != zx.OK {
-		r.Packet = vmo.PacketDelivered
+	r.Packet = vmo.PacketDelivered
+	taken, st := s.port.Queue(&s.packet)
+	if taken {
+		if trace.On() {
+			s.trace(trace.Packet, r)
+		}
 		return
 	}
-	r.Packet = vmo.PacketSlot
-	s.active = r
+	s.busy = true
+	if st == zx.OK {
+		r.Packet = vmo.PacketSlot
+		s.active = r
+	}
 }
 
 // sendComplete queues the goodbye message behind whatever is in the slot.
@@ -108,9 +114,10 @@ func (s *Proxy) sendComplete() {
 }
 
 func (s *Proxy) putComplete() {
-	s.busy = true
 	s.packet.Packet.SetPageRequest(zx.PageRequest{Command: zx.PageComplete})
-	if s.port.Queue(&s.packet) != zx.OK {
+	taken, st := s.port.Queue(&s.packet)
+	s.busy = !taken
+	if taken || st != zx.OK {
 		s.complete = completeDelivered
 		s.pager.forget(s)
 		return
@@ -167,12 +174,16 @@ func (s *Proxy) OnDetach() {
 // requests go, none of them is.
 func (s *Proxy) free() {
 	s.busy = false
-	if r := s.fifo.head; r != nil {
-		if !s.Detached() {
-			s.fifo.remove(r)
-			s.put(r)
+	for r := s.fifo.head; r != nil; r = s.fifo.head {
+		if s.Detached() {
+			return
 		}
-	} else if s.complete == completeWaiting {
+		s.fifo.remove(r)
+		if s.put(r); s.busy {
+			return
+		}
+	}
+	if s.complete == completeWaiting {
 		s.putComplete()
 	}
 }

@@ -95,11 +95,13 @@ func (w *world) newThread() *thread {
 }
 
 func (*thread) Yield() zx.Status { return zx.OK }
-func (th *thread) Wake() {
+func (th *thread) Wake() bool {
 	th.w.mu.Lock()
+	defer th.w.mu.Unlock()
+	slept := th.asleep()
 	th.token = true
 	th.cond.Signal()
-	th.w.mu.Unlock()
+	return slept
 }
 
 func (th *thread) Wait(state zx.ThreadState, deadline zx.Time) zx.Status {

@@ -190,7 +190,7 @@ type counter struct{ n int }
 
 func (c *counter) Wait(zx.ThreadState, zx.Time) zx.Status { return zx.ErrTimedOut }
 func (*counter) Yield() zx.Status                         { return zx.OK }
-func (c *counter) Wake()                                  { c.n++ }
+func (c *counter) Wake() bool                             { c.n++; return false }
 
 // TestSourceAgainstPlain runs random requests, answers, failures, cancellations
 // and deliveries on both.

@@ -19,7 +19,7 @@ type nowhere struct{ woken int }
 
 func (n *nowhere) Wait(zx.ThreadState, zx.Time) zx.Status { return zx.OK }
 func (*nowhere) Yield() zx.Status                         { return zx.OK }
-func (n *nowhere) Wake()                                  { n.woken++ }
+func (n *nowhere) Wake() bool                             { n.woken++; return false }
 
 // steady is the circle of one page: missing, asked, supplied, written, asked,
 // acknowledged, written back, evicted.
@@ -284,11 +284,12 @@ func (w *chanWaiter) Wait(zx.ThreadState, zx.Time) zx.Status {
 }
 
 func (*chanWaiter) Yield() zx.Status { return zx.OK }
-func (w *chanWaiter) Wake() {
+func (w *chanWaiter) Wake() bool {
 	select {
 	case w.token <- struct{}{}:
 	default:
 	}
+	return false
 }
 
 // TestReclaim pages a VMO four times as large as memory in and out.

@@ -461,8 +461,8 @@ func (c *Context) channelCall(h zx.Handle, options uint32, deadline zx.Time, arg
 func channelWoken(c *Context, woken zx.Status) zx.Status {
 	w := c.wait.call
 	st := w.Answer(woken)
-	if st == zx.ErrShouldWait || st == zx.ErrInternalIntrRetry {
-		return c.sleep(zx.ThreadBlockedChannel, c.wait.deadline, channelWoken)
+	if st == object.Waiting || st == zx.ErrInternalIntrRetry {
+		return object.Waiting
 	}
 	reply := w.End()
 	o := c.wait.object

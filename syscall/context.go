@@ -242,7 +242,7 @@ type Context struct {
 	Pagers  *pager.System
 	// Futexes are those of Process.
 	Futexes *object.FutexTable
-	// Waiter is the thread's own.
+	// Waiter is the thread's own: see Init.
 	Waiter object.Waiter
 	// Request serves the waits of the call itself, and ends when the thread
 	// is suspended. CopyRequest serves the faults on user memory while the
@@ -259,4 +259,10 @@ type Context struct {
 	scratch [scratchBytes]byte
 	buffer  vmar.Copier
 	dirty   dirtySink
+}
+
+// Init completes a Context whose exported fields are filled in.
+func (c *Context) Init() {
+	c.wait.place.Init(c.Waiter)
+	c.wait.futex.Init(c.Waiter)
 }

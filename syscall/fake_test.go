@@ -377,11 +377,12 @@ func (t *thread) Info() ThreadInfo {
 }
 
 func (*thread) Yield() zx.Status { return zx.OK }
-func (t *thread) Wake() {
+func (t *thread) Wake() bool {
 	select {
 	case t.token <- struct{}{}:
 	default:
 	}
+	return false
 }
 
 func (t *thread) set(s zx.ThreadState) {
@@ -457,6 +458,7 @@ func (m *machine) newContext(p *process, t *thread) *Context {
 		Futexes: &p.futexes, Waiter: t, Request: new(vmo.PageRequest), CopyRequest: new(vmo.PageRequest)}
 	c.Request.Init(t)
 	c.CopyRequest.Init(t)
+	c.Init()
 	return c
 }
 
@@ -523,7 +525,7 @@ func (w *world) call(number uint64, args ...uint64) int64 {
 func dispatch(c *Context, number uint64, a *[8]uint64) int64 {
 	r := Registers{rax: number, rdi: a[0], rsi: a[1], rdx: a[2], r10: a[3], r8: a[4], r9: a[5], r12: a[6], r13: a[7]}
 	result := Dispatch(c, &r)
-	for c.Sleeps() {
+	for result == Sleeps {
 		result = c.Resume(c.Waiter.Wait(c.Sleep()))
 	}
 	return result

@@ -74,7 +74,6 @@ func futexWait(c *Context, at userIn, current int32, owner zx.Handle, deadline z
 	if st != zx.OK {
 		return st
 	}
-	c.wait.futex.Init(c.Waiter)
 	c.Futexes.Enqueue(&c.wait.futex, zx.VirtAddr(at))
 	c.Futexes.Unlock()
 	return c.sleep(zx.ThreadBlockedFutex, deadline, futexWoken)
@@ -82,11 +81,7 @@ func futexWait(c *Context, at userIn, current int32, owner zx.Handle, deadline z
 
 // futexWoken goes on with a futexWait.
 func futexWoken(c *Context, woken zx.Status) zx.Status {
-	st := c.Futexes.Answer(&c.wait.futex, woken)
-	if st == zx.ErrShouldWait {
-		return c.sleep(zx.ThreadBlockedFutex, c.wait.deadline, futexWoken)
-	}
-	return st
+	return c.Futexes.Answer(&c.wait.futex, woken)
 }
 
 // futexWake is zx_futex_wake.

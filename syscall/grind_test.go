@@ -23,7 +23,7 @@ var firstSeed = flag.Int64("seed", 0, "first seed of the grinder")
 type restless struct{ n uint32 }
 
 func (*restless) Yield() zx.Status { return zx.OK }
-func (r *restless) Wake()          {}
+func (r *restless) Wake() bool     { return false }
 
 func (r *restless) Wait(_ zx.ThreadState, deadline zx.Time) zx.Status {
 	r.n++

@@ -122,7 +122,7 @@ func objectWaitOne(c *Context, h zx.Handle, signals zx.Signals, deadline zx.Time
 	one := new(object.Observer)
 	observed, st := b.Watch(one, c.Waiter, object.Source{Table: c.Handles, Handle: h}, signals)
 	c.wait.object, c.wait.out = o, out
-	if st == zx.ErrShouldWait {
+	if st == object.Waiting {
 		c.wait.one = one
 		return c.sleep(zx.ThreadBlockedWaitOne, deadline, waitOneWoken)
 	}
@@ -132,8 +132,8 @@ func objectWaitOne(c *Context, h zx.Handle, signals zx.Signals, deadline zx.Time
 // waitOneWoken goes on with an objectWaitOne that slept.
 func waitOneWoken(c *Context, woken zx.Status) zx.Status {
 	observed, st := c.wait.one.Answer(woken)
-	if st == zx.ErrShouldWait {
-		return c.sleep(zx.ThreadBlockedWaitOne, c.wait.deadline, waitOneWoken)
+	if st == object.Waiting {
+		return st
 	}
 	c.wait.one = nil
 	return c.observed(observed, st)
@@ -220,7 +220,7 @@ func objectWaitMany(c *Context, items userOut, count uint64, deadline zx.Time) z
 		}
 	}
 	st := object.WatchMany(c.Waiter, m.waits)
-	if st == zx.ErrShouldWait {
+	if st == object.Waiting {
 		c.wait.many = m
 		return c.sleep(zx.ThreadBlockedWaitMany, deadline, waitManyWoken)
 	}
@@ -231,8 +231,8 @@ func objectWaitMany(c *Context, items userOut, count uint64, deadline zx.Time) z
 func waitManyWoken(c *Context, woken zx.Status) zx.Status {
 	m := c.wait.many
 	st := object.AnswerMany(m.waits, woken)
-	if st == zx.ErrShouldWait {
-		return c.sleep(zx.ThreadBlockedWaitMany, c.wait.deadline, waitManyWoken)
+	if st == object.Waiting {
+		return st
 	}
 	c.wait.many = nil
 	return c.observedMany(m, st)

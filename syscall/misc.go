@@ -1,6 +1,9 @@
 package syscall
 
-import "faultline/zx"
+import (
+	"faultline/object"
+	"faultline/zx"
+)
 
 // debugWriteLimit is the most zx_debug_write takes, in bytes.
 const debugWriteLimit = 65536
@@ -72,7 +75,7 @@ func nanosleep(c *Context, deadline zx.Time) zx.Status {
 func nanosleepWoken(c *Context, woken zx.Status) zx.Status {
 	switch woken {
 	case zx.OK: // for nothing
-		return c.sleep(zx.ThreadBlockedSleeping, c.wait.deadline, nanosleepWoken)
+		return object.Waiting
 	case zx.ErrTimedOut:
 		return zx.OK
 	}

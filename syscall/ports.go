@@ -27,27 +27,27 @@ func portWait(c *Context, h zx.Handle, deadline zx.Time, out userOut) zx.Status 
 		return st
 	}
 	p := o.(*object.Port)
-	if c.wait.place, st = p.Take(c.Waiter, &c.packet); st == zx.ErrShouldWait {
-		c.wait.object, c.wait.out = o, out
+	if p.Take(&c.wait.place) != zx.OK {
+		c.wait.queue, c.wait.out = p, out
 		return c.sleep(zx.ThreadBlockedPort, deadline, portWoken)
 	}
 	p.Unref(p)
-	return c.write(out, c.packet.Bytes()[:])
+	return c.write(out, c.wait.place.Packet.Bytes()[:])
 }
 
 // portWoken goes on with a portWait that slept.
 func portWoken(c *Context, woken zx.Status) zx.Status {
-	p := c.wait.object.(*object.Port)
-	st := p.Answer(c.wait.place, woken, &c.packet)
-	if st == zx.ErrShouldWait {
-		return c.sleep(zx.ThreadBlockedPort, c.wait.deadline, portWoken)
+	p := c.wait.queue
+	st := p.Answer(&c.wait.place, woken)
+	if st == object.Waiting {
+		return st
 	}
-	c.wait.object = nil
+	c.wait.queue = nil
 	p.Unref(p)
 	if st != zx.OK {
 		return st
 	}
-	return c.write(c.wait.out, c.packet.Bytes()[:])
+	return c.write(c.wait.out, c.wait.place.Packet.Bytes()[:])
 }
 
 // portQueue is zx_port_queue.

@@ -49,7 +49,7 @@ func (s *sleeper) Wait(zx.ThreadState, zx.Time) zx.Status {
 	return st
 }
 func (*sleeper) Yield() zx.Status { return zx.OK }
-func (*sleeper) Wake()            {}
+func (*sleeper) Wake() bool       { return false }
 
 // fakeTLB keeps what a CPU would keep and notices what was not flushed. It
 // counts nothing: the state of the cache is what is compared.

@@ -97,7 +97,7 @@ func (s *famSource) Clear(*PageRequest)        {}
 func (s *famSource) Swap(r, heir *PageRequest) {}
 func (s *famSource) OnDetach()                 {}
 func (s *famSource) Awaited()                  {}
-func (s *famSource) Wake()                     {}
+func (s *famSource) Wake() bool                { return false }
 func (s *famSource) Yield() zx.Status          { return zx.OK }
 func (s *famSource) Wait(zx.ThreadState, zx.Time) zx.Status {
 	s.w.answer(s.ask)

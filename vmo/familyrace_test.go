@@ -21,7 +21,7 @@ type racer struct {
 }
 
 func (*racer) Yield() zx.Status { return zx.OK }
-func (*racer) Wake()            {}
+func (*racer) Wake() bool       { return false }
 func (r *racer) Wait(zx.ThreadState, zx.Time) zx.Status {
 	r.root.fam.source.Lock()
 	off, length, kind := r.req.Offset, r.req.Length, r.req.Kind

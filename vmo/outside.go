@@ -11,9 +11,10 @@ type Waiter interface {
 	// Errors: OK woken | ErrInternalIntrKilled | ErrInternalIntrRetry
 	// (suspended) | ErrTimedOut.
 	Wait(state zx.ThreadState, deadline zx.Time) zx.Status
-	// Wake leaves one token for Wait. It never blocks and may be called under
-	// any lock; tokens do not add up.
-	Wake()
+	// Wake leaves one token for Wait, and says whether it ended a sleep that
+	// nothing else had ended: not, if that is not known. It never blocks and may be
+	// called under any lock; tokens do not add up.
+	Wake() bool
 	zx.Yielder
 }
 

@@ -30,7 +30,7 @@ func (s *scriptPager) OnDetach()                              {}
 func (s *scriptPager) Awaited()                               {}
 func (s *scriptPager) Wait(zx.ThreadState, zx.Time) zx.Status { return zx.ErrInternalIntrKilled }
 func (s *scriptPager) Yield() zx.Status                       { return zx.OK }
-func (s *scriptPager) Wake()                                  {}
+func (s *scriptPager) Wake() bool                             { return false }
 
 // bench is one paged VMO over a scriptPager.
 type bench struct {

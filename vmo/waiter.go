@@ -34,11 +34,12 @@ func (w *goWaiter) Wait(_ zx.ThreadState, deadline zx.Time) zx.Status {
 }
 
 // Wake implements Waiter.
-func (w *goWaiter) Wake() {
+func (w *goWaiter) Wake() bool {
 	select {
 	case w.token <- struct{}{}:
 	default:
 	}
+	return false
 }
 
 // Yield implements zx.Yielder.

@@ -147,8 +147,7 @@ import "faultline/zx"
 
 // Dispatch performs the system call that r asks for, for the thread of c, and
 // gives what RAX receives: a status extended to 64 bits, or the value of a call
-// that returns one. When c.Sleeps, the result means nothing: the thread sleeps,
-// then c.Resume goes on.
+// that returns one. Sleeps is none: the thread is to sleep, then c.Resume goes on.
 //
 // ErrInternalIntrRetry asks the caller to suspend the thread and issue the call
 // again with the same registers; ErrInternalIntrKilled to end it. Neither may
