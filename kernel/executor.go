@@ -68,6 +68,7 @@ const (
 	heedYield uint32 = 1 << iota // a goroutine of the kernel was made ready
 	heedTrace                    // records are left
 	heedShare                    // another CPU could run the next thread
+	heedLoad                     // what another thread needs may be loaded
 )
 
 // newCPU makes the part of CPU id, whose page table is root.
@@ -159,17 +160,21 @@ func (c *percpu) rouse() {
 // kernel that were made ready, and the timer, which must end the slice, and
 // before it any thread's wait.
 func (c *percpu) attend(t *Thread) {
-	switch heed := c.heed.Load(); {
-	case heed&heedYield != 0:
+	heed := c.heed.Load()
+	if heed&heedYield != 0 {
 		c.heed.And(^heedYield)
 		c.yield()
-		fallthrough
-	case heed&heedShare != 0:
+	}
+	if heed&heedShare != 0 {
 		c.heed.And(^heedShare)
 		c.share()
-		fallthrough
-	case heed&heedTrace != 0:
+	}
+	if heed&heedTrace != 0 {
 		c.traceEntry(t)
+	}
+	if heed&heedLoad != 0 {
+		c.heed.And(^heedLoad)
+		c.loadFor(t)
 	}
 	if *c.armed {
 		return
@@ -192,6 +197,16 @@ func (c *percpu) yield() {
 	c.running = false
 	runtime.Gosched()
 	c.running = true
+}
+
+// loadFor loads the page table and the breakpoints of t, if others are loaded.
+func (c *percpu) loadFor(t *Thread) {
+	if t.root != c.root {
+		c.load(t.root)
+	}
+	if t.debug != c.debug {
+		c.loadDebug(t)
+	}
 }
 
 // tick takes the interrupt that made t leave ring 3: goroutines of the kernel
@@ -331,9 +346,7 @@ func (e *executor) run() {
 			t.lane, t.context.Space = c, t.process.space.Lane(c.id)
 		}
 		c.tally(t)
-		if t.root != c.root {
-			c.load(t.root)
-		}
+		c.loadFor(t)
 		on := true
 		switch t.step {
 		case stepUser:
@@ -355,14 +368,8 @@ func (e *executor) run() {
 			if t.interrupted.Load() != 0 {
 				on = t.heed()
 			} else {
-				// Nothing before Exec may let a goroutine run: it could load
-				// another root.
-				if root := t.root; root != c.root {
-					c.load(root)
-				}
-				if t.debug != c.debug {
-					c.loadDebug(t)
-				}
+				// Nothing before Exec may let a goroutine run: it could bring about
+				// what was just seen to.
 				if c.several {
 					c.enter()
 				}
@@ -498,6 +505,7 @@ func (e *executor) handOn() {
 		go newExecutor(c).run()
 	}
 	e.take()
+	e.cpu.heed.Or(heedLoad)
 }
 
 // handTo hands the CPU to x, whose thread is next, and waits as a spare for

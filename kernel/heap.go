@@ -10,11 +10,11 @@ import (
 
 // What the account charges for tasks, with what comes and goes with them, so that
 // no thread in trouble finds the account spent: a thread's registers, its
-// exception on the way to a handler; a process's report of what killed it; the
+// exception on the way to a handler, what it has used lately; a process's report of what killed it; the
 // kernel's ends of exception channels. The stack of an executor that waits with a
 // thread in the midst of a call is charged while it does.
 var (
-	threadBytes   = account.Bytes(2048) + account.Bytes(3072) + account.Bytes(1536)
+	threadBytes   = account.Bytes(2048) + account.Bytes(3072) + account.Bytes(1536) + account.Bytes(1024)
 	executorBytes = account.Bytes(8192)
 	processBytes  = account.Bytes(4096)
 	jobBytes      = account.Bytes(1024)

@@ -29,7 +29,11 @@ func (t *Thread) Wake() bool {
 		t.traceWake()
 	}
 	k := t.process.kernel
-	if c := k.here(); c.running && !c.handed && (!t.deep || t.cpu == c) {
+	c := k.only
+	if c == nil {
+		c = k.here()
+	}
+	if c.running && !c.handed && (!t.deep || t.cpu == c) {
 		t.cpu, c.direct, c.handed = c, t, true
 		if k.idle.Load() != 0 {
 			c.heed.Or(heedShare)

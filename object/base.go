@@ -91,6 +91,13 @@ func (b *Base) Handles() int { return int(b.handles.Load()) }
 // keeps a handle alive.
 func (b *Base) Ref() { b.refs.Add(1) }
 
+// TryRef takes a reference unless the object has ended, or another CPU takes or
+// gives back one at this moment, and says whether it did.
+func (b *Base) TryRef() bool {
+	n := b.refs.Load()
+	return n > 0 && b.refs.CompareAndSwap(n, n+1)
+}
+
 // Unref gives a reference of o back; the last one ends the object.
 //
 // Locks: none held.

@@ -252,6 +252,7 @@ type Context struct {
 
 	wait     wait     // of the call in progress
 	progress progress // of a call that will be issued again
+	recent   recent
 
 	// Scratch of the call in progress: buffers that would otherwise be
 	// allocated for each call.

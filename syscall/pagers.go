@@ -88,11 +88,11 @@ func pagerSupplyPages(c *Context, pagerHandle, vmoHandle zx.Handle, offset, leng
 	if (offset|length|auxOffset)&zx.PageMask != 0 {
 		return zx.ErrInvalidArgs
 	}
-	p, o, st := c.pair(pagerHandle, zx.RightManageVMO, vmoHandle, zx.RightWrite)
+	p, o, st := c.managed(pagerHandle, vmoHandle)
 	if st != zx.OK {
 		return st
 	}
-	a, st := c.vmo(aux, zx.RightRead|zx.RightWrite)
+	a, st := c.supplier(aux)
 	if st == zx.OK {
 		st = p.SupplyPages(o.VMO, offset, length, a.VMO, auxOffset, c.Request)
 		a.Unref(a)
@@ -106,7 +106,7 @@ func pagerOpRange(c *Context, pagerHandle zx.Handle, op uint32, vmoHandle zx.Han
 	if st := pager.CheckAligned(offset, length); st != zx.OK {
 		return st
 	}
-	p, o, st := c.pair(pagerHandle, zx.RightManageVMO, vmoHandle, zx.RightWrite)
+	p, o, st := c.managed(pagerHandle, vmoHandle)
 	if st != zx.OK {
 		return st
 	}

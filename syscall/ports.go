@@ -22,29 +22,22 @@ func portCreate(c *Context, options uint32, out userOut) zx.Status {
 // portWait is zx_port_wait. The packet has left the port when it is copied out:
 // a bad pointer loses it.
 func portWait(c *Context, h zx.Handle, deadline zx.Time, out userOut) zx.Status {
-	o, st := c.Handles.Get(h, zx.ObjPort, zx.RightRead)
-	if st != zx.OK {
-		return st
+	k := &c.recent.read
+	if !k.still(h, c.Handles) {
+		if st := k.find(c.Handles, h, zx.RightRead); st != zx.OK {
+			return st
+		}
 	}
-	p := o.(*object.Port)
-	if p.Take(&c.wait.place) != zx.OK {
-		c.wait.queue, c.wait.out = p, out
+	if k.port.Take(&c.wait.place) != zx.OK {
+		c.wait.queue, c.wait.out = k.port, out
 		return c.sleep(zx.ThreadBlockedPort, deadline, portWoken)
 	}
-	p.Unref(p)
 	return c.write(out, c.wait.place.Packet.Bytes()[:])
 }
 
 // portWoken goes on with a portWait that slept.
 func portWoken(c *Context, woken zx.Status) zx.Status {
-	p := c.wait.queue
-	st := p.Answer(&c.wait.place, woken)
-	if st == object.Waiting {
-		return st
-	}
-	c.wait.queue = nil
-	p.Unref(p)
-	if st != zx.OK {
+	if st := c.wait.queue.Answer(&c.wait.place, woken); st != zx.OK {
 		return st
 	}
 	return c.write(c.wait.out, c.wait.place.Packet.Bytes()[:])
@@ -52,15 +45,17 @@ func portWoken(c *Context, woken zx.Status) zx.Status {
 
 // portQueue is zx_port_queue.
 func portQueue(c *Context, h zx.Handle, packet userIn) zx.Status {
-	o, st := c.Handles.Get(h, zx.ObjPort, zx.RightWrite)
-	if st != zx.OK {
-		return st
+	k := &c.recent.write
+	if !k.still(h, c.Handles) {
+		if st := k.find(c.Handles, h, zx.RightWrite); st != zx.OK {
+			return st
+		}
 	}
-	p := o.(*object.Port)
-	if st = c.read(c.packet.Bytes()[:], packet); st == zx.OK {
+	p := k.port
+	st := c.read(c.packet.Bytes()[:], packet)
+	if st == zx.OK {
 		st = p.QueueUser(c.Account, &c.packet)
 	}
-	p.Unref(p)
 	if st == zx.ErrShouldWait {
 		c.Thread.RaisePolicy(zx.PolicyPortFull)
 	}

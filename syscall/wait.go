@@ -20,7 +20,7 @@ type wait struct {
 	// What then goes on with; those of one call share nothing.
 	out    userOut            // port_wait, object_wait_one: where the answer goes
 	object object.Object      // object_wait_one, channel_call: a reference
-	queue  *object.Port       // port_wait: a reference
+	queue  *object.Port       // port_wait
 	place  object.PortWaiter  // port_wait
 	one    *object.Observer   // object_wait_one
 	many   *manyWait          // object_wait_many
