@@ -48,7 +48,7 @@
 //	kernel     Thread.pageFault
 //	vmar       AddressSpace.Fault           mapping found, rights checked
 //	vmo        RequirePage                  absent: should wait
-//	pager      Source.Request               a packet goes on the port: the pager is next
+//	pager      Source.Request               the thread at the port has the packet, and is next
 //	kernel     Thread.block                 no lock held, no stack kept
 //	           ... the pager's thread supplies, Progress wakes ours, which is next ...
 //	kernel     Thread.faultWoken            the answer is there
