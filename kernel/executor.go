@@ -38,14 +38,15 @@ type percpu struct {
 	armed   *bool // machine.TickArmed()
 
 	// Only the executor that has the CPU touches these.
-	running bool        // a thread does, not a goroutine of the kernel
-	direct  *Thread     // ready, and next: the one that the thread which runs has woken
-	handed  bool        // it has woken one, or more: then none is next
-	root    zx.PhysAddr // in CR3
-	slice   int64       // when the time of the threads that run is over
-	traced  *Thread     // whom the trace says the CPU runs; the CPU's own
-	ran     *Thread     // whose time it is since, if anybody's
-	since   int64
+	running bool           // a thread does, not a goroutine of the kernel
+	direct  *Thread        // ready, and next: the one that the thread which runs has woken
+	handed  bool           // it has woken one, or more: then none is next
+	root    zx.PhysAddr    // in CR3
+	slice   int64          // when the time of the threads that run is over
+	traced  *Thread        // whom the trace says the CPU runs; the CPU's own
+	ran     *atomic.Uint64 // whose time it is since; unused is nobody's
+	since   uint64         // ticks, as all time that is tallied
+	unused  atomic.Uint64
 	debug   *cpu.DebugRegs // what the CPU has: see loadDebug
 
 	heed     atomic.Uint32 // look at something before ring 3: see attend
@@ -74,6 +75,7 @@ const (
 // newCPU makes the part of CPU id, whose page table is root.
 func newCPU(k *Kernel, id int, root zx.PhysAddr) *percpu {
 	c := &percpu{kernel: k, id: id, machine: k.machine, armed: k.machine.TickArmed(id), root: root}
+	c.ran, c.since = &c.unused, cpu.ReadTSC()
 	c.crossing.root.Store(uint64(root))
 	c.alarm = time.AfterFunc(time.Hour, c.rouse)
 	c.alarm.Stop()
@@ -133,16 +135,12 @@ func (c *percpu) pushDirect() {
 	}
 }
 
-// tally ends the time of the thread that ran, and begins that of t, if it is one.
-func (c *percpu) tally(t *Thread) {
-	now := c.kernel.now()
-	if c.ran != nil {
-		c.ran.ran.Add(now - c.since)
-	}
-	if t != nil {
-		t.lastCPU.Store(uint32(c.id))
-	}
-	c.ran, c.since = t, now
+// tally counts the time until now for whom it was, and from now on for to.
+func (c *percpu) tally(to *atomic.Uint64) {
+	now := cpu.ReadTSC()
+	c.ran.Add(now - c.since)
+	c.ran = to
+	c.since = now
 }
 
 // rouse wakes the executor if it sleeps.
@@ -219,7 +217,7 @@ func (c *percpu) tick(t *Thread, v cpu.Vector) bool {
 	if trace.On() {
 		trace.Emit(trace.Interrupt, uint32(v), 0, 0, 0)
 	}
-	c.tally(t)
+	c.tally(&t.ran)
 	c.heed.And(^heedYield)
 	c.yield()
 	if c.several {
@@ -344,9 +342,12 @@ func (e *executor) run() {
 		t.executor, t.cpu = e, c
 		if t.lane != c {
 			t.lane, t.context.Space = c, t.process.space.Lane(c.id)
+			t.lastCPU.Store(uint32(c.id))
 		}
-		c.tally(t)
-		c.loadFor(t)
+		c.tally(&t.ran)
+		if t.root != c.root || t.debug != c.debug {
+			c.loadFor(t)
+		}
 		on := true
 		switch t.step {
 		case stepUser:
@@ -443,7 +444,7 @@ func (e *executor) pick() *Thread {
 		}
 		c.idler = e
 		c.mu.Unlock()
-		c.tally(nil)
+		c.tally(&c.unused)
 		if c.heed.Load()&heedTrace != 0 {
 			c.traceSwitch(nil)
 		}

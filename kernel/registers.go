@@ -131,6 +131,7 @@ func (t *Thread) writeDebug(buf []byte) (ok bool) {
 	if d.DR7&cpu.DR7_ENABLE != 0 || d.DR != [4]uint64{} || d.DR7 != cpu.DR7_RESET {
 		t.debug = d
 	}
+	t.cpu.heed.Or(heedLoad) // should it go on without having been asleep
 	return true
 }
 

@@ -80,8 +80,8 @@ type Thread struct {
 
 	faults   atomic.Uint64 // page faults taken
 	syscalls atomic.Uint64 // calls made
-	ran      atomic.Int64  // for how long, in nanoseconds: see percpu.tally
-	lastCPU  atomic.Uint32
+	ran      atomic.Uint64 // for how long, in ticks: see percpu.tally
+	lastCPU  atomic.Uint32 // once it has run
 }
 
 var (
@@ -118,7 +118,7 @@ func (t *Thread) Syscalls() uint64 { return t.syscalls.Load() }
 
 // Info tells what zx_info_thread_t tells. A thread may run on any CPU.
 func (t *Thread) Info() syscall.ThreadInfo {
-	info := syscall.ThreadInfo{State: t.State(), Affinity: [8]uint64{t.process.kernel.affinity()}, Runtime: zx.Time(t.ran.Load()), LastCPU: ^uint32(0)}
+	info := syscall.ThreadInfo{State: t.State(), Affinity: [8]uint64{t.process.kernel.affinity()}, Runtime: t.process.kernel.lasted(t.ran.Load()), LastCPU: ^uint32(0)}
 	if info.Runtime > 0 {
 		info.LastCPU = t.lastCPU.Load()
 	}
@@ -202,8 +202,9 @@ func (t *Thread) end() {
 	if trace.On() {
 		t.process.kernel.traceEnded(t)
 	}
-	t.executor.cpu.tally(nil)
-	t.executor.cpu.load(t.process.kernel.table.Root()) // see leave
+	c := t.executor.cpu
+	c.tally(&c.unused)
+	c.load(t.process.kernel.table.Root()) // see leave
 	t.state.Store(uint32(zx.ThreadDead))
 	t.closeExceptions()
 	t.process.threadEnded(t)
@@ -235,7 +236,10 @@ func (t *Thread) called(result int64, woken zx.Status) bool {
 
 // callWoken goes on with a call that slept.
 func (t *Thread) callWoken() bool {
-	woken := t.woke(interruptKill | interruptSuspend)
+	woken := zx.OK
+	if t.runs(); t.interrupted.Load() != 0 { // woke, by hand
+		woken = t.wokeBy(interruptKill | interruptSuspend)
+	}
 	if t.rip != 0 && !t.callGoesOn() {
 		woken = zx.ErrInternalIntrKilled
 	}
@@ -297,7 +301,11 @@ func (t *Thread) unresolved(st zx.Status) bool {
 // faultWoken goes on with a page fault that waited for a pager.
 func (t *Thread) faultWoken() bool {
 	t.step = stepUser
-	st := t.request.Answer(t.woke(interruptKill | interruptSuspend))
+	st := zx.OK
+	if t.runs(); t.interrupted.Load() != 0 { // woke, by hand
+		st = t.wokeBy(interruptKill | interruptSuspend)
+	}
+	st = t.request.Answer(st)
 	if st == zx.OK {
 		st = t.context.Space.Fault(zx.VirtAddr(t.regs.CR2()), t.need, true, &t.request)
 		return st == zx.OK || t.unresolved(st)

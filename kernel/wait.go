@@ -88,12 +88,17 @@ func (t *Thread) blockUntil(state zx.ThreadState, deadline zx.Time) bool {
 // Errors: OK woken, perhaps for nothing | ErrInternalIntrKilled and
 // ErrInternalIntrRetry an interrupt in bits | ErrTimedOut.
 func (t *Thread) woke(bits uint32) zx.Status {
-	t.token.Store(tokenRunning)
-	t.state.Store(uint32(zx.ThreadRunning))
+	t.runs()
 	if t.interrupted.Load() != 0 {
 		return t.wokeBy(bits)
 	}
 	return zx.OK
+}
+
+// runs is woke but for the reason, which wokeBy tells if an interrupt is raised.
+func (t *Thread) runs() {
+	t.token.Store(tokenRunning)
+	t.state.Store(uint32(zx.ThreadRunning))
 }
 
 // wokeBy is woke of a thread that was not just woken.
