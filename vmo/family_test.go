@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"faultline/account"
 	"faultline/mmu"
 	"faultline/zx"
 )
@@ -73,6 +74,7 @@ func (m *famMapping) RemoveWriteRange(off, length uint64) {
 type famWorld struct {
 	t        *testing.T
 	mem      *mmu.Memory
+	account  *account.Account // of a program, which pays for it all
 	st       *Store
 	src      *famSource
 	root     *famNode // the pager's, or nil
@@ -175,7 +177,8 @@ func (w *famWorld) must(st zx.Status) {
 
 func newFamily(t *testing.T, r *rand.Rand) *famWorld {
 	w := &famWorld{t: t, mem: mmu.NewSimulated(600)}
-	w.st = NewStore(w.mem)
+	w.account = account.NewRoot(1<<30, 600, nil).New()
+	w.st = NewStore(w.mem).PaidBy(w.account)
 	w.src = &famSource{w: w}
 	w.req.Init(w.src)
 	n := &famNode{size: 1 + r.Intn(famPages-2), windows: 1}
@@ -692,6 +695,9 @@ func familyHistory(t *testing.T, seed int64) (ops int) {
 	}
 	if s := w.st.Stats(); s.VMOs != 0 || s.Nodes != 0 || s.Listed != 0 || s.Needed != 0 {
 		w.fail("left behind: %+v", s)
+	}
+	if b, p := w.account.Used(), w.account.UsedPages(); b != 0 || p != 0 {
+		w.fail("%d bytes, %d pages are still paid for", b, p)
 	}
 	return ops
 }

@@ -383,8 +383,12 @@ func (c *cowPages) transferLocked(off uint64, done *uint64, run *PageRun) zx.Sta
 		if st := c.zeros.reserve(1); st != zx.OK {
 			return st
 		}
+		if !c.mem.Adopt() {
+			return zx.ErrNoMemory
+		}
 		s, st := c.tree.insert(c.mem, pageIndex(pos))
 		if st != zx.OK {
+			c.mem.Disown(1)
 			return st
 		}
 		f := run.pop(c.mem)

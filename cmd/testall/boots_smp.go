@@ -22,6 +22,7 @@ func smpBoots(d disks) []boot {
 	on4("writers", "mem; run writers 10; mem", `nothing is lost`)
 	on4("random calls", "mem; run grind 1 20000; mem", `0 hung`)
 	on4("history", "mem; run history 5 5000; mem")
+	on4("families", "mem; run families 50000 1000 4; mem", `on 1000 families in 4 threads, no pins, no difference`)
 	on4("tasks", "mem; run tasks; mem", "processes holds")
 	on4("C threads", "mem; run threads; mem", `threads hold`)
 	on4("processes come and go", "mem; run grind churn 500; mem", `500 processes made and ended`)
