@@ -4,6 +4,8 @@ import (
 	"flag"
 	"fmt"
 	"math/rand"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 var (
 	familyTime = flag.Duration("family.time", 2*time.Second, "how long the family checker runs")
 	familyOps  = flag.Int("family.ops", 0, "run the family checker for so many operations instead")
+	familyMany = flag.Int("family.many", 200, "how many families come and go on one Store")
 	familySeed = flag.Int64("family.seed", 1, "the first history of the family checker")
 )
 
@@ -80,6 +83,7 @@ type famWorld struct {
 	root     *famNode // the pager's, or nil
 	vmos     []*famVMO
 	nodes    []*famNode // that have windows, and the pager's root
+	shared   bool // others use the Store, too
 	pins     []*famPin
 	req      PageRequest
 	detached bool
@@ -176,9 +180,12 @@ func (w *famWorld) must(st zx.Status) {
 }
 
 func newFamily(t *testing.T, r *rand.Rand) *famWorld {
-	w := &famWorld{t: t, mem: mmu.NewSimulated(600)}
-	w.account = account.NewRoot(1<<30, 600, nil).New()
-	w.st = NewStore(w.mem).PaidBy(w.account)
+	a := account.NewRoot(1<<30, 600, nil).New()
+	return newFamilyOn(t, r, NewStore(mmu.NewSimulated(600)).PaidBy(a))
+}
+
+func newFamilyOn(t *testing.T, r *rand.Rand, store *Store) *famWorld {
+	w := &famWorld{t: t, mem: store.mem, account: store.account, st: store}
 	w.src = &famSource{w: w}
 	w.req.Init(w.src)
 	n := &famNode{size: 1 + r.Intn(famPages-2), windows: 1}
@@ -432,6 +439,9 @@ func (w *famWorld) step(r *rand.Rand) {
 		}
 		want(to.v.TransferPages(uint64(x)*pg, &run), st)
 	case 17: // evict
+		if w.shared { // it would take the others' pages
+			return
+		}
 		note("evict")
 		for i := 0; i < 3; i++ {
 			w.st.Evict(100)
@@ -700,6 +710,38 @@ func familyHistory(t *testing.T, seed int64) (ops int) {
 		w.fail("%d bytes, %d pages are still paid for", b, p)
 	}
 	return ops
+}
+
+// TestManyFamilies has four threads make and close families of one Store at once:
+// what each shows is right, and all that was taken is given back.
+func TestManyFamilies(t *testing.T) {
+	mem := mmu.NewSimulated(4000)
+	a := account.NewRoot(1<<30, 4000, nil).New()
+	st := NewStore(mem).PaidBy(a)
+	var wg sync.WaitGroup
+	var ops atomic.Int64
+	for i := range 4 {
+		wg.Go(func() {
+			for k := range *familyMany / 4 {
+				r := rand.New(rand.NewSource(*familySeed + int64(4*k+i)))
+				w := newFamilyOn(t, r, st)
+				w.shared = true
+				for n := 5 + r.Intn(40); n > 0; n-- {
+					w.step(r)
+					w.verify()
+					ops.Add(1)
+				}
+				for len(w.vmos) > 0 {
+					w.close(w.vmos[r.Intn(len(w.vmos))])
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if left, s := mem.Outstanding(), st.Stats(); len(left) != 0 || s.VMOs != 0 || s.Nodes != 0 || a.Used() != 0 || a.UsedPages() != 0 {
+		t.Errorf("%d frames, %+v, %d bytes, %d pages left", len(left), s, a.Used(), a.UsedPages())
+	}
+	t.Logf("%d operations on %d families", ops.Load(), *familyMany)
 }
 
 func TestFamilies(t *testing.T) {
