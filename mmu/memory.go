@@ -33,8 +33,6 @@ type Memory struct {
 	sim    *simulation // nil on metal
 	wide   bool        // zeroWide and copyWide may be used
 
-	early []span // before Open: what there is; nil afterwards
-
 	*pool        // shared by all who see the frames
 	payer *payer // nil: nobody
 	near  *cache // where the owner's frames come from, nil: the pool; guarded as the payer
@@ -42,6 +40,8 @@ type Memory struct {
 
 // pool is the frames that nobody has.
 type pool struct {
+	early []span // before Open: what there is; nil afterwards
+
 	mu      spin.Lock
 	head    Frame  // frames to be handed out again, through Meta.Next
 	single  int    // how many
@@ -107,7 +107,7 @@ func NewMemory(w Window, usable []Range) (*Memory, error) {
 	}
 	count := int(last - first)
 	pages := Frame((count*MetaBytes + zx.PageMask) >> zx.PageShift)
-	m := &Memory{window: w, first: first, pool: &pool{trip: -1}, wide: haveAVX(), early: spans}
+	m := &Memory{window: w, first: first, pool: &pool{trip: -1, early: spans}, wide: haveAVX()}
 	for i := range slices.Backward(spans) {
 		if s := &spans[i]; s.end-s.next >= pages {
 			s.end -= pages

@@ -27,12 +27,15 @@ func (m *Memory) PaidBy(a *account.Account, shared bool) *Memory {
 	if a == nil {
 		return m
 	}
-	v := *m
-	v.payer = &payer{account: a, shared: shared}
+	v := &struct { // one allocation
+		Memory
+		payer
+	}{*m, payer{account: a, shared: shared}}
+	v.Memory.payer = &v.payer
 	if m.caches != nil && !shared {
 		v.near = m.mine()
 	}
-	return &v
+	return &v.Memory
 }
 
 // Payer is who pays for the frames, nil if nobody.

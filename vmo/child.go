@@ -201,7 +201,7 @@ func (v *VMO) snapshot(c *cowPages, child *VMO, kind uint32, off, size uint64) z
 // projected gives where off lies in the top of the family.
 func (c *cowPages) projected(off uint64) uint64 {
 	for ; c.parent != nil; c = c.parent {
-		off += c.parentOff
+		off += c.parentOff()
 	}
 	return off
 }
@@ -212,8 +212,8 @@ func (c *cowPages) projected(off uint64) uint64 {
 func (c *cowPages) hangPoint(off, length uint64, oneWay bool) (at *cowPages, from, limit uint64) {
 	limit = min(length, max(c.size, off)-off)
 	for c.parent != nil && (oneWay || c.parent.hidden()) && !c.ownsAny(off, off+limit) {
-		limit = min(limit, max(c.parentLimit, off)-off)
-		off += c.parentOff
+		limit = min(limit, max(c.parentLimit(), off)-off)
+		off += c.parentOff()
 		c = c.parent
 	}
 	return c, off, limit

@@ -18,16 +18,16 @@ type cowPages struct {
 	traps bool // TRAP_DIRTY
 
 	// Guarded by fam.mu, as is everything below.
-	id        uint32 // in Store: the Owner of the frames
 	dead      bool
+	modified  bool   // since the last query with RESET; of a pager's root
+	id        uint32 // in Store: the Owner of the frames
 	size      uint64 // bytes, a multiple of the page size
 	stream    uint64 // bytes
 	tree      tree
 	zeros     intervals
 	pages     uint64 // resident pages
 	reclaimed uint64 // pages the evictor took: committed_change_events
-	modified  bool   // since the last query with RESET; of a pager's root
-	discard   discardable
+	discard   *discardable // nil unless the VMO is
 	pinned    uint64 // pages that are pinned
 	pins      uint64 // their pins
 
@@ -39,12 +39,15 @@ type cowPages struct {
 
 	// What it does not have in [0, parentLimit) it shows of its parent, there
 	// parentOff further on; what lies beyond reads as zero.
-	parent      *cowPages
-	parentOff   uint64
-	parentLimit uint64
-	sibling     avl.Node[cowPages] // among the parent's children
-	children    avl.Tree[cowPages] // by parentOff, weights are where what they see ends
+	parent   *cowPages
+	sibling  avl.Node[cowPages] // among the parent's children
+	children avl.Tree[cowPages] // by parentOff, weights are where what they see ends
 }
+
+// parentOff and parentLimit are kept in sibling. Pre: there is a parent, or there
+// never was.
+func (c *cowPages) parentOff() uint64   { return c.sibling.Key() }
+func (c *cowPages) parentLimit() uint64 { return c.sibling.Weight() - c.sibling.Key() }
 
 // family is what the nodes of one tree share.
 type family struct {
@@ -201,7 +204,7 @@ func (c *cowPages) unmapAll(off, end uint64) {
 		if past = one && n.owns(lo); past {
 			continue
 		}
-		if hi = min(hi, n.parentLimit); n.pinned != 0 {
+		if hi = min(hi, n.parentLimit()); n.pinned != 0 {
 			n.unpinned(lo, hi, n.unmapHere)
 		} else {
 			n.unmapHere(lo, hi)
@@ -253,7 +256,7 @@ func (c *cowPages) accessed(off, end uint64) (pages uint64) {
 	for n := c; n != nil; n = d.next(false) {
 		lo, hi := d.here()
 		if n != c {
-			hi = min(hi, n.parentLimit)
+			hi = min(hi, n.parentLimit())
 		}
 		n.shown(lo, hi, func(m Mapping, at, length uint64) {
 			first := hi - length + d.down // of what the window shows, in c

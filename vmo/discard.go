@@ -32,12 +32,15 @@ type discardable struct {
 	listed     bool      // guarded by Store.mu
 }
 
+// discarded says whether the pages of c were taken and it was not locked since.
+func (c *cowPages) discarded() bool { return c.discard != nil && c.discard.state == discardDone }
+
 // discardList is the unlocked discardable VMOs, the longest unlocked first.
 // Guarded by Store.mu.
 type discardList struct{ head, tail *cowPages }
 
 func (l *discardList) push(c *cowPages) {
-	d := &c.discard
+	d := c.discard
 	d.prev, d.next, d.listed = l.tail, nil, true
 	if l.tail == nil {
 		l.head = c
@@ -49,7 +52,7 @@ func (l *discardList) push(c *cowPages) {
 
 // remove takes c off the list if it is there.
 func (l *discardList) remove(c *cowPages) {
-	d := &c.discard
+	d := c.discard
 	if !d.listed {
 		return
 	}
@@ -95,7 +98,7 @@ func (v *VMO) LockContent(off, length uint64) (state zx.VMOLockState, st zx.Stat
 		return state, st
 	}
 	state.Offset, state.Size = off, length
-	if c.discard.state == discardDone {
+	if c.discarded() {
 		state.DiscardedSize = c.size
 	}
 	c.lockContent()
@@ -112,7 +115,7 @@ func (v *VMO) TryLockContent(off, length uint64) zx.Status {
 	if st := v.checkLock(off, length); st != zx.OK {
 		return st
 	}
-	if c.discard.state == discardDone {
+	if c.discarded() {
 		return zx.ErrUnavailable
 	}
 	c.lockContent()
@@ -215,7 +218,7 @@ func (c *cowPages) discardPages() int {
 
 // forgetDiscard takes c, which dies, off the list of what may be discarded.
 func (c *cowPages) forgetDiscard() {
-	if c.discard.state != discardUnlocked {
+	if c.discard == nil || c.discard.state != discardUnlocked {
 		return
 	}
 	c.store.mu.Lock()

@@ -31,13 +31,13 @@ func (c *cowPages) see(off uint64) sight {
 		if !c.zeros.empty() && c.zeros.holding(off) != nil {
 			return sight{c: c, at: off}
 		}
-		if c.parent == nil || off >= c.parentLimit {
+		if c.parent == nil || off >= c.parentLimit() {
 			if c.paged {
 				return sight{c: c, at: off, ask: true}
 			}
 			return sight{}
 		}
-		off += c.parentOff
+		off += c.parentOff()
 		c = c.parent
 	}
 }
@@ -51,16 +51,16 @@ func (c *cowPages) look(off, limit uint64) sight {
 			return sight{c: c, at: off, s: c.tree.get(c.mem, pageIndex(off)), end: c.ownedEnd(off, limit) - up}
 		}
 		limit = c.absentEnd(off, limit)
-		if c.parent == nil || off >= c.parentLimit {
+		if c.parent == nil || off >= c.parentLimit() {
 			v := sight{end: limit - up}
 			if c.paged {
 				v.c, v.at, v.ask = c, off, true
 			}
 			return v
 		}
-		limit = min(limit, c.parentLimit) + c.parentOff
-		off += c.parentOff
-		up += c.parentOff
+		limit = min(limit, c.parentLimit()) + c.parentOff()
+		off += c.parentOff()
+		up += c.parentOff()
 		c = c.parent
 	}
 }
@@ -91,7 +91,7 @@ func (d *descent) next(past bool) *cowPages {
 	}
 	for d.at != d.top {
 		c := d.at
-		d.at, d.down = c.parent, d.down-c.parentOff
+		d.at, d.down = c.parent, d.down-c.parentOff()
 		lo, hi = d.here()
 		if n := c.sibling.Heavier(lo + 1); n != nil && n.Key() < hi {
 			return d.enter(n.Owner())
@@ -101,7 +101,7 @@ func (d *descent) next(past bool) *cowPages {
 }
 
 func (d *descent) enter(c *cowPages) *cowPages {
-	d.at, d.down = c, d.down+c.parentOff
+	d.at, d.down = c, d.down+c.parentOff()
 	return c
 }
 
@@ -137,8 +137,8 @@ func (c *cowPages) sweep(lo, hi uint64) {
 				c.dropPages(pos, pos+zx.PageSize, allStates)
 			}
 		}
-		hi = min(hi, c.parentLimit)
-		lo, hi, c = lo+c.parentOff, hi+c.parentOff, c.parent
+		hi = min(hi, c.parentLimit())
+		lo, hi, c = lo+c.parentOff(), hi+c.parentOff(), c.parent
 	}
 }
 
@@ -152,21 +152,20 @@ func (c *cowPages) firstPage(pos, end uint64) uint64 {
 
 // adopt hangs child below c, which it sees from off on for limit bytes.
 func (c *cowPages) adopt(child *cowPages, off, limit uint64) {
-	child.parent, child.parentOff, child.parentLimit = c, off, limit
+	child.parent = c
 	c.children.Insert(&child.sibling, child, off, off+limit)
 }
 
 // disown takes child off its parent.
 func (c *cowPages) disown() {
 	c.parent.children.Remove(&c.sibling)
-	c.parent, c.parentOff, c.parentLimit = nil, 0, 0
+	c.parent = nil
 }
 
 // clipView ends what c sees of its parent at limit, for good.
 func (c *cowPages) clipView(limit uint64) {
-	if c.parent != nil && limit < c.parentLimit {
-		c.parentLimit = limit
-		c.parent.children.SetWeight(&c.sibling, c.parentOff+limit)
+	if c.parent != nil && limit < c.parentLimit() {
+		c.parent.children.SetWeight(&c.sibling, c.parentOff()+limit)
 	}
 }
 
@@ -174,8 +173,8 @@ func (c *cowPages) clipView(limit uint64) {
 func (c *cowPages) clipChildren(size uint64) {
 	for n := c.children.Heavy(0, size+1); n != nil; n = c.children.Heavy(0, size+1) {
 		child := n.Owner()
-		child.clipView(max(size, child.parentOff) - child.parentOff)
-		if child.parentOff > size { // its weight is its key, which is too heavy
+		child.clipView(max(size, child.parentOff()) - child.parentOff())
+		if child.parentOff() > size { // its weight is its key, which is too heavy
 			child.rehang(size)
 		}
 	}
@@ -205,7 +204,7 @@ func (c *cowPages) settle() {
 			}
 			return
 		}
-		parent, lo, limit := c.parent, c.parentOff, c.parentLimit
+		parent, lo, limit := c.parent, c.parentOff(), c.parentLimit()
 		if parent != nil {
 			c.disown()
 		}
@@ -244,7 +243,7 @@ func (c *cowPages) die() {
 // does not have becomes its own, and it hangs on the parent of c. When memory is
 // short they stay two, and mean the same.
 func (c *cowPages) merge(child *cowPages) {
-	off, limit := child.parentOff, child.parentLimit
+	off, limit := child.parentOff(), child.parentLimit()
 	// What the child does not see goes: the rest of c, and what it has itself.
 	c.dropPages(0, off, allStates)
 	c.dropPages(off+limit, c.size, allStates)
@@ -282,8 +281,8 @@ func (c *cowPages) merge(child *cowPages) {
 	}
 	child.disown()
 	if p := c.parent; p != nil {
-		seen := max(c.parentLimit, off) - off
-		p.adopt(child, c.parentOff+off, min(limit, seen))
+		seen := max(c.parentLimit(), off) - off
+		p.adopt(child, c.parentOff()+off, min(limit, seen))
 		c.disown()
 	}
 	c.die()

@@ -313,7 +313,7 @@ func (w *famWorld) sound(c *cowPages) {
 	for n := c.children.First(); n != nil; n = n.Next() {
 		b := n.Owner()
 		kids++
-		if b.parent != c || n.Key() != b.parentOff || n.Weight() != b.parentOff+b.parentLimit || b.dead {
+		if b.parent != c || n.Key() != b.parentOff() || n.Weight() != b.parentOff()+b.parentLimit() || b.dead {
 			w.fail("a child hangs wrongly")
 		}
 	}

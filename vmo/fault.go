@@ -56,7 +56,7 @@ func (v *VMO) RequirePage(off uint64, write bool, r *PageRequest, out *Page) zx.
 		case c.parent != nil, !c.zeros.empty() && c.zeros.holding(off) != nil:
 		case c.paged:
 			return c.ask(RequestRead, off, off+zx.PageSize, r)
-		case write && c.discard.state != discardDone:
+		case write && !c.discarded():
 			var st zx.Status
 			out.Frame, st = c.materialize(off, idx, Untracked)
 			out.Writable = true
@@ -207,7 +207,7 @@ func (c *cowPages) require(off, limit uint64, write bool, r *PageRequest, out *P
 		case !c.zeros.empty() && c.zeros.holding(off) != nil:
 		case c.paged:
 			return c.ask(RequestRead, off, c.absentEnd(off, limit), r)
-		case c.parent != nil && off < c.parentLimit:
+		case c.parent != nil && off < c.parentLimit():
 			return c.requireShared(off, limit, write, r, out)
 		}
 		return c.requireZero(off, limit, idx, write, r, out)
@@ -218,7 +218,7 @@ func (c *cowPages) require(off, limit uint64, write bool, r *PageRequest, out *P
 // requireShared is require for what c shows of its parent. A write gives c a page
 // of its own: that of a hidden node if nobody else sees it, else a copy.
 func (c *cowPages) requireShared(off, limit uint64, write bool, r *PageRequest, out *Page) zx.Status {
-	w := c.parent.see(off + c.parentOff)
+	w := c.parent.see(off + c.parentOff())
 	if w.ask {
 		w = c.look(off, limit)
 		return w.c.ask(RequestRead, w.at, w.at+w.end-off, r)
@@ -272,7 +272,7 @@ func (c *cowPages) unmapForked(off uint64, page bool) {
 
 // requireZero is require for an offset that reads as zero and has no page.
 func (c *cowPages) requireZero(off, limit, idx uint64, write bool, r *PageRequest, out *Page) zx.Status {
-	if c.discard.state == discardDone {
+	if c.discarded() {
 		return zx.ErrNotFound
 	}
 	if !write {

@@ -54,11 +54,14 @@ func (v *VMO) Info() Info {
 	defer v.Unlock()
 	i := Info{
 		Koid: v.koid, Size: v.sizeLocked(), StreamSize: c.stream, ChangeEvents: c.reclaimed,
-		Mappings: v.mapped, References: int(v.refs.Load()), Options: v.options,
+		Mappings: int(v.mapped), References: int(v.refs.Load()), Options: v.options,
 		PagerBacked: c.fam.root != nil, TrapsDirty: v.root && c.traps, Modified: c.modified,
 		Contiguous: c.fam.contiguous, Physical: c.fam.physical, CachePolicy: c.cache,
 		Immutable: v.immutable, HasParent: v.kin.parent != nil, IsSlice: v.isSlice, Children: v.kin.children,
-		Locks: c.discard.locks, Discarded: c.discard.state == discardDone,
+		Discarded: c.discarded(),
+	}
+	if c.discard != nil {
+		i.Locks = c.discard.locks
 	}
 	if i.IsSlice {
 		i.StreamSize = v.length
@@ -73,7 +76,7 @@ func (v *VMO) Info() Info {
 		i.Committed = c.amount()
 		i.MetadataBytes = uint64(c.tree.nodes(c.mem))<<zx.PageShift + uint64(c.zeros.n)*intervalBytes + c.pages*mmu.MetaBytes
 		i.ZeroDirty, i.ZeroUntracked = c.zeros.total[zerosDirty], c.zeros.total[zerosUntracked]
-		i.Intervals = c.zeros.n
+		i.Intervals = int(c.zeros.n)
 	}
 	return i
 }

@@ -39,11 +39,11 @@ type interval struct {
 type intervals struct {
 	tree   avl.Tree[interval]
 	pool   *intervalPool
-	by     *account.Account // pays for them, set aside or not. Constant
-	n      int
+	by     *account.Account  // pays for them, set aside or not. Constant
 	total  [zeroKinds]uint64 // bytes
 	spare  *interval         // set aside by reserve
-	spares int
+	n      int32
+	spares int32
 }
 
 func (z *intervals) empty() bool { return z.tree.Empty() }
@@ -51,7 +51,7 @@ func (z *intervals) empty() bool { return z.tree.Empty() }
 // reserve sets memory aside for n intervals, of which add and remove take one at
 // most each. Errors: ErrNoMemory.
 func (z *intervals) reserve(n int) zx.Status {
-	for z.spares < n {
+	for int(z.spares) < n {
 		if st := z.by.ChargeFrames(int64(intervalBytes)); st != zx.OK {
 			return st
 		}

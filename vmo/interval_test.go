@@ -36,7 +36,7 @@ func (z *intervals) list() (l []zeroRun) {
 		l = append(l, zeroRun{v.start, v.end, v.awaiting, v.kind})
 		total[v.kind] += v.end - v.start
 	}
-	if total != z.total || len(l) != z.n {
+	if total != z.total || len(l) != int(z.n) {
 		panic(fmt.Sprintf("%d intervals of %v bytes, counted %d of %v", len(l), total, z.n, z.total))
 	}
 	return l

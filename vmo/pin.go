@@ -65,7 +65,7 @@ func (v *VMO) Pin(off, length uint64, write bool, r *PageRequest) zx.Status {
 // pinLocked pins pages from pos on until end, until b is spent, or until something
 // is missing, and gives the position it reached. Locks: the family's held.
 func (c *cowPages) pinLocked(pos, end uint64, write bool, r *PageRequest, b *zx.Budget) (uint64, zx.Status) {
-	if c.discard.state == discardDone {
+	if c.discarded() {
 		return pos, zx.ErrNotFound
 	}
 	for pos < end {

@@ -84,7 +84,7 @@ func (v *VMO) overRange(op rangeOp, off, length uint64, r *PageRequest) zx.Statu
 		var st zx.Status
 		switch op {
 		case opCommit:
-			if c.discard.state == discardDone {
+			if c.discarded() {
 				st = zx.ErrNotFound
 			} else {
 				pos, st = c.commitLocked(pos, end, r, &b)

@@ -127,11 +127,12 @@ func (s *Store) NewPaged(size uint64, options uint32, source *PageSource) (*VMO,
 	return v, zx.OK
 }
 
-// What a window and a node are charged for, their places in the registries and
-// what a family has for itself included.
+// What a window and a node are charged for: themselves, their places in the
+// registries, the node's account of its frames, and the family, which lives as long
+// as one of its nodes. TestChildCosts measures them.
 var (
-	windowBytes = account.Bytes(224) + 16
-	nodeBytes   = account.Bytes(768) + account.Bytes(160) + 16
+	windowBytes = account.Bytes(160) + 16
+	nodeBytes   = account.Bytes(288) + account.Bytes(112) + account.Bytes(32) + 16
 )
 
 // newRoot makes a VMO with a node of its own in a new family, and its first
@@ -140,13 +141,10 @@ func (s *Store) newRoot(source *PageSource, size, stream uint64, options uint32)
 	if st := s.account.Charge(windowBytes + nodeBytes); st != zx.OK {
 		return nil, st
 	}
-	all := &struct { // one allocation
-		VMO
-		cowPages
-		family
-	}{}
-	v, c, f := &all.VMO, &all.cowPages, &all.family
-	f.source = source
+	v, c, f := &VMO{}, &cowPages{}, &family{source: source}
+	if options&zx.VMODiscardable != 0 {
+		c.discard = &discardable{}
+	}
 	s.initCow(c, f, size)
 	c.stream = stream
 	s.initVMO(v, f, options)
@@ -157,7 +155,7 @@ func (s *Store) newRoot(source *PageSource, size, stream uint64, options uint32)
 
 // initVMO makes v, zero but for what its maker knows, ready with one reference.
 func (s *Store) initVMO(v *VMO, f *family, options uint32) {
-	v.fam, v.store, v.mem, v.options, v.koid = f, s, s.mem, options, zx.NewKoid()
+	v.fam, v.store, v.options, v.koid = f, s, options, zx.NewKoid()
 	v.refs.Store(1)
 	s.vmos.take(v)
 }

@@ -260,7 +260,7 @@ func (v *VMO) SupplyPage(off uint64, aux *VMO, auxOff uint64) (st zx.Status, han
 		return zx.OK, true
 	}
 	run := PageRun{Length: zx.PageSize}
-	run.append(v.mem, f, 0)
+	run.append(v.store.mem, f, 0)
 	return v.SupplyPages(off, &run), true
 }
 

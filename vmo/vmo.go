@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 
 	"faultline/avl"
-	"faultline/mmu"
 	"faultline/zx"
 )
 
@@ -17,7 +16,6 @@ type VMO struct {
 	// Constant.
 	fam       *family
 	store     *Store
-	mem       *mmu.Memory
 	id        uint32 // in the Store's registry
 	koid      zx.Koid
 	options   uint32
@@ -32,11 +30,11 @@ type VMO struct {
 	// Guarded by the family's lock.
 	cow                    *cowPages
 	nextWindow, prevWindow *VMO // on the same node
-	mapped                 int  // mappings
 	kin                    kinship
 
-	name atomic.Pointer[string]
-	refs atomic.Int32
+	name   atomic.Pointer[string]
+	refs   atomic.Int32
+	mapped int32 // mappings; guarded by the family's lock
 }
 
 // Koid is the VMO's identity, and that of the object that handles of it name.

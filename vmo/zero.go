@@ -177,12 +177,12 @@ func (c *cowPages) zeroUnpinned(start, stop uint64) zx.Status {
 //
 // Pre: an interval is reserved; the range is not mapped.
 func (c *cowPages) coverShared(start, stop uint64) {
-	if stop = min(stop, c.parentLimit); c.parent == nil || start >= stop {
+	if stop = min(stop, c.parentLimit()); c.parent == nil || start >= stop {
 		return
 	}
 	c.zeros.remove(start, stop)
 	c.zeros.add(start, stop, zerosUntracked)
-	c.parent.sweep(c.parentOff+start, c.parentOff+stop)
+	c.parent.sweep(c.parentOff()+start, c.parentOff()+stop)
 }
 
 // zeroRun makes the front of [pos, limit), which meets no interval, a dirty
@@ -332,9 +332,9 @@ func (c *cowPages) resize(size uint64) zx.Status {
 		c.dropPages(size, old, allStates)
 		c.zeros.remove(size, old)
 		c.clipChildren(size)
-		if end := c.parentLimit; size < end {
+		if end := c.parentLimit(); size < end {
 			c.clipView(size)
-			c.parent.sweep(c.parentOff+size, c.parentOff+end)
+			c.parent.sweep(c.parentOff()+size, c.parentOff()+end)
 		}
 	case size > old:
 		c.unmap(old, size-old)
