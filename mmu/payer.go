@@ -13,8 +13,6 @@ type payer struct {
 	paid    int64 // charged, and not in use; guarded by the owner's lock
 	charged int64 // in all; as paid
 	shared  bool  // nothing is paid ahead
-
-	_ [32]byte // owners that different CPUs work for share no line
 }
 
 // aheadMost is how many frames are paid for ahead at most.
@@ -27,10 +25,13 @@ func (m *Memory) PaidBy(a *account.Account, shared bool) *Memory {
 	if a == nil {
 		return m
 	}
-	v := &struct { // one allocation
+	// One allocation of two cache lines: owners that different CPUs work for share
+	// none.
+	v := &struct {
 		Memory
 		payer
-	}{*m, payer{account: a, shared: shared}}
+		_ [16]byte
+	}{Memory: *m, payer: payer{account: a, shared: shared}}
 	v.Memory.payer = &v.payer
 	if m.caches != nil && !shared {
 		v.near = m.mine()

@@ -25,11 +25,11 @@ type cowPages struct {
 	stream    uint64 // bytes
 	tree      tree
 	zeros     intervals
-	pages     uint64 // resident pages
-	reclaimed uint64 // pages the evictor took: committed_change_events
+	pages     uint64       // resident pages
+	reclaimed uint64       // pages the evictor took: committed_change_events
 	discard   *discardable // nil unless the VMO is
-	pinned    uint64 // pages that are pinned
-	pins      uint64 // their pins
+	pinned    uint64       // pages that are pinned
+	pins      uint64       // their pins
 
 	base  mmu.Frame // of physical memory; constant
 	cache uint32    // cache policy
