@@ -83,7 +83,7 @@ type famWorld struct {
 	root     *famNode // the pager's, or nil
 	vmos     []*famVMO
 	nodes    []*famNode // that have windows, and the pager's root
-	shared   bool // others use the Store, too
+	shared   bool       // others use the Store, too
 	pins     []*famPin
 	req      PageRequest
 	detached bool

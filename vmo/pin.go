@@ -383,7 +383,7 @@ func (c *cowPages) transferLocked(off uint64, done *uint64, run *PageRun) zx.Sta
 		if st := c.zeros.reserve(1); st != zx.OK {
 			return st
 		}
-		if !c.mem.Adopt() {
+		if c.mem.Adopt(1) == 0 {
 			return zx.ErrNoMemory
 		}
 		s, st := c.tree.insert(c.mem, pageIndex(pos))
