@@ -48,6 +48,7 @@ type percpu struct {
 	since   uint64         // ticks, as all time that is tallied
 	unused  atomic.Uint64
 	debug   *cpu.DebugRegs // what the CPU has: see loadDebug
+	stretch stretch        // while records are left
 
 	heed     atomic.Uint32 // look at something before ring 3: see attend
 	several  bool          // there are other CPUs

@@ -167,17 +167,18 @@ type Kernel struct {
 	// carries none of that name. Set before any program runs; may be nil.
 	Programs func(name string) []byte
 
-	machine Board
-	ram     []mmu.Range // the kernel's and that of programs
-	now     func() int64
-	console io.Writer
-	table   *mmu.PageTable   // kernel mappings only: what idle CPUs use
-	cpus    []*percpu        // by number; the boot CPU is 0
-	only    *percpu          // if there is one CPU
-	idle    atomic.Uint64    // a bit for each CPU that has nothing to do
-	rootJob *Job             // above all others
-	account *account.Account // of all that ring 3 makes us keep
-	trace   tracing
+	machine   Board
+	ram       []mmu.Range // the kernel's and that of programs
+	now       func() int64
+	console   io.Writer
+	table     *mmu.PageTable   // kernel mappings only: what idle CPUs use
+	cpus      []*percpu        // by number; the boot CPU is 0
+	only      *percpu          // if there is one CPU
+	idle      atomic.Uint64    // a bit for each CPU that has nothing to do
+	rootJob   *Job             // above all others
+	account   *account.Account // of all that ring 3 makes us keep
+	trace     tracing
+	stretches stretches
 
 	bootTSC  uint64 // at bootTime
 	bootTime int64

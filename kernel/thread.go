@@ -201,6 +201,7 @@ func (t *Thread) heed() bool {
 func (t *Thread) end() {
 	if trace.On() {
 		t.process.kernel.traceEnded(t)
+		t.executor.cpu.stretch.begin(t, stretchEnd)
 	}
 	c := t.executor.cpu
 	c.tally(&c.unused)
@@ -208,6 +209,7 @@ func (t *Thread) end() {
 	t.state.Store(uint32(zx.ThreadDead))
 	t.closeExceptions()
 	t.process.threadEnded(t)
+	t.executor.cpu.endStretch(t)
 }
 
 // called decides about a call whose result is not what it returns, or may not be:

@@ -134,6 +134,7 @@ func (t *Thread) traceFault() {
 	t.traced = trace.Fault
 	t.request.Kind = vmo.RequestKinds // none yet
 	trace.Emit(trace.Fault, uint32(t.regs.ErrorCode()), 0, t.regs.CR2(), uint64(t.regs.RIP()))
+	t.executor.cpu.stretch.begin(t, stretchFault)
 }
 
 // traceFaultEnd records that it ended with st.
@@ -175,10 +176,16 @@ func shown(memory *mmu.Memory, space *vmar.AddressSpace, va zx.VirtAddr) (koid z
 func (t *Thread) traceSyscall() {
 	t.traced = trace.Syscall
 	trace.Emit(trace.Syscall, uint32(t.regs.RAX), 0, 0, 0)
+	t.executor.cpu.stretch.begin(t, uint32(t.regs.RAX))
 }
 
 // traceWake records that t may run on.
-func (t *Thread) traceWake() { trace.Emit(trace.Wake, 0, uint64(t.Koid()), 0, 0) }
+func (t *Thread) traceWake() {
+	trace.Emit(trace.Wake, 0, uint64(t.Koid()), 0, 0)
+	if s := &t.process.kernel.here().stretch; s.of == t {
+		s.of = nil
+	}
+}
 
 // traceEntry records what ends with the entry of t into ring 3: what the CPU ran
 // before, a call, a page fault. It is looked at there because a CPU that leaves
@@ -191,6 +198,7 @@ func (c *percpu) traceEntry(t *Thread) {
 	if c.traced != t {
 		c.traceSwitch(t)
 	}
+	c.endStretch(t)
 	switch t.traced {
 	case trace.Fault:
 		t.traceFaultEnd(zx.OK)

@@ -164,6 +164,10 @@ func (t *Thread) Yield() zx.Status { return t.yield(interruptKill | interruptSus
 // yield is Yield that only the interrupts in bits end.
 func (t *Thread) yield(bits uint32) zx.Status {
 	c := t.cpu
+	if trace.On() {
+		defer t.resumeStretch(c.stretch.what)
+		c.endStretch(t)
+	}
 	c.machine.Idle(c.kernel.now() + moment)
 	c.yield()
 	if a := t.process.account; a.Charge(executorBytes) == zx.OK {

@@ -18,6 +18,7 @@ import (
 	"faultline/object"
 	"faultline/pager"
 	"faultline/syscall"
+	"faultline/trace"
 	"faultline/user"
 	"faultline/vmo"
 	"faultline/zx"
@@ -62,6 +63,10 @@ func (b *bencher) measure(args []string, booted uint64) error {
 		return nil
 	case what == "@scale":
 		return b.run("benchscale")
+	case what == "@longest":
+		return b.longest()
+	case strings.HasPrefix(what, "longest_entry/"):
+		return b.longest(strings.TrimPrefix(what, "longest_entry/"))
 	case strings.Contains(what, "/"):
 		return b.run("benchscale", what)
 	}
@@ -93,6 +98,12 @@ func (b *bencher) output(line []byte) {
 		os.Stdout.Write(line)
 		return
 	}
+	if words[1] == "longest" {
+		if ticks, what := b.kernel.LongestStretch(); len(words) == 3 && words[2] != "-" {
+			fmt.Printf("bench longest_entry/%s 1 %d\nnote longest_entry/%s: %s\n", words[2], ticks, words[2], what)
+		}
+		return
+	}
 	if words[1] == "begin" {
 		runtime.ReadMemStats(&b.before)
 		return
@@ -115,6 +126,13 @@ func (b *bencher) output(line []byte) {
 		fmt.Printf("note %s: the kernel allocated %d times\n", words[2], mallocs)
 	}
 	fmt.Printf("bench allocations/%s %d %.4f\n", words[2], n, float64(mallocs)/float64(n))
+}
+
+// longest measures the stretches in ring 0 that calls with large arguments take.
+func (b *bencher) longest(call ...string) error {
+	b.kernel.StartTrace(trace.Filter{Kinds: []trace.Kind{trace.Switch}})
+	defer b.kernel.StopTrace()
+	return b.run("benchlongest", call...)
 }
 
 // start spawns a program of the image.
