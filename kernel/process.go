@@ -270,7 +270,7 @@ func (p *Process) bury(y zx.Yielder) {
 	p.closeExceptions()
 	p.handles.CloseAll(y)
 	object.Collect() // what only its handles could reach
-	object.DiscardAll(y)
+	object.WorkAll(y)
 	p.kernel.leave(p.space.CR3())
 	p.space.Destroy(y)
 	p.UpdateSignals(0, zx.SignalTaskTerminated)

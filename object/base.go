@@ -51,11 +51,10 @@ type Base struct {
 	account *account.Account // pays for the object; nil the kernel; see Bill
 	bill    int64            // bytes
 
-	mu        spin.Lock
-	signals   atomic.Uint32 // zx.Signals; written under mu, read freely
-	observers *Observer     // of threads that wait; guarded by mu; doubly linked, in no order
-	watched   atomic.Int32  // how many observers; written under mu, read freely
-	async     *asyncWatch   // registrations, if there ever was one; guarded by mu
+	mu      spin.Lock
+	signals atomic.Uint32 // zx.Signals; written under mu, read freely
+	watched atomic.Int32  // how many observers; written under mu, read freely
+	watch   *watch        // the observers, nil for none; guarded by mu
 }
 
 // Init gives the object a koid and its type. Signals start as given.
@@ -157,10 +156,11 @@ func Drop(o Object) {
 	o.ObjectBase().settle()
 }
 
-// dropHandle undoes what HandleTable.Add counted.
-func dropHandle(o Object) {
-	if o.ObjectBase().handles.Add(-1) == 0 {
+// dropHandle undoes what HandleTable.Add counted, and says whether it was the last.
+func dropHandle(o Object) (last bool) {
+	if last = o.ObjectBase().handles.Add(-1) == 0; last {
 		o.OnZeroHandles()
 	}
 	Unref(o)
+	return last
 }

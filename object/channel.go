@@ -34,7 +34,8 @@ type Message struct {
 	Handles []Moving
 
 	next    *Message
-	ends    int // how many of Handles are of channel ends, once it was written
+	ends    int      // how many of Handles are of channel ends, once it was written
+	unread  *Channel // whose queue it was taken off unread, if ends are in it
 	account *account.Account
 	bill    int64
 }
@@ -70,10 +71,8 @@ func (m *Message) Free() { m.account.Release(m.bill) }
 
 // Discard ends a message and closes its handles. Locks: none held.
 func (m *Message) Discard() {
-	for i := range m.Handles {
-		m.Handles[i].Discard()
-	}
-	m.Free()
+	m.next = nil
+	discard(m)
 }
 
 // countEnds sets m.ends.
@@ -126,7 +125,10 @@ type Channel struct {
 	queued               int // handles of this end that wait in queues
 	holds                int // handles of channel ends that wait at this end
 	transNext, transPrev *Channel
-	reached              bool
+	found                *Channel
+	reached              uint32
+	scanning             bool
+	scan                 *Message // the next to look into; guarded also by pair.mu
 }
 
 // Call is one zx_channel_call: a message sent from an end and the wait for the
@@ -358,7 +360,7 @@ func (c *Channel) Close() {
 		return
 	}
 	c.closed = true
-	unread := c.takeAll()
+	unread, _ := c.takeAll()
 	for c.calls != nil {
 		c.calls.finish(zx.ErrCanceled)
 	}
@@ -367,19 +369,20 @@ func (c *Channel) Close() {
 	}
 	c.peer.UpdateSignals(zx.SignalWritable, zx.SignalPeerClosed)
 	unlock()
-	unreads.discard(unread)
+	discard(unread)
 }
 
-// takeAll takes all messages off the queue. Locks: transit.mu and pair.mu held.
-func (c *Channel) takeAll() *Message {
-	all := c.head
-	for m := all; m != nil; m = m.next {
+// takeAll takes all messages off the queue, for discard. Locks: transit.mu and
+// pair.mu held.
+func (c *Channel) takeAll() (first, last *Message) {
+	first, last = c.head, c.tail
+	for m := first; m != nil && c.holds > 0; m = m.next {
 		if m.ends > 0 {
-			transit.leave(c, m)
+			m.unread = c
 		}
 	}
-	c.head, c.tail, c.pending = nil, nil, 0
-	return all
+	c.head, c.tail, c.pending, c.scan = nil, nil, 0, nil
+	return first, last
 }
 
 // RelatedKoid is the koid of the peer.

@@ -258,12 +258,12 @@ func TestCollect(t *testing.T) {
 			h, _ := table.Add(w, RightsChannel)
 			table.Close(h)
 		}
-		Collect()
+		collect()
 		if port.Handles() != length {
 			t.Errorf("circle of %d: %d handles of the port while one end can be read", length, port.Handles())
 		}
 		table.Close(outside)
-		Collect()
+		collect()
 		if port.Handles() != 0 || payer.Used() != 0 || transit.list != nil {
 			t.Errorf("circle of %d: %d handles of the port, %d bytes left", length, port.Handles(), payer.Used())
 		}
@@ -287,7 +287,7 @@ func TestCollectThrough(t *testing.T) {
 	a.put(nil, []Moving{NewMoving(port, zx.RightsPort), NewMoving(a, RightsChannel)}) // waits at b
 	in.put(nil, []Moving{NewMoving(b, RightsChannel)})                                // waits at out
 	in.Close()
-	Collect()
+	collect()
 	if port.Handles() != 1 {
 		t.Error("taken from who could have read it")
 	}
@@ -297,7 +297,7 @@ func TestCollectThrough(t *testing.T) {
 	}
 	got[0].Discard()
 	table.Close(h)
-	Collect()
+	collect()
 	if port.Handles() != 0 || payer.Used() != 0 || transit.list != nil {
 		t.Errorf("%d handles of the port, %d bytes left", port.Handles(), payer.Used())
 	}
@@ -336,6 +336,65 @@ func TestCollectRaces(t *testing.T) {
 		}()
 	}
 	wait.Wait()
+	WorkAll(nil)
+	if payer.Used() != 0 || transit.list != nil {
+		t.Errorf("%d bytes left", payer.Used())
+	}
+}
+
+// collect is Collect until it is done.
+func collect() {
+	Collect()
+	WorkAll(nil)
+}
+
+// TestCollectInPieces moves the only handle of an end from queue to queue while a
+// collection goes on: it is not lost.
+func TestCollectInPieces(t *testing.T) {
+	OnChores(func() {})
+	defer OnChores(nil)
+	const n = 2000
+	table := new(HandleTable)
+	w, r := make([]*Channel, n), make([]*Channel, n)
+	for i := range w {
+		w[i], r[i] = NewChannel()
+		table.Add(w[i], RightsChannel)
+		table.Add(r[i], RightsChannel)
+		x, y := NewChannel()
+		x.put([]byte("kept"), nil)
+		if st := w[i].put(nil, []Moving{NewMoving(x, RightsChannel), NewMoving(y, RightsChannel)}); st != zx.OK {
+			t.Fatal(st)
+		}
+	}
+	Collect()
+	for i := n - 1; transit.phase != transitIdle; i = (i + n - 1) % n {
+		m, _, _, st := r[i].Read(0, 2)
+		if st != zx.OK {
+			t.Fatal(st)
+		}
+		m.next = nil
+		if st = w[(i+n/2)%n].Write(m); st != zx.OK {
+			t.Fatal(st)
+		}
+		if i%100 == 0 {
+			var b zx.Budget
+			b.Spend(zx.BudgetUnits - 8)
+			c, _ := takeChore(chores.made)
+			c.finish(c.step(&b))
+		}
+	}
+	for i := range r {
+		for r[i].pending > 0 {
+			_, got, _ := r[i].get(0, 2)
+			if text, _, st := got[1].Object.(*Channel).get(4, 0); st != zx.OK || string(text) != "kept" {
+				t.Fatalf("what waited at an end that moved: %q, %v", text, st)
+			}
+			got[0].Discard()
+			got[1].Discard()
+		}
+	}
+	table.CloseAll(nil)
+	collect()
 	if payer.Used() != 0 || transit.list != nil {
 		t.Errorf("%d bytes left", payer.Used())
 	}

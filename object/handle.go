@@ -362,11 +362,14 @@ func (t *HandleTable) CloseAll(y zx.Yielder) {
 		if s.obj == nil {
 			continue
 		}
-		h := s.value
+		h, watched := s.value, s.base.watched.Load()
 		o := t.remove(s)
 		t.mu.Unlock()
-		t.finish(o, h)
-		if b.Spend(1) {
+		cost := 1
+		if t.finish(o, h) || watched > 0 {
+			cost = choresAtOnce // as much as it may have done at once
+		}
+		if b.Spend(cost) {
 			b.Look()
 		}
 		t.mu.Lock()
@@ -436,8 +439,8 @@ func (t *HandleTable) remove(s *slot) Object {
 }
 
 // finish ends the waits made through the removed handle h of o and drops what
-// h counted. Locks: none held.
-func (t *HandleTable) finish(o Object, h zx.Handle) {
+// h counted. It says whether that was the last handle. Locks: none held.
+func (t *HandleTable) finish(o Object, h zx.Handle) (last bool) {
 	o.ObjectBase().cancelHandle(Source{t, h})
-	dropHandle(o)
+	return dropHandle(o)
 }

@@ -10,7 +10,7 @@ import (
 
 // observerBytes is what a registration of zx_object_wait_async is charged for,
 // until the packet it becomes is taken.
-var observerBytes = account.Bytes(352)
+var observerBytes = account.Bytes(448)
 
 // Source names the handle through which a wait was made: closing that handle
 // ends the wait, closing another handle of the same object does not.
@@ -22,8 +22,12 @@ type Source struct {
 // Observer is one wait on an object's signals: a thread in zx_object_wait_one
 // or a registration of zx_object_wait_async.
 type Observer struct {
-	base       *Base // guarded by base.mu: nil once fired or cancelled
-	next, prev *Observer
+	base       *Base     // guarded by base.mu, as the rest: nil once fired or cancelled
+	next, prev *Observer // in base.watch.list
+	handle     *handleWatch
+	hNext      *Observer // in handle.list
+	hPrev      *Observer
+	since      uint64 // base.watch.changes when it was made
 	trigger    zx.Signals
 	source     Source
 
@@ -37,17 +41,56 @@ type Observer struct {
 	// zx_object_wait_async.
 	port               *Port
 	packet             PortPacket
-	portNext, portPrev *Observer // guarded by port.mu
+	portNext, portPrev *Observer // guarded by port.mu, as scanned
+	scanned            bool      // a sweep of the port stands here
 	now                func() zx.Time
 	edge               bool
-	node               avl.Node[Observer] // in base's asyncWatch
 }
+
+// watch is who observes an object's signals, made for the first observer and gone
+// with the last. A change of signals that concerns many is told in pieces, as a
+// chore: until it is done, later changes wait in line, and whoever comes later is
+// told only of those.
+type watch struct {
+	list    *Observer // the newest first
+	handles avl.Tree[handleWatch]
+	only    handleWatch // the first handle's, so that one wait allocates once
+	changes uint64      // so far
+	late    []change    // not told yet to all; the first is being told
+	at      *Observer   // whom to tell next
+}
+
+// change is one of the signals: the number it was, and what was asserted before
+// and after.
+type change struct {
+	number   uint64
+	old, now zx.Signals
+}
+
+// handleWatch is the observers through one handle.
+type handleWatch struct {
+	source Source
+	list   *Observer // by hNext, the newest first
+	count  int
+	closed bool                  // the handle is; its observers are being ended
+	node   avl.Node[handleWatch] // in watch.handles while it has an observer and is not closed
+}
+
+// watchAtOnce is how many observers are told of a change, or ended with their
+// handle, before the rest becomes a chore; alertPiece is how many are looked at in
+// a piece of it, of which one that is told counts as alertWeight.
+const (
+	watchAtOnce = 48
+	alertPiece  = 512
+	alertWeight = 16
+)
 
 // Signals gives the signals asserted now.
 func (b *Base) Signals() zx.Signals { return zx.Signals(b.signals.Load()) }
 
 // UpdateSignals deasserts clear, then asserts set, and fires the observers that
-// this satisfies.
+// this satisfies. Of very many some are fired a moment later, in their order, but
+// before the thread whose call this is enters ring 3.
 //
 // Locks: takes Base.mu and, for zx_object_wait_async, Port.mu.
 func (b *Base) UpdateSignals(clear, set zx.Signals) {
@@ -56,26 +99,60 @@ func (b *Base) UpdateSignals(clear, set zx.Signals) {
 	now := old&^clear | set
 	if now != old {
 		b.signals.Store(uint32(now))
-		b.alert(b.observers, old, now)
-		if b.async != nil {
-			b.alert(b.async.list, old, now)
+		if w := b.watch; w != nil {
+			b.changed(w, old, now)
 		}
 	}
 	b.mu.Unlock()
 }
 
-// alert fires those of a list that a change of signals satisfies. Locks: mu held.
-func (b *Base) alert(list *Observer, old, now zx.Signals) {
-	for o := list; o != nil; {
-		next := o.next
-		active := now
+// changed tells the observers of a change. Locks: mu held.
+func (b *Base) changed(w *watch, old, now zx.Signals) {
+	w.changes++
+	c := change{w.changes, old, now}
+	if len(w.late) == 0 {
+		if w.at = w.list; b.alert(w, c, watchAtOnce*alertWeight) {
+			return
+		}
+		later(func(budget *zx.Budget) bool { return b.alertLate(w, budget) })
+	}
+	w.late = append(w.late, c)
+}
+
+// alert fires the observers from w.at on that c satisfies, until it has looked at
+// so many, and says whether it came to the end. Locks: mu held.
+func (b *Base) alert(w *watch, c change, most int) (done bool) {
+	for ; w.at != nil && most > 0; most-- {
+		o := w.at
+		w.at = o.next
+		active := c.now
 		if o.edge {
-			active = now &^ old
+			active &^= c.old
 		}
-		if o.trigger&active != 0 {
-			b.fire(o, now)
+		if o.trigger&active != 0 && o.since < c.number && !o.handle.closed {
+			b.fire(o, c.now)
+			most -= alertWeight - 1
 		}
-		o = next
+	}
+	return w.at == nil
+}
+
+// alertLate is the chore of telling all of the changes in w.late.
+func (b *Base) alertLate(w *watch, budget *zx.Budget) (more bool) {
+	for {
+		b.mu.Lock()
+		if b.watch != w || len(w.late) == 0 { // the last observer went meanwhile
+			b.mu.Unlock()
+			return false
+		}
+		if b.alert(w, w.late[0], alertPiece) && len(w.late) > 0 {
+			w.late = w.late[1:]
+			w.at = w.list
+		}
+		b.mu.Unlock()
+		if budget.Spend(alertPiece / 8) {
+			return true
+		}
 	}
 }
 
@@ -160,22 +237,28 @@ func (b *Base) WaitAsync(source Source, a AsyncWait) zx.Status {
 }
 
 // CancelAsync removes the registrations and queued packets that the handle
-// source made on port with key, and says how many there were.
+// source made on port with key, and says how many there were. It yields by y as
+// often as it must, whose answers it ignores but for a kill.
 //
 // Locks: none held; takes Base.mu, then Port.mu.
 // Source: docs/pager.md 3.17 (zx_port_cancel).
-func (b *Base) CancelAsync(source Source, port *Port, key uint64) int {
-	removed := 0
+func (b *Base) CancelAsync(source Source, port *Port, key uint64, y zx.Yielder) (removed int) {
 	b.mu.Lock()
-	b.ofHandle(source, func(o *Observer) {
-		if o.port == port && o.packet.Packet.Key == key {
-			b.remove(o)
-			port.unwatch(o)
-			removed++
+	few := true
+	if h := b.handleWatch(source); h != nil {
+		few = h.count <= alertPiece
+		for o := h.list; few && o != nil; {
+			next := o.hNext
+			if o.port == port && o.packet.Packet.Key == key {
+				b.remove(o)
+				port.unwatch(o)
+				removed++
+			}
+			o = next
 		}
-	})
+	}
 	b.mu.Unlock()
-	return removed + port.cancelSource(source, key)
+	return removed + port.sweep(&source, key, !few, y)
 }
 
 // cancelHandle ends the waits made through source, a handle being closed.
@@ -187,42 +270,53 @@ func (b *Base) cancelHandle(source Source) {
 		return
 	}
 	b.mu.Lock()
-	for o := b.observers; o != nil; {
-		next := o.next
-		if o.source == source {
-			b.remove(o)
-			o.observed, o.canceled = b.Signals(), true
-			o.waiter.Wake()
-		}
-		o = next
+	h := b.handleWatch(source)
+	if h != nil {
+		h.closed = true
+		b.watch.handles.Remove(&h.node)
+		b.cancelSome(h)
 	}
-	b.ofHandle(source, func(o *Observer) {
-		b.remove(o)
-		o.port.unwatch(o)
-	})
 	b.mu.Unlock()
-}
-
-// asyncWatch is the registrations of zx_object_wait_async with an object: of
-// which there may be very many, through many handles.
-type asyncWatch struct {
-	list     *Observer          // doubly linked, in no order
-	byHandle avl.Tree[Observer] // keys are values of handles
-}
-
-// ofHandle calls f, which may remove it, with each registration made through
-// source: O(log n) to find them. Locks: mu held.
-func (b *Base) ofHandle(source Source, f func(*Observer)) {
-	if b.async == nil {
-		return
+	if h != nil && h.list != nil {
+		later(func(budget *zx.Budget) bool {
+			for {
+				b.mu.Lock()
+				b.cancelSome(h)
+				more := h.list != nil
+				b.mu.Unlock()
+				if !more || budget.Spend(watchAtOnce/2) {
+					return more
+				}
+			}
+		})
 	}
-	for n := b.async.byHandle.Heavy(uint64(source.Handle), 0); n != nil && n.Key() == uint64(source.Handle); {
-		o := n.Owner()
-		n = n.Next()
-		if o.source == source {
-			f(o)
+}
+
+// cancelSome ends some of the waits through the closed handle of h. Locks: mu held.
+func (b *Base) cancelSome(h *handleWatch) {
+	for n := watchAtOnce; h.list != nil && n > 0; n-- {
+		o := h.list
+		b.remove(o)
+		if o.port != nil {
+			o.port.unwatch(o)
+			continue
+		}
+		o.observed, o.canceled = b.Signals(), true
+		o.waiter.Wake()
+	}
+}
+
+// handleWatch gives the observers through source, nil for none. Locks: mu held.
+func (b *Base) handleWatch(source Source) *handleWatch {
+	if b.watch == nil {
+		return nil
+	}
+	for n := b.watch.handles.Heavy(uint64(source.Handle), 0); n != nil && n.Key() == uint64(source.Handle); n = n.Next() {
+		if h := n.Owner(); h.source == source {
+			return h
 		}
 	}
+	return nil
 }
 
 // fire ends o's registration with the signals seen. Locks: mu held.
@@ -245,40 +339,59 @@ func (b *Base) fire(o *Observer, now zx.Signals) {
 
 // add registers o. Locks: mu held.
 func (b *Base) add(o *Observer) {
-	o.base = b
-	b.watched.Add(1)
-	list := &b.observers
-	if o.port != nil {
-		if b.async == nil {
-			b.async = new(asyncWatch)
-		}
-		list = &b.async.list
-		b.async.byHandle.Insert(&o.node, o, uint64(o.source.Handle), 0)
+	if b.watch == nil {
+		b.watch = new(watch)
 	}
-	o.next, o.prev = *list, nil
-	if o.next != nil {
+	w, h := b.watch, b.handleWatch(o.source)
+	if h == nil {
+		if h = &w.only; h.count > 0 {
+			h = new(handleWatch)
+		}
+		*h = handleWatch{source: o.source}
+		w.handles.Insert(&h.node, h, uint64(o.source.Handle), 0)
+	}
+	o.base, o.handle, o.since = b, h, w.changes
+	b.watched.Add(1)
+	if o.next = w.list; o.next != nil {
 		o.next.prev = o
 	}
-	*list = o
+	w.list = o
+	if o.hNext = h.list; o.hNext != nil {
+		o.hNext.hPrev = o
+	}
+	h.list = o
+	h.count++
 }
 
 // remove unregisters o. Locks: mu held.
 func (b *Base) remove(o *Observer) {
-	list := &b.observers
-	if o.port != nil {
-		list = &b.async.list
-		b.async.byHandle.Remove(&o.node)
+	w, h := b.watch, o.handle
+	if w.at == o {
+		w.at = o.next
 	}
 	if o.prev == nil {
-		*list = o.next
+		w.list = o.next
 	} else {
 		o.prev.next = o.next
 	}
 	if o.next != nil {
 		o.next.prev = o.prev
 	}
-	o.next, o.prev, o.base = nil, nil, nil
-	b.watched.Add(-1)
+	if o.hPrev == nil {
+		h.list = o.hNext
+	} else {
+		o.hPrev.hNext = o.hNext
+	}
+	if o.hNext != nil {
+		o.hNext.hPrev = o.hPrev
+	}
+	o.next, o.prev, o.hNext, o.hPrev, o.handle, o.base = nil, nil, nil, nil, nil, nil
+	if h.count--; h.count == 0 && !h.closed {
+		w.handles.Remove(&h.node)
+	}
+	if b.watched.Add(-1) == 0 {
+		b.watch = nil
+	}
 }
 
 // watch links o to the port, so that the port's end is the
@@ -325,6 +438,17 @@ func (p *Port) queueSignal(o *Observer) {
 
 // unlinkObserver takes o off the list of registrations. Locks: mu held.
 func (p *Port) unlinkObserver(o *Observer) {
+	if o.scanned {
+		for s := p.sweeps; s != nil; s = s.next {
+			if s.observer == o {
+				s.observer = o.portNext
+			}
+		}
+		o.scanned = false
+		if o.portNext != nil {
+			o.portNext.scanned = true
+		}
+	}
 	if o.portPrev == nil {
 		p.watching = o.portNext
 	} else {
@@ -336,41 +460,13 @@ func (p *Port) unlinkObserver(o *Observer) {
 	o.portNext, o.portPrev = nil, nil
 }
 
-// cancelObservers ends the registrations that carry key and says how many there
-// were. One that fires meanwhile is a packet. Locks: none held; takes each
-// object's mu, then p.mu.
-func (p *Port) cancelObservers(key uint64) (removed int) {
-	var found []*Observer
-	p.mu.Lock()
-	for o := p.watching; o != nil; o = o.portNext {
-		if o.packet.Packet.Key == key {
-			found = append(found, o)
-		}
-	}
-	p.mu.Unlock()
-	for _, o := range found {
-		b := o.of
-		b.mu.Lock()
-		if o.base != nil {
-			b.remove(o)
-			p.unwatch(o)
-			removed++
-		}
-		b.mu.Unlock()
-	}
-	return removed
-}
-
-// forgetObservers unregisters every observer of a closed port. A port that is
-// closed gets no new ones and unwatch leaves the list alone, so the list is
-// this thread's. Locks: none held; takes each object's mu.
-func (p *Port) forgetObservers() {
-	p.mu.Lock()
-	list := p.watching
-	p.watching = nil
-	p.mu.Unlock()
-	for o := list; o != nil; {
-		next := o.portNext
+// forgetSome unregisters observers of a closed port, until b is spent, and says
+// whether there are more. A port that is closed gets no new ones and unwatch leaves
+// the list alone, so the list is this thread's. Locks: none held; takes each
+// object's mu.
+func (p *Port) forgetSome(budget *zx.Budget) (more bool) {
+	for o := p.watching; o != nil; o = p.watching {
+		p.watching = o.portNext
 		o.portNext, o.portPrev = nil, nil
 		b := o.of
 		b.mu.Lock()
@@ -379,6 +475,9 @@ func (p *Port) forgetObservers() {
 		}
 		b.mu.Unlock()
 		o.packet.settle()
-		o = next
+		if budget.Spend(1) {
+			return true
+		}
 	}
+	return false
 }

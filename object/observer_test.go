@@ -111,10 +111,10 @@ func TestWaitAsync(t *testing.T) {
 	arm(src, 4, true)
 	k := kernelPacket(&owner{}, 4)
 	p.Queue(k)
-	if n := e.CancelAsync(src, p, 4); n != 2 {
+	if n := e.CancelAsync(src, p, 4, nil); n != 2 {
 		t.Fatalf("cancelled %d", n)
 	}
-	if n := e.CancelAsync(src, p, 4); n != 0 {
+	if n := e.CancelAsync(src, p, 4, nil); n != 0 {
 		t.Fatalf("cancelled %d again", n)
 	}
 	if p.Depth() != 4 { // 2, 3, src2's 4, the page request
@@ -156,6 +156,7 @@ func TestWaitAsyncLimitsAndPortClose(t *testing.T) {
 	}
 	e.UpdateSignals(0, sigA) // half as packets
 	e.UpdateSignals(sigA, 0)
+	WorkAll(nil)
 	var packet zx.Packet
 	for range 10_000 {
 		p.Wait(newWaiter(), 0, &packet)
@@ -169,6 +170,7 @@ func TestWaitAsyncLimitsAndPortClose(t *testing.T) {
 		t.Fatalf("%d bytes charged for 10,000 packets and 5,000 registrations of %d", got, observerBytes)
 	}
 	tab.Close(ph)
+	WorkAll(nil)
 	if e.watched.Load() != 0 || poor.Used() != 0 {
 		t.Fatalf("closing the port left registrations, or %d bytes", poor.Used())
 	}
@@ -195,11 +197,11 @@ func TestManyHandles(t *testing.T) {
 	for i, h := range handles {
 		if i%2 == 0 {
 			tab.Close(h)
-		} else if removed := e.CancelAsync(Source{tab, h}, p, 0); removed != 1 {
+		} else if removed := e.CancelAsync(Source{tab, h}, p, 0, nil); removed != 1 {
 			t.Fatalf("%d removed of handle %d", removed, i)
 		}
 	}
-	if e.watched.Load() != 0 || e.async.list != nil || !e.async.byHandle.Empty() {
+	if e.watched.Load() != 0 || e.watch != nil {
 		t.Error("registrations left")
 	}
 }
@@ -222,10 +224,10 @@ func TestCancelKeyEndsRegistrations(t *testing.T) {
 	if st := e2.WaitAsync(Source{&tab, h2}, AsyncWait{Port: p, Key: 7, Signals: sigA}); st != zx.OK {
 		t.Fatal(st)
 	}
-	if n := p.CancelKey(7); n != 3 {
+	if n := p.CancelKey(7, nil); n != 3 {
 		t.Errorf("%d removed, want 2 registrations and a packet", n)
 	}
-	if n := p.CancelKey(7); n != 0 {
+	if n := p.CancelKey(7, nil); n != 0 {
 		t.Errorf("%d removed the second time", n)
 	}
 	e.UpdateSignals(0, sigA)
@@ -266,14 +268,141 @@ func TestObserverRaces(t *testing.T) {
 		for key := range uint64(8) {
 			e.WaitAsync(src, AsyncWait{Port: p, Key: key, Signals: sigA, Edge: key&1 == 1})
 		}
-		e.CancelAsync(src, p, 3)
+		e.CancelAsync(src, p, 3, nil)
 		take(p)
 		tab.Close(h)
 		tab.Close(ph)
 	}
 	close(stop)
 	<-done
+	WorkAll(nil)
 	if e.watched.Load() != 0 {
 		t.Fatal("observers left over")
 	}
 }
+
+// TestChangesInPieces: a change of signals that concerns many is told in pieces. Each
+// registration is told of the changes that came after it, in their order, once;
+// closing a handle or the port, and cancelling, end what was not told yet.
+func TestChangesInPieces(t *testing.T) {
+	OnChores(func() {}) // nobody does them before Work
+	defer OnChores(nil)
+	tab := new(HandleTable)
+	e, p := NewEvent(), NewPort()
+	h, _ := tab.Add(e, RightsEvent)
+	h2, _ := tab.Duplicate(h, zx.RightSame)
+	ph, _ := tab.Add(p, zx.RightsPort)
+	register := func(n int, h zx.Handle, key uint64, signals zx.Signals, edge bool) {
+		t.Helper()
+		for range n {
+			if st := e.WaitAsync(Source{tab, h}, AsyncWait{Port: p, Key: key, Signals: signals, Edge: edge}); st != zx.OK {
+				t.Fatal(st)
+			}
+		}
+	}
+	keys := func() (got map[uint64]int) {
+		got = map[uint64]int{}
+		var packet zx.Packet
+		for p.Wait(newWaiter(), 0, &packet) == zx.OK {
+			got[packet.Key]++
+		}
+		return got
+	}
+	register(3000, h, 1, sigA, false)
+	register(3000, h, 2, sigB, false)
+	register(10, h2, 3, sigA|sigB, true)
+	e.UpdateSignals(0, sigA)
+	if n := p.Depth(); n == 0 || n > watchAtOnce*alertWeight {
+		t.Errorf("%d told at once", n)
+	}
+	e.UpdateSignals(sigA, sigB)
+	e.UpdateSignals(sigB, 0)
+	register(5, h2, 4, sigA|sigB, false) // knows nothing of these
+	register(5, h2, 5, sigA, true)
+	Work(nil)
+	if got := keys(); got[1] != 3000 || got[2] != 3000 || got[3] != 10 || len(got) != 3 {
+		t.Errorf("keys told: %v", got)
+	}
+
+	register(3000, h, 6, sigA, false)
+	e.UpdateSignals(0, sigA)
+	at := p.Depth()
+	tab.Close(h) // what was told stays
+	Work(nil)
+	if got := keys(); got[4] != 5 || got[5] != 5 || got[6] == 0 || got[6] != at {
+		t.Errorf("keys told before the handle was closed: %v", got)
+	}
+	e.UpdateSignals(sigA, 0)
+	register(3000, h2, 7, sigA, false)
+	e.UpdateSignals(0, sigA)
+	if n := p.CancelKey(7, nil); n != 3000 {
+		t.Errorf("%d of 3000 cancelled, told or not", n)
+	}
+	e.UpdateSignals(sigA, 0)
+	register(3000, h2, 8, sigA, false)
+	e.UpdateSignals(0, sigA)
+	if n := e.CancelAsync(Source{tab, h2}, p, 8, nil); n != 3000 {
+		t.Errorf("%d of 3000 cancelled by their handle", n)
+	}
+	e.UpdateSignals(sigA, 0)
+	register(3000, h2, 9, sigA, false)
+	e.UpdateSignals(0, sigA)
+	tab.Close(ph)
+	Work(nil)
+	if e.watch != nil || chores.head != nil || p.watching != nil {
+		t.Error("something is left")
+	}
+}
+
+// TestSweepBesideTakes: what is taken, withdrawn and queued while a sweep stands at
+// it does not lead it astray.
+func TestSweepBesideTakes(t *testing.T) {
+	tab := new(HandleTable)
+	p, e := NewPort(), NewEvent()
+	h, _ := tab.Add(e, RightsEvent)
+	tab.Add(p, zx.RightsPort)
+	e.UpdateSignals(0, sigA)
+	const n = 3 * sweepPiece
+	packets := make([]*PortPacket, n)
+	for i := range packets {
+		packets[i] = kernelPacket(&owner{}, uint64(i%2))
+		p.Queue(packets[i])
+		e.WaitAsync(Source{tab, h}, AsyncWait{Port: p, Key: uint64(i % 2), Signals: sigA})
+	}
+	looks := 0
+	look := yielder(func() zx.Status {
+		// The sweep stands in the queue: take away what is before it and at it.
+		for range 100 {
+			take(p)
+		}
+		for s := p.sweeps; s != nil; s = s.next {
+			for range 50 {
+				if k := s.packet; k != nil && k.kind&^packetScanned == packetKernel {
+					p.Cancel(k)
+				} else if k != nil {
+					p.mu.Lock()
+					p.unlink(k)
+					p.mu.Unlock()
+				}
+			}
+		}
+		looks++
+		return zx.ErrInternalIntrRetry
+	})
+	if removed := p.CancelKey(1, look); removed < n/2 || looks < 2 {
+		t.Errorf("%d removed in %d pieces", removed, looks)
+	}
+	var packet zx.Packet
+	for left := p.Depth(); left > 0; left-- {
+		if p.Wait(newWaiter(), 0, &packet); packet.Key == 1 {
+			t.Fatal("one with the key is left")
+		}
+	}
+	if p.sweeps != nil {
+		t.Error("the sweep is left")
+	}
+}
+
+type yielder func() zx.Status
+
+func (y yielder) Yield() zx.Status { return y() }

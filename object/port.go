@@ -42,6 +42,8 @@ const (
 	packetKernel packetKind = iota // intrusive, part of its owner
 	packetUser                     // allocated here for zx_port_queue
 	packetSignal                   // part of an Observer of zx_object_wait_async
+
+	packetScanned packetKind = 1 << 7 // besides: a sweep stands here
 )
 
 // PortPacket is a place in a port's queue: an intrusive node that its owner
@@ -84,6 +86,7 @@ type Port struct {
 	closed     bool        // no handle left
 	place      *PortWaiter // for the next Wait
 	watching   *Observer   // registered for zx_object_wait_async, by portNext
+	sweeps     *sweep      // that are under way
 }
 
 // PortWaiter is the place of one thread in the line of a port. It belongs to the
@@ -318,7 +321,7 @@ func (p *Port) take(n *PortWaiter) {
 	}
 	k.port = nil
 	if k.kind != packetKernel {
-		p.retire(k)
+		p.retire(k, next)
 	}
 	p.mu.Unlock()
 	if owner != nil {
@@ -345,27 +348,120 @@ func (p *Port) serve() *PortWaiter {
 // CancelKey removes every queued packet that carries key, page requests
 // included, and every registration of zx_object_wait_async that does. It tells
 // the owners of kernel packets as if they had been delivered, and says how many
-// it removed.
+// it removed. It yields by y as often as it must, whose answers it ignores but for a
+// kill.
 //
 // Locks: none held; takes Port.mu, then each object's.
 // Source: docs/pager.md 3.17 (zx_port_cancel_key; the kernel quirk is not
 // reproduced).
-func (p *Port) CancelKey(key uint64) int {
-	var told *PortPacket // removed kernel packets, newest first, by next
-	removed := p.cancelObservers(key)
+func (p *Port) CancelKey(key uint64, y zx.Yielder) int { return p.sweep(nil, key, true, y) }
+
+// sweep is a way through the registrations of a port and its packets, in pieces:
+// where the next one begins. What goes meanwhile moves it on.
+type sweep struct {
+	observer *Observer
+	packet   *PortPacket
+	next     *sweep
+}
+
+// sweepPiece is how many registrations or packets a piece looks at, of which one
+// that is removed counts as alertWeight.
+const sweepPiece = 4096
+
+// sweep removes the packets that carry key, and with registrations also those: of
+// any source, or only signal packets of the one given. It says how many it removed.
+// A registration that fires meanwhile is a packet.
+func (p *Port) sweep(source *Source, key uint64, registrations bool, y zx.Yielder) (removed int) {
+	s := new(sweep)
 	p.mu.Lock()
-	for k := p.head; k != nil; {
-		next := k.next
-		if k.Packet.Key == key {
-			owner := k.owner
-			p.unlink(k)
-			removed++
-			if owner != nil {
-				k.next, told = told, k
-			}
-		}
-		k = next
+	s.next, p.sweeps = p.sweeps, s
+	if registrations {
+		s.observer = p.watching
 	}
+	s.packet = p.head
+	p.stand(s)
+	p.mu.Unlock()
+	for b := (zx.Budget{By: y}); s.observer != nil; {
+		removed += p.sweepObservers(s, source, key)
+		if b.Spend(sweepPiece/32) && b.Look() == zx.ErrInternalIntrKilled {
+			break
+		}
+	}
+	for b := (zx.Budget{By: y}); s.packet != nil; {
+		removed += p.sweepPackets(s, source, key)
+		if b.Spend(sweepPiece/32) && b.Look() == zx.ErrInternalIntrKilled {
+			break
+		}
+	}
+	p.mu.Lock()
+	at := &p.sweeps
+	for *at != s {
+		at = &(*at).next
+	}
+	*at = s.next
+	p.mu.Unlock()
+	return removed
+}
+
+// stand marks where s stands. Locks: mu held.
+func (p *Port) stand(s *sweep) {
+	if s.observer != nil {
+		s.observer.scanned = true
+	}
+	if s.packet != nil {
+		s.packet.kind |= packetScanned
+	}
+}
+
+// sweepObservers is a piece of sweep. Locks: none held.
+func (p *Port) sweepObservers(s *sweep, source *Source, key uint64) (removed int) {
+	var found []*Observer
+	p.mu.Lock()
+	for n := sweepPiece; s.observer != nil && n > 0 && !p.closed; n-- {
+		o := s.observer
+		if s.observer = o.portNext; o.packet.Packet.Key == key && (source == nil || o.source == *source) {
+			found = append(found, o)
+			n -= alertWeight - 1
+		}
+	}
+	if p.closed {
+		s.observer, s.packet = nil, nil
+	}
+	p.stand(s)
+	p.mu.Unlock()
+	for _, o := range found {
+		b := o.of
+		b.mu.Lock()
+		if o.base != nil {
+			b.remove(o)
+			p.unwatch(o)
+			removed++
+		}
+		b.mu.Unlock()
+	}
+	return removed
+}
+
+// sweepPackets is a piece of sweep. Locks: none held.
+func (p *Port) sweepPackets(s *sweep, source *Source, key uint64) (removed int) {
+	var told *PortPacket // removed kernel packets, by next
+	p.mu.Lock()
+	for n := sweepPiece; s.packet != nil && n > 0; n-- {
+		k := s.packet
+		s.packet = k.next
+		kind := k.kind &^ packetScanned
+		if k.Packet.Key != key || source != nil && (kind != packetSignal || k.source != *source) {
+			continue
+		}
+		owner := k.owner
+		p.unlink(k)
+		removed++
+		n -= alertWeight - 1
+		if owner != nil {
+			k.next, told = told, k
+		}
+	}
+	p.stand(s)
 	p.mu.Unlock()
 	for told != nil {
 		k := told
@@ -375,43 +471,34 @@ func (p *Port) CancelKey(key uint64) int {
 	return removed
 }
 
-// cancelSource removes the queued signal packets that came of source and carry
-// key, and says how many.
-func (p *Port) cancelSource(source Source, key uint64) int {
-	removed := 0
-	p.mu.Lock()
-	for k := p.head; k != nil; {
-		next := k.next
-		if k.kind == packetSignal && k.source == source && k.Packet.Key == key {
-			p.unlink(k)
-			removed++
-		}
-		k = next
-	}
-	p.mu.Unlock()
-	return removed
-}
-
 // OnZeroHandles drops what is queued and refuses more. Threads that wait keep
 // waiting; owners of dropped packets are not told, so a page source's slot
 // stays busy. Source: docs/pager.md 2.3.
 func (p *Port) OnZeroHandles() {
 	p.mu.Lock()
 	p.closed = true
-	for k := p.head; k != nil; {
-		next := k.next
-		// k.port stays set: a dropped packet is never idle again.
-		k.next, k.prev = nil, nil
-		k.settle()
-		k = next
-	}
+	dropped := p.head
 	for k := p.spare; k != nil; k = k.next {
 		k.settle()
 	}
 	p.head, p.tail, p.spare = nil, nil, nil
 	p.users, p.spares = 0, 0
+	for s := p.sweeps; s != nil; s = s.next {
+		s.packet, s.observer = nil, nil
+	}
 	p.mu.Unlock()
-	p.forgetObservers()
+	do(func(b *zx.Budget) bool {
+		for k := dropped; k != nil; k = dropped {
+			dropped = k.next
+			// k.port stays set: a dropped packet is never idle again.
+			k.next, k.prev = nil, nil
+			k.settle()
+			if b.Spend(1) {
+				return true
+			}
+		}
+		return p.forgetSome(b)
+	})
 }
 
 // Depth gives the number of queued packets, for reports and tests.
@@ -460,13 +547,13 @@ func (p *Port) unlink(k *PortPacket) {
 	}
 	k.port = nil
 	if k.kind != packetKernel {
-		p.retire(k)
+		p.retire(k, next)
 	}
 }
 
 // settle gives back what a packet that belongs to no source was charged for.
 func (k *PortPacket) settle() {
-	switch k.kind {
+	switch k.kind &^ packetScanned {
 	case packetUser:
 		k.account.Release(packetBytes)
 	case packetSignal:
@@ -475,8 +562,22 @@ func (k *PortPacket) settle() {
 	k.account = nil
 }
 
-// retire ends a packet that does not belong to its source. Locks: mu held.
-func (p *Port) retire(k *PortPacket) {
+// retire ends a packet that does not belong to its source, and tells sweeps that
+// stand at it of the next one. Locks: mu held.
+func (p *Port) retire(k, next *PortPacket) {
+	if k.kind&packetScanned != 0 {
+		for s := p.sweeps; s != nil; s = s.next {
+			if s.packet == k {
+				s.packet = next
+			}
+		}
+		if k.kind &^= packetScanned; next != nil {
+			next.kind |= packetScanned
+		}
+		if k.kind == packetKernel {
+			return
+		}
+	}
 	if k.kind == packetUser {
 		p.users--
 		if p.spares < spares {

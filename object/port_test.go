@@ -151,7 +151,7 @@ func TestPortUserLimit(t *testing.T) {
 	if st := p.QueueUser(nil, user(0)); st != zx.OK {
 		t.Fatalf("after one left: %v", st)
 	}
-	if n := p.CancelKey(7); n != 1 {
+	if n := p.CancelKey(7, nil); n != 1 {
 		t.Fatalf("CancelKey removed %d", n)
 	}
 	if st := p.QueueUser(nil, user(0)); st != zx.OK {
@@ -173,10 +173,10 @@ func TestPortCancelKeyCountsAsDelivered(t *testing.T) {
 	p.Queue(again)
 	p.QueueUser(nil, user(9))
 	p.Queue(kernelPacket(o, 5))
-	if n := p.CancelKey(5); n != 3 || o.told() != 2 {
+	if n := p.CancelKey(5, nil); n != 3 || o.told() != 2 {
 		t.Fatalf("removed %d, told %d", n, o.told())
 	}
-	if n := p.CancelKey(5); n != 0 {
+	if n := p.CancelKey(5, nil); n != 0 {
 		t.Fatalf("removed %d more", n)
 	}
 	a, _ := take(p)

@@ -77,7 +77,7 @@ func portCancel(c *Context, h, source zx.Handle, key uint64) zx.Status {
 	if !waitable(o.ObjectBase().Type()) {
 		return zx.ErrNotSupported
 	}
-	n := o.ObjectBase().CancelAsync(object.Source{Table: c.Handles, Handle: source}, po.(*object.Port), key)
+	n := o.ObjectBase().CancelAsync(object.Source{Table: c.Handles, Handle: source}, po.(*object.Port), key, c.Thread)
 	if n == 0 {
 		return zx.ErrNotFound
 	}
@@ -93,7 +93,7 @@ func portCancelKey(c *Context, h zx.Handle, options uint32, key uint64) zx.Statu
 	if st != zx.OK {
 		return st
 	}
-	n := o.(*object.Port).CancelKey(key)
+	n := o.(*object.Port).CancelKey(key, c.Thread)
 	object.Unref(o)
 	if n == 0 {
 		return zx.ErrNotFound
