@@ -47,7 +47,7 @@ var edges = []struct {
 	{"syscall", []string{"account", "dma", "pager", "vmar", "vmo", "object", "zx"}},
 	{"syscall/*", nil}, // the generator
 	{"files", []string{"vmo", "pager", "object", "zx", "spin"}},
-	{"kernel", []string{"account", "dma", "trace", "zx", "cpu", "mmu", "object", "vmo", "vmar", "pager", "syscall", "golang.org/x/arch", tamago, "spin"}},
+	{"kernel", []string{"account", "avl", "dma", "trace", "zx", "cpu", "mmu", "object", "vmo", "vmar", "pager", "syscall", "golang.org/x/arch", tamago, "spin"}},
 	{"console", []string{"account", "trace", "kernel", "files", "zx", "cpu", "mmu", "object", "vmo", "vmar", "pager", "syscall", "golang.org/x/term"}},
 	{"board/*", []string{"cpu", "zx", tamago, "golang.org/x/image"}},
 	{"user", []string{"zx"}},

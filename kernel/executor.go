@@ -67,10 +67,11 @@ type percpu struct {
 
 // What a CPU must look at before it enters ring 3.
 const (
-	heedYield uint32 = 1 << iota // a goroutine of the kernel was made ready
-	heedTrace                    // records are left
-	heedShare                    // another CPU could run the next thread
-	heedLoad                     // what another thread needs may be loaded
+	heedYield  uint32 = 1 << iota // a goroutine of the kernel was made ready
+	heedTrace                     // records are left
+	heedShare                     // another CPU could run the next thread
+	heedLoad                      // what another thread needs may be loaded
+	heedChores                    // calls have left work to do
 )
 
 // newCPU makes the part of CPU id, whose page table is root.
@@ -365,6 +366,11 @@ func (e *executor) run() {
 		for {
 			c = e.cpu // a call may have waited, and come back to another one
 			if c.heed.Load() != 0 || !*c.armed {
+				if c.heed.Load()&heedChores != 0 {
+					c.heed.And(^heedChores)
+					c.kernel.doChores((*copyWaiter)(t))
+					continue
+				}
 				c.attend(t)
 			}
 			if t.interrupted.Load() != 0 {

@@ -2,7 +2,7 @@ package kernel
 
 import (
 	"cmp"
-	"container/list"
+	"faultline/avl"
 	"slices"
 	"sync"
 
@@ -29,16 +29,16 @@ type Job struct {
 	label
 	kernel  *Kernel
 	parent  *Job             // one reference; nil for the root
-	place   *list.Element    // in parent.jobs; guarded by parent.mu
+	node    avl.Node[Job]    // in parent.jobs; guarded by parent.mu
 	height  int              // how many jobs may lie below
 	account *account.Account // below that of parent; constant
 
 	mu         sync.Mutex
 	state      jobState
-	policy     zx.Policy        // constant once there is a child
-	jobs       list.List        // of *Job; guarded by mu
-	processes  list.List        // of *Process that are not dead; guarded by mu
-	exceptions exceptionChannel // guarded by mu
+	policy     zx.Policy         // constant once there is a child
+	jobs       avl.Tree[Job]     // by koid; guarded by mu
+	processes  avl.Tree[Process] // that are not dead; guarded by mu
+	exceptions exceptionChannel  // guarded by mu
 }
 
 type jobState uint8
@@ -88,7 +88,7 @@ func (j *Job) newJob(name string) (*Job, zx.Status) {
 		return nil, zx.ErrBadState
 	}
 	child.policy = j.policy
-	child.place = j.jobs.PushBack(child)
+	j.jobs.Insert(&child.node, child, uint64(child.Koid()), 0)
 	j.Ref()
 	j.UpdateSignals(zx.SignalJobNoJobs|zx.SignalJobNoChildren, 0)
 	return child, zx.OK
@@ -113,24 +113,24 @@ func (j *Job) add(p *Process) zx.Status {
 		return zx.ErrBadState
 	}
 	p.job, p.policy = j, j.policy
-	p.place = j.processes.PushBack(p)
+	j.processes.Insert(&p.node, p, uint64(p.Koid()), 0)
 	j.Ref()
 	j.UpdateSignals(zx.SignalJobNoProcesses|zx.SignalJobNoChildren, 0)
 	return zx.OK
 }
 
 // remove takes the dead process p out of its job.
-func (j *Job) remove(p *Process) { j.lose(&j.processes, p.place) }
+func (j *Job) remove(p *Process) { lose(j, &j.processes, &p.node) }
 
-// lose takes a dead child out of its list, which may be the end of j.
-func (j *Job) lose(list *list.List, place *list.Element) {
+// lose takes a dead child of j out of its tree, which may be the end of j.
+func lose[T any](j *Job, children *avl.Tree[T], child *avl.Node[T]) {
 	j.mu.Lock()
-	list.Remove(place)
+	children.Remove(child)
 	signals := zx.Signals(0)
-	if j.jobs.Len() == 0 {
+	if j.jobs.Empty() {
 		signals |= zx.SignalJobNoJobs
 	}
-	if j.processes.Len() == 0 {
+	if j.processes.Empty() {
 		signals |= zx.SignalJobNoProcesses
 	}
 	if j.childless() {
@@ -146,7 +146,7 @@ func (j *Job) lose(list *list.List, place *list.Element) {
 }
 
 // childless says whether j has neither job nor process. Locks: mu held.
-func (j *Job) childless() bool { return j.jobs.Len()+j.processes.Len() == 0 }
+func (j *Job) childless() bool { return j.jobs.Empty() && j.processes.Empty() }
 
 // OnLastRef ends a job that nobody can reach: it has no handle and no child.
 func (j *Job) OnLastRef() { j.end() }
@@ -162,7 +162,7 @@ func (j *Job) end() {
 	j.exceptions.close()
 	j.UpdateSignals(0, zx.SignalTaskTerminated)
 	j.mu.Unlock()
-	j.parent.lose(&j.parent.jobs, j.place) // no deeper than maxJobHeight
+	lose(j.parent, &j.parent.jobs, &j.node) // no deeper than maxJobHeight
 }
 
 // Kill ends every process in j and in the jobs below, and lets no new one be
@@ -173,35 +173,66 @@ func (j *Job) Kill() {
 		j.state = jobKilled
 	}
 	empty := j.childless()
-	jobs, processes := children[*Job](&j.jobs), children[*Process](&j.processes)
 	j.mu.Unlock()
 	if empty {
 		j.end()
+		return
 	}
-	for _, p := range processes {
-		p.Kill()
-	}
-	for _, child := range jobs {
-		child.Kill() // no deeper than maxJobHeight
-	}
+	var p, child zx.Koid // the last ones seen to
+	object.Do(func(b *zx.Budget) bool {
+		for next := j.process(p); next != nil; next = j.process(p) {
+			next.Kill()
+			p = next.Koid()
+			if object.Unref(next); b.Spend(8) {
+				return true
+			}
+		}
+		for next := j.child(child); next != nil; next = j.child(child) {
+			next.Kill() // no deeper than maxJobHeight
+			child = next.Koid()
+			if object.Unref(next); b.Spend(8) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
-// children copies a list of children, which may go meanwhile.
-func children[T any](l *list.List) (all []T) {
-	for e := l.Front(); e != nil; e = e.Next() {
-		all = append(all, e.Value.(T))
+// process gives the process of j after the one with that koid, with a reference;
+// nil if it was the last.
+func (j *Job) process(koid zx.Koid) *Process {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	p := after(&j.processes, koid)
+	if p != nil {
+		p.Ref()
 	}
-	return all
+	return p
+}
+
+// child is process for jobs below.
+func (j *Job) child(koid zx.Koid) *Job {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	child := after(&j.jobs, koid)
+	if child != nil {
+		child.Ref()
+	}
+	return child
 }
 
 // collect appends the processes of j and of the jobs below to all.
 func (j *Job) collect(all []*Process) []*Process {
 	j.mu.Lock()
-	all = append(all, children[*Process](&j.processes)...)
-	jobs := children[*Job](&j.jobs)
+	for n := j.processes.First(); n != nil; n = n.Next() {
+		all = append(all, n.Owner())
+	}
 	j.mu.Unlock()
-	for _, child := range jobs {
+	for child := j.child(0); child != nil; {
 		all = child.collect(all)
+		next := j.child(child.Koid())
+		object.Unref(child)
+		child = next
 	}
 	return all
 }
@@ -238,17 +269,24 @@ func (j *Job) Info() syscall.JobInfo {
 	return info
 }
 
-// Children implements syscall.Job.
-func (j *Job) Children() (jobs, processes []zx.Koid) {
+// NextJob implements syscall.Job.
+func (j *Job) NextJob(koid zx.Koid) (zx.Koid, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for e := j.jobs.Front(); e != nil; e = e.Next() {
-		jobs = append(jobs, e.Value.(*Job).Koid())
+	if child := after(&j.jobs, koid); child != nil {
+		return child.Koid(), true
 	}
-	for e := j.processes.Front(); e != nil; e = e.Next() {
-		processes = append(processes, e.Value.(*Process).Koid())
+	return 0, false
+}
+
+// NextProcess implements syscall.Job.
+func (j *Job) NextProcess(koid zx.Koid) (zx.Koid, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if p := after(&j.processes, koid); p != nil {
+		return p.Koid(), true
 	}
-	return jobs, processes
+	return 0, false
 }
 
 // RelatedKoid is the koid of the job above, KoidInvalid for one that the kernel

@@ -179,6 +179,7 @@ type Kernel struct {
 	account   *account.Account // of all that ring 3 makes us keep
 	trace     tracing
 	stretches stretches
+	chores    chores
 
 	bootTSC  uint64 // at bootTime
 	bootTime int64
@@ -240,6 +241,7 @@ func Boot(c Config) (*Kernel, error) {
 		Log:             func(line string) { fmt.Fprintln(k.log(), "kernel:", line) },
 	})
 	k.startEvictor()
+	k.startChores()
 	go k.Pagers.Watch(k.NewWaiter("pager watchdog"))
 	return k, nil
 }

@@ -1,10 +1,8 @@
 package kernel
 
 import (
-	"cmp"
-	"container/list"
+	"faultline/avl"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -37,11 +35,11 @@ type Process struct {
 	object.Base
 	label
 	kernel  *Kernel
-	job     *Job             // one reference while the process is not dead
-	place   *list.Element    // in job.processes; guarded by job.mu
-	policy  zx.Policy        // that of the job; constant
-	account *account.Account // below that of the job; constant
-	store   *vmo.Store       // makes VMOs that account pays for
+	job     *Job              // one reference while the process is not dead
+	node    avl.Node[Process] // in job.processes; guarded by job.mu
+	policy  zx.Policy         // that of the job; constant
+	account *account.Account  // below that of the job; constant
+	store   *vmo.Store        // makes VMOs that account pays for
 	handles *object.HandleTable
 	space   *vmar.AddressSpace
 	output  func([]byte) // where DebugWrite goes
@@ -54,19 +52,21 @@ type Process struct {
 	unwatched bool
 
 	mu        sync.Mutex
-	state     processState         // guarded by mu
-	started   zx.Time              // when the first thread started, 0 before; guarded by mu
-	threads   []*Thread            // started, not ended; guarded by mu
-	unstarted map[*Thread]struct{} // guarded by mu
-	suspends  int                  // tokens that suspend the process; guarded by mu
-	code      int64                // return code; guarded by mu, final once dying
-	exception *Exception           // what killed it, if something did; as code
+	state     processState     // guarded by mu
+	started   zx.Time          // when the first thread started, 0 before; guarded by mu
+	threads   avl.Tree[Thread] // started, not ended; by koid; guarded by mu
+	unstarted avl.Tree[Thread] // guarded by mu
+	suspends  int              // tokens that suspend the process; guarded by mu
+	code      int64            // return code; guarded by mu, final once dying
+	exception *Exception       // what killed it, if something did; as code
 
 	exceptions exceptionChannel // guarded by mu
 	debugger   exceptionChannel // guarded by mu
 
 	faults atomic.Uint64 // page faults of threads that have ended
 	ended  chan struct{} // closed when dead
+
+	nextDead *Process // guarded by kernel.chores.mu
 }
 
 var _ syscall.Process = (*Process)(nil)
@@ -78,7 +78,7 @@ var _ syscall.Process = (*Process)(nil)
 func (k *Kernel) NewProcess(job *Job, name string, output func([]byte)) (*Process, zx.Status) {
 	a := job.account.New()
 	p := &Process{
-		kernel: k, account: a, store: k.Store.PaidBy(a), handles: object.NewHandleTable(a), unstarted: map[*Thread]struct{}{},
+		kernel: k, account: a, store: k.Store.PaidBy(a), handles: object.NewHandleTable(a),
 		output: output, ended: make(chan struct{}),
 	}
 	p.SetName(name)
@@ -130,12 +130,30 @@ func (p *Process) Faults() uint64 {
 }
 
 // Threads lists the threads that run, the oldest first.
-func (p *Process) Threads() []*Thread {
+func (p *Process) Threads() (all []*Thread) {
 	p.mu.Lock()
-	all := append([]*Thread(nil), p.threads...)
-	p.mu.Unlock()
-	slices.SortFunc(all, func(a, b *Thread) int { return cmp.Compare(a.Koid(), b.Koid()) })
+	defer p.mu.Unlock()
+	for n := p.threads.First(); n != nil; n = n.Next() {
+		all = append(all, n.Owner())
+	}
 	return all
+}
+
+// eachThread calls f, with mu held, for each thread that runs: a chore.
+func (p *Process) eachThread(f func(*Thread)) {
+	at := zx.Koid(0)
+	object.Do(func(b *zx.Budget) bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for t := after(&p.threads, at); t != nil; t = after(&p.threads, at) {
+			f(t)
+			at = t.Koid()
+			if b.Spend(2) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // CreateThread makes a thread that has not started.
@@ -159,7 +177,7 @@ func (p *Process) createThread(name string) (*Thread, zx.Status) {
 	p.mu.Lock()
 	ending := p.state >= processDying
 	if !ending {
-		p.unstarted[t] = struct{}{}
+		p.unstarted.Insert(&t.node, t, uint64(t.Koid()), 0)
 	}
 	p.mu.Unlock()
 	if ending {
@@ -193,12 +211,9 @@ func (p *Process) startThread(t *Thread, at entryPoint, first bool) zx.Status {
 	r := t.regs // the thread's own from here on
 	r.SetRIP(uint64(at.rip))
 	r.RSP, r.RDI, r.RSI = uint64(at.rsp), at.arg1, at.arg2
-	delete(p.unstarted, t)
-	t.index = len(p.threads)
-	p.threads = append(p.threads, t)
-	if p.suspends > 0 {
-		t.stop(p.suspends)
-	}
+	p.unstarted.Remove(&t.node)
+	p.threads.Insert(&t.node, t, uint64(t.Koid()), 0)
+	t.follow(p)
 	t.UpdateSignals(0, zx.SignalThreadRunning)
 	t.cpu = p.kernel.here()
 	t.cpu.enqueue(t)
@@ -210,12 +225,8 @@ func (p *Process) startThread(t *Thread, at entryPoint, first bool) zx.Status {
 func (p *Process) threadEnded(t *Thread) {
 	p.faults.Add(t.Faults())
 	p.mu.Lock()
-	n := len(p.threads) - 1
-	p.threads[t.index] = p.threads[n]
-	p.threads[t.index].index = t.index
-	p.threads[n] = nil
-	p.threads = p.threads[:n]
-	last := n == 0
+	p.threads.Remove(&t.node)
+	last := p.threads.Empty()
 	if last {
 		p.state = processDying // nothing starts any more
 	}
@@ -240,15 +251,13 @@ func (p *Process) end(code int64, exception *Exception) {
 	}
 	unborn := p.state == processCreated
 	p.state, p.code, p.exception = processDying, code, exception
-	for _, t := range p.threads {
-		t.Kill()
-	}
 	p.mu.Unlock()
+	p.eachThread((*Thread).Kill)
 	if exception != nil && p.unwatched {
 		fmt.Fprintln(p.kernel.log(), exception.Text())
 	}
 	if unborn {
-		p.bury(p.kernel)
+		p.kernel.buryLater(p)
 	}
 }
 
@@ -261,11 +270,17 @@ func (p *Process) bury(y zx.Yielder) {
 		return
 	}
 	p.state = processDead
-	unstarted := p.unstarted
-	p.unstarted = nil
 	p.mu.Unlock()
-	for t := range unstarted {
-		t.discard()
+	for b := (zx.Budget{By: y}); ; {
+		p.mu.Lock()
+		n := p.unstarted.First()
+		p.mu.Unlock()
+		if n == nil {
+			break
+		}
+		if n.Owner().discard(); b.Spend(2) {
+			b.Look()
+		}
 	}
 	p.closeExceptions()
 	p.handles.CloseAll(y)

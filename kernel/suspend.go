@@ -25,14 +25,14 @@ func (t *Thread) Suspend() (object.Object, zx.Status) {
 	token := &suspendToken{thread: t}
 	token.Init(zx.ObjSuspendToken, 0)
 	t.Ref()
-	t.stop(1)
+	t.stop()
 	return token, zx.OK
 }
 
-// stop adds n tokens to those that keep the thread suspended, n above 0.
-func (t *Thread) stop(n int) {
+// stop adds one to what keeps the thread suspended.
+func (t *Thread) stop() {
 	t.mu.Lock()
-	t.suspends += n
+	t.suspends++
 	t.mu.Unlock()
 	t.interrupt(interruptSuspend)
 }
@@ -66,18 +66,28 @@ type processToken struct {
 // Errors: ErrBadState it is ending.
 func (p *Process) Suspend() (object.Object, zx.Status) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.state >= processDying {
+		p.mu.Unlock()
 		return nil, zx.ErrBadState
 	}
 	token := &processToken{process: p}
 	token.Init(zx.ObjSuspendToken, 0)
 	p.Ref()
 	p.suspends++
-	for _, t := range p.threads {
-		t.stop(1)
-	}
+	p.mu.Unlock()
+	p.eachThread(func(t *Thread) { t.follow(p) })
 	return token, zx.OK
+}
+
+// follow stops or frees the thread as its process is. Locks: p.mu held.
+func (t *Thread) follow(p *Process) {
+	if held := p.suspends > 0; held != t.held {
+		if t.held = held; held {
+			t.stop()
+		} else {
+			t.resume()
+		}
+	}
 }
 
 // OnZeroHandles lets the threads go on.
@@ -85,10 +95,8 @@ func (s *processToken) OnZeroHandles() {
 	p := s.process
 	p.mu.Lock()
 	p.suspends--
-	for _, t := range p.threads {
-		t.resume()
-	}
 	p.mu.Unlock()
+	p.eachThread(func(t *Thread) { t.follow(p) })
 }
 
 // OnLastRef lets go of the process.

@@ -110,12 +110,14 @@ func (p *Process) Job() *Job { return p.job }
 // Policy is what the process may do. It does not change.
 func (p *Process) Policy() *zx.Policy { return &p.policy }
 
-// ThreadKoids lists the threads that run.
-func (p *Process) ThreadKoids() (koids []zx.Koid) {
-	for _, t := range p.Threads() {
-		koids = append(koids, t.Koid())
+// NextThread implements syscall.Process.
+func (p *Process) NextThread(koid zx.Koid) (zx.Koid, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t := after(&p.threads, koid); t != nil {
+		return t.Koid(), true
 	}
-	return koids
+	return 0, false
 }
 
 // RelatedKoid is the koid of the process.
@@ -131,7 +133,7 @@ func (t *Thread) discard() {
 	}
 	p := t.process
 	p.mu.Lock()
-	delete(p.unstarted, t)
+	p.unstarted.Remove(&t.node)
 	p.mu.Unlock()
 	t.closeExceptions()
 	t.UpdateSignals(0, zx.SignalTaskTerminated)

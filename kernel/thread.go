@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"faultline/avl"
 	"faultline/cpu"
 	"faultline/mmu"
 	"faultline/object"
@@ -40,7 +41,8 @@ type Thread struct {
 	object.Base
 	label
 	process *Process
-	index   int // in process.threads; guarded by process.mu
+	node    avl.Node[Thread] // in process.threads, or unstarted; guarded by process.mu
+	held    bool             // process.suspends stops it; guarded by process.mu
 	regs    *cpu.Regs
 	root    zx.PhysAddr // of the process's page table
 	context syscall.Context

@@ -69,6 +69,9 @@ func (t *Thread) block(state zx.ThreadState, deadline zx.Time, bits uint32) bool
 // blockUntil is block that ends.
 func (t *Thread) blockUntil(state zx.ThreadState, deadline zx.Time) bool {
 	c := t.cpu
+	if trace.On() {
+		c.endStretch(t)
+	}
 	t.clock = c
 	t.late, t.deadline = int64(deadline) <= c.kernel.now(), deadline
 	t.interrupted.Or(interruptTimed)

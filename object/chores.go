@@ -13,7 +13,7 @@ import (
 // again, and by a goroutine if that thread does not come to it. Nobody need wait
 // for it but who wants to see the deed done.
 //
-//	do, later             step, again and again
+//	Do, later             step, again and again
 //	---------> (chores) ------------------------> (nothing)
 type chore struct {
 	// step does a part of the work, as much as b allows, and says whether there
@@ -44,7 +44,7 @@ func OnChores(remind func()) { chores.remind = remind }
 // later leaves a chore. Locks: any.
 func later(step func(b *zx.Budget) (more bool)) {
 	push(step)
-	remind()
+	Remind()
 }
 
 func push(step func(b *zx.Budget) (more bool)) {
@@ -61,7 +61,8 @@ func push(step func(b *zx.Budget) (more bool)) {
 	chores.mu.Unlock()
 }
 
-func remind() {
+// Remind says that there is work left, of the kernel's perhaps. Locks: any.
+func Remind() {
 	if chores.remind != nil {
 		chores.remind()
 	} else {
@@ -69,9 +70,9 @@ func remind() {
 	}
 }
 
-// do begins the work of step and leaves what is too much. If it is part of a chore
+// Do begins the work of step and leaves what is too much. If it is part of a chore
 // it only leaves it, for a stack has an end. Locks: none held.
-func do(step func(b *zx.Budget) (more bool)) {
+func Do(step func(b *zx.Budget) (more bool)) {
 	push(step)
 	chores.mu.Lock()
 	first := chores.workers == 0
@@ -89,7 +90,7 @@ func do(step func(b *zx.Budget) (more bool)) {
 	left := chores.head != nil
 	chores.mu.Unlock()
 	if left && (first || chores.remind != nil) {
-		remind() // on a host the first of them does
+		Remind() // on a host the first of them does
 	}
 }
 

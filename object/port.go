@@ -487,7 +487,7 @@ func (p *Port) OnZeroHandles() {
 		s.packet, s.observer = nil, nil
 	}
 	p.mu.Unlock()
-	do(func(b *zx.Budget) bool {
+	Do(func(b *zx.Budget) bool {
 		for k := dropped; k != nil; k = dropped {
 			dropped = k.next
 			// k.port stays set: a dropped packet is never idle again.

@@ -130,7 +130,7 @@ func Collect() {
 	}
 	t.mu.Unlock()
 	if idle {
-		do(t.step)
+		Do(t.step)
 	}
 }
 
@@ -231,7 +231,7 @@ func discard(list *Message) {
 	if list == nil {
 		return
 	}
-	do(func(b *zx.Budget) bool {
+	Do(func(b *zx.Budget) bool {
 		for m := list; m != nil; m = list {
 			m.leaveQueue()
 			for len(m.Handles) > 0 {

@@ -80,8 +80,9 @@ type Process interface {
 	// Space is the address space of the process, Handles its handles.
 	Space() *vmar.AddressSpace
 	Handles() *object.HandleTable
-	// ThreadKoids lists the threads that have started and not ended.
-	ThreadKoids() []zx.Koid
+	// NextThread is the thread that has started and not ended after the one with
+	// that koid.
+	NextThread(koid zx.Koid) (zx.Koid, bool)
 	// Policy is what the process may do.
 	Policy() *zx.Policy
 	// DebugWrite puts bytes of the program on the console. p is only valid
@@ -107,8 +108,10 @@ type Job interface {
 	SetPolicy(rules []zx.PolicyRule, absolute bool) zx.Status
 	// Info tells what zx_info_job_t tells.
 	Info() JobInfo
-	// Children lists the jobs and processes that lie directly in the job.
-	Children() (jobs, processes []zx.Koid)
+	// NextJob and NextProcess are what lies directly in the job after the one with
+	// that koid.
+	NextJob(koid zx.Koid) (zx.Koid, bool)
+	NextProcess(koid zx.Koid) (zx.Koid, bool)
 }
 
 // JobInfo is zx_info_job_t.

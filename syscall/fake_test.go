@@ -158,11 +158,18 @@ func (j *job) SetPolicy(rules []zx.PolicyRule, absolute bool) zx.Status {
 
 func (j *job) Info() JobInfo { return JobInfo{ReturnCode: -7, Exited: true} }
 
-func (j *job) Children() (jobs, processes []zx.Koid) {
+func (j *job) NextJob(koid zx.Koid) (zx.Koid, bool) {
 	for _, k := range j.children {
-		processes = append(processes, k+1)
+		if k > koid {
+			return k, true
+		}
 	}
-	return j.children, processes
+	return 0, false
+}
+
+func (j *job) NextProcess(koid zx.Koid) (zx.Koid, bool) {
+	k, ok := j.NextJob(max(koid, 1) - 1)
+	return k + 1, ok
 }
 
 // trouble is a fake exception.
@@ -226,7 +233,10 @@ func (p *process) CreateProcess(in Job, name string) (Process, *vmar.VMAR, zx.St
 	return child, child.space.Root(), zx.OK
 }
 
-func (p *process) ThreadKoids() []zx.Koid { return []zx.Koid{21, 22, 23} }
+func (p *process) NextThread(koid zx.Koid) (zx.Koid, bool) {
+	koid = max(koid+1, 21)
+	return koid, koid <= 23
+}
 
 func (p *process) Space() *vmar.AddressSpace { return p.space }
 

@@ -25,7 +25,7 @@ func handleCloseMany(c *Context, handles userIn, count uint64) zx.Status {
 		return zx.ErrInvalidArgs
 	}
 	result := c.progress.st
-	st := c.inPieces(uint64(handles), count*handleBytes, scratchBytes/handleBytes, func(at, n uint64) zx.Status {
+	st := c.inPieces(uint64(handles), count*handleBytes, zx.BudgetUnits, func(at, n uint64) zx.Status {
 		list := c.scratch[:n]
 		if st := c.read(list, userIn(at)); st != zx.OK {
 			return st

@@ -156,16 +156,17 @@ func objectGetInfo(c *Context, h zx.Handle, topic uint32, buffer userOut, size u
 			record[8] = 1
 		}
 	case infoProcessThreads:
-		koids := o.(Process).ThreadKoids()
+		st = c.koids(o.(Process).NextThread, buffer, size, actual, avail)
 		object.Unref(o)
-		return c.koids(koids, buffer, size, actual, avail)
-	case infoJobChildren, infoJobProcesses:
-		koids, processes := o.(Job).Children()
-		if topic == infoJobProcesses {
-			koids = processes
-		}
+		return st
+	case infoJobChildren:
+		st = c.koids(o.(Job).NextJob, buffer, size, actual, avail)
 		object.Unref(o)
-		return c.koids(koids, buffer, size, actual, avail)
+		return st
+	case infoJobProcesses:
+		st = c.koids(o.(Job).NextProcess, buffer, size, actual, avail)
+		object.Unref(o)
+		return st
 	case infoVMOv0, infoVMOv1, zx.InfoVMOv2, infoVMOv3:
 		encodeVMO(c.scratch[:infoVMOv3Bytes], o.(*VMO).VMO, have, zx.InfoVMOViaHandle)
 		record = c.scratch[:infoVMOBytes[topic>>infoVersion]]
@@ -181,21 +182,18 @@ func objectGetInfo(c *Context, h zx.Handle, topic uint32, buffer userOut, size u
 	return c.oneRecord(record, buffer, size, actual, avail)
 }
 
-// koids writes as many of list as fit, then the counts.
+// koids writes those that next gives, from 0 on, as many as fit, then the counts.
 //
 // Errors: ErrInvalidArgs a pointer.
-func (c *Context) koids(list []zx.Koid, buffer userOut, size uint64, actual, avail userOut) zx.Status {
-	n := min(uint64(len(list)), size/8)
-	for _, k := range list[:n] {
-		if st := c.write64(buffer, uint64(k)); st != zx.OK {
+func (c *Context) koids(next func(zx.Koid) (zx.Koid, bool), buffer userOut, size uint64, actual, avail userOut) zx.Status {
+	r := records{c: c, buffer: buffer, room: size, budget: zx.Budget{By: c.Thread}}
+	for k, ok := next(0); ok; k, ok = next(k) {
+		binary.LittleEndian.PutUint64(c.scratch[:], uint64(k))
+		if st := r.add(c.scratch[:8]); st != zx.OK {
 			return st
 		}
-		buffer += 8
 	}
-	if st := c.optional64(actual, n); st != zx.OK {
-		return st
-	}
-	return c.optional64(avail, uint64(len(list)))
+	return r.counts(actual, avail)
 }
 
 // oneRecord writes a record of c.scratch if it fits, then the counts.

@@ -82,10 +82,15 @@ func (c *Context) processInfo(p Process, topic uint32, buffer userOut, size uint
 	if st != zx.OK {
 		return st
 	}
-	if st = c.optional64(actual, r.actual); st != zx.OK {
+	return r.counts(actual, avail)
+}
+
+// counts writes how many records were written and how many there are.
+func (r *records) counts(actual, avail userOut) zx.Status {
+	if st := r.c.optional64(actual, r.actual); st != zx.OK {
 		return st
 	}
-	return c.optional64(avail, r.avail)
+	return r.c.optional64(avail, r.avail)
 }
 
 // maps lists the address space, its regions and its mappings.
