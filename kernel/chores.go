@@ -45,6 +45,7 @@ func (k *Kernel) doChores(y zx.Yielder) {
 			return
 		}
 		p.bury(y)
+		y.Yield()
 	}
 }
 

@@ -278,7 +278,7 @@ func (p *Process) bury(y zx.Yielder) {
 		if n == nil {
 			break
 		}
-		if n.Owner().discard(); b.Spend(2) {
+		if n.Owner().discard(); b.Spend(8) {
 			b.Look()
 		}
 	}

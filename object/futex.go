@@ -78,48 +78,62 @@ func (t *FutexTable) Answer(n *FutexWaiter, woken zx.Status) zx.Status {
 	return woken
 }
 
+// futexPiece is how many threads one call of Wake or WakeAndRequeue is for.
+const futexPiece = 128
+
 // Wake wakes up to count threads that wait at address, those that wait longest
-// first.
+// first. Of very many it leaves some for another call, and says how many of count.
 //
 // Locks: none held; takes Waiter's.
-func (t *FutexTable) Wake(address zx.VirtAddr, count uint32) {
+func (t *FutexTable) Wake(address zx.VirtAddr, count uint32) (left uint32) {
 	t.mu.Lock()
-	t.wake(address, count)
-	t.mu.Unlock()
+	defer t.mu.Unlock()
+	return t.wake(address, count)
 }
 
 // wake is Wake with mu held.
-func (t *FutexTable) wake(address zx.VirtAddr, count uint32) {
+func (t *FutexTable) wake(address zx.VirtAddr, count uint32) (left uint32) {
 	q := t.bucket(address)
-	for n := q.head; n != nil && count > 0; {
+	return q.each(address, count, func(n *FutexWaiter) {
+		q.remove(n)
+		n.waiting = false
+		n.w.Wake()
+	})
+}
+
+// each calls f with up to count waiters at address, which it takes off q. It stops
+// after futexPiece and says how many of count are left then; 0 otherwise.
+func (q *futexQueue) each(address zx.VirtAddr, count uint32, f func(*FutexWaiter)) (left uint32) {
+	done := uint32(0)
+	for n := q.head; n != nil && done < count; {
+		if done == futexPiece {
+			return count - done
+		}
 		next := n.next
 		if n.address == address {
-			q.remove(n)
-			n.waiting = false
-			n.w.Wake()
-			count--
+			f(n)
+			done++
 		}
 		n = next
 	}
+	return 0
 }
 
 // WakeAndRequeue wakes up to count threads at from, and makes up to more of those
-// left wait at to, behind all others.
+// left wait at to, behind all others. Of very many it leaves some for another call,
+// and says how many of count and more.
 //
-// Locks: Lock held.
-func (t *FutexTable) WakeAndRequeue(from zx.VirtAddr, count uint32, to zx.VirtAddr, more uint32) {
-	t.wake(from, count)
-	q, into := t.bucket(from), t.bucket(to)
-	for n := q.head; n != nil && more > 0 && from != to; {
-		next := n.next
-		if n.address == from {
-			q.remove(n)
-			n.address = to
-			into.add(n)
-			more--
-		}
-		n = next
+// Pre: from is not to. Locks: Lock held.
+func (t *FutexTable) WakeAndRequeue(from zx.VirtAddr, count uint32, to zx.VirtAddr, more uint32) (countLeft, moreLeft uint32) {
+	if left := t.wake(from, count); left > 0 {
+		return left, more
 	}
+	q, into := t.bucket(from), t.bucket(to)
+	return 0, q.each(from, more, func(n *FutexWaiter) {
+		q.remove(n)
+		n.address = to
+		into.add(n)
+	})
 }
 
 func (q *futexQueue) add(n *FutexWaiter) {

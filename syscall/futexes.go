@@ -89,7 +89,12 @@ func futexWake(c *Context, at userIn, count uint32) zx.Status {
 	if st := futexAddress(at); st != zx.OK {
 		return st
 	}
-	c.Futexes.Wake(zx.VirtAddr(at), count)
+	for b := (zx.Budget{By: c.Thread}); count > 0; {
+		// It cannot be issued again: a suspend waits.
+		if count = c.Futexes.Wake(zx.VirtAddr(at), count); count > 0 && b.Look() == zx.ErrInternalIntrKilled {
+			break
+		}
+	}
 	return zx.OK
 }
 
@@ -105,9 +110,14 @@ func futexRequeue(c *Context, at userIn, wakeCount uint32, current int32, requeu
 		return zx.ErrInvalidArgs
 	}
 	st := c.lockFutex(at, current, owner)
-	if st == zx.OK {
-		c.Futexes.WakeAndRequeue(zx.VirtAddr(at), wakeCount, zx.VirtAddr(requeue), requeueCount)
-		c.Futexes.Unlock()
+	if st != zx.OK {
+		return st
 	}
-	return st
+	for b := (zx.Budget{By: c.Thread}); ; c.Futexes.Lock() {
+		wakeCount, requeueCount = c.Futexes.WakeAndRequeue(zx.VirtAddr(at), wakeCount, zx.VirtAddr(requeue), requeueCount)
+		c.Futexes.Unlock()
+		if wakeCount|requeueCount == 0 || b.Look() == zx.ErrInternalIntrKilled {
+			return zx.OK
+		}
+	}
 }

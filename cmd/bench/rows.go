@@ -93,6 +93,7 @@ var groups = []group{
 		{name: "futex_wake", text: "wake a futex nobody waits on", linux: "futex_wake"},
 	}},
 	{"What must not grow", "", nil}, // filled by scaleRows
+	{"The longest entries", "The longest a call keeps a CPU before it looks whether others want it, with the largest arguments and as much behind them as a program can make.", nil}, // filled by longestRows
 	{"Memory and boot", "", []row{
 		{name: "allocations_per_fault", ours: "allocations/missing_page", text: "heap allocations of the kernel per missing page", unit: "allocations", target: 0.01},
 		{name: "allocations_per_write_trap", ours: "allocations/write_trap", text: "heap allocations of the kernel per write trap", unit: "allocations", target: 0.01},
@@ -134,8 +135,32 @@ func init() {
 			for _, loader := range bootLoaders {
 				groups[i].rows = append(groups[i].rows, row{name: "boot_entry/" + loader, text: "loaded by LOADER=" + loader})
 			}
+		case "The longest entries":
+			groups[i].rows = longestRows()
 		}
 	}
+}
+
+// longest are the cases of user/programs/benchlongest.c: a call, and what of it.
+const longest = `
+	object_signal object_signal_others object_signal_threads object_signal_peer object_wait_many port_cancel
+	port_cancel_key handle_close_watched handle_close_awaited handle_close_port handle_close_channel
+	handle_close_vmo handle_close_pager handle_close_unborn handle_close_many process_end_handles
+	process_end_cycles task_kill_threads task_kill_job object_get_info_jobs futex_wake vmar_unmap vmar_protect
+	vmar_op_range vmar_map vmar_allocate vmar_large vmo_read vmo_write vmo_op_range vmo_op_range_islands
+	vmo_op_range_mapped vmo_set_size vmo_create_child_snapshot vmo_create_child_slice vmo_create_child_chain
+	vmo_transfer_data vmo_set_cache_policy pager_calls pager_intervals channel_write stream_writev
+	process_read_memory system_get_program timer_set fifo_write cprng_draw debug_write`
+
+// longestTarget is the most instructions between two looks.
+const longestTarget = 500_000
+
+// longestRows makes the rows of longest.
+func longestRows() (rows []row) {
+	for _, name := range strings.Fields(longest) {
+		rows = append(rows, row{name: "longest_entry/" + name, text: strings.ReplaceAll(name, "_", " "), target: longestTarget})
+	}
+	return rows
 }
 
 // scaleTargets are the targets of rows of scale.
