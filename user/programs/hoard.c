@@ -208,6 +208,91 @@ static zx_status_t tables(uint64_t i) {
   return zx_vmo_write(vmo, (void*)(window + (i << 21)), 0, 1);
 }
 
+static zx_status_t fifos(uint64_t i) {
+  zx_handle_t a, b;
+  (void)i;
+  zx_status_t st = keep(zx_fifo_create(4096, 1, 0, &a, &b), &a);
+  return st == ZX_OK ? keep(st, &b) : st;
+}
+
+static zx_status_t pairs(uint64_t i) {
+  zx_handle_t a, b;
+  (void)i;
+  zx_status_t st = keep(zx_eventpair_create(0, &a, &b), &a);
+  return st == ZX_OK ? keep(st, &b) : st;
+}
+
+// Timers that are set.
+static zx_status_t timers(uint64_t i) {
+  zx_handle_t h;
+  (void)i;
+  zx_status_t st = keep(zx_timer_create(0, ZX_CLOCK_MONOTONIC, &h), &h);
+  return st == ZX_OK ? zx_timer_set(h, ZX_TIME_INFINITE - 1, 0) : st;
+}
+
+static zx_status_t streams(uint64_t i) {
+  zx_handle_t h;
+  (void)i;
+  return keep(zx_stream_create(ZX_STREAM_MODE_READ | ZX_STREAM_MODE_WRITE, vmo, 0, &h), &h);
+}
+
+// Files of programs of the image, each a VMO full of pages.
+static zx_status_t files(uint64_t i) {
+  zx_handle_t h;
+  (void)i;
+  return keep(zx_system_get_program("hello", 5, &h), &h);
+}
+
+static zx_status_t children(uint64_t i, uint32_t options) {
+  zx_handle_t h;
+  (void)i;
+  return keep(zx_vmo_create_child(vmo, options, 0, PAGE, &h), &h);
+}
+
+static zx_status_t clones(uint64_t i) { return children(i, ZX_VMO_CHILD_SNAPSHOT); }
+static zx_status_t slices(uint64_t i) { return children(i, ZX_VMO_CHILD_SLICE); }
+static zx_status_t references(uint64_t i) { return children(i, ZX_VMO_CHILD_REFERENCE); }
+
+// Clones of clones.
+static zx_status_t chain(uint64_t i) {
+  zx_handle_t h;
+  return keep(zx_vmo_create_child(i == 0 ? vmo : held[helds - 1], ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, 0, PAGE, &h), &h);
+}
+
+// Pages that were moved from VMO to VMO.
+static zx_status_t moved(uint64_t i) {
+  zx_status_t st = zx_vmo_op_range(vmo, ZX_VMO_OP_COMMIT, 0, PAGE, NULL, 0);
+  return st == ZX_OK ? zx_vmo_transfer_data(huge, 0, i * PAGE, PAGE, vmo, 0) : st;
+}
+
+static zx_status_t names(uint64_t i) {
+  zx_status_t st = jobs(i);
+  return st == ZX_OK ? zx_object_set_property(held[helds - 1], ZX_PROP_NAME, "a name of thirty-one characters", 31) : st;
+}
+
+// Threads that run, each asleep in a wait for one event 64 times.
+static zx_wait_item_t waits[64];
+static uint8_t pillows[6000][256] __attribute__((aligned(16)));
+
+static void waiter(uintptr_t unused, uintptr_t unused2) {
+  (void)unused;
+  (void)unused2;
+  zx_object_wait_many(waits, 64, ZX_TIME_INFINITE);
+  zx_thread_exit();
+}
+
+static zx_status_t waiters(uint64_t i) {
+  for (int k = 0; i == 0 && k < 64; k++) {
+    waits[k] = (zx_wait_item_t){event, ZX_EVENT_SIGNALED, 0};
+  }
+  if (i == sizeof(pillows) / sizeof(pillows[0])) {
+    return ZX_ERR_NO_MEMORY;
+  }
+  zx_handle_t h;
+  zx_status_t st = keep(zx_thread_create(zx_process_self(), "waits", 5, 0, &h), &h);
+  return st == ZX_OK ? zx_thread_start(h, (zx_vaddr_t)waiter, (zx_vaddr_t)pillows[i] + 248, 0, 0) : st;
+}
+
 static const struct kind {
   const char* name;
   zx_status_t (*make)(uint64_t i);
@@ -218,7 +303,10 @@ static const struct kind {
     {"messages", messages},   {"notes", notes},       {"parcels", parcels}, {"vmos", vmos},
     {"pagers", pagers},       {"paged", paged},       {"partings", partings}, {"pages", pages},
     {"islands", islands},     {"intervals", intervals}, {"mappings", mappings}, {"regions", regions},
-    {"tables", tables},
+    {"tables", tables},       {"fifos", fifos},       {"pairs", pairs},   {"timers", timers},
+    {"streams", streams},     {"files", files},       {"clones", clones}, {"slices", slices},
+    {"references", references}, {"chain", chain},     {"moved", moved},   {"names", names},
+    {"waiters", waiters},
 };
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
