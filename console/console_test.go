@@ -369,7 +369,7 @@ func TestReadOnly(t *testing.T) {
 	if out, err := r.run("poke DATA.BIN 0 00"); err == nil || !strings.Contains(out, "read-only") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if out, err := r.run("demo"); err != nil || !strings.Contains(out, "left out: the disk is read-only") {
+	if out, err := r.run("demo"); err != nil || !strings.Contains(out, "Left out: the disk is read-only") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

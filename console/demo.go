@@ -54,7 +54,8 @@ func (c *Console) Demo() error { return c.demo(nil) }
 func (c *Console) story(f *files.File) error {
 	pages := (f.Size() + zx.PageSize - 1) / zx.PageSize
 	f.Evict()
-	c.tell("map      ", "%s, %d bytes on %s, is %d absent pages of VMO %d",
+	c.step("map", "A file becomes memory, though nothing of it has been read yet.")
+	c.fact("%s, %d bytes on %s, is %d absent pages of VMO %d",
 		clean(f.Name()), f.Size(), c.volume.Describe(), pages, f.VMO().Koid())
 
 	// Fault all of it in, and compare with the blocks on the disk.
@@ -64,13 +65,15 @@ func (c *Console) story(f *files.File) error {
 		return err
 	}
 	s := c.stats(f)
-	c.tell("fault    ", "a ring-3 thread read every byte: page faults %d, requests %d, pages supplied %d, of them read ahead %d",
+	c.step("fault", "A program reads it: each missing page faults, and a pager brings it.")
+	c.fact("a ring-3 thread read every byte: page faults %d, requests %d, pages supplied %d, of them read ahead %d",
 		e.Faults, s.Reads-before.Reads, s.PagesSupplied-before.PagesSupplied, s.PagesAhead-before.PagesAhead)
+	c.step("verify", "What the program saw is what the disk holds.")
 	if err := c.verify(f, digest); err != nil {
 		return err
 	}
 	if c.volume.ReadOnly() {
-		c.tell("write    ", "left out: the disk is read-only")
+		c.step("write", "Left out: the disk is read-only.")
 	} else if err := c.storyWrite(f, digest); err != nil {
 		return err
 	}
@@ -86,7 +89,7 @@ func (c *Console) verify(f *files.File, digest string) error {
 	if digest != hex.EncodeToString(want[:]) {
 		return fmt.Errorf("SHA-256 through the pager is %s, of the blocks on the disk %x", digest, want)
 	}
-	c.tell("verify   ", "SHA-256 %s, the same as of the blocks on the disk", digest)
+	c.fact("%s is the SHA-256 of both", digest)
 	return nil
 }
 
@@ -120,7 +123,8 @@ func (c *Console) storyWrite(f *files.File, digest string) (err error) {
 		return err
 	}
 	s := c.stats(f)
-	c.tell("write    ", "a store at %#x trapped: %d DIRTY request, acknowledged; the page is dirty", offset, s.Dirties-before.Dirties)
+	c.step("write", "It stores a byte: the pager is asked before the page may change.")
+	c.fact("a store at %#x trapped: %d DIRTY request, acknowledged; the page is dirty", offset, s.Dirties-before.Dirties)
 	r, err := f.Sync(c.waiter)
 	if err != nil {
 		return err
@@ -129,10 +133,12 @@ func (c *Console) storyWrite(f *files.File, digest string) (err error) {
 	if err != nil {
 		return err
 	}
-	c.tell("sync     ", "%d page written: WRITEBACK_BEGIN, blocks, flush, WRITEBACK_END", r.Pages)
-	c.tell("PTE      ", "clean:  %v", clean)
-	c.tell("         ", "stored: %v", dirty)
-	c.tell("         ", "synced: %v", after)
+	c.step("sync", "The pager puts the changed page on the disk; then it is clean again.")
+	c.fact("%d page written: WRITEBACK_BEGIN, blocks, flush, WRITEBACK_END", r.Pages)
+	c.step("PTE", "The CPU's page-table entry agrees: it allows writes (RW) only between.")
+	c.fact("clean:  %v", clean)
+	c.fact("stored: %v", dirty)
+	c.fact("synced: %v", after)
 	if clean&mmu.PTE_RW != 0 || dirty&mmu.PTE_RW == 0 || after&mmu.PTE_RW != 0 {
 		return fmt.Errorf("RW must be clear, set, clear: %#x, %#x, %#x", uint64(clean), uint64(dirty), uint64(after))
 	}
@@ -143,6 +149,7 @@ func (c *Console) storyWrite(f *files.File, digest string) (err error) {
 	if changed == digest {
 		return errors.New("the store changed nothing")
 	}
+	c.step("verify", "The program's byte is on the disk, and nothing else has changed.")
 	if err := c.verify(f, changed); err != nil {
 		return err
 	}
@@ -169,7 +176,8 @@ func (c *Console) storyFail(f *files.File, digest string) error {
 	case !errors.As(err, &killed):
 		return err
 	}
-	c.tell("fail     ", "the pager refused the page at %#x: %v at `%s`", offset, killed, killed.x.Instruction)
+	c.step("fail", "The pager refuses a page: the program that touches it is ended.")
+	c.fact("the pager refused the page at %#x: %v at `%s`", offset, killed, killed.x.Instruction)
 	if _, err := c.command(f, touchRead, offset, nil); err != nil {
 		return err
 	}
@@ -180,6 +188,16 @@ func (c *Console) storyFail(f *files.File, digest string) error {
 	if again != digest {
 		return fmt.Errorf("SHA-256 is %s in the end, was %s", again, digest)
 	}
-	c.tell("go on    ", "that thread alone died; %d failure lifted, the page reads, the file has its first SHA-256 again", lifted)
+	c.step("go on", "Nothing else came to harm: pager, file and kernel go on.")
+	c.fact("%d failure lifted, the page reads, the file has its first SHA-256 again", lifted)
+	c.step("next", "Type:  ls   vmo   touch %s 0 r   threads   run hello   help", quoted(f.Name()))
 	return nil
 }
+
+// step begins a step of the demo: its name, and in a line what it means, for somebody
+// who never heard of it. fact tells what was seen.
+func (c *Console) step(name, format string, args ...any) {
+	c.tell(fmt.Sprintf("%-9s", name), format, args...)
+}
+
+func (c *Console) fact(format string, args ...any) { c.tell("           ", format, args...) }
