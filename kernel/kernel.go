@@ -23,7 +23,7 @@
 // These are the places where a thread can wait. At the top nothing is left on a
 // stack; the thread has a step that goes on:
 //
-//	a page fault             Thread.resolve      ask again, then resolve
+//	a page fault             Thread.unresolved   decide again, from the start
 //	a call that waits        Thread.called       syscall.Context.Resume: port_wait,
 //	                                             object_wait_one, object_wait_many,
 //	                                             futex_wait, channel_call, nanosleep
@@ -48,7 +48,7 @@
 //	kernel     Thread.pageFault
 //	vmar       AddressSpace.Fault           mapping found, rights checked
 //	vmo        RequirePage                  absent: should wait
-//	pager      Source.Request               the thread at the port has the packet, and is next
+//	pager      Proxy.Send                   the thread at the port has the packet, and is next
 //	kernel     Thread.block                 no lock held, no stack kept
 //	           ... the pager's thread supplies, Progress wakes ours, which is next ...
 //	kernel     Thread.faultWoken            the answer is there

@@ -3,7 +3,7 @@
 // packets that wait in them.
 //
 // It owns Base (the part every object shares), HandleTable (one per process),
-// Port, PortPacket, Channel, Message and Event. A wait is begun here and answered
+// Port, PortPacket, Channel, Message, Event, EventPair, FIFO, Timer and FutexTable. A wait is begun here and answered
 // here; the sleep between is the caller's, or that of the Waiter he gives. It never
 // touches user memory, and knows nothing of VMOs, pagers or address spaces: those
 // embed Base and come to it.

@@ -14,7 +14,7 @@ import (
 //	31        18 17          2 1 0
 //	[generation][    slot    ][1 1]
 //
-// Source: spec, "How to read this document", H().
+// Source: docs/abi.md, Handles.
 const (
 	handleFixed     zx.Handle = 3
 	handleSlotShift           = 2
@@ -171,7 +171,7 @@ func freeValue(i uint32) zx.Handle { return zx.Handle(^i) << handleSlotShift }
 // Locks: takes HandleTable.mu.
 // Errors, in this order: ErrBadHandle unknown value | ErrWrongType |
 // ErrAccessDenied a right of rights is missing.
-// Source: spec, "How to read this document", H().
+// Source: docs/abi.md, Handles.
 func (t *HandleTable) Get(h zx.Handle, typ zx.ObjType, rights zx.Rights) (Object, zx.Status) {
 	t.mu.Lock()
 	i := uint(h) >> handleSlotShift & handleSlotMask
