@@ -98,6 +98,10 @@ func diskBoots(d disks) ([]boot, error) {
 	} {
 		list = append(list, boot{name: "read-only for its " + c.name, special: func() (string, error) { return doubtfulBoot(d, c.doubt, c.at) }})
 	}
+	// OVMF puts the disk's registers where it is told, past what the kernel maps 1:1.
+	list = append(list, boot{name: "registers above 512 GiB", loader: "uefi", machine: "q35", mem: "4G", disk: d.test, timeout: "150",
+		flags:    fileDrive + onPC + " -fw_cfg name=opt/ovmf/X-PciMmio64Mb,string=524288",
+		commands: "sum PAGE.BIN; poke PAGE.BIN 9 77; sync", want: []string{d.sums["PAGE.BIN"]}, effect: wrote("PAGE.BIN", 9, 0x77)})
 	for _, c := range []struct{ name, machine, device string }{{"", "", onMicrovm}, {", NVMe", "q35", onNVMe}} {
 		list = append(list, boot{name: "paused in a sync" + c.name, special: func() (string, error) { return pausedBoot(d.test, c.machine, c.device) }},
 			boot{name: "power cuts" + c.name, special: func() (string, error) { return powerCuts(50, c.machine, c.device) }})
