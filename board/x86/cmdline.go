@@ -38,16 +38,16 @@ func ParseOptions(line string) (o Options) {
 		case "disk":
 			o.Disk = value
 		case "smp":
-			var n uint64
-			if n, err = strconv.ParseUint(value, 10, 16); err == nil && n == 0 {
-				err = errors.New("no CPUs")
-			} else if err == nil {
+			if n, bad := strconv.ParseUint(value, 10, 16); bad == nil && n > 0 {
 				o.CPUs = int(n)
+			} else {
+				err = errors.New("no number of CPUs")
 			}
 		case "mem":
-			var n uint64
-			if n, err = parseBytes(value); err == nil {
+			if n, bad := parseBytes(value); bad == nil {
 				o.Memory = n
+			} else {
+				err = errors.New("no size")
 			}
 		case "BOOT_IMAGE", "initrd", "virtio_mmio.device": // for others
 		default:
@@ -55,10 +55,10 @@ func ParseOptions(line string) (o Options) {
 				o.Kernel = strings.TrimSpace(o.Kernel + " " + word)
 				continue
 			}
-			o.Ignored = append(o.Ignored, word)
+			err = errors.New("unknown")
 		}
 		if err != nil {
-			o.Ignored = append(o.Ignored, fmt.Sprintf("%s (%v)", word, err))
+			o.Ignored = append(o.Ignored, fmt.Sprintf("%q: %v", word, err))
 		}
 	}
 	return o

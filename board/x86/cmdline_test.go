@@ -17,7 +17,7 @@ func TestParseOptions(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
-	if len(ignored) != 6 || ignored[0] != "quiet" {
+	if len(ignored) != 6 || ignored[0] != `"quiet": unknown` {
 		t.Errorf("ignored %q", ignored)
 	}
 	if o := ParseOptions("smp=4 mem=1g"); o.CPUs != 4 || o.Memory != 1<<30 || o.Ignored != nil {

@@ -100,7 +100,7 @@ func announce(m *x86.Machine) {
 		fmt.Printf("faultline: %v\n", problem)
 	}
 	for _, word := range m.Options.Ignored {
-		fmt.Printf("faultline: option %q is unknown and ignored\n", word)
+		fmt.Printf("faultline: option %s; ignored\n", word)
 	}
 }
 

@@ -135,7 +135,7 @@ func liars() []liar {
 		{name: "Multiboot2 module that ends before it begins", entry: multiboot2, code: here, lies: multibootTags(0, words32(3, 16, 0x300000, 0x200000)...), says: `Multiboot2 module 0 at \[0x300000, 0x200000\)`},
 		{name: "zero page of noise", entry: linux, code: zeroPage, lies: page, says: noMap},
 		{name: "zero page of noise with its magic", entry: linux, code: zeroPage, lies: titled, says: noMap},
-		{name: "zero page with wild pointers", entry: linux, code: zeroPage, lies: quiet, says: `option ".*" is unknown and ignored`, lives: true},
+		{name: "zero page with wild pointers", entry: linux, code: zeroPage, lies: quiet, says: `option ".*": unknown; ignored`, lives: true},
 		{name: "ACPI root pointer nowhere", entry: pvh, code: append(set(32, 0xfffffff0), set(36, 0x7fff)...), says: `acpi: root pointer at 0x7ffffffffff0: .* not mapped`, lives: true},
 		{name: "ACPI root pointer of noise", entry: pvh, code: rsdp, lies: page, says: `acpi: no root pointer at 0x201000`, lives: true},
 		{name: "ACPI with bad sums and lengths", entry: pvh, code: rsdp, lies: acpiTables(badSum, long),
@@ -177,7 +177,7 @@ func liarBoot(l liar, machine string) (output string, err error) {
 	run := boot{image: image, machine: machine, mem: "256M", fails: !l.lives, commands: "mem", want: []string{l.says}, timeout: "60",
 		flags: fmt.Sprintf("-device loader,file=%s,addr=%#x,force-raw=on", code, liarAt)}
 	if l.lives {
-		run.want = append(run.want, "page frames")
+		run.want = append(run.want, "free frames")
 	}
 	return run.run()
 }

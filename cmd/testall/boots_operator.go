@@ -67,6 +67,10 @@ func operatorBoots(d disks) []boot {
 			refuse: []string{`for 4 seconds`, `the page came`}})
 	}
 	return append(list,
+		boot{name: "words of the command line", smp: "4", disk: d.test, append: "smp=2 mem=300M quiet smp=zero mem=7Q console=tty9 disk=virtio0",
+			commands: "cpus; mem; sum PAGE.BIN",
+			want: []string{`option "quiet": unknown; ignored`, `option "smp=zero": no number of CPUs; ignored`, `option "mem=7Q": no size; ignored`, `option "console=tty9": no such device: "tty9"; ignored`,
+				`\n2 CPUs`, `RAM +299M`, d.sums["PAGE.BIN"]}},
 		boot{name: "zx_vmo_read that nobody answers", append: wait + "0 " + timeout + "1", commands: "run stall read; run hello",
 			want: []string{`ERROR Page source`, `zx_vmo_read: ZX_ERR_TIMED_OUT`, `hello from ring 3`}, refuse: []string{`WARNING`}},
 		boot{name: "no timeout before its time", commands: "start stall fault; wait 25; threads; kill stall; wait", timeout: "60",

@@ -43,13 +43,13 @@ func (s *session) look(socket, picture string) error {
 		return err
 	}
 	defer m.Close()
-	for _, key := range strings.Split("h e l p ret h e l p ret m e m ret", " ") { // the screen scrolls
+	for _, key := range strings.Split("h e l p ret h e l p ret m e m ret c p u s ret", " ") { // the screen scrolls
 		if err := m.do("sendkey " + key); err != nil {
 			return err
 		}
 		time.Sleep(300 * time.Millisecond) // a key is held for 100 ms of the machine's time
 	}
-	if _, err := s.until(`^handles +\d`); err != nil {
+	if _, err := s.until(`^\d+ CPUs?$`); err != nil {
 		return err
 	}
 	time.Sleep(time.Second) // the prompt
