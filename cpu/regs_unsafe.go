@@ -11,7 +11,7 @@ const regsMagic uint64 = 0x6661756c746c696e
 // floating-point state as after reset, RIP to be set with SetRIP. It sizes the
 // floating-point area for the features Init found.
 func NewRegs() *Regs {
-	slab := make([]byte, 63+regsPad+regsBytes+fpSize)
+	slab := make([]byte, RegsSize())
 	off := regsPad + (-uintptr(unsafe.Pointer(&slab[regsPad])))&63
 	r := (*Regs)(unsafe.Pointer(&slab[off]))
 	r.cs = uint64(SelUserCode)
@@ -25,6 +25,9 @@ func NewRegs() *Regs {
 	r.magic = uint64(uintptr(unsafe.Pointer(r))) ^ regsMagic
 	return r
 }
+
+// RegsSize is how much memory NewRegs takes, in bytes.
+func RegsSize() int { return 63 + regsPad + regsBytes + int(fpSize) }
 
 // FP is the floating-point area of r, in FXSAVE layout, followed by the XSAVE
 // header and extended components where the CPU has XSAVE (standard form).

@@ -98,6 +98,7 @@ var groups = []group{
 		{name: "allocations_per_fault", ours: "allocations/missing_page", text: "heap allocations of the kernel per missing page", unit: "allocations", target: 0.01},
 		{name: "allocations_per_write_trap", ours: "allocations/write_trap", text: "heap allocations of the kernel per write trap", unit: "allocations", target: 0.01},
 		{name: "metadata_page", text: "metadata per resident page: frame records and tree nodes", unit: "bytes", target: 32},
+		{name: "waiting_thread", text: "heap of a thread that waits for a page, beside its registers and floating-point area", unit: "bytes", target: 2048},
 		{name: "boot", text: "reset to the console's prompt, no disk", linux: "boot", target: 1_100_000, how: "Linux: to the first line of /init"},
 	}},
 	{"Boot by each loader", "By make bench-boot: from the kernel's first instruction to the prompt, on q35 with 1 GiB and no disk.", nil}, // filled by bootLoaders

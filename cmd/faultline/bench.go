@@ -35,7 +35,7 @@ const benchPages = 4096
 // @ladder, @scale, @entry with a loader's name, or one rung that a program measures. booted is the time stamp
 // counter at the moment the console was ready.
 func bench(k *kernel.Kernel, booted uint64) int {
-	b := &bencher{kernel: k}
+	b := &bencher{kernel: k, ready: make(chan struct{})}
 	if err := b.measure(os.Args[slices.Index(os.Args, "-bench")+1:], booted); err != nil {
 		return fail(err)
 	}
@@ -87,7 +87,25 @@ type bencher struct {
 	kernel *kernel.Kernel
 	before runtime.MemStats // at the last "mark begin"
 	calm   uint64           // allocations of two marks alone
+	heap   uint64           // bytes alive at "mark memory begin"
 	only   []string         // the one rung to measure; empty for all
+	ready  chan struct{}    // closed at "mark ready"
+}
+
+// memory answers "mark memory begin" and "mark memory RUNG THREADS": how much of the
+// heap each of so many threads takes beside its registers.
+func (b *bencher) memory(words []string) {
+	runtime.GC()
+	var now runtime.MemStats
+	runtime.ReadMemStats(&now)
+	if len(words) < 2 {
+		b.heap = now.HeapAlloc
+		return
+	}
+	if n, err := strconv.Atoi(words[1]); err == nil && n > 0 {
+		each := float64(int64(now.HeapAlloc-b.heap)) / float64(n)
+		fmt.Printf("bench %s %d %.1f\n", words[0], n, each-float64(cpu.RegsSize()))
+	}
 }
 
 // output passes a program's lines on and answers its marks: what the kernel's
@@ -106,6 +124,14 @@ func (b *bencher) output(line []byte) {
 	}
 	if words[1] == "begin" {
 		runtime.ReadMemStats(&b.before)
+		return
+	}
+	switch words[1] {
+	case "ready":
+		close(b.ready)
+		return
+	case "memory":
+		b.memory(words[2:])
 		return
 	}
 	var after runtime.MemStats
@@ -271,6 +297,12 @@ func (b *bencher) process() error {
 		kernel.Grant{Object: p, Rights: zx.RightsPager}, kernel.Grant{Object: port, Rights: zx.RightsPort}, grantVMO(v, p.Koid()))
 	if err != nil {
 		return err
+	}
+	// Or the first fault takes as long as the pager takes to make its pages.
+	select {
+	case <-b.ready:
+	case <-server.Ended():
+		return b.end(server)
 	}
 	toucher, err := b.start("bench", append([]string{"@process"}, b.only...), grantVMO(v, p.Koid()))
 	if err != nil {

@@ -15,6 +15,7 @@ func smpBoots(d disks) []boot {
 	for _, cpu := range cpus {
 		list = append(list, boot{name: "2 CPUs " + cpu, cpu: cpu, smp: "2", commands: "cpus; run shootdown 100", want: []string{`\n2 CPUs`, "shootdown holds on 2 CPUs"}})
 	}
+	list = append(list, boot{name: "4,000 threads fault at once", mem: "1G", timeout: "200", commands: "mem; run crowd; mem", check: sameFree, want: []string{"4000 threads served in their order"}})
 	on4 := func(name, commands string, want ...string) {
 		list = append(list, boot{name: name + ", 4 CPUs", smp: "4", timeout: "200", commands: commands, check: sameFree, want: want})
 	}

@@ -292,6 +292,7 @@ int main(int argc, char** argv) {
     vmo = zx_start_handle(PA_HND(PA_USER0, 2));
     check("vmo_create", zx_vmo_create(BYTES, 0, &aux));
     fill();
+    mark("ready");
     serve();
   }
   if (strcmp(how, "@go") == 0) {

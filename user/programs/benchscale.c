@@ -95,6 +95,7 @@ static void outstanding(uint64_t requests) {
   fresh(0, bytes);
   held = BYTES;
   holding = released = 0;
+  if (requests == WAITERS) mark("memory begin");
   for (uint64_t i = 0; i < waiters; i++) {
     zx_handle_t thread;
     zx_status_t st = zx_thread_create(zx_process_self(), "waiter", 6, 0, &thread);
@@ -109,6 +110,11 @@ static void outstanding(uint64_t requests) {
     check("close", zx_handle_close(thread));
   }
   until(&holding, waiters);
+  if (requests == WAITERS) {
+    char line[64];
+    snprintf(line, sizeof(line), "memory waiting_thread %lu", waiters);
+    mark(line);
+  }
   if (waiters == requests - 1) {
     begin_rung(rung);
     for (int i = 0; i < COUNT; i++) load(i, (uint64_t)i);
