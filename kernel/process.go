@@ -289,8 +289,8 @@ func (p *Process) bury(y zx.Yielder) {
 	p.kernel.leave(p.space.CR3())
 	p.space.Destroy(y)
 	p.UpdateSignals(0, zx.SignalTaskTerminated)
-	close(p.ended)
 	p.job.remove(p)
+	close(p.ended) // whoever waited finds it nowhere any more
 	object.Unref(p)
 }
 

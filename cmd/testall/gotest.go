@@ -181,11 +181,12 @@ func emulatorTests(r *report) {
 		r.fail("test disk", err.Error())
 		return
 	}
-	// Once with the clock of the host, so that interrupts come anywhere, and
-	// once with the instruction count as the clock, so that counts are exact.
-	for _, regime := range []struct{ name, icount string }{{"emulator ", ""}, {"emulator, counted: ", "1"}} {
-		env := append([]string{"DISK=" + disk, "SNAPSHOT=1", "ICOUNT=" + regime.icount,
-			"MACHINE=", "CPU=", "MEM=", "SMP=", "ACCEL=", "CMDS=", "PROGRAM=", "TIMEOUT="}, imageEnv...)
+	// Once with the clock of the host, so that interrupts come anywhere, once with
+	// the instruction count as the clock, so that counts are exact, and once with
+	// several CPUs.
+	for _, regime := range []struct{ name, icount, cpus string }{{"emulator ", "", ""}, {"emulator, counted: ", "1", ""}, {"emulator, 4 CPUs: ", "", "4"}} {
+		env := append([]string{"DISK=" + disk, "SNAPSHOT=1", "ICOUNT=" + regime.icount, "SMP=" + regime.cpus,
+			"MACHINE=", "CPU=", "MEM=", "ACCEL=", "CMDS=", "PROGRAM=", "TIMEOUT="}, imageEnv...)
 		for _, p := range bareMetalTests() {
 			args := append([]string{}, tamago...)
 			args = append(args, "test", "-count=1", "-json", "-exec", runner())
