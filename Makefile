@@ -133,6 +133,20 @@ bench-smp: $(B)/faultline.elf $(B)/bin/qemu ## what 2 CPUs, or SMP, do at once b
 	@(echo '['; grep '^{' $(B)/bench-smp.txt | sed '$$!s/$$/,/'; echo ']') > $(B)/bench-smp.json
 	@cat $(B)/bench-smp.json
 
+bench-smp-lines: $(B)/faultline.elf $(B)/bin/qemu ## with 1, 2 and 4 CPUs: instructions a fault, and cache lines that CPUs share in it: build/lines-N.txt
+	@$(NEED) qemu-system-x86_64 gcc
+	@gcc -O2 -Wall -Wextra -shared -fPIC -o $(B)/lines.so bench/plugin/lines.c \
+	  -DPLUGIN_VERSION=$$(qemu-system-x86_64 --version | awk '/version/ { print $$4+0 < 9 ? 1 : $$4+0 < 9.1 ? 2 : 3 }')
+	@for n in 1 2 4; do \
+	  MACHINE= CMDS= SMP=$$n PROGRAM=user/bin/benchsmp ARGS=count TIMEOUT=300 QEMUFLAGS="-plugin $(B)/lines.so,out=$(B)/lines-$$n.txt" \
+	    $(B)/bin/qemu $(B)/faultline.elf > $(B)/lines.log || exit 1; \
+	  echo "$$n CPUs:"; grep '^cpu' $(B)/lines-$$n.txt; echo "$$(grep -c '^line' $(B)/lines-$$n.txt) lines that a CPU writes and another touches"; done
+
+strain: $(B)/faultline.elf $(B)/bin/qemu ## for minutes, on 4 CPUs: writers, writers and one in their way, 10,000 processes, 10,000,000 random calls
+	@$(NEED) qemu-system-x86_64
+	@DISK= SMP=4 TIMEOUT=3600 CMDS='run writers 120; run writers 120 2 beside; run grind churn 10000; run history 1 1000000; run grind 1 10000000' \
+	  $(B)/bin/qemu $(B)/faultline.elf
+
 profile: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/profile ## where the instructions of a rung go, by symbol, as flame graph and for pprof: RUNG=write_trap
 	@$(NEED) qemu-system-x86_64
 	@$(B)/bin/profile -rung '$(or $(strip $(RUNG)),missing_page)' \
@@ -191,7 +205,7 @@ help: ## this text
 
 # --- What is built
 
-.PHONY: run trace watch image boot-matrix bench bench-boot bench-smp bench-peer bench-report bench-docs profile conform debug program test lint fuzz powercut stdtest soak clean help programs host-tools demo-disk FORCE
+.PHONY: run trace watch image boot-matrix bench bench-boot bench-smp bench-smp-lines strain bench-peer bench-report bench-docs profile conform debug program test lint fuzz powercut stdtest soak clean help programs host-tools demo-disk FORCE
 
 # go build knows itself what changed; a target of FORCE asks it each time.
 $(B)/faultline.elf: programs $(B)/bin/mkimage FORCE

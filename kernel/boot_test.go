@@ -6,6 +6,9 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -175,6 +178,50 @@ func TestKillSpinner(t *testing.T) {
 	}
 	if code, _ := p.Wait(); code != -7 {
 		t.Errorf("return code %d", code)
+	}
+}
+
+// stops gives the times that the collector stops the world, the shortest first, while
+// much is allocated.
+func stops(n int) []time.Duration {
+	var before, after debug.GCStats
+	debug.ReadGCStats(&before)
+	var keep [64][]byte
+	for i := range n {
+		for j := range 64 {
+			keep[(i+j)%len(keep)] = make([]byte, 4096)
+		}
+		runtime.GC()
+	}
+	debug.ReadGCStats(&after)
+	list := after.Pause[:min(int(after.NumGC-before.NumGC), len(after.Pause))]
+	slices.Sort(list)
+	return list
+}
+
+// TestStopTheWorld: threads that spin in ring 3 on the other CPUs are kicked out of it
+// when the collector stops the world; it does not wait until their slices are over.
+func TestStopTheWorld(t *testing.T) {
+	if k.NumCPUs() < 4 {
+		t.Skip("wants four CPUs")
+	}
+	for try := 0; ; try++ {
+		alone := stops(40)
+		p, _ := spawn(t, "evil", "spinning")
+		time.Sleep(20 * time.Millisecond)
+		beside := stops(40)
+		p.Exit(-7)
+		p.Wait()
+		at := len(beside) / 4 // what the host does to a CPU shows in some, not in most
+		more := beside[at] - alone[at]
+		t.Logf("%d stops: %v alone, %v beside three spinning CPUs; longest %v, %v",
+			len(beside), alone[at], beside[at], alone[len(alone)-1], beside[len(beside)-1])
+		if more < time.Millisecond {
+			return
+		}
+		if try == 4 {
+			t.Fatalf("a stop of the world takes %v longer beside threads that spin", more)
+		}
 	}
 }
 

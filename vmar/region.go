@@ -201,6 +201,10 @@ func (r *VMAR) cut(lo, hi uint64, keep mmu.Prot) zx.Status {
 	return st
 }
 
+// placeCost is what the end of a mapping or region spends of a budget: up to 5,000
+// instructions, where much is overwritten.
+const placeCost = 6
+
 // clear removes what lies in [lo, hi), until all of it is gone or b is spent:
 // translations first, then mappings and regions, the inner ones before the
 // outer. It says whether all is gone.
@@ -228,7 +232,7 @@ func (r *VMAR) clear(lo, hi uint64, b *zx.Budget) bool {
 		for c.region != nil && !c.region.children.Empty() {
 			c.region.dead = true
 			c = c.region.children.First().Owner()
-			b.Spend(1)
+			b.Spend(placeCost)
 		}
 		if c.mapping != nil {
 			if c.end() > upto {
@@ -238,7 +242,7 @@ func (r *VMAR) clear(lo, hi uint64, b *zx.Budget) bool {
 			c.mapping.forget()
 		}
 		c.parent.remove(c)
-		if b.Spend(1) {
+		if b.Spend(placeCost) {
 			return false
 		}
 	}

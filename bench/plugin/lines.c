@@ -1,9 +1,9 @@
-// lines.c: a TCG plugin for QEMU 7.2 to 10 that counts, for each CPU, the instructions
+// lines.c: a TCG plugin for QEMU (run with 7.2) that counts, for each CPU, the instructions
 // between two markers in the guest, and finds the cache lines that one CPU writes and
 // another touches there. It is built when `make bench-smp-lines` wants it, and is in
 // no image. QEMU's plugin interface is declared here as far as it is used, so that
-// no header is needed; QEMU is told the version by PLUGIN_VERSION: 1 for
-// 7.2, 2 for 10.
+// no header is needed; QEMU is told the version by PLUGIN_VERSION: 1 before
+// 9, 2 for 9.0, 3 from 9.1 on.
 //
 // The markers are long NOPs, nopl MARK(%rax): MARK_BEGIN, MARK_END. What lies between
 // them on one CPU is a window. A window that took much longer than the shortest (a

@@ -22,7 +22,7 @@ static _Noreturn void spinner(void) {
   }
 }
 
-static void spin(void) {
+static void start_spinners(void) {
   static uint8_t stacks[3][4096] __attribute__((aligned(16)));
   for (int i = 0; i < 3; i++) {
     zx_handle_t thread;
@@ -34,6 +34,10 @@ static void spin(void) {
       fail("cannot start a thread: %s", zx_status_get_string(st));
     }
   }
+}
+
+static void spin(void) {
+  start_spinners();
   zx_time_t started = zx_clock_get_monotonic();
   for (int i = 0; i < 10; i++) {
     zx_nanosleep(zx_deadline_after(ZX_MSEC(5)));
@@ -43,6 +47,12 @@ static void spin(void) {
   }
   printf("three threads spin, this one still runs\n");
   exit(0);
+}
+
+// For a test that kills it.
+static void spin_on(void) {
+  start_spinners();
+  zx_nanosleep(ZX_TIME_INFINITE);
 }
 
 // Instructions of ring 0.
@@ -241,6 +251,7 @@ static const struct {
 } ways[] = {
     {"hang", spinner, "never"},
     {"spin", spin, "exit 0"},
+    {"spinning", spin_on, "never"},
     {"cli", do_cli, "GENERAL"},
     {"sti", do_sti, "GENERAL"},
     {"hlt", do_hlt, "GENERAL"},

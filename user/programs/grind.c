@@ -5,8 +5,10 @@
 // after. With ONLY just that call is made, by name, beside those that make
 // objects. It ends with 1 when a process hung.
 //
-// grind churn [COUNT]: makes and ends COUNT processes (10,000) in seven ways.
+// grind churn [COUNT]: makes and ends COUNT processes (10,000) in seven ways, from four
+// threads at a time.
 #include <stdbool.h>
+#include <threads.h>
 
 #include "child.h"
 #include "rawsyscall.h"
@@ -547,16 +549,16 @@ static void small(zx_handle_t code, int way) {
   zx_handle_close_many((zx_handle_t[]){process, vmar, thread, channel, token}, 5);
 }
 
-static int churn(uint64_t count) {
-  zx_handle_t code;
-  must("vmo", zx_vmo_create(PAGE, 0, &code));
-  must("write", zx_vmo_write(code, small_code, 0, (uint64_t)(small_end - small_code)));
-  must("executable", zx_vmo_replace_as_executable(code, ZX_HANDLE_INVALID, &code));
-  zx_time_t began = zx_clock_get_monotonic();
-  for (uint64_t i = 0; i < count; i++) {
+enum { MAKERS = 4 };
+
+static zx_handle_t churn_code;
+static uint64_t churn_count;
+
+static int churn_part(void* first) {
+  for (uint64_t i = (uint64_t)(uintptr_t)first; i < churn_count; i += MAKERS) {
     int way = (int)(i % 7);
     if (way < FULL) {
-      small(code, way);
+      small(churn_code, way);
       continue;
     }
     // A whole program.
@@ -566,6 +568,22 @@ static int churn(uint64_t count) {
     must("wait", child_wait(&c, SOON, &result));
     must("result", result == 3 ? ZX_OK : ZX_ERR_INTERNAL);
     child_close(&c);
+  }
+  return 0;
+}
+
+static int churn(uint64_t count) {
+  must("vmo", zx_vmo_create(PAGE, 0, &churn_code));
+  must("write", zx_vmo_write(churn_code, small_code, 0, (uint64_t)(small_end - small_code)));
+  must("executable", zx_vmo_replace_as_executable(churn_code, ZX_HANDLE_INVALID, &churn_code));
+  zx_time_t began = zx_clock_get_monotonic();
+  churn_count = count;
+  thrd_t makers[MAKERS];
+  for (uintptr_t i = 0; i < MAKERS; i++) {
+    must("thrd_create", thrd_create(&makers[i], churn_part, (void*)i) == thrd_success ? ZX_OK : ZX_ERR_NO_MEMORY);
+  }
+  for (int i = 0; i < MAKERS; i++) {
+    thrd_join(makers[i], NULL);
   }
   printf("grind: %lu processes made and ended, %lu us each\n", count,
          (uint64_t)(zx_clock_get_monotonic() - began) / 1000 / count);

@@ -1,8 +1,12 @@
-// writers SECONDS [SEED [notrap]]: four threads write to one pager VMO, by stores
+// writers SECONDS [SEED [notrap|beside]]: four threads write to one pager VMO, by stores
 // through a mapping, zx_vmo_write and ZX_VMO_OP_ZERO, while a fifth writes it back:
 // query, WRITEBACK_BEGIN, copy to a store, WRITEBACK_END, in a loop. A sixth answers
 // the requests, READ from the store. After SECONDS of the machine's time every
 // byte ever written must be in the store or be reported dirty, and in the VMO.
+//
+// beside: another thread stands in their way. It maps parts of the VMO anew in their place,
+// maps and unmaps it elsewhere, says that pages are not needed, and takes so much
+// memory that pages are evicted, and gives it back.
 //
 // Each word has one writer, which remembers what it wrote last. Pages 0 to 127 are
 // shared by quarters, so that a page is written by four threads at once; behind
@@ -31,7 +35,7 @@ static zx_handle_t pager, port, vmo;
 static volatile uint64_t* mapped;
 static bool traps = true;
 static bool stop;
-static uint8_t stacks[WRITERS + 2][STACK] __attribute__((aligned(16)));
+static uint8_t stacks[WRITERS + 3][STACK] __attribute__((aligned(16)));
 
 // What was done, each counted by one thread.
 static uint64_t stores[WRITERS], calls[WRITERS], zeros[WRITERS];
@@ -185,6 +189,56 @@ static void answer(uintptr_t unused1, uintptr_t unused2) {
   zx_thread_exit();
 }
 
+// --- The one that stands in the way
+
+static zx_handle_t heap;      // memory to take and give back
+static uint64_t heap_most;    // how much there is, less some that others need
+static uint64_t remaps, unmaps, takes;
+
+// take commits memory up to most, and gives how much it got.
+static uint64_t take(uint64_t most) {
+  const uint64_t chunk = 1 << 20;
+  uint64_t n = 0;
+  while (n < most && zx_vmo_op_range(heap, ZX_VMO_OP_COMMIT, n, chunk, NULL, 0) == ZX_OK) {
+    n += chunk;
+  }
+  check("DECOMMIT", zx_vmo_op_range(heap, ZX_VMO_OP_DECOMMIT, 0, n + chunk, NULL, 0));
+  return n;
+}
+
+static void beside(uintptr_t seed, uintptr_t place) {
+  uint64_t state = seed * 8 + 6;
+  const zx_vm_option_t rw = ZX_VM_PERM_READ | ZX_VM_PERM_WRITE;
+  zx_info_vmar_t root;
+  check("ZX_INFO_VMAR", zx_object_get_info(zx_vmar_root_self(), ZX_INFO_VMAR, &root, sizeof(root), NULL, NULL));
+  while (!stopped()) {
+    uint64_t first = draw(&state, PAGES), pages = 1 + draw(&state, PAGES - first);
+    uint64_t offset = first * ZX_PAGE_SIZE, length = pages * ZX_PAGE_SIZE;
+    zx_vaddr_t at;
+    switch (draw(&state, 200)) {
+      case 0:
+        take(heap_most);
+        takes++;
+        break;
+      case 1 ... 60:
+        check("DONT_NEED", zx_vmo_op_range(vmo, ZX_VMO_OP_DONT_NEED, offset, length, NULL, 0));
+        break;
+      case 61 ... 120:
+        check("zx_vmar_map", zx_vmar_map(zx_vmar_root_self(), rw, 0, vmo, offset, length, &at));
+        for (uint64_t i = 0; i < length && !stopped(); i += 5 * ZX_PAGE_SIZE) {
+          (void)*(volatile uint64_t*)(at + i);
+        }
+        check("zx_vmar_unmap", zx_vmar_unmap(zx_vmar_root_self(), at, length));
+        unmaps++;
+        break;
+      default:
+        check("zx_vmar_map, again", zx_vmar_map(zx_vmar_root_self(), rw | ZX_VM_SPECIFIC_OVERWRITE, place + offset - root.base, vmo, offset, length, &at));
+        remaps++;
+    }
+  }
+  zx_thread_exit();
+}
+
 // --- The end
 
 static zx_handle_t start(const char* name, size_t index, void (*run)(uintptr_t, uintptr_t), uintptr_t a, uintptr_t b) {
@@ -225,17 +279,27 @@ static uint64_t compare(const bool* dirty) {
 }
 
 int main(int argc, char** argv) {
-  if (argc < 2 || argc > 4 || (argc == 4 && strcmp(argv[3], "notrap") != 0)) {
-    fail("usage: writers SECONDS [SEED [notrap]]");
+  bool way = argc == 4 && strcmp(argv[3], "beside") == 0;
+  traps = argc < 4 || way;
+  if (argc < 2 || argc > 4 || (traps == false && strcmp(argv[3], "notrap") != 0)) {
+    fail("usage: writers SECONDS [SEED [notrap|beside]]");
   }
   uint64_t seconds = number("SECONDS", argv[1]), seed = argc > 2 ? number("SEED", argv[2]) : 1;
-  traps = argc < 4;
   check("zx_pager_create", zx_pager_create(0, &pager));
   check("zx_port_create", zx_port_create(0, &port));
   check("zx_pager_create_vmo", zx_pager_create_vmo(pager, traps ? ZX_VMO_TRAP_DIRTY : 0, port, VMO_KEY, SIZE, &vmo));
   zx_vaddr_t at = 0;
   check("zx_vmar_map", zx_vmar_map(zx_vmar_root_self(), ZX_VM_PERM_READ | ZX_VM_PERM_WRITE, 0, vmo, 0, SIZE, &at));
   mapped = (volatile uint64_t*)at;
+
+  zx_handle_t in_the_way = ZX_HANDLE_INVALID;
+  if (way) {
+    const uint64_t most = 1ul << 32, others = 4 << 20;
+    check("zx_vmo_create", zx_vmo_create(most, 0, &heap));
+    heap_most = take(most - others);
+    heap_most = heap_most > others ? heap_most - others : 0;
+    in_the_way = start("beside", WRITERS + 2, beside, seed, at);
+  }
 
   zx_handle_t threads[WRITERS];
   zx_handle_t answering = start("answerer", WRITERS, answer, 0, 0);
@@ -246,6 +310,10 @@ int main(int argc, char** argv) {
   zx_nanosleep(zx_deadline_after(ZX_SEC(seconds)));
   __atomic_store_n(&stop, true, __ATOMIC_RELEASE);
   join("writeback", flusher);
+  if (way) {
+    join("one in the way", in_the_way);
+    printf("writers: %lu times mapped anew, %lu unmapped, %lu times %lu MiB taken\n", remaps, unmaps, takes, heap_most >> 20);
+  }
   uint64_t stored = 0, called = 0, zeroed = 0;
   for (size_t w = 0; w < WRITERS; w++) {
     join("writer", threads[w]);
