@@ -206,10 +206,10 @@ func TestStopTheWorld(t *testing.T) {
 		t.Skip("wants four CPUs")
 	}
 	for try := 0; ; try++ {
-		alone := stops(40)
+		alone := stops(16)
 		p, _ := spawn(t, "evil", "spinning")
 		time.Sleep(20 * time.Millisecond)
-		beside := stops(40)
+		beside := stops(16)
 		p.Exit(-7)
 		p.Wait()
 		at := len(beside) / 4 // what the host does to a CPU shows in some, not in most

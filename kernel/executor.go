@@ -222,10 +222,12 @@ func (c *percpu) tick(t *Thread, v cpu.Vector) bool {
 	c.tally(&t.ran)
 	c.heed.And(^heedYield)
 	c.yield()
+	on := !c.over(t)
 	if c.several {
 		c.share()
+		c.invite()
 	}
-	return !c.over(t)
+	return on
 }
 
 // over ends the waits whose time has come, and the slice of t if its time has
@@ -431,6 +433,9 @@ func (e *executor) pick() *Thread {
 			c.queued.Add(-1)
 			c.mu.Unlock()
 			c.running, c.handed = true, false
+			if c.several {
+				c.invite() // for those behind it, whose time came or was over
+			}
 			return t
 		}
 		if c.heed.Load()&heedYield != 0 {

@@ -7,8 +7,6 @@
 //   write    stores of before do not arrive any more at the page that was replaced,
 //            nor at one that was protected
 //   execute  as read, for a function that returns the number
-//   kick     a CPU in ring 3 is made to leave it at once, and not waited for until its
-//            time is over: while a page is taken away its thread gets little done
 //
 // Without a second CPU it says so, and does the same with one.
 #include "file.h"
@@ -172,41 +170,6 @@ static void written(uint32_t threads, uint32_t rounds) {
   zx_handle_close(vmo);
 }
 
-static int by_size(const void* a, const void* b) {
-  uint64_t x = *(const uint64_t*)a, y = *(const uint64_t*)b;
-  return x < y ? -1 : x > y;
-}
-
-static uint64_t turned(void) { return __atomic_load_n(&turns[0], __ATOMIC_RELAXED); }
-
-static void kicked(void) {
-  enum { ROUNDS = 64, SLICE = 2 };
-  static uint64_t during[ROUNDS];
-  zx_handle_t vmos[2] = {page(0, false), page(0, false)};
-  show(vmos[0], ZX_VM_PERM_READ);
-  start(1, reader);
-  uint64_t slice = turned();
-  for (zx_instant_mono_t until = zx_deadline_after(ZX_MSEC(10 * SLICE)); zx_clock_get_monotonic() < until;) {
-  }
-  slice = (turned() - slice) / 10;
-  for (int i = 0; i < ROUNDS; i++) {
-    for (uint64_t at = turned(); turned() - at < 1000;) {  // it has the page again
-    }
-    during[i] = turned();
-    show(vmos[(i + 1) % 2], ZX_VM_PERM_READ);
-    during[i] = turned() - during[i];
-  }
-  end("kick", 1, 0);
-  qsort(during, ROUNDS, sizeof(during[0]), by_size);
-  // What the host does to one of the CPUs shows in some rounds, not in most.
-  if (during[ROUNDS / 4] > slice / 12) {
-    fail("shootdown: kick: %lu turns while a page was taken away, %lu in a slice of time", during[ROUNDS / 4], slice);
-  }
-  printf("%lu turns while a page was taken away, %lu in a slice of time\n", during[ROUNDS / 4], slice);
-  zx_handle_close(vmos[0]);
-  zx_handle_close(vmos[1]);
-}
-
 int main(int argc, char** argv) {
   uint32_t rounds = argc > 1 ? (uint32_t)number("ROUNDS", argv[1]) : 500;
   uint32_t cpus = zx_system_get_num_cpus(), threads = cpus - 1;
@@ -221,10 +184,6 @@ int main(int argc, char** argv) {
   written(threads, rounds);
   place = 0;
   replaced("execute", threads, rounds, true);
-  if (cpus > 1) {
-    place = 0;
-    kicked();
-  }
   printf("shootdown holds on %u CPUs\n", cpus);
   return 0;
 }
