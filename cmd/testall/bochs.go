@@ -51,7 +51,7 @@ log: %s
 		return "", err
 	}
 	// Its debugger wants to be told to go on; then it runs until it is stopped.
-	c := command{args: []string{"sh", "-c", fmt.Sprintf("echo c | bochs -q -f %s & while ! grep -q '^.help. lists' %s 2>/dev/null && kill -0 $! ; do sleep 1; done; kill -9 $!", config, serial)}, limit: 8 * time.Minute}
+	c := command{args: []string{"sh", "-c", fmt.Sprintf("echo c | bochs -q -f %s & while ! grep -q '^.help. lists' %s 2>/dev/null && kill -0 $! ; do sleep 1; done; kill -9 $!", config, serial)}, limit: 25 * time.Minute}
 	said, err := c.run()
 	out, _ := os.ReadFile(serial)
 	output = string(out)
