@@ -180,7 +180,7 @@ func TestOperator(t *testing.T) {
 	}
 	r.create(zx.VMOUnbounded|zx.VMOTrapDirty, 6, 3)
 	gone := r.create(0, 3, 1)
-	r.must(r.pager.Detach(gone))
+	r.must(r.pager.Detach(gone, nil))
 	anonymous, st := r.kernel.store.New(70*page, 0)
 	r.must(st)
 	r.must(anonymous.WriteBytes([]byte{1}, 68*page, &vmo.PageRequest{}))

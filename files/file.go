@@ -290,7 +290,7 @@ func (f *File) release() {
 	if f.closing.Swap(true) {
 		return
 	}
-	f.volume.pager.Detach(f.vmo)
+	f.volume.pager.Detach(f.vmo, nil)
 	f.vmo.Release()
 }
 

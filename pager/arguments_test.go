@@ -164,8 +164,8 @@ func TestArguments(t *testing.T) {
 	if _, ok := w.packet(); !ok {
 		t.Error("no COMPLETE of the largest VMO")
 	}
-	check("detach of a plain VMO", w.pager.Detach(plain), zx.ErrInvalidArgs)
-	check("detach of a foreign VMO", w.pager.Detach(foreign), zx.ErrInvalidArgs)
+	check("detach of a plain VMO", w.pager.Detach(plain, nil), zx.ErrInvalidArgs)
+	check("detach of a foreign VMO", w.pager.Detach(foreign, nil), zx.ErrInvalidArgs)
 	// 46
 	check("unaligned supply", w.pager.SupplyPages(foreign, 1, 0, plain, 0, &w.self.req), zx.ErrInvalidArgs)
 	check("unaligned aux", w.pager.SupplyPages(f.v, 0, 0, plain, 8, &w.self.req), zx.ErrInvalidArgs)

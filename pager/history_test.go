@@ -281,7 +281,7 @@ func play(t *testing.T, d *dice) (ops int) {
 			if d.roll(20) == 0 {
 				note("detach")
 				m.detach()
-				got = w.pager.Detach(v)
+				got = w.pager.Detach(v, nil)
 			} else {
 				reset := d.roll(2) == 0
 				note("modified? reset=%v", reset)

@@ -71,7 +71,7 @@ DIRTY [0x9000, 0xa000) pending 0x1000 overlap 0 [waits for the packet slot] sinc
 	}; !reflect.DeepEqual(counts, want) {
 		t.Errorf("counters %v, want %v", counts, want)
 	}
-	w.must(w.pager.Detach(f.v))
+	w.must(w.pager.Detach(f.v, nil))
 	if i := s.Info(); !i.Detached || !i.GoodbyeDue || i.OnPort {
 		t.Errorf("detached: %+v", i)
 	}

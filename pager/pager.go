@@ -169,13 +169,14 @@ func (p *Pager) check(v *vmo.VMO) zx.Status {
 }
 
 // Detach ends the tie between p and v: requests are let go, clean pages dropped,
-// COMPLETE sent. Errors: ErrInvalidArgs v is not p's. Source: docs/pager.md 3.3.
-func (p *Pager) Detach(v *vmo.VMO) zx.Status {
+// COMPLETE sent. y, which may be nil, yields while it is long.
+//
+// Errors: ErrInvalidArgs v is not p's | those of vmo.VMO.Detach. Source: docs/pager.md 3.3.
+func (p *Pager) Detach(v *vmo.VMO, y zx.Yielder) zx.Status {
 	if st := p.check(v); st != zx.OK {
 		return st
 	}
-	v.Detach()
-	return zx.OK
+	return v.Detach(y)
 }
 
 // SupplyPages moves the pages [auxOff, auxOff+length) of aux into the absent

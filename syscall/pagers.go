@@ -78,7 +78,7 @@ func pagerDetachVMO(c *Context, pagerHandle, vmoHandle zx.Handle) zx.Status {
 	if st != zx.OK {
 		return st
 	}
-	st = p.Detach(o.VMO)
+	st = p.Detach(o.VMO, c.Request.Waiter())
 	unpair(p, o)
 	return st
 }

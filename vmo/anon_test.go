@@ -122,7 +122,7 @@ func TestSparseCost(t *testing.T) {
 	b.ok(b.v.DontNeed(0, 1<<40))
 	b.ok(b.v.SetStreamSize(1<<30, &b.req))
 	b.ok(b.v.SetStreamSize(1<<40, &b.req))
-	b.v.Detach()
+	b.v.Detach(nil)
 	if got := b.v.Info(); got.Committed.Bytes != 0 || got.Intervals > 3 {
 		t.Fatalf("%+v", got)
 	}

@@ -413,12 +413,38 @@ func (v *VMO) Fail(off, length uint64, status zx.Status) zx.Status {
 // markers dropped, everything unmapped. What is dirty, and every zero interval,
 // stays. Again is allowed.
 //
-// Locks: none held; takes the VMO's. Flush: done.
+// Locks: none held; takes the VMO's, and drops it where y, which may be nil, is to
+// yield. Flush: done.
+// Errors: those of Yield, with the tie ended; the rest is done by the next Detach.
 // Source: docs/pager.md 2.3.
-func (v *VMO) Detach() {
-	c := v.lock()
-	c.fam.source.Detach()
-	c.unmap(0, c.size)
-	c.dropPages(0, c.size, 1<<Clean|1<<Marker)
+func (v *VMO) Detach(y zx.Yielder) zx.Status {
+	v.Lock()
+	v.fam.source.Detach()
 	v.Unlock()
+	return v.inTurns(y, func(c *cowPages, pos, stop uint64) {
+		c.unmap(pos, stop-pos)
+		c.dropPages(pos, stop, 1<<Clean|1<<Marker)
+	})
+}
+
+// inTurns does all of the node piece by piece. Locks: none held; f has the family's.
+// Errors: those of y.
+func (v *VMO) inTurns(y zx.Yielder, f func(c *cowPages, pos, stop uint64)) zx.Status {
+	b := zx.Budget{By: y}
+	for pos := uint64(0); ; {
+		c := v.lock()
+		if pos < c.size {
+			stop := c.turn(pos, c.size, &b)
+			f(c, pos, stop)
+			pos = stop
+		}
+		more := pos < c.size
+		v.Unlock()
+		if !more {
+			return zx.OK
+		}
+		if st := b.Look(); st != zx.OK {
+			return st
+		}
+	}
 }

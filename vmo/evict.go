@@ -54,6 +54,9 @@ func (s *Store) reclaim(n int, of *account.Account) bool {
 	for _, needed := range [...]bool{false, true} {
 		for again := true; again; {
 			was := s.taken()
+			if s.bury(&zx.Budget{}) {
+				return true
+			}
 			if of == nil && s.discardVMOs(n) > 0 || s.evict(needed, n, of) > 0 {
 				return true
 			}
@@ -69,8 +72,9 @@ func (s *Store) reclaim(n int, of *account.Account) bool {
 	return false
 }
 
-// taken is how many pages memory pressure has taken since boot.
-func (s *Store) taken() uint64 { return s.evicted.Load() + s.discarded.Load() }
+// taken grows with every page that memory pressure has taken and every turn of
+// burying.
+func (s *Store) taken() uint64 { return s.evicted.Load() + s.discarded.Load() + s.buried.Load() }
 
 // MakeRoom makes room for an operation on v that met ErrNoMemory, dropped its
 // locks and will start over: OK, or the ErrNoMemory it is to answer. Where the

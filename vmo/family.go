@@ -216,27 +216,72 @@ func (c *cowPages) settle() {
 	}
 }
 
-// die frees all that c has. Pre: no windows, no children, no parent.
+// die ends c, and leaves what it has to be buried. Pre: no windows, no children, no
+// parent.
 func (c *cowPages) die() {
 	if c.paged {
 		c.fam.source.Detach()
 	}
 	c.forgetDiscard()
+	c.dead = true
+	s := c.store
+	s.mu.Lock()
+	c.parent, s.graves = s.graves, c
+	s.mu.Unlock()
+}
+
+// bury frees a turn's worth of what dead nodes have, and says whether there is more.
+// Whoever is short of memory may do so as well.
+//
+// Locks: none held.
+func (s *stock) bury(b *zx.Budget) (more bool) {
+	s.mu.Lock()
+	c := s.graves
+	if c == nil {
+		s.mu.Unlock()
+		return false
+	}
+	s.graves, c.parent = c.parent, nil
+	s.hands.Add(1)
+	s.mu.Unlock()
+	c.fam.mu.Lock()
+	done := c.decay(b)
+	c.fam.mu.Unlock()
+	s.mu.Lock()
+	if !done {
+		c.parent, s.graves = s.graves, c
+	}
+	more = s.graves != nil
+	s.buried.Add(1)
+	s.hands.Add(-1)
+	s.mu.Unlock()
+	return more
+}
+
+// decay frees a turn's worth of what c, dead, has, and says whether that was all.
+// Locks: the family's held.
+func (c *cowPages) decay(b *zx.Budget) bool {
+	first := min(c.firstPage(0, c.size), c.zeros.next(0, c.size))
+	stop := c.turn(first, c.size, b)
 	if c.fam.contiguous {
-		for pos := c.nextPinned(0, c.size); pos < c.size; pos = c.nextPinned(pos, c.size) {
+		for pos := c.nextPinned(first, stop); pos < stop; pos = c.nextPinned(pos, stop) {
 			c.addPin(c.tree.find(c.mem, pageIndex(pos)), -1)
 		}
 	}
-	c.dropPages(0, c.size, allStates)
+	c.dropPages(first, stop, allStates)
+	c.zeros.remove(first, stop)
+	if stop < c.size {
+		return false
+	}
 	c.tree.destroy(c.mem)
 	c.zeros.clear()
 	c.mem.Settle()
-	c.dead = true
 	if c.paged {
 		c.fam.source.gone()
 	}
 	c.store.nodes.give(c.id)
 	c.mem.Payer().Release(nodeBytes)
+	return true
 }
 
 // merge makes c, hidden, one with its only child: what the child sees of c and

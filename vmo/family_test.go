@@ -476,7 +476,7 @@ func (w *famWorld) step(r *rand.Rand) {
 	case 20:
 		if root := w.rootVMO(); root != nil && r.Intn(20) == 0 {
 			note("detach")
-			root.v.Detach()
+			root.v.Detach(nil)
 			w.detached = true
 			for p := 0; p < w.root.size; p++ {
 				if e := w.root.e[p]; e.kind == 'M' || e.kind == 'P' && e.page.clean && e.page.pins == 0 {

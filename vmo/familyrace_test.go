@@ -168,7 +168,7 @@ func familyRace(t *testing.T, paged, traps bool) {
 	})
 	wg.Wait()
 	if paged {
-		root.Detach()
+		root.Detach(nil)
 	}
 	root.Release()
 	if left := mem.Outstanding(); len(left) != 0 {

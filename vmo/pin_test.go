@@ -57,7 +57,7 @@ func TestPinnedPages(t *testing.T) {
 		{"begin", true, true, func(b *bench, v *VMO) zx.Status { return v.WritebackBegin(0, 4*pg, false, nil) }, ok, Dirty},
 		{"evict", true, false, func(b *bench, v *VMO) zx.Status { v.DontNeed(0, 4*pg); b.st.Reclaim(10); b.st.Reclaim(10); return ok }, ok, Clean},
 		{"drop clean", true, false, func(b *bench, v *VMO) zx.Status { v.DropClean(); return ok }, ok, Clean},
-		{"detach", true, false, func(b *bench, v *VMO) zx.Status { v.Detach(); return ok }, ok, Clean},
+		{"detach", true, false, func(b *bench, v *VMO) zx.Status { v.Detach(nil); return ok }, ok, Clean},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t, 4, false)

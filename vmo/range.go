@@ -270,38 +270,27 @@ func (c *cowPages) dontNeed(first, limit uint64) {
 //
 // Locks: takes the VMO's.
 // Source: docs/pager.md 8, eviction.
-func (v *VMO) DropClean() int {
-	c := v.lock()
-	defer v.Unlock()
-	if !c.paged {
+func (v *VMO) DropClean() (n int) {
+	if !v.root {
 		return 0
 	}
-	before := c.pages
-	c.dropClean(1 << Clean)
-	n := before - c.pages
-	c.reclaimed += n
-	v.store.evicted.Add(n)
-	return int(n)
-}
-
-// dropClean empties the slots in one of the states of mask, none of which is
-// mapped writable, page run by page run.
-func (c *cowPages) dropClean(mask uint16) {
-	limit := pageIndex(c.size)
-	for first := uint64(0); first < limit; {
-		if first = c.tree.scan(c.mem, first, limit, mask); first == limit {
-			break
+	v.inTurns(nil, func(c *cowPages, pos, stop uint64) {
+		before := c.pages
+		for pos < stop {
+			pos = c.tree.scan(c.mem, pageIndex(pos), pageIndex(stop), 1<<Clean) << zx.PageShift
+			if pos >= stop {
+				break
+			}
+			end := c.slotsEnd(pageIndex(pos), pageIndex(stop), 1<<Clean) << zx.PageShift
+			c.unmap(pos, end-pos)
+			c.dropPages(pos, end, 1<<Clean)
+			pos = end
 		}
-		slots, _, _ := c.tree.run(c.mem, first, limit)
-		n := 0
-		for n < len(slots) && mask>>slots[n].state()&1 != 0 {
-			n++
-		}
-		start, end := first<<zx.PageShift, (first+uint64(n))<<zx.PageShift
-		c.unmap(start, end-start)
-		c.dropPages(start, end, mask)
-		first += uint64(n)
-	}
+		c.reclaimed += before - c.pages
+		v.store.evicted.Add(before - c.pages)
+		n += int(before - c.pages)
+	})
+	return n
 }
 
 // Decommit frees the pages of the range of an anonymous VMO, which then reads

@@ -147,7 +147,7 @@ func (c *cowPages) copyLocked(b *side, off, pos, end uint64, write bool, r *Page
 			}
 			return pos, zx.ErrNext
 		}
-		if turn.Spend(1) && pos < end {
+		if turn.Spend(2) && pos < end {
 			return pos, errSpent
 		}
 	}

@@ -215,7 +215,7 @@ func TestStateTable(t *testing.T) {
 			map[State]cell{C: stay(A)}, nil},
 		{"drop clean", func(b *bench) zx.Status { b.v.DropClean(); return zx.OK },
 			map[State]cell{C: stay(A)}, nil},
-		{"detach", func(b *bench) zx.Status { b.v.Detach(); return zx.OK },
+		{"detach", func(b *bench) zx.Status { b.v.Detach(nil); return zx.OK },
 			map[State]cell{M: stay(A), C: stay(A)}, nil},
 		{"fail", func(b *bench) zx.Status { return b.v.Fail(2*pg, pg, zx.ErrIO) },
 			map[State]cell{A: ends(A, zx.OK, "fail"), M: ends(M, zx.OK, "fail"), C: ends(C, zx.OK, "fail"), D: ends(D, zx.OK, "fail"),

@@ -27,11 +27,14 @@ type stock struct {
 
 	mu       spin.Lock
 	discards discardList // guarded by mu
+	graves   *cowPages   // dead nodes, through parent; guarded by mu
+	later    func(work func(b *zx.Budget) (more bool))
 
 	// hands counts the pages and discardable VMOs that somebody has taken off their
 	// list and decides about: it grows under the list's lock.
 	hands              atomic.Int64
 	evicted, discarded atomic.Uint64
+	buried             atomic.Uint64 // turns
 }
 
 // NewStore makes a Store over mem.
@@ -46,6 +49,11 @@ func NewStore(mem *mmu.Memory) *Store {
 // PaidBy gives a Store of the same system that makes VMOs for which a pays: their
 // records while they live, and the page frames they have.
 func (s *Store) PaidBy(a *account.Account) *Store { return &Store{s.stock, a} }
+
+// SetLater has do called with work that is to be done piece by piece, until there is
+// no more, by whoever ends a VMO: what it has takes long to free. Without it that is
+// freed at once. Pre: there is no VMO yet.
+func (s *Store) SetLater(do func(work func(b *zx.Budget) (more bool))) { s.later = do }
 
 // Account is who pays, nil if the kernel does.
 func (s *Store) Account() *account.Account { return s.account }

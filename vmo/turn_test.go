@@ -45,6 +45,11 @@ func TestLongOperationsYield(t *testing.T) {
 	must(s)
 	a, s := st.New(pages*pg, 0)
 	must(s)
+	other := &scriptPager{}
+	other.Init(other, false, &RequestStats{})
+	full, s := st.NewPaged(pages*pg, 0, &other.PageSource)
+	must(s)
+	must(full.SupplyPages(0, &PageRun{Length: pages * pg}))
 	buf := make([]byte, pages*pg)
 	var run PageRun
 	for _, c := range []struct {
@@ -80,6 +85,7 @@ func TestLongOperationsYield(t *testing.T) {
 		{"DECOMMIT", func() zx.Status { return a.Decommit(0, pages*pg, w) }},
 		{"commit again", func() zx.Status { return a.Commit(0, pages*pg, &req) }},
 		{"ZERO", func() zx.Status { return a.Zero(0, pages*pg, &req) }},
+		{"detach", func() zx.Status { return full.Detach(w) }},
 	} {
 		w.looks = 0
 		if c.name != "take" && c.name != "supply" { // whose pages are then gone
@@ -94,8 +100,19 @@ func TestLongOperationsYield(t *testing.T) {
 			t.Errorf("%s: %d looks", c.name, w.looks)
 		}
 	}
+	must(a.Commit(0, pages*pg, &req))
+	turns := 0
+	st.SetLater(func(work func(b *zx.Budget) (more bool)) {
+		for more := true; more; turns++ {
+			more = work(&zx.Budget{})
+		}
+	})
 	v.Release()
 	a.Release()
+	full.Release()
+	if most := 2 * pages / (4 * zx.BudgetUnits); turns < most/4 || turns > 2*most {
+		t.Errorf("the ends of two VMOs take %d turns", turns)
+	}
 	if left := st.mem.Outstanding(); len(left) != 0 {
 		t.Errorf("%d frames leaked", len(left))
 	}

@@ -73,7 +73,8 @@ func (v *VMO) tryRetain() bool {
 
 // Release drops a reference. With the last one of a node's windows goes the
 // node, if no child needs it: its source is detached and its pages freed, dirty
-// ones included. Handles, mappings and operations in progress hold references.
+// ones included; see Store.SetLater for when. Handles, mappings and operations in progress hold
+// references.
 //
 // Locks: none held that come after the VMO's.
 // Source: docs/pager.md 2.3.
@@ -95,8 +96,16 @@ func (v *VMO) Release() {
 		c.settle()
 	}
 	v.Unlock()
-	v.store.vmos.give(v.id)
-	v.store.account.Release(windowBytes)
+	s := v.store
+	s.vmos.give(v.id)
+	s.account.Release(windowBytes)
+	if s.later != nil {
+		s.later(s.bury)
+		return
+	}
+	for more := true; more; {
+		more = s.bury(&zx.Budget{})
+	}
 }
 
 // addWindow makes v show c. Locks: the family's held.
