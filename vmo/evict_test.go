@@ -3,6 +3,7 @@ package vmo
 import (
 	"sync"
 	"testing"
+	"time"
 )
 
 // popped takes the pages off their list as the evictor does before it has the
@@ -60,35 +61,50 @@ func TestEvictBetweenPopAndLock(t *testing.T) {
 }
 
 // TestEvictRaces evicts while pages are supplied, written back, dropped and
-// hinted at; simulated memory watches the frames.
+// hinted at, while the VMO changes its size, and in the end is detached; simulated
+// memory watches the frames.
 func TestEvictRaces(t *testing.T) {
+	for stop, round := time.Now().Add(*raceTime), 0; round == 0 || time.Now().Before(stop); round++ {
+		evictRace(t)
+	}
+}
+
+func evictRace(t *testing.T) {
 	b := newBench(t, 64, false)
 	var wg sync.WaitGroup
-	run := func(f func(i int)) {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			for i := 0; i < 2000; i++ {
-				f(i)
+	run := func(f func(i int, r *PageRequest)) {
+		wg.Go(func() {
+			var r PageRequest
+			r.Init(b.src)
+			for i := range 1000 {
+				f(i, &r)
 			}
-		}()
+		})
 	}
-	run(func(i int) { b.supply(uint64(i%64), 1, false) })
-	run(func(i int) { b.st.Evict(8) })
-	run(func(i int) { b.st.Reclaim(2) })
-	run(func(i int) { b.v.DontNeed(uint64(i%64)*pg, pg) })
-	run(func(i int) { b.touch(uint64(i*7%64), true) })
-	run(func(i int) {
-		b.v.WritebackBegin(0, 64*pg, false, nil)
-		b.v.WritebackEnd(0, 64*pg, nil)
+	run(func(i int, _ *PageRequest) { b.supply(uint64(i%64), 1, false) })
+	run(func(int, *PageRequest) { b.st.Evict(8) })
+	run(func(int, *PageRequest) { b.st.Reclaim(2) })
+	run(func(i int, _ *PageRequest) { b.v.DontNeed(uint64(i%64)*pg, pg) })
+	run(func(i int, r *PageRequest) {
+		var p Page
+		b.v.Lock()
+		b.v.RequirePage(uint64(i*7%64)*pg, true, r, &p)
+		b.v.Unlock()
 	})
-	run(func(i int) {
-		if i%50 == 0 {
+	run(func(int, *PageRequest) {
+		b.v.WritebackBegin(0, 32*pg, false, nil)
+		b.v.WritebackEnd(0, 32*pg, nil)
+	})
+	run(func(i int, r *PageRequest) {
+		switch {
+		case i == 800:
+			b.v.Detach(nil)
+		case i%50 == 0:
 			b.v.DropClean()
+		case i%20 == 0:
+			b.v.SetSize(uint64(32+i%32)*pg, r)
 		}
-		var r PageRequest
-		r.Init(b.src)
-		b.v.AlwaysNeed(uint64(i*5%64)*pg, pg, &r)
+		b.v.AlwaysNeed(uint64(i*5%64)*pg, pg, r)
 	})
 	wg.Wait()
 	b.close()
