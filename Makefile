@@ -93,6 +93,11 @@ watch: $(B)/bin/watch $(if $(strip $(TRACE)),,$(B)/faultline.elf $(B)/bin/qemu d
 	@$(if $(strip $(TRACE)),,$(NEED) qemu-system-x86_64)
 	@DISK='$(or $(strip $(DISK)),$(B)/demo.img)' $(B)/bin/watch $(if $(strip $(TRACE)),-trace '$(TRACE)',$(B)/bin/qemu $(B)/faultline.elf $$(test -t 0 && echo -console))
 
+test-watch: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## drive the page of make watch in headless Chromium, beside a machine
+	@$(NEED) qemu-system-x86_64
+	@MACHINE= CPU= MEM= SMP= CMDS= PROGRAM= DISK='$(abspath $(B)/demo.img)' WATCH_RUNNER='$(abspath $(B)/bin/qemu)' WATCH_IMAGE='$(abspath $(B)/faultline.elf)' \
+	  go test -count=1 -v ./cmd/watch
+
 trace: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## record what CMDS do, for a trace viewer: OUT=t.json
 	@$(NEED) qemu-system-x86_64
 	@test -n '$(strip $(CMDS))' -a -n '$(OUT)' || { echo "usage: make trace CMDS='sum POEM.TXT' OUT=t.json" >&2; exit 2; }
@@ -205,7 +210,7 @@ help: ## this text
 
 # --- What is built
 
-.PHONY: run trace watch image boot-matrix bench bench-boot bench-smp bench-smp-lines strain bench-peer bench-report bench-docs profile conform debug program test lint fuzz powercut stdtest soak clean help programs host-tools demo-disk FORCE
+.PHONY: run trace watch test-watch image boot-matrix bench bench-boot bench-smp bench-smp-lines strain bench-peer bench-report bench-docs profile conform debug program test lint fuzz powercut stdtest soak clean help programs host-tools demo-disk FORCE
 
 # go build knows itself what changed; a target of FORCE asks it each time.
 $(B)/faultline.elf: programs $(B)/bin/mkimage FORCE

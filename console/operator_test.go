@@ -134,6 +134,7 @@ func (r *operatorRig) anonymous(out string) string {
 		})
 	}
 	name(r.pager.Koid(), "TEST")
+	name(r.port.Koid(), "PORT")
 	if p := r.filePager(); p != nil {
 		name(p.Koid(), "DISK")
 	}

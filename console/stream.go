@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"faultline/trace"
+	"faultline/vmo"
 	"faultline/zx"
 )
 
@@ -36,54 +37,84 @@ const streamEvery = 33 * time.Millisecond
 // w fails. It is meant for a port of its own and a goroutine of its own.
 func (c *Console) Stream(w io.Writer) error {
 	c.kernel.StartTrace(trace.Filter{Kinds: []trace.Kind{
-		trace.Fault, trace.FaultEnd, trace.Request, trace.Supply, trace.Operation, trace.Switch, trace.Evict,
+		trace.Fault, trace.FaultEnd, trace.Request, trace.Packet, trace.Supply, trace.Operation, trace.Switch, trace.Evict,
 	}})
 	from := trace.NewReader()
-	sizes := map[uint64]uint64{} // in pages, of the VMOs that w knows
-	lines := json.NewEncoder(w)
-	var some [1024]trace.Record
+	s := stream{c, json.NewEncoder(w), map[zx.Koid]uint64{}, map[zx.Koid]bool{}}
+	some := make([]trace.Record, 1024)
+	var b []byte
 	for i := 0; ; i++ {
 		time.Sleep(streamEvery)
-		for id := range sizes {
-			if i%32 != 0 {
-				break // once a second is soon enough for what is gone
-			}
-			if err := c.introduce(lines, sizes, id); err != nil {
+		// Once a second is soon enough for what is resized or gone.
+		if i%32 == 0 {
+			if err := s.lookRound(); err != nil {
 				return err
 			}
 		}
 		for n := -1; n != 0; {
-			n = from.Read(some[:])
-			var b []byte
+			n = from.Read(some)
+			unknown := false
+			b = b[:0]
 			for i := range some[:n] {
-				if err := c.introduce(lines, sizes, some[i].Object); err != nil {
+				r := &some[i]
+				_, known := s.sizes[zx.Koid(r.Object)]
+				unknown = unknown || !known && r.Object != 0
+				b = r.Append(b)
+			}
+			if unknown {
+				if err := s.lookRound(); err != nil {
 					return err
 				}
-				b = some[i].Append(b)
 			}
-			if err := lines.Encode(streamRecords{"records", c.kernel.TraceTicks(), from.Lost, base64.StdEncoding.EncodeToString(b)}); err != nil {
+			if err := s.lines.Encode(streamRecords{"records", c.kernel.TraceTicks(), from.Lost, base64.StdEncoding.EncodeToString(b)}); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// introduce writes a line about a VMO that w does not know in its present size.
-func (c *Console) introduce(lines *json.Encoder, sizes map[uint64]uint64, id uint64) error {
-	v := c.kernel.Store().ByKoid(zx.Koid(id))
-	if v == nil {
-		if _, known := sizes[id]; !known {
-			return nil
+// stream is a Stream in progress.
+type stream struct {
+	*Console
+	lines    *json.Encoder
+	sizes    map[zx.Koid]uint64 // in pages, of the VMOs that w knows
+	nameless map[zx.Koid]bool   // of them, those to be looked at once more
+}
+
+// lookRound writes a line about each VMO that w does not know in its present size,
+// or knows though it is gone.
+func (s *stream) lookRound() error {
+	var lines []streamVMO
+	alive := make(map[zx.Koid]bool, len(s.sizes))
+	s.kernel.Store().ForEach(func(v *vmo.VMO) bool {
+		koid, pages := v.Koid(), v.Size()/zx.PageSize
+		alive[koid] = true
+		if known, ok := s.sizes[koid]; !ok || known != pages || s.nameless[koid] {
+			lines = append(lines, streamVMO{"vmo", uint64(koid), "", pages, v.Info().PagerBacked})
+			s.sizes[koid] = pages
 		}
-		delete(sizes, id)
-		return lines.Encode(streamVMO{Kind: "gone", ID: id})
+		return true
+	})
+	if len(lines) > 0 {
+		for names, i := s.vmoNames(), 0; i < len(lines); i++ {
+			koid := zx.Koid(lines[i].ID)
+			if lines[i].Name = names[koid]; lines[i].Name == "" && !s.nameless[koid] {
+				s.nameless[koid] = true // its maker has yet to take it in, perhaps
+			} else {
+				delete(s.nameless, koid)
+			}
+		}
 	}
-	defer v.Release()
-	i := v.Info()
-	pages := i.Size / zx.PageSize
-	if known, ok := sizes[id]; ok && known == pages {
-		return nil
+	for koid := range s.sizes {
+		if !alive[koid] {
+			delete(s.sizes, koid)
+			lines = append(lines, streamVMO{Kind: "gone", ID: uint64(koid)})
+		}
 	}
-	sizes[id] = pages
-	return lines.Encode(streamVMO{"vmo", id, c.vmoNames()[zx.Koid(id)], pages, i.PagerBacked})
+	for i := range lines {
+		if err := s.lines.Encode(&lines[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }

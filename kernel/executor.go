@@ -9,7 +9,6 @@ import (
 	"faultline/cpu"
 	"faultline/spin"
 	"faultline/syscall"
-	"faultline/trace"
 	"faultline/zx"
 )
 
@@ -52,6 +51,8 @@ type percpu struct {
 
 	heed     atomic.Uint32 // look at something before ring 3: see attend
 	several  bool          // there are other CPUs
+	tracing  bool          // what makes a thread leave ring 3 is recorded
+	watched  bool          // several or tracing
 	crossing crossing
 	queued   atomic.Int32 // length of the list of ready threads
 	stolen   atomic.Uint64
@@ -88,6 +89,7 @@ func newCPU(k *Kernel, id int, root zx.PhysAddr) *percpu {
 func (k *Kernel) startExecutors() {
 	for _, c := range k.cpus {
 		c.several = len(k.cpus) > 1
+		c.watched = c.several
 		go newExecutor(c).run()
 	}
 }
@@ -215,9 +217,6 @@ func (c *percpu) loadFor(t *Thread) {
 func (c *percpu) tick(t *Thread, v cpu.Vector) bool {
 	if !c.machine.HandleInterrupt(v) {
 		c.kernel.strayInterrupt(v)
-	}
-	if trace.On() {
-		trace.Emit(trace.Interrupt, uint32(v), 0, 0, 0)
 	}
 	c.tally(&t.ran)
 	c.heed.And(^heedYield)
@@ -384,16 +383,16 @@ func (e *executor) run() {
 					c.enter()
 				}
 				cpu.Exec(t.regs)
-				if c.several {
+				if c.watched {
 					c.crossing.user.Store(0)
+					if c.tracing {
+						t.traceTrap()
+					}
 				}
 				switch v := t.regs.Vector(); {
 				case v == cpu.VectorSyscall:
 					// The call that does nothing pays for every instruction here.
 					t.syscalls.Add(1)
-					if trace.On() {
-						t.traceSyscall()
-					}
 					result := syscall.Dispatch(&t.context, (*syscall.Registers)(t.regs.General()))
 					if result >= 0 {
 						t.regs.RAX = uint64(result)

@@ -271,9 +271,6 @@ func (t *Thread) callAgain() bool {
 func (t *Thread) pageFault() bool {
 	t.faults.Add(1)
 	code := mmu.PageFaultError(t.regs.ErrorCode())
-	if trace.On() {
-		t.traceFault()
-	}
 	switch {
 	case code&mmu.PF_US == 0:
 		// Not an access of the thread's own: the CPU read a descriptor table

@@ -53,7 +53,7 @@ func (k *Kernel) TraceName(koid zx.Koid) string {
 
 // initTrace is the part of booting that has to do with traces.
 func (k *Kernel) initTrace() {
-	trace.Init(cpu.ReadTSC, cpu.ID)
+	trace.Init(cpu.Stamp)
 	k.trace.tsc, k.trace.time = int64(cpu.ReadTSC()), k.now()
 	k.trace.measurer = trace.NewMeasurer(k.pagerOf)
 }
@@ -129,12 +129,21 @@ func (k *Kernel) TraceRecords() (list []trace.Record, lost uint64, ticks float64
 	return list, from.Lost, k.TraceTicks()
 }
 
-// traceFault records the page fault that t has just taken.
-func (t *Thread) traceFault() {
-	t.traced = trace.Fault
-	t.request.Kind = vmo.RequestKinds // none yet
-	trace.Emit(trace.Fault, uint32(t.regs.ErrorCode()), 0, t.regs.CR2(), uint64(t.regs.RIP()))
-	t.executor.cpu.stretch.begin(t, stretchFault)
+// traceTrap records why t has just left ring 3.
+func (t *Thread) traceTrap() {
+	switch v := t.regs.Vector(); {
+	case v == cpu.VectorPageFault:
+		t.traced = trace.Fault
+		t.request.Kind = vmo.RequestKinds // none yet
+		trace.Emit(trace.Fault, uint32(t.regs.ErrorCode()), 0, t.regs.CR2(), uint64(t.regs.RIP()))
+		t.executor.cpu.stretch.begin(t, stretchFault)
+	case v == cpu.VectorSyscall:
+		t.traced = trace.Syscall
+		trace.Emit(trace.Syscall, uint32(t.regs.RAX), 0, 0, 0)
+		t.executor.cpu.stretch.begin(t, uint32(t.regs.RAX))
+	case v >= cpu.VectorFirstInterrupt:
+		trace.Emit(trace.Interrupt, uint32(v), 0, 0, 0)
+	}
 }
 
 // traceFaultEnd records that it ended with st.
@@ -172,13 +181,6 @@ func shown(memory *mmu.Memory, space *vmar.AddressSpace, va zx.VirtAddr) (koid z
 	return koid, offset, zero
 }
 
-// traceSyscall records the call that t makes.
-func (t *Thread) traceSyscall() {
-	t.traced = trace.Syscall
-	trace.Emit(trace.Syscall, uint32(t.regs.RAX), 0, 0, 0)
-	t.executor.cpu.stretch.begin(t, uint32(t.regs.RAX))
-}
-
 // traceWake records that t may run on.
 func (t *Thread) traceWake() {
 	trace.Emit(trace.Wake, 0, uint64(t.Koid()), 0, 0)
@@ -191,7 +193,9 @@ func (t *Thread) traceWake() {
 // before, a call, a page fault. It is looked at there because a CPU that leaves
 // no records passes by without another instruction.
 func (c *percpu) traceEntry(t *Thread) {
-	if !trace.On() {
+	c.tracing = trace.On()
+	c.watched = c.several || c.tracing
+	if !c.tracing {
 		c.heed.And(^heedTrace)
 		return
 	}

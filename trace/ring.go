@@ -12,29 +12,33 @@ const ringRecords = 1 << 14
 // MaxCPUs is for how many CPUs there can be rings.
 const MaxCPUs = 64
 
-type slot [8]atomic.Uint64
+// slot has the record's number first, then the record: see the package comment.
+type slot struct {
+	number atomic.Uint64
+	words  [7]uint64
+}
 
 type ring struct {
 	next            atomic.Uint64 // records begun since boot
 	process, thread atomic.Uint64 // koids of what runs on the CPU
-	slots           []slot
-	_               [16]byte // rings do not share a cache line
+	slots           *[ringRecords]slot
+	_               [32]byte // rings do not share a cache line
 }
 
 var (
-	on    atomic.Bool
-	kept  atomic.Uint64 // kinds to record, a bit each
-	only  struct{ process, object atomic.Uint64 }
-	rings [MaxCPUs]ring
+	on     atomic.Bool
+	kept   atomic.Uint64 // kinds to record, a bit each
+	choosy atomic.Bool   // only says something
+	only   struct{ process, object atomic.Uint64 }
+	rings  [MaxCPUs]ring
 
-	// What the machine supplies; see Init.
-	clock = func() uint64 { return 0 }
-	cpu   = func() int { return 0 }
+	// stamp is what the machine supplies; see Init.
+	stamp = func() (cpu int, time uint64) { return 0, 0 }
 )
 
-// Init says how to read the time stamp counter and the number of this CPU.
-// Neither may block or allocate. Called once, before the first Start.
-func Init(timestamp func() uint64, thisCPU func() int) { clock, cpu = timestamp, thisCPU }
+// Init says how to read the number of this CPU and its time stamp counter, which
+// may neither block nor allocate. Called once, before the first Start.
+func Init(machine func() (cpu int, time uint64)) { stamp = machine }
 
 // On says whether anything is recorded. It is what a caller asks before it
 // gathers what Emit wants.
@@ -51,7 +55,7 @@ type Filter struct {
 func Start(cpus int, f Filter) {
 	for i := range min(cpus, MaxCPUs) {
 		if rings[i].slots == nil {
-			rings[i].slots = make([]slot, ringRecords)
+			rings[i].slots = new([ringRecords]slot)
 		}
 	}
 	mask := uint64(1)<<kinds - 1
@@ -64,6 +68,7 @@ func Start(cpus int, f Filter) {
 	kept.Store(mask)
 	only.process.Store(uint64(f.Process))
 	only.object.Store(f.Object)
+	choosy.Store(f.Process != 0 || f.Object != 0)
 	on.Store(true)
 }
 
@@ -73,7 +78,8 @@ func Stop() { on.Store(false) }
 // Run says which thread this CPU runs from now on; 0, 0 for none. Records tell
 // it.
 func Run(process, thread zx.Koid) {
-	r := &rings[cpu()]
+	cpu, _ := stamp()
+	r := &rings[cpu%MaxCPUs]
 	r.process.Store(uint64(process))
 	r.thread.Store(uint64(thread))
 }
@@ -82,30 +88,44 @@ func Run(process, thread zx.Koid) {
 // means.
 //
 // Locks: any may be held. Allocates nothing.
+//
+// The words of a slot are stored as they are: atomic stores cost three times as
+// much, and whoever reads them meanwhile throws them away.
+//
+//go:norace
 func Emit(kind Kind, arg uint32, object, offset, length uint64) {
-	c := cpu()
-	r := &rings[c]
-	if kept.Load()>>kind&1 == 0 || len(r.slots) == 0 {
+	if kept.Load()>>(kind%64)&1 == 0 {
 		return
 	}
-	process := r.process.Load()
-	if p := only.process.Load(); p != 0 && p != process {
+	cpu, now := stamp()
+	r := &rings[uint(cpu)%MaxCPUs]
+	slots, process := r.slots, r.process.Load()
+	if slots == nil {
 		return
 	}
-	if o := only.object.Load(); o != 0 && o != object {
+	if choosy.Load() && !chosen(process, object) {
 		return
 	}
 	n := r.next.Add(1)
-	s := &r.slots[(n-1)%ringRecords]
-	s[0].Store(0)
-	s[1].Store(clock())
-	s[2].Store(uint64(kind) | uint64(c)<<8 | uint64(arg)<<32)
-	s[3].Store(process)
-	s[4].Store(r.thread.Load())
-	s[5].Store(object)
-	s[6].Store(offset)
-	s[7].Store(length)
-	s[0].Store(n)
+	s := &slots[(n-1)%ringRecords]
+	s.number.Store(0)
+	w := &s.words // a composite literal would be copied
+	w[0] = now
+	w[1] = uint64(kind) | uint64(cpu)<<8 | uint64(arg)<<32
+	w[2] = process
+	w[3] = r.thread.Load()
+	w[4] = object
+	w[5] = offset
+	w[6] = length
+	s.number.Store(n)
+}
+
+// chosen says whether a record of object that process leaves is wanted.
+//
+//go:noinline
+func chosen(process, object uint64) bool {
+	p, o := only.process.Load(), only.object.Load()
+	return (p == 0 || p == process) && (o == 0 || o == object)
 }
 
 // Reader takes records out of the rings. Several may read; each has its own
@@ -165,17 +185,16 @@ func (r *Reader) Read(out []Record) (n int) {
 // read copies the slot and gives the number of the record in it, 0 for one that
 // is being written.
 func (s *slot) read(out *Record) uint64 {
-	n := s[0].Load()
+	n := s.number.Load()
 	if n == 0 {
 		return 0
 	}
-	head := s[2].Load()
+	word := func(i int) uint64 { return atomic.LoadUint64(&s.words[i]) }
 	*out = Record{
-		Time: s[1].Load(), Kind: Kind(head), CPU: uint8(head >> 8), Arg: uint32(head >> 32),
-		Process: zx.Koid(s[3].Load()), Thread: zx.Koid(s[4].Load()),
-		Object: s[5].Load(), Offset: s[6].Load(), Length: s[7].Load(),
+		Time: word(0), Kind: Kind(word(1)), CPU: uint8(word(1) >> 8), Arg: uint32(word(1) >> 32),
+		Process: zx.Koid(word(2)), Thread: zx.Koid(word(3)), Object: word(4), Offset: word(5), Length: word(6),
 	}
-	if s[0].Load() != n {
+	if s.number.Load() != n {
 		return 0
 	}
 	return n

@@ -17,7 +17,7 @@ func begin(t *testing.T, f Filter) {
 	t.Helper()
 	var mu sync.Mutex
 	now := uint64(0)
-	Init(func() uint64 { mu.Lock(); defer mu.Unlock(); now++; return now }, func() int { return 0 })
+	Init(func() (int, uint64) { mu.Lock(); defer mu.Unlock(); now++; return 0, now })
 	Start(2, f)
 	t.Cleanup(Stop)
 }
@@ -38,8 +38,8 @@ func TestEmit(t *testing.T) {
 	Run(0, 0)
 	Emit(Evict, 0, math.MaxUint64, 1, 2)
 	want := []Record{
-		{1, Supply, 0, 3, 7, 8, 42, 0x1000, 0x2000},
-		{2, Evict, 0, 0, 0, 0, math.MaxUint64, 1, 2},
+		{2, Supply, 0, 3, 7, 8, 42, 0x1000, 0x2000},
+		{4, Evict, 0, 0, 0, 0, math.MaxUint64, 1, 2},
 	}
 	if got := all(r); !slices.Equal(got, want) {
 		t.Errorf("read %+v", got)
@@ -65,7 +65,7 @@ func TestFilter(t *testing.T) {
 	Emit(Request, 0, 43, 0, 3)
 	Run(9, 10)
 	Emit(Supply, 0, 42, 0, 4)
-	cpu = func() int { return 5 }
+	stamp = func() (int, uint64) { return 5, 0 }
 	Run(7, 8)
 	Emit(Supply, 0, 42, 0, 5)
 	if got := all(r); len(got) != 1 || got[0].Length != 1 {
@@ -223,7 +223,7 @@ func TestMeasuredExactly(t *testing.T) {
 	begin(t, Filter{})
 	random := rand.New(rand.NewSource(3))
 	now, on := uint64(0), 0
-	Init(func() uint64 { return now }, func() int { return on })
+	Init(func() (int, uint64) { return on, now })
 	r, m := NewReader(), NewMeasurer(func(zx.Koid) zx.Koid { return 4 })
 	exact := map[Latency][]uint64{}
 	took := func(l Latency) {

@@ -1,6 +1,9 @@
 package vmo
 
-import "faultline/zx"
+import (
+	"faultline/trace"
+	"faultline/zx"
+)
 
 // Direct is a pager inside the kernel that answers for a page at once, on the
 // stack of the thread that asks, before any packet is sent. Either method may say
@@ -40,11 +43,26 @@ func (r *PageRequest) offer() zx.Status {
 		return zx.OK
 	case zx.OK:
 		s.stats.Succeeded.Add(1)
+		if trace.On() {
+			r.traceAnswer(c)
+		}
 	default:
 		s.stats.Failed.Add(1)
 	}
 	s.stats.Sent.Add(1)
 	return st
+}
+
+// traceAnswer records that the Direct of c answered r, as if by a call.
+func (r *PageRequest) traceAnswer(c *cowPages) {
+	c.fam.mu.Lock()
+	koid := uint64(c.shownBy())
+	c.fam.mu.Unlock()
+	if r.Kind == RequestRead {
+		trace.Emit(trace.Supply, 0, koid, r.Offset, zx.PageSize)
+	} else {
+		trace.Emit(trace.Operation, uint32(zx.PagerOpDirty), koid, r.Offset, zx.PageSize)
+	}
 }
 
 // fill makes the page at off, unless there is one by now.

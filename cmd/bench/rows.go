@@ -92,6 +92,13 @@ var groups = []group{
 		{name: "port_ping_pong", target: 1600, text: "ping-pong of two threads: two switches, four calls", linux: "eventfd_ping_pong"},
 		{name: "futex_wake", text: "wake a futex nobody waits on", linux: "futex_wake"},
 	}},
+	{"Tracing", "Off, the ladder above pays for it; on, as here, each record costs what `trace_record` says.", []row{
+		{name: "trace_record", text: "leave one record", target: 40},
+		{name: "trace_record_filtered", text: "one that the filter keeps out"},
+		{name: "traced/null_syscall", text: "`null_syscall` with everything recorded"},
+		{name: "traced/missing_page", text: "`missing_page` with everything recorded"},
+		{name: "traced/write_trap", text: "`write_trap` with everything recorded"},
+	}},
 	{"What must not grow", "", nil}, // filled by scaleRows
 	{"The longest entries", "The longest a call keeps a CPU before it looks whether others want it, with the largest arguments and as much behind them as a program can make.", nil}, // filled by longestRows
 	{"Memory and boot", "", []row{

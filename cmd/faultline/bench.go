@@ -56,7 +56,12 @@ func (b *bencher) measure(args []string, booted uint64) error {
 				return err
 			}
 		}
-		return b.run("bench")
+		if err := b.run("bench"); err != nil {
+			return err
+		}
+		return b.traced()
+	case what == "@traced":
+		return b.traced()
 	case what == "@entry" && len(args) > 1:
 		// The clock begins where the loader jumps to, and counts instructions.
 		fmt.Printf("bench boot_entry/%s 1 %d\n", args[1], x86.Nanotime())
@@ -89,6 +94,7 @@ type bencher struct {
 	calm   uint64           // allocations of two marks alone
 	heap   uint64           // bytes alive at "mark memory begin"
 	only   []string         // the one rung to measure; empty for all
+	prefix string           // of the names of rungs, and then nothing else is passed on
 	ready  chan struct{}    // closed at "mark ready"
 }
 
@@ -112,6 +118,12 @@ func (b *bencher) memory(words []string) {
 // heap did between "mark begin" and "mark end RUNG OPERATIONS".
 func (b *bencher) output(line []byte) {
 	words := strings.Fields(string(line))
+	if b.prefix != "" {
+		if len(words) > 2 && words[0] == "bench" {
+			fmt.Printf("bench %s%s\n", b.prefix, strings.Join(words[1:], " "))
+		}
+		return
+	}
 	if len(words) < 2 || words[0] != "mark" {
 		os.Stdout.Write(line)
 		return
@@ -189,6 +201,45 @@ func (b *bencher) run(name string, args ...string) error {
 	}
 	return b.end(p)
 }
+
+// traced measures what a record costs, one that is left and one that the filter
+// keeps out, and three rungs again with everything recorded.
+func (b *bencher) traced() error {
+	samples := make([]uint32, benchPages)
+	for _, rung := range []struct {
+		name string
+		kind trace.Kind
+	}{{"trace_record", trace.Wake}, {"trace_record_filtered", trace.Evict}} {
+		b.kernel.StartTrace(trace.Filter{Kinds: []trace.Kind{trace.Wake}})
+		for i := range samples {
+			begin := cpu.ReadTSC()
+			trace.Emit(rung.kind, 0, uint64(i), 0, 0)
+			between := cpu.ReadTSC()
+			samples[i] = uint32(between - begin - (cpu.ReadTSC() - between))
+		}
+		b.kernel.StopTrace()
+		slices.Sort(samples)
+		fmt.Printf("bench %s %d", rung.name, benchPages)
+		for _, q := range quantiles {
+			fmt.Printf(" %d", samples[(benchPages-1)*q/1000])
+		}
+		fmt.Println()
+	}
+	b.prefix = "traced/"
+	defer func() { b.prefix = "" }()
+	for _, rung := range []string{"null_syscall", "missing_page", "write_trap"} {
+		b.kernel.StartTrace(trace.Filter{})
+		err := b.run("bench", rung)
+		b.kernel.StopTrace()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// quantiles are what of the samples is told, in thousandths.
+var quantiles = []int{0, 10, 50, 100, 250, 500, 750, 900, 950, 990, 995, 999, 1000}
 
 // pagedVMO makes a VMO of benchPages pages whose pager answers on a new port.
 func (b *bencher) pagedVMO(options uint32) (*pager.Pager, *object.Port, *vmo.VMO, error) {
@@ -361,7 +412,7 @@ func (b *bencher) traps() error {
 			return err
 		}
 		fmt.Printf("bench %s %d", rung.name, benchPages)
-		for _, q := range []int{0, 10, 50, 100, 250, 500, 750, 900, 950, 990, 995, 999, 1000} {
+		for _, q := range quantiles {
 			fmt.Printf(" %d", samples[(benchPages-1)*q/1000]-overhead)
 		}
 		fmt.Println()

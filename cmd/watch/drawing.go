@@ -16,6 +16,7 @@ type drawing struct {
 	took     []float64 // of faults since the last tick, microseconds
 	cpus     [][2]float64
 	line     func(string)
+	ends     []span // of write-back, see end
 }
 
 func newDrawing(line func(string)) drawing {
@@ -75,6 +76,26 @@ func replace(from string, to byte) func(byte) byte {
 	}
 }
 
+// span is a range of a VMO, bytes.
+type span struct{ id, offset, length uint64 }
+
+// end takes the end of a write-back. It is drawn with the next tick, so that what
+// was written in no time is seen being written.
+func (d *drawing) end(id, offset, length uint64) { d.ends = append(d.ends, span{id, offset, length}) }
+
+// evict takes the eviction of clean pages.
+func (d *drawing) evict(id, offset, length uint64) {
+	d.applyEnds()
+	d.change(id, offset, length, replace("c", 'a'))
+}
+
+func (d *drawing) applyEnds() {
+	for _, e := range d.ends {
+		d.change(e.id, e.offset, e.length, replace("w", 'c'))
+	}
+	d.ends = d.ends[:0]
+}
+
 // faulted counts a fault that took so many microseconds.
 func (d *drawing) faulted(took float64) {
 	d.faults++
@@ -93,4 +114,5 @@ func (d *drawing) tick(at int64) {
 	clear(d.changed)
 	d.took = d.took[:0]
 	d.line(marshal(m))
+	d.applyEnds()
 }

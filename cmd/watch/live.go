@@ -116,10 +116,10 @@ func (l *live) record(r *trace.Record) {
 		case zx.PagerOpWritebackBegin:
 			l.change(r.Object, r.Offset, r.Length, replace("d", 'w'))
 		case zx.PagerOpWritebackEnd:
-			l.change(r.Object, r.Offset, r.Length, replace("w", 'c'))
+			l.end(r.Object, r.Offset, r.Length)
 		}
 	case trace.Evict:
-		l.change(r.Object, r.Offset, r.Length, replace("c", 'a'))
+		l.evict(r.Object, r.Offset, r.Length)
 	case trace.Switch:
 		l.account(r.CPU, r.Time)
 		l.running[r.CPU] = r.Thread != 0

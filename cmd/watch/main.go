@@ -84,11 +84,11 @@ func run(listen, trace string, args []string) error {
 	if len(args) < 2 {
 		return errors.New("usage: watch [-listen ADDRESS] QEMU-RUNNER IMAGE [ARGUMENT...] | watch -trace FILE")
 	}
-	return boot(f, args)
+	return boot(f, args, os.Stdin, os.Stdout)
 }
 
 // boot runs the machine and feeds what it says on its second port.
-func boot(f *feed, args []string) error {
+func boot(f *feed, args []string, stdin io.Reader, stdout io.Writer) error {
 	dir, err := os.MkdirTemp("", "faultline-watch-")
 	if err != nil {
 		return err
@@ -115,7 +115,7 @@ func boot(f *feed, args []string) error {
 	}()
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), "WATCH="+path)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, os.Stderr
 	err = cmd.Run()
 	f.end()
 	return err

@@ -96,12 +96,12 @@ func (p *replayer) event(e *recorded) {
 		}
 		p.change(id, offset, length, replace("a", 'c'))
 	case "evict":
-		p.change(id, offset, length, replace("c", 'a'))
+		p.evict(id, offset, length)
 	case "DIRTY":
 		p.change(id, offset, length, replace("czw", 'd'))
 	case "WRITEBACK_BEGIN":
 		p.change(id, offset, length, replace("d", 'w'))
 	case "WRITEBACK_END":
-		p.change(id, offset, length, replace("w", 'c'))
+		p.end(id, offset, length)
 	}
 }

@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"context"
 	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"image"
 	_ "image/png"
+	"io"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -125,6 +128,9 @@ func TestLive(t *testing.T) {
 		records(trace.Record{Time: 6000, Kind: trace.Operation, Object: 3, Arg: 3, Length: 1 << 40}, trace.Record{Time: 6000, Kind: trace.Evict, Object: 3, Length: 0x1000},
 			trace.Record{Time: 6000, Kind: trace.Supply, Object: 99, Length: 1 << 62}),
 		`{"k":"gone","id":4}`,
+		records(trace.Record{Time: 7000, Kind: trace.Operation, Object: 3, Arg: 2, Length: 0x3000}, // written in no time: seen all the same
+			trace.Record{Time: 7000, Kind: trace.Operation, Object: 3, Arg: 3, Length: 0x1000 << 2}, trace.Record{Time: 7000, Kind: trace.Operation, Object: 3, Arg: 4, Length: 0x4000}),
+		records(trace.Record{Time: 8000, Kind: trace.Supply, Object: 99}),
 	} {
 		if err := l.take(line); err != nil {
 			t.Fatalf("%s: %v", line, err)
@@ -135,7 +141,9 @@ func TestLive(t *testing.T) {
 {"k":"tick","t":1500,"req":1,"cpu":[[0.3333333333333333,0]]}
 {"k":"tick","t":5000,"s":{"3":[[0,"cda2"]],"4":[[0,"ua"]]},"faults":2,"lat":[2000,2000],"cpu":[[0.42857142857142855,0]]}
 {"k":"tick","t":6000,"s":{"3":[[0,"awa2"]]},"faults":2,"cpu":[[0,0]]}
-{"k":"gone","id":4}`
+{"k":"gone","id":4}
+{"k":"tick","t":7000,"s":{"3":[[0,"awa2"]]},"faults":2,"cpu":[[0,0]]}
+{"k":"tick","t":8000,"s":{"3":[[0,"aca2"]]},"faults":2,"cpu":[[0,0]]}`
 	if got := strings.Join(lines, "\n"); got != want {
 		t.Errorf("lines:\n%s", got)
 	}
@@ -211,6 +219,86 @@ func TestPage(t *testing.T) {
 	}
 	if err := chromedp.Do(ctx, chromedp.Click("#pause"), state(1, "c"), state(0, "a")); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestBoot boots the kernel that WATCH_IMAGE names with the runner WATCH_RUNNER, and
+// sees pages of a file turn clean, dirty, being written, clean; it pauses, steps back
+// to each, compares the colours on the screen, and saves.
+func TestBoot(t *testing.T) {
+	runner, kernel := os.Getenv("WATCH_RUNNER"), os.Getenv("WATCH_IMAGE")
+	if runner == "" || kernel == "" {
+		t.Skip("no WATCH_RUNNER and WATCH_IMAGE: make test-watch sets them")
+	}
+	f := newFeed()
+	ctx := browser(t, f)
+	keys, stdin := io.Pipe()
+	var screen bytes.Buffer
+	ended := make(chan error, 1)
+	go func() { ended <- boot(f, []string{runner, kernel, "-console"}, keys, &screen) }()
+	t.Cleanup(func() {
+		io.WriteString(stdin, "poweroff\n")
+		stdin.Close()
+		if err := <-ended; err != nil || t.Failed() {
+			t.Errorf("the machine: %v\n%s", err, screen.String())
+		}
+	})
+	is := func(page int, want string) chromedp.Action[chromedp.Void] {
+		return chromedp.Poll[chromedp.Void](fmt.Sprintf("pageState('POEM.TXT', %d) === '%s'", page, want), chromedp.WithPollingTimeout(60*time.Second))
+	}
+	for _, step := range []struct{ command, want string }{{"cat POEM.TXT 0 1", "c"}, {"poke POEM.TXT 5 41", "d"}, {"sync POEM.TXT", "c"}} {
+		io.WriteString(stdin, step.command+"\n")
+		if err := chromedp.Do(ctx, is(0, step.want)); err != nil {
+			t.Fatalf("after %q page 0 is not %s: %v", step.command, step.want, err)
+		}
+	}
+	if err := chromedp.Do(ctx, chromedp.Click("#pause")); err != nil {
+		t.Fatal(err)
+	}
+	// Back through time, as the state was before.
+	for _, was := range []struct {
+		state string
+		color [3]uint32
+	}{{"w", [3]uint32{0xf2, 0xb1, 0x34}}, {"d", [3]uint32{0xd1, 0x49, 0x5b}}, {"c", [3]uint32{0x4c, 0x9f, 0x70}}, {"a", [3]uint32{0xee, 0xf0, 0xf3}}} {
+		back := fmt.Sprintf("(() => { for (let i = 0; i < 3000 && pageState('POEM.TXT', 0) !== '%s'; i++) document.getElementById('back').click(); return pageState('POEM.TXT', 0) })()", was.state)
+		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](back))
+		if err != nil || got != was.state {
+			t.Fatalf("stepping back to %s ends at %q: %v", was.state, got, err)
+		}
+		if err := chromedp.Do(ctx, chromedp.Sleep(300*time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at := os.Getenv("WATCH_SCREENSHOT"); at != "" {
+			os.WriteFile(at+"-"+was.state+".png", shot, 0o644)
+		}
+		if picture, _, err := image.Decode(bytes.NewReader(shot)); err != nil || !strip(picture, was.color) {
+			t.Errorf("no strip of %s pages on the screen: %v", was.state, err)
+		}
+	}
+	const save = `URL.createObjectURL = b => { b.text().then(t => window.saved = t); return "#" }; document.getElementById("save").click()`
+	if err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](save), chromedp.Poll[chromedp.Void]("window.saved !== undefined")); err != nil {
+		t.Fatal(err)
+	}
+	saved, err := chromedp.Run(ctx, chromedp.Evaluate[string]("window.saved"))
+	var file struct {
+		TraceEvents []struct {
+			Name string             `json:"name"`
+			Args map[string]float64 `json:"args"`
+		}
+	}
+	if err != nil || json.Unmarshal([]byte(saved), &file) != nil {
+		t.Fatalf("%v in %.200s", err, saved)
+	}
+	dirty := false
+	for _, e := range file.TraceEvents {
+		dirty = dirty || e.Name == "POEM.TXT" && e.Args["dirty"] > 0
+	}
+	if !dirty {
+		t.Errorf("%d events are saved, none of a dirty page", len(file.TraceEvents))
 	}
 }
 
