@@ -98,11 +98,11 @@ test-watch: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## drive the page of make
 	@MACHINE= CPU= MEM= SMP= CMDS= PROGRAM= DISK='$(abspath $(B)/demo.img)' WATCH_RUNNER='$(abspath $(B)/bin/qemu)' WATCH_IMAGE='$(abspath $(B)/faultline.elf)' \
 	  go test -count=1 -v ./cmd/watch
 
-trace: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## record what CMDS do, for a trace viewer: OUT=t.json
+trace: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## record what CMDS or a PROGRAM do, for a trace viewer: OUT=t.json
 	@$(NEED) qemu-system-x86_64
-	@test -n '$(strip $(CMDS))' -a -n '$(OUT)' || { echo "usage: make trace CMDS='sum POEM.TXT' OUT=t.json" >&2; exit 2; }
-	@DISK='$(or $(strip $(DISK)),$(B)/demo.img)' CMDS='trace on; $(CMDS); trace off; trace print' TIMEOUT='$(or $(strip $(TIMEOUT)),120)' \
-	  $(B)/bin/qemu $(B)/faultline.elf >$(B)/trace.log; status=$$?; \
+	@test -n '$(strip $(CMDS)$(PROGRAM))' -a -n '$(OUT)' || { echo "usage: make trace CMDS='sum POEM.TXT' OUT=t.json, or PROGRAM=prog.elf ARGS=..." >&2; exit 2; }
+	@DISK='$(or $(strip $(DISK)),$(B)/demo.img)' $(if $(strip $(PROGRAM)),,CMDS='trace on; $(CMDS); trace off; trace print') TIMEOUT='$(or $(strip $(TIMEOUT)),120)' \
+	  $(B)/bin/qemu $(B)/faultline.elf $(if $(strip $(PROGRAM)),-trace) >$(B)/trace.log; status=$$?; \
 	  sed -n '/^-- trace begins/,/^-- trace ends/{/^-- trace/d;s/\r$$//;p}' $(B)/trace.log >'$(OUT)'; \
 	  sed '/^-- trace begins/,/^-- trace ends/d' $(B)/trace.log; test $$status = 0 && test -s '$(OUT)'
 

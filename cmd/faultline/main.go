@@ -6,7 +6,7 @@
 // What it does is told by the command line (x86.Options) or by QEMU's firmware files
 // (see board/qemu): console commands to run, or a program, or neither; then it runs
 // the demo and stays at the prompt. Under cmd/qemu it ends after the demo unless
-// there is the argument -console; -bug NAME breaks the kernel on purpose.
+// there is the argument -console; -trace prints the trace of a program; -bug NAME breaks the kernel on purpose.
 package main
 
 import (
@@ -46,7 +46,18 @@ func run() int {
 		if _, ok := qemu.FWConfig(qemu.FilePrivileged); ok {
 			grants = kernel.Privileges()
 		}
-		return runProgram(k, image, qemu.SplitNUL(args), grants)
+		if !slices.Contains(os.Args[1:], "-trace") {
+			return runProgram(k, image, qemu.SplitNUL(args), grants)
+		}
+		c := newConsole(s)
+		if err := c.Script("trace on"); err != nil {
+			return fail(err)
+		}
+		code := runProgram(k, image, qemu.SplitNUL(args), grants)
+		if err := c.Script("trace off; trace print"); err != nil {
+			return fail(err)
+		}
+		return code
 	}
 	c := newConsole(s)
 	if m.Port != nil {

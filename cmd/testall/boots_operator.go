@@ -41,6 +41,15 @@ func operatorBoots(d disks) []boot {
 			effect: nil},
 	}
 
+	list = append(list,
+		boot{name: "a trace of the demo", disk: d.demo, commands: "trace on; demo; trace off; trace print", check: func(output string) error {
+			return checkTrace(output, "page fault", "request READ", "packet READ", "supply", "DIRTY", "WRITEBACK_BEGIN", "WRITEBACK_END", "zx_port_wait", "initial-thread")
+		}},
+		boot{name: "a trace of two pagers and their clients", commands: "trace on fault fault-end request packet supply operation switch wake; start filepager 300 7; start filepager 200 99; wait; trace off; trace print",
+			check: func(output string) error {
+				return checkTrace(output, "page fault", "request READ", "packet READ", "supply", "request DIRTY", "DIRTY", "WRITEBACK_BEGIN", "WRITEBACK_END")
+			}})
+
 	// A pager that never answers: warned of each second, given up in the third.
 	const patient = wait + "1 " + timeout + "3"
 	for _, w := range []struct{ way, command, message, sent string }{

@@ -82,9 +82,11 @@ func TestFeed(t *testing.T) {
 // TestReplay makes lines of a trace.
 func TestReplay(t *testing.T) {
 	const events = `{"traceEvents":[
+{"ph":"X","name":"somebody","ts":16500,"dur":33000,"pid":0,"tid":1,"args":{}},
+{"ph":"X","name":"supply","ts":70003,"dur":1,"pid":3,"args":{"vmo":"A.TXT (VMO 1028)","offset":"0x0","length":"0x1000"}},
 {"ph":"X","name":"page fault","ts":10,"dur":5,"pid":1,"tid":2,"args":{"address":"0x1"}},
 {"ph":"s","name":"page","ts":11,"id":1},{"ph":"f","name":"page","ts":12,"id":1},
-{"ph":"X","name":"supply","ts":12,"dur":1,"args":{"vmo":"A","offset":"0x0","length":"0x4000"}},
+{"ph":"X","name":"supply","ts":12,"pid":3,"dur":1,"args":{"vmo":"A","offset":"0x0","length":"0x4000"}},
 {"ph":"X","name":"DIRTY","ts":40000,"dur":1,"args":{"vmo":"A","offset":"0x1000","length":"0x1000"}},
 {"ph":"X","name":"WRITEBACK_BEGIN","ts":70000,"dur":1,"args":{"vmo":"A","offset":"0x0","length":"0x100000000"}},
 {"ph":"X","name":"evict","ts":70001,"dur":1,"args":{"vmo":"A","offset":"0x3000","length":"0x1000"}},
@@ -94,9 +96,10 @@ func TestReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"k":"vmo","id":1,"name":"A","pages":4}
-{"k":"tick","t":33000000,"s":{"1":[[0,"c4"]]},"faults":1,"lat":[5000,5000]}
-{"k":"tick","t":66000000,"s":{"1":[[0,"cdc2"]]},"faults":1}
-{"k":"tick","t":99000000,"s":{"1":[[0,"cwca"]]},"faults":1}`
+{"k":"tick","t":33000000,"s":{"1":[[0,"c4"]]},"faults":1,"lat":[5000,5000],"cpu":[[0,0],[0.5,0]]}
+{"k":"tick","t":66000000,"s":{"1":[[0,"cdc2"]]},"faults":1,"cpu":[[0,0],[0.5,0]]}
+{"k":"vmo","id":1028,"name":"A.TXT","pages":1}
+{"k":"tick","t":99000000,"s":{"1":[[0,"cwca"]],"1028":[[0,"c"]]},"faults":1,"cpu":[[0,0],[0,0]]}`
 	if got := strings.Join(lines, "\n"); got != want {
 		t.Errorf("lines:\n%s", got)
 	}
