@@ -226,6 +226,41 @@ func TestPrintf(t *testing.T) {
 	}
 }
 
+// TestMath compares the functions of math.h with the host's.
+func TestMath(t *testing.T) {
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("no gcc")
+	}
+	dir := t.TempDir()
+	program, object := filepath.Join(dir, "math"), filepath.Join(dir, "math.o")
+	cc(t, "", "-Wextra", "-Werror", "-fno-builtin", "-c", "-o", object, "c/math.c")
+	if text, err := exec.Command("objcopy", "--prefix-symbols=sdk_", object).CombinedOutput(); err != nil {
+		t.Fatalf("objcopy: %v\n%s", err, text)
+	}
+	if text, err := exec.Command("gcc", "-O1", "-w", "-fno-builtin", "-o", program, "testdata/math.c", object, "-lm").CombinedOutput(); err != nil {
+		t.Fatalf("gcc: %v\n%s", err, text)
+	}
+	if text, err := exec.Command(program, "50000").CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+// TestStrtod compares numbers read with the host's C library.
+func TestStrtod(t *testing.T) {
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("no gcc")
+	}
+	dir := t.TempDir()
+	program, object := filepath.Join(dir, "strtod"), filepath.Join(dir, "strtod.o")
+	cc(t, "", "-Wextra", "-Werror", "-Dstrtod=sdk_strtod", "-Dstrtof=sdk_strtof", "-Dstrtold=sdk_strtold", "-Datof=sdk_atof", "-c", "-o", object, "c/strtod.c")
+	if text, err := exec.Command("gcc", "-O1", "-w", "-o", program, "testdata/strtod.c", object).CombinedOutput(); err != nil {
+		t.Fatalf("gcc: %v\n%s", err, text)
+	}
+	if text, err := exec.Command(program, "100000").CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
 // TestLibrary runs the checks of testdata/library.c.
 func TestLibrary(t *testing.T) {
 	out, code, _ := run(t, compile(t, "testdata/library.c", true), nil, "an argument")

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <mutex>
@@ -91,6 +92,9 @@ int main() {
   std::string text = "a string that is longer than the small buffer of one";
   text += std::to_string(42);
   CHECK(std::string_view(text).ends_with("one42") && text.find("small") == 33);
+  volatile double angle = 1;
+  CHECK(std::fabs(std::sin(angle) * std::sin(angle) + std::pow(std::cos(angle), 2.0) - 1) < 1e-15 && std::floor(-angle / 2) == -1);
+  CHECK(std::strtod("2.5e-1x", nullptr) == 0.25 && std::isnan(std::sqrt(-angle)));
   std::optional<int> none;
   CHECK(none.value_or(7) == 7);
   std::unique_ptr<wide> w(new wide);

@@ -41,6 +41,12 @@ typedef struct {
   long long quot, rem;
 } lldiv_t;
 
+// Rounded to the nearest; strtold gives what strtod does. Hexadecimal, inf and nan too.
+double strtod(const char* __restrict text, char** __restrict end);
+float strtof(const char* __restrict text, char** __restrict end);
+long double strtold(const char* __restrict text, char** __restrict end);
+double atof(const char* text);
+
 int abs(int n);
 long labs(long n);
 long long llabs(long long n);
