@@ -394,11 +394,15 @@ func (e *executor) run() {
 					// The call that does nothing pays for every instruction here.
 					t.syscalls.Add(1)
 					result := syscall.Dispatch(&t.context, (*syscall.Registers)(t.regs.General()))
-					if result >= 0 {
+					switch {
+					case result >= 0:
 						t.regs.RAX = uint64(result)
 						continue
+					case result == syscall.Sleeps:
+						on = t.callSleeps()
+					default:
+						on = t.called(result, zx.OK)
 					}
-					on = t.called(result, zx.OK)
 				case v == cpu.VectorPageFault:
 					on = t.pageFault()
 				case v >= cpu.VectorFirstInterrupt:

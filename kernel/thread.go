@@ -223,9 +223,7 @@ func (t *Thread) called(result int64, woken zx.Status) bool {
 		if woken == zx.ErrInternalIntrRetry {
 			return t.pauseCall(stepCall) // it cannot be issued again
 		}
-		t.step = stepCall
-		state, deadline := t.context.Sleep()
-		return !t.block(state, deadline, interruptKill|interruptSuspend)
+		return t.callSleeps()
 	case int64(zx.ErrInternalIntrKilled):
 		return true // the run loop sees the interrupt
 	case int64(zx.ErrInternalIntrRetry):
@@ -236,6 +234,13 @@ func (t *Thread) called(result int64, woken zx.Status) bool {
 	}
 	t.regs.RAX = uint64(result)
 	return true
+}
+
+// callSleeps puts the thread to sleep in its call. It says whether it goes on.
+func (t *Thread) callSleeps() bool {
+	t.step = stepCall
+	state, deadline := t.context.Sleep()
+	return !t.block(state, deadline, interruptKill|interruptSuspend)
 }
 
 // callWoken goes on with a call that slept.

@@ -97,7 +97,8 @@ func pagerSupplyPages(c *Context, pagerHandle, vmoHandle zx.Handle, offset, leng
 		st = p.SupplyPages(o.VMO, offset, length, a.VMO, auxOffset, c.Request)
 		a.Unref(a)
 	}
-	unpair(p, o)
+	o.Unref(o) // unpair, by hand
+	p.Unref(p)
 	return st
 }
 
