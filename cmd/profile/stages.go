@@ -32,7 +32,7 @@ const (
 
 // ringThreePager are the stages of a request that a ring-3 pager answers.
 var ringThreePager = []stage{
-	{"vmar.(*AddressSpace).Fault", decision, firstStage},
+	{"vmar.(*Lane).Fault", decision, firstStage},
 	{"vmo.(*VMO).RequirePage", which, decision},
 	{"vmo.(*PageSource).Request", request, which},
 	{"object.(*Port).Queue", packet, request},
@@ -42,7 +42,7 @@ var ringThreePager = []stage{
 	{"pager.(*Pager).SupplyPages", moving, calling},
 	{"pager.(*Pager).OpRange", moving, calling},
 	{"vmo.(*PageSource).Progress", waking, moving},
-	{"syscall.unpair", returning, waking},
+	{"cpu.Exec", returning, waking},
 	{"cpu.syscallEntry", again, returning},
 	{"kernel.(*Thread).faultWoken", entered, again},
 	{"cpu.Exec", leaving, entered},
@@ -50,9 +50,9 @@ var ringThreePager = []stage{
 
 // kernelFault are the stages of a fault that needs nobody's help.
 var kernelFault = []stage{
-	{"vmar.(*AddressSpace).Fault", decision, firstStage},
+	{"vmar.(*Lane).Fault", decision, firstStage},
 	{"vmo.(*VMO).RequirePage", which, decision},
-	{"mmu.(*PageTable).Map", "page-table entry written", which},
+	{"mmu.(*Lane).Map", "page-table entry written", which},
 	{"cpu.Exec", leaving, ""},
 }
 
