@@ -31,14 +31,14 @@ func (c *cowPages) see(off uint64) sight {
 		if !c.zeros.empty() && c.zeros.holding(off) != nil {
 			return sight{c: c, at: off}
 		}
-		if c.parent == nil || off >= c.parentLimit() {
+		up := off + c.sibling.Key() // in the parent, which wraps for no offset of c
+		if c.parent == nil || up >= c.sibling.Weight() {
 			if c.paged {
 				return sight{c: c, at: off, ask: true}
 			}
 			return sight{}
 		}
-		off += c.parentOff()
-		c = c.parent
+		off, c = up, c.parent
 	}
 }
 

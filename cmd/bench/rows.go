@@ -79,10 +79,14 @@ var groups = []group{
 		{name: "slice_create_close", text: "make a slice and close it"},
 		{name: "reference_create_close", text: "make a reference and close it"},
 		{name: "clone_create_close", text: "make a clone and close it"},
+		{name: "slice_map", text: "map a slice and unmap it"},
+		{name: "reference_map", text: "map a reference and unmap it"},
 		{name: "slice_fault", text: "fault on a resident page through a slice", linux: "resident_write"},
 		{name: "clone_read_fault", text: "read through a clone: a page of the root"},
 		{name: "clone_write_fault", text: "write to a clone: the page is copied", linux: "fork_write_fault", how: "Linux: the first store after fork, the page copied too"},
 		{name: "snapshot_write_fault", text: "write to an exact snapshot of an anonymous VMO: the page is copied", linux: "fork_write_fault"},
+		{name: "pin_one", text: "pin a page and unpin it"},
+		{name: "pin_page", text: "pin 4,096 pages and unpin them, per page"},
 	}},
 	{"Calls", "", []row{
 		{name: "syscall_empty", text: "SYSCALL, Exec returns, nothing is decided", floor: floorSyscall},
@@ -129,7 +133,7 @@ var scale = []struct {
 	{"query_dirty_range", "query_dirty_ranges, per range, by the dirty ranges", "dirty ranges", []int{1, 1000, 100000}, ""},
 	{"sparse_create", "create a sparse paged VMO, by MiB", "MiB", []int{1, 1 << 10, 1 << 20}, ""},
 	{"sparse_map", "map it, by MiB", "MiB", []int{1, 1 << 10, 1 << 20}, "sparse_map"},
-	{"clone_create", "clone a sparse paged VMO, by MiB", "MiB", []int{1, 1 << 10, 1 << 20}, ""},
+	{"clone_create", "clone a sparse paged VMO, by its pages", "pages", []int{1, 1 << 18, 1 << 28}, ""},
 	{"clone_chain", "read fault through snapshots of snapshots, by their number", "snapshots", []int{1, 16, 256}, ""},
 	{"sparse_unmap_close", "unmap and close it, by MiB", "MiB", []int{1, 1 << 10, 1 << 20}, "sparse_unmap"},
 }

@@ -13,6 +13,7 @@ import (
 
 	"faultline/board/x86"
 	"faultline/cpu"
+	"faultline/dma"
 	"faultline/kernel"
 	"faultline/mmu"
 	"faultline/object"
@@ -194,8 +195,11 @@ func (b *bencher) end(p *kernel.Process) error {
 }
 
 // run runs a program to its end.
+// run runs a program, which gets a BTI to pin memory with.
 func (b *bencher) run(name string, args ...string) error {
-	p, err := b.start(name, args)
+	resource, _ := dma.NewRoot(zx.ResourceKindSystem).Mint(zx.ResourceKindSystem, zx.ResourceSystemIOMMU, 1)
+	iommu, _ := dma.NewIOMMU(resource, zx.IOMMUTypeStub, 1)
+	p, err := b.start(name, args, kernel.Grant{Object: dma.NewBTI(iommu), Rights: dma.RightsBTI})
 	if err != nil {
 		return err
 	}

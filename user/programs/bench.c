@@ -243,6 +243,38 @@ static void children_of(const char* rung, zx_handle_t parent, uint32_t options, 
   report(rung, COUNT);
 }
 
+// maps_of measures mapping a child of 4,096 resident pages and unmapping it.
+static void maps_of(const char* rung, zx_handle_t child) {
+  begin_rung(rung);
+  for (int i = 0; i < COUNT; i++) {
+    zx_vaddr_t at = 0;
+    uint64_t from = clock_start();
+    zx_vmar_map(zx_vmar_root_self(), READ_WRITE, 0, child, 0, BYTES, &at);
+    zx_vmar_unmap(zx_vmar_root_self(), at, BYTES);
+    sample(i, from);
+  }
+  report(rung, COUNT);
+}
+
+// pins measures pinning resident pages, one at a time and 4,096 at once.
+static void pins(zx_handle_t resident) {
+  zx_handle_t bti = zx_start_handle(PA_HND(PA_USER0, 0)), token;
+  static zx_paddr_t paddrs[COUNT];
+  begin_rung("pin_one");
+  for (int i = 0; i < COUNT; i++) {
+    uint64_t from = clock_start();
+    zx_bti_pin(bti, ZX_BTI_PERM_READ | ZX_BTI_PERM_WRITE, resident, (uint64_t)i * PAGE, PAGE, paddrs, 1, &token);
+    zx_pmt_unpin(token);
+    sample(i, from);
+  }
+  report("pin_one", COUNT);
+  begin_bulk("pin_page");
+  uint64_t started = clock_start();
+  check("pin", zx_bti_pin(bti, ZX_BTI_PERM_READ | ZX_BTI_PERM_WRITE, resident, 0, BYTES, paddrs, COUNT, &token));
+  check("unpin", zx_pmt_unpin(token));
+  each("pin_page", started, COUNT);
+}
+
 // family measures children: of a VMO whose pages a pager supplied, and exact
 // snapshots of an anonymous one.
 static void family(void) {
@@ -252,7 +284,10 @@ static void family(void) {
   children_of("slice_create_close", vmo, ZX_VMO_CHILD_SLICE, BYTES);
   children_of("reference_create_close", vmo, ZX_VMO_CHILD_REFERENCE, 0);
   children_of("clone_create_close", vmo, ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, BYTES);
-  zx_handle_t slice = child_of(vmo, ZX_VMO_CHILD_SLICE, BYTES);
+  zx_handle_t slice = child_of(vmo, ZX_VMO_CHILD_SLICE, BYTES), reference = child_of(vmo, ZX_VMO_CHILD_REFERENCE, 0);
+  maps_of("slice_map", slice);
+  maps_of("reference_map", reference);
+  check("close", zx_handle_close(reference));
   map(slice, BYTES);
   begin_rung("slice_fault");
   for (int i = 0; i < COUNT; i++) load(i, scattered(i));
@@ -280,6 +315,7 @@ static void family(void) {
   report("snapshot_write_fault", COUNT);
   unmap(BYTES);
   check("close", zx_handle_close(snapshot));
+  pins(aux);
 }
 
 int main(int argc, char** argv) {

@@ -204,17 +204,17 @@ static void sparse(uint64_t mebibytes) {
   check("close", zx_handle_close(quiet));
 }
 
-// clones measures cloning a sparse VMO of that size.
-static void clones(uint64_t mebibytes) {
+// clones measures cloning a sparse VMO of so many pages.
+static void clones(uint64_t pages) {
   char rung[64];
   zx_handle_t v, c;
-  name(rung, sizeof(rung), "clone_create", mebibytes);
+  name(rung, sizeof(rung), "clone_create", pages);
   if (!wanted(rung)) return;
-  check("create_vmo", zx_pager_create_vmo(pager, 0, port, 1, mebibytes << 20, &v));
+  check("create_vmo", zx_pager_create_vmo(pager, 0, port, 1, pages * PAGE, &v));
   begin_rung(rung);
   for (int i = 0; i < COUNT; i++) {
     uint64_t started = clock_start();
-    zx_status_t st = zx_vmo_create_child(v, ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, 0, mebibytes << 20, &c);
+    zx_status_t st = zx_vmo_create_child(v, ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, 0, pages * PAGE, &c);
     sample(i, started);
     check("create_child", st);
     check("close", zx_handle_close(c));
@@ -254,8 +254,8 @@ int main(int argc, char** argv) {
   sparse(1 << 10);
   sparse(1 << 20);
   clones(1);
-  clones(1 << 10);
-  clones(1 << 20);
+  clones(1 << 18);
+  clones(1 << 28);
   chain(1);
   chain(16);
   chain(256);
