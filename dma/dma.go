@@ -10,18 +10,16 @@
 //	  | last handle closed           | ReleaseQuarantine
 //	  `---------> quarantined -------+
 //
-// A device may still write to pages whose token was lost; so they stay pinned in
-// quarantine until the driver says that the device is quiet. What is in
-// quarantine when the BTI itself goes stays pinned for ever.
+// A device may still write to pages whose token was lost: they stay pinned until
+// the driver says that it is quiet, and for ever if the BTI goes before. There is no
+// IOMMU behind the stub: addresses are physical ones, and nothing keeps a device from
+// others. Who has the resource is trusted with the machine.
 //
-// There is no IOMMU behind the stub: addresses are physical ones, and nothing
-// keeps a device from others. Who has the resource is trusted with the machine.
+// Whoever makes an object pays for it until it is gone, a token in quarantine
+// included; for pinned pages their VMO's payer does.
 //
-// # Locks
-//
-// BTI.mu is held while nothing else is taken. VMO locks are taken with none held.
-//
-// Sources: docs/pager.md 9.
+// Locks: nothing is taken under BTI.mu; VMO locks are taken with none held.
+// Source: docs/pager.md 9.
 package dma
 
 import (
@@ -49,14 +47,14 @@ type Resource struct {
 	root       bool
 }
 
+// NewRoot makes the resource for all of a kind.
+func NewRoot(kind uint32) *Resource { return newResource(kind, 0, ^uint64(0), true) }
+
 func newResource(kind uint32, base, size uint64, root bool) *Resource {
 	r := &Resource{kind: kind, base: base, size: size, root: root}
 	r.Init(zx.ObjResource, 0)
 	return r
 }
-
-// NewRoot makes the resource for all of a kind.
-func NewRoot(kind uint32) *Resource { return newResource(kind, 0, ^uint64(0), true) }
 
 // Mint makes a resource for [base, base+size) of r.
 //
@@ -118,7 +116,6 @@ func NewIOMMU(r *Resource, kind uint32, size uint64) (*IOMMU, zx.Status) {
 // BTI is a device as memory sees it: the owner of pinned memory.
 type BTI struct {
 	object.Base
-	iommu *IOMMU
 
 	mu         sync.Mutex
 	closed     bool   // no handle is left
@@ -126,24 +123,19 @@ type BTI struct {
 	quarantine []*PMT // each has a reference of it
 }
 
-// NewBTI makes a BTI behind i.
-func NewBTI(i *IOMMU) *BTI {
-	i.Ref()
-	b := &BTI{iommu: i}
+// NewBTI makes a BTI behind the IOMMU, of which it needs nothing.
+func NewBTI(*IOMMU) *BTI {
+	b := &BTI{}
 	b.Init(zx.ObjBTI, 0)
 	return b
 }
 
-// OnZeroHandles ends the BTI: nothing more is pinned by it. What is in quarantine
-// stays pinned for ever.
+// OnZeroHandles ends the BTI: nothing more is pinned by it.
 func (b *BTI) OnZeroHandles() {
 	b.mu.Lock()
 	b.closed = true
 	b.mu.Unlock()
 }
-
-// OnLastRef lets go of the IOMMU.
-func (b *BTI) OnLastRef() { object.Unref(b.iommu) }
 
 // Info counts the tokens with pages still pinned, and those of them in quarantine.
 func (b *BTI) Info() (pmts, quarantined int) {

@@ -190,7 +190,7 @@ var Table = []Call{
 		errs([]Err{{"OUT_OF_RANGE", "size wraps when rounded up to a page"}, {"INVALID_ARGS", "NO_WRITE with RESIZABLE"}}, typed("VMO", "DUPLICATE or READ, or RESIZE for a resizable REFERENCE"),
 			[]Err{{"NOT_SUPPORTED", "a discardable VMO"}, {"INVALID_ARGS", "no kind, an option the kind does not allow, offset unaligned, a slice that leaves the VMO, a reference of a range"},
 				{"OUT_OF_RANGE", "size is above the largest VMO size; the range of a snapshot wraps or leaves the slice it is taken of"},
-				{"NOT_SUPPORTED", "a slice of a resizable VMO, a reference of a slice, SNAPSHOT below a pager's VMO, a snapshot that the family's shape does not allow"},
+				{"NOT_SUPPORTED", "a slice of a resizable VMO, a reference of a slice, of contiguous or of physical memory, SNAPSHOT below a pager's VMO, a snapshot that the family's shape does not allow"},
 				{"BAD_STATE", "an exact snapshot where a page is pinned"}, tableFull, badOut}), 0},
 
 	{37, "vmar_allocate", st, "zx_handle_t parent_vmar, zx_vm_option_t options, uint64_t offset, uint64_t size, zx_handle_t* child_vmar, zx_vaddr_t* child_addr", "READ, WRITE, EXECUTE as the CAN_MAP options ask",
