@@ -83,7 +83,7 @@ var groups = []group{
 		{name: "reference_map", text: "map a reference and unmap it"},
 		{name: "slice_fault", text: "fault on a resident page through a slice", linux: "resident_write"},
 		{name: "clone_read_fault", text: "read through a clone: a page of the root"},
-		{name: "clone_write_fault", text: "write to a clone: the page is copied", linux: "fork_write_fault", how: "Linux: the first store after fork, the page copied too"},
+		{name: "clone_write_fault", text: "write to a clone: the page is copied", linux: "fork_write_fault", target: 1730, how: "Linux: the first store after fork, the page copied too"},
 		{name: "snapshot_write_fault", text: "write to an exact snapshot of an anonymous VMO: the page is copied", linux: "fork_write_fault"},
 		{name: "pin_one", text: "pin a page and unpin it"},
 		{name: "pin_page", text: "pin 4,096 pages and unpin them, per page"},

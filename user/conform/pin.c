@@ -3,7 +3,7 @@
 
 enum { RW = ZX_BTI_PERM_READ | ZX_BTI_PERM_WRITE, MOST_PAGES = 8 };
 
-static zx_handle_t resource, iommu, bti;
+static zx_handle_t resource, vmex, iommu, bti;
 
 zx_handle_t device(where_t at) {
   zx_handle_t root = zx_take_startup_handle(PA_HND(PA_SYSTEM_RESOURCE, 0));
@@ -12,6 +12,7 @@ zx_handle_t device(where_t at) {
   }
   uint8_t desc = 0;
   OK(zx_resource_create(root, ZX_RSRC_KIND_SYSTEM, ZX_RSRC_SYSTEM_IOMMU_BASE, 1, "iommu", 5, &resource));
+  OK(zx_resource_create(root, ZX_RSRC_KIND_SYSTEM, 1, 1, "vmex", 4, &vmex));
   STATUS(ZX_ERR_WRONG_TYPE, zx_iommu_create(root, ZX_IOMMU_TYPE_STUB, &desc, 1, &iommu));
   OK(zx_iommu_create(resource, ZX_IOMMU_TYPE_STUB, &desc, 1, &iommu));
   OK(zx_bti_create(iommu, 0, 0xdeadbeef, &bti));
@@ -385,6 +386,15 @@ static void calls_iommu(variant_t how) {
   STATUS(ZX_ERR_INVALID_ARGS, zx_resource_create(mmio, ZX_RSRC_KIND_MMIO, UINT64_MAX, 2, NULL, 0, &out));
   zx_handle_t weak = fewer(mmio, ZX_RIGHT_WRITE);
   STATUS(ZX_ERR_ACCESS_DENIED, zx_resource_create(weak, ZX_RSRC_KIND_MMIO, 0, 1, NULL, 0, &out));
+
+  // The resource VMEX makes code, no other does.
+  zx_handle_t code;
+  OK(zx_vmo_create(PAGE, 0, &code));
+  STATUS(ZX_ERR_WRONG_TYPE, zx_vmo_replace_as_executable(code, resource, &out));
+  STATUS(ZX_ERR_WRONG_TYPE, zx_vmo_replace_as_executable(code, iommu, &out));
+  STATUS(ZX_ERR_WRONG_TYPE, zx_iommu_create(vmex, ZX_IOMMU_TYPE_STUB, desc, 1, &out));
+  OK(zx_vmo_replace_as_executable(code, vmex, &code));
+  OK(zx_vmo_replace_as_executable(code, ZX_HANDLE_INVALID, &code));
 
   STATUS(ZX_ERR_INVALID_ARGS, zx_bti_create(root, 1, 0, &out));
   STATUS(ZX_ERR_BAD_HANDLE, zx_bti_create(root, 0, 0, &out));
