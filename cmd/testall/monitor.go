@@ -46,7 +46,7 @@ type session struct {
 // startSession boots with a console.
 func startSession(env ...string) (*session, error) {
 	cmd := exec.Command(runner(), kernelImage(), "-console")
-	cmd.Env = append(append(os.Environ(), "MACHINE=", "LOADER=", "CPU=", "MEM=", "SMP=", "ACCEL=", "CMDS=", "PROGRAM=", "ARGS=", "TIMEOUT=150", "DISK="), env...)
+	cmd.Env = append(append(os.Environ(), "MACHINE=", "LOADER=", "CPU=", "MEM=", "SMP=", "ACCEL=", "CMDS=", "PROGRAM=", "ARGS=", "TIMEOUT=300", "DISK="), env...)
 	return startCommand(cmd)
 }
 
@@ -96,7 +96,7 @@ func (s *session) say(line string) error {
 // until reads lines up to one that matches and gives its submatches.
 func (s *session) until(expr string) ([]string, error) {
 	re := regexp.MustCompile(expr)
-	late := time.After(time.Minute)
+	late := time.After(3 * time.Minute)
 	for {
 		select {
 		case line, open := <-s.lines:
@@ -108,7 +108,7 @@ func (s *session) until(expr string) ([]string, error) {
 				return m, nil
 			}
 		case <-late:
-			return nil, fmt.Errorf("no line matched %q within a minute", expr)
+			return nil, fmt.Errorf("no line matched %q within three minutes", expr)
 		}
 	}
 }
