@@ -173,6 +173,9 @@ lint: programs ## vet, gofmt, the rules of the house
 powercut: host-tools programs ## rebuild a disk as it stands when the power goes, at CUTS moments
 	@TAMAGO='$(TAMAGO)' go run ./cmd/testall -cuts $(CUTS)
 
+hostile: host-tools programs ## hoard everything in every way at 128M, 512M, 2G; ten million random calls beside a bystander; ONLY=
+	@TAMAGO='$(TAMAGO)' go run ./cmd/testall -hostile -run '$(ONLY)'
+
 fuzz: ## every fuzz target for FUZZTIME
 	@go run ./cmd/testall -fuzz $(FUZZTIME)
 
@@ -210,7 +213,7 @@ help: ## this text
 
 # --- What is built
 
-.PHONY: run trace watch test-watch image boot-matrix bench bench-boot bench-smp bench-smp-lines strain bench-peer bench-report bench-docs profile conform debug program test lint fuzz powercut stdtest soak clean help programs host-tools demo-disk FORCE
+.PHONY: run trace watch test-watch image boot-matrix bench bench-boot bench-smp bench-smp-lines strain bench-peer bench-report bench-docs profile conform debug program test lint fuzz powercut hostile stdtest soak clean help programs host-tools demo-disk FORCE
 
 # go build knows itself what changed; a target of FORCE asks it each time.
 $(B)/faultline.elf: programs $(B)/bin/mkimage FORCE

@@ -27,6 +27,13 @@
 // in a message keep their objects, and so could channel ends that wait in each
 // other's queues: Collect finds those.
 //
+// # What may be long
+//
+// How many wait for a signal, how much a queue holds, is ring 3's to choose. So a
+// deed that concerns many does a little at once and leaves the rest as a chore (Do):
+// the thread whose call it was finishes it, yielding in between, before it enters ring
+// 3 again, so that for it the call has done everything, in order.
+//
 // # Locks
 //
 //	HandleTable.mu, transit.mu > a channel's pair > Base.mu > Port.mu

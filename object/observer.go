@@ -150,7 +150,7 @@ func (b *Base) alertLate(w *watch, budget *zx.Budget) (more bool) {
 			w.at = w.list
 		}
 		b.mu.Unlock()
-		if budget.Spend(alertPiece / 8) {
+		if budget.Spend(alertPiece / 4) {
 			return true
 		}
 	}
@@ -284,7 +284,7 @@ func (b *Base) cancelHandle(source Source) {
 				b.cancelSome(h)
 				more := h.list != nil
 				b.mu.Unlock()
-				if !more || budget.Spend(watchAtOnce/2) {
+				if !more || budget.Spend(3*watchAtOnce) {
 					return more
 				}
 			}
@@ -475,7 +475,7 @@ func (p *Port) forgetSome(budget *zx.Budget) (more bool) {
 		}
 		b.mu.Unlock()
 		o.packet.settle()
-		if budget.Spend(1) {
+		if budget.Spend(3) {
 			return true
 		}
 	}

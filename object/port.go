@@ -366,7 +366,7 @@ type sweep struct {
 
 // sweepPiece is how many registrations or packets a piece looks at, of which one
 // that is removed counts as alertWeight.
-const sweepPiece = 4096
+const sweepPiece = 2048
 
 // sweep removes the packets that carry key, and with registrations also those: of
 // any source, or only signal packets of the one given. It says how many it removed.
@@ -383,13 +383,13 @@ func (p *Port) sweep(source *Source, key uint64, registrations bool, y zx.Yielde
 	p.mu.Unlock()
 	for b := (zx.Budget{By: y}); s.observer != nil; {
 		removed += p.sweepObservers(s, source, key)
-		if b.Spend(sweepPiece/32) && b.Look() == zx.ErrInternalIntrKilled {
+		if b.Spend(sweepPiece/8) && b.Look() == zx.ErrInternalIntrKilled {
 			break
 		}
 	}
 	for b := (zx.Budget{By: y}); s.packet != nil; {
 		removed += p.sweepPackets(s, source, key)
-		if b.Spend(sweepPiece/32) && b.Look() == zx.ErrInternalIntrKilled {
+		if b.Spend(sweepPiece/8) && b.Look() == zx.ErrInternalIntrKilled {
 			break
 		}
 	}
@@ -493,7 +493,7 @@ func (p *Port) OnZeroHandles() {
 			// k.port stays set: a dropped packet is never idle again.
 			k.next, k.prev = nil, nil
 			k.settle()
-			if b.Spend(1) {
+			if b.Spend(2) {
 				return true
 			}
 		}

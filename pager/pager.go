@@ -43,7 +43,7 @@ func (p *Pager) OnZeroHandles() { p.Close() }
 
 // Close ends the pager: every request of its VMOs is let go, nothing more is
 // asked, and undelivered packets are withdrawn, COMPLETE included. No page is
-// dropped. Again is allowed.
+// dropped. Again is allowed. Of many VMOs most end a moment later, as a chore.
 //
 // Locks: none held. Source: docs/pager.md 2.3.
 func (p *Pager) Close() {
@@ -53,17 +53,27 @@ func (p *Pager) Close() {
 		return
 	}
 	p.closed = true
-	var all []*Proxy
-	for p.proxies != nil {
-		s := p.proxies
-		p.unlink(s)
-		all = append(all, s)
-	}
 	p.mu.Unlock()
-	for _, s := range all {
-		s.orphan()
+	object.Do(p.orphanSome)
+}
+
+// orphanSome ends VMOs of a closed pager, as many as b allows, and says whether
+// there are more.
+func (p *Pager) orphanSome(b *zx.Budget) (more bool) {
+	for {
+		p.mu.Lock()
+		s := p.proxies
+		if s == nil {
+			p.mu.Unlock()
+			p.sys.forget(p)
+			return false
+		}
+		p.unlink(s)
+		p.mu.Unlock()
+		if s.orphan(); b.Spend(5) {
+			return true
+		}
 	}
-	p.sys.forget(p)
 }
 
 // adopt lists s. Errors: ErrBadState the pager is closed.

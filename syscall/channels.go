@@ -201,12 +201,18 @@ func (c *Context) message(o object.Object, w *outgoing) (*object.Message, zx.Sta
 		c.drop(w)
 		return nil, st
 	}
-	at := uint32(0)
+	at, b := uint32(0), zx.Budget{By: c.Thread}
 	for _, p := range parts {
 		if st = c.read(m.Bytes[at:at+p.length], p.buffer); st != zx.OK {
 			break
 		}
 		at += p.length
+		if b.Spend(1) {
+			if st := b.Look(); st != zx.OK { // nothing is done yet
+				m.Free()
+				return nil, st
+			}
+		}
 	}
 	if st == zx.OK && n < w.least {
 		st = zx.ErrInvalidArgs

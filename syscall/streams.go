@@ -127,6 +127,7 @@ func (c *Context) eachVector(vectors userIn, count uint64, f func(buffer, length
 // readAt copies out of the stream from at, and gives how far it came: to its end
 // at most. A copy that fails after some vectors is a short one.
 func (s *Stream) readAt(c *Context, vectors userIn, count, at uint64) (n uint64, st zx.Status) {
+	turn := turn{zx.Budget{By: c.Thread}}
 	bad := c.eachVector(vectors, count, func(buffer, length uint64) bool {
 		end := s.v.VMO.StreamSize()
 		if at+n < at || at+n >= end {
@@ -138,9 +139,28 @@ func (s *Stream) readAt(c *Context, vectors userIn, count, at uint64) (n uint64,
 			return false
 		}
 		n += length
-		return true
+		st = turn.look(length)
+		return st == zx.OK
 	})
 	return n, short(n, st, bad)
+}
+
+// turn bounds a copy of many vectors.
+type turn struct{ zx.Budget }
+
+// look counts a copy of n bytes. A thread that is to be suspended, which could not go
+// on where it was, makes it a short copy.
+//
+// Errors: ErrShouldWait stop here | ErrInternalIntrKilled.
+func (t *turn) look(n uint64) zx.Status {
+	if !t.Spend(1 + int(n/zx.PageSize)*8) {
+		return zx.OK
+	}
+	st := t.Look()
+	if st == zx.ErrInternalIntrRetry {
+		st = zx.ErrShouldWait
+	}
+	return st
 }
 
 // short is the answer of a copy that came n bytes far before st or bad: part of
@@ -190,6 +210,7 @@ func (s *Stream) writeAt(c *Context, vectors userIn, count, at uint64, extend bo
 			return at, 0, st
 		}
 	}
+	turn := turn{zx.Budget{By: c.Thread}}
 	bad := c.eachVector(vectors, count, func(buffer, length uint64) bool {
 		length = min(length, end-at-n)
 		if length == 0 {
@@ -200,7 +221,8 @@ func (s *Stream) writeAt(c *Context, vectors userIn, count, at uint64, extend bo
 			return false
 		}
 		n += length
-		return true
+		st = turn.look(length)
+		return st == zx.OK
 	})
 	if st = short(n, st, bad); at+n < end && end > before {
 		v.SetStreamSize(max(before, at+n), c.Request) // what was not written is no content

@@ -1,9 +1,11 @@
 package main
 
+import "strings"
+
 // taskBoots runs the programs that check and strain tasks, channels and what
 // goes with them. What they leave behind would show in `mem`.
 func taskBoots(d disks) []boot {
-	return []boot{
+	return append(hostileBoots("60000", "200"), []boot{
 		{name: "tasks", commands: "mem; run tasks; mem; run tasks; mem", check: sameFree,
 			want: []string{"exceptions holds", "policy holds", "suspends holds", "deadlines holds", "properties holds", "futexes holds", "channels holds", "wait_many holds", "processes holds"}},
 		{name: "registers and statistics", commands: "mem; run registers; mem", check: sameFree, want: []string{"stats holds", "memory holds", "vectors holds", "breakpoints holds"}},
@@ -21,6 +23,8 @@ func taskBoots(d disks) []boot {
 			commands: "start hoard innocent; start hoard hold pages intervals; start hoard hold messages threads; start hoard hold registrations tables; " +
 				"start hoard hold mappings processes; wait 6; ls; sum POEM.TXT; run hello; wait 20",
 			want: []string{`holds \d+ pages: ZX_ERR_NO_MEMORY`, `holds \d+ tables: ZX_ERR_NO_MEMORY`, `POEM\.TXT`, `hello from ring 3`, `innocent ends well`}},
+		{name: "takeover beside an innocent", mem: "128M", timeout: "60", commands: "start hoard innocent; run takeover; wait 15",
+			want: []string{`an exception of somebody's: ZX_ERR_TIMED_OUT`, `kill by it: ZX_ERR_ACCESS_DENIED`, `takeover: got nothing`, `innocent ends well`}},
 		{name: "C threads", commands: "mem; run threads; mem", check: sameFree, want: []string{`threads hold`}},
 		{name: "shares of the CPU", icount: "1", timeout: "120", commands: "mem; run sched; mem", check: sameFree, want: []string{"shares holds", "yields holds", "order holds"}},
 		{name: "every way to die", commands: "mem; run crash all; mem; threads", check: sameFree,
@@ -33,5 +37,38 @@ func taskBoots(d disks) []boot {
 		{name: "random calls", commands: "mem; run grind 1 100000; mem", check: sameFree, want: []string{`grind: 1\d{5} calls, .* 0 hung`}},
 		{name: "random calls, little memory", mem: "256M", cpu: "qemu64", commands: "mem; run grind 1000 60000; mem", check: sameFree, want: []string{`0 hung`}},
 		{name: "processes come and go", commands: "mem; run grind churn 1000; mem", check: sameFree, want: []string{`1000 processes made and ended`}},
+	}...)
+}
+
+// hostileBoots make so many random calls from four threads beside a bystander: nobody
+// dies, nothing is left, and on one CPU, where the clock counts instructions, the
+// bystander never waits longer than 20 ms.
+func hostileBoots(calls, timeout string) []boot {
+	one := boot{name: "hostile calls beside a bystander", icount: "1", commands: "mem; run grind hostile " + calls + " 20000; mem; run hello"}
+	four := boot{name: "hostile calls beside a bystander, 4 CPUs", smp: "4", commands: "mem; run grind hostile " + calls + "; mem; run hello"}
+	list := []boot{one, four}
+	for i := range list {
+		list[i].timeout, list[i].check = timeout, sameFree
+		list[i].want = []string{`grind: \d+ calls, .* 0 hung`, `a bystander stood still for \d+ us`, `hello from ring 3`}
 	}
+	return list
+}
+
+// hoardBoots make each kind of thing the kernel keeps until it refuses, in every way,
+// with little, some and much memory; beside four greedy programs an innocent one runs to
+// its end and the operator works.
+func hoardBoots(d disks) (list []boot) {
+	four := []string{"handles events ports channels jobs names", "processes threads troubles tokens packets registrations waiters", "messages notes parcels vmos pagers paged partings",
+		"pages islands intervals mappings regions tables fifos pairs timers streams files clones slices references chain moved"}
+	for _, mem := range []string{"128M", "512M", "2G"} {
+		timeout := "900"
+		list = append(list,
+			boot{name: "hoard every kind, " + mem, mem: mem, timeout: timeout, check: sameKept, commands: "mem; run hoard; mem", want: []string{`hoard: all good`}},
+			boot{name: "hoard unborn and dead, " + mem, mem: mem, timeout: timeout, check: sameKept, commands: "mem; run hoard unborn; run hoard dead; mem",
+				want: []string{`that never start, .*: good`, `that ended full, and are held: good`}},
+			boot{name: "four hoards beside an innocent, " + mem, mem: mem, disk: d.test, timeout: timeout,
+				commands: "start hoard innocent; start hoard hold " + strings.Join(four, "; start hoard hold ") + "; wait 8; ls; sum POEM.TXT; run hello; wait 30",
+				want:     []string{`POEM\.TXT`, `hello from ring 3`, `innocent ends well`}})
+	}
+	return list
 }

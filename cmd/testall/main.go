@@ -128,6 +128,7 @@ func main() {
 	fuzzFor := flag.Duration("fuzz", 0, "run each fuzz target this long, and nothing else")
 	matrix := flag.Bool("matrix", false, "boot by every loader on every machine and disk, and nothing else")
 	cuts := flag.Int("cuts", 0, "cut the power at so many moments, and nothing else")
+	hostile := flag.Bool("hostile", false, "hoard every kind of thing in every way, make ten million random calls beside a bystander, and nothing else")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "testall: unexpected argument %q\n", flag.Arg(0))
@@ -149,6 +150,12 @@ func main() {
 	if *matrix {
 		if d, ok := bootParts(r); ok {
 			runBoots(r, append(loaderBoots(d, true), bochsBoots()...))
+		}
+		os.Exit(r.summary(time.Since(started)))
+	}
+	if *hostile {
+		if d, ok := bootParts(r); ok {
+			runBoots(r, append(hoardBoots(d), hostileBoots("10000000", "4500")...))
 		}
 		os.Exit(r.summary(time.Since(started)))
 	}

@@ -403,7 +403,7 @@ static void vmo_set_size(void) {
 static void vmo_create_child(int kind) {
   zx_handle_t v = vmo(16 << 20, 0), h;
   commit(v, 16 << 20);
-  while (keep(zx_vmo_create_child(v, (uint32_t)kind, 0, 16 << 20, &h), h)) {
+  while (helds < 1000 && keep(zx_vmo_create_child(v, (uint32_t)kind, 0, 16 << 20, &h), h)) {
   }
   zx_vmo_op_range(v, ZX_VMO_OP_ZERO, 0, 16 << 20, NULL, 0);
   zx_handle_close(v);
@@ -415,7 +415,7 @@ static void vmo_chain(void) {  // clones of clones
   zx_handle_t v = vmo(PAGE * 600, 0), h;
   commit(v, PAGE * 600);
   keep(ZX_OK, v);
-  while (helds < 20000 && keep(zx_vmo_create_child(v, ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, 0, PAGE * 600, &h), h)) v = h;
+  while (helds < 2000 && keep(zx_vmo_create_child(v, ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, 0, PAGE * 600, &h), h)) v = h;
   zx_vmo_read(v, buffer, 0, PAGE * 600);
   zx_vmo_write(v, buffer, 0, PAGE * 600);
   uint64_t x = 0;

@@ -5,6 +5,11 @@
 // after. With ONLY just that call is made, by name, beside those that make
 // objects. It ends with 1 when a process hung.
 //
+// grind hostile [CALLS [STALL]]: the same with a bystander: a thread that sleeps a
+// millisecond at a time and says how late it was woken at most. With STALL it ends with
+// 1 when that was more than so many microseconds; guest time is what counts, so only
+// under -icount.
+//
 // grind churn [COUNT]: makes and ends COUNT processes (10,000) in seven ways, from four
 // threads at a time.
 #include <stdbool.h>
@@ -425,6 +430,37 @@ static int grinding(void) {
 
 // --- The process that makes them
 
+static volatile bool bystander_stop;
+static volatile zx_duration_t worst_stall;
+
+static void bystander(uintptr_t unused, uintptr_t unused2) {
+  (void)unused;
+  (void)unused2;
+  while (!bystander_stop) {
+    zx_time_t until = zx_deadline_after(ZX_MSEC(1));
+    zx_nanosleep(until);
+    zx_duration_t late = zx_clock_get_monotonic() - until;
+    if (late > worst_stall) {
+      worst_stall = late;
+    }
+  }
+  zx_thread_exit();
+}
+
+static int grind_all(uint64_t seed, uint64_t calls, uint64_t only);
+
+static int hostile(uint64_t calls, uint64_t most) {
+  static uint8_t stack[8192] __attribute__((aligned(16)));
+  zx_handle_t t;
+  must("thread", zx_thread_create(zx_process_self(), "bystander", 9, 0, &t));
+  must("start", zx_thread_start(t, (zx_vaddr_t)bystander, (zx_vaddr_t)(stack + sizeof(stack)) - 8, 0, 0));
+  int bad = grind_all(1, calls, SHAPES);
+  bystander_stop = true;
+  must("end", zx_object_wait_one(t, ZX_THREAD_TERMINATED, SOON, NULL));
+  printf("grind: a bystander stood still for %ld us at most\n", worst_stall / 1000);
+  return bad != 0 || (most != 0 && worst_stall > (zx_duration_t)most * 1000);
+}
+
 static int grind_all(uint64_t seed, uint64_t calls, uint64_t only) {
   zx_handle_t vmo, theirs;
   zx_vaddr_t at;
@@ -596,6 +632,9 @@ int main(int argc, char** argv) {
   }
   if (argc > 1 && strcmp(argv[1], "churn") == 0) {
     return churn(argc > 2 ? strtoull(argv[2], NULL, 0) : 10000);
+  }
+  if (argc > 1 && strcmp(argv[1], "hostile") == 0) {
+    return hostile(argc > 2 ? strtoull(argv[2], NULL, 0) : 1000000, argc > 3 ? strtoull(argv[3], NULL, 0) : 0);
   }
   uint64_t only = SHAPES;
   for (size_t i = 0; argc > 3 && i < SHAPES; i++) {
