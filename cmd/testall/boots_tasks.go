@@ -67,7 +67,7 @@ func hoardBoots(d disks) (list []boot) {
 			boot{name: "hoard unborn and dead, " + mem, mem: mem, timeout: timeout, check: sameKept, commands: "mem; run hoard unborn; run hoard dead; mem",
 				want: []string{`that never start, .*: good`, `that ended full, and are held: good`}},
 			boot{name: "four hoards beside an innocent, " + mem, mem: mem, disk: d.test, timeout: timeout,
-				commands: "start hoard innocent; start hoard hold " + strings.Join(four, "; start hoard hold ") + "; wait 8; ls; sum POEM.TXT; run hello; wait 30",
+				commands: "start hoard innocent; start hoard hold " + strings.Join(four, "; start hoard hold ") + "; wait 8; ls; sum POEM.TXT; run hello; wait 120",
 				want:     []string{`POEM\.TXT`, `hello from ring 3`, `innocent ends well`}})
 	}
 	return list
