@@ -455,7 +455,9 @@ func (e *executor) pick() *Thread {
 				c.mu.Unlock()
 				continue
 			}
-			c.alarm.Reset(time.Duration(int64(c.deadlines[0].deadline) - now))
+			if len(c.deadlines) > 0 { // or the last one was woken by another CPU meanwhile
+				c.alarm.Reset(time.Duration(int64(c.deadlines[0].deadline) - now))
+			}
 		}
 		c.idler = e
 		c.mu.Unlock()
