@@ -112,6 +112,7 @@ import (
 	"faultline/account"
 	"faultline/cpu"
 	"faultline/mmu"
+	"faultline/object"
 	"faultline/pager"
 	"faultline/vmo"
 	"faultline/zx"
@@ -234,6 +235,7 @@ func Boot(c Config) (*Kernel, error) {
 	}
 	k.startExecutors()
 	k.Store = vmo.NewStore(memory)
+	k.Store.SetLater(object.Do)
 	k.Pagers = pager.NewSystem(pager.Config{
 		Now:             k.Now,
 		OvertimeWait:    options.OvertimeWait,
