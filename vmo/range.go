@@ -322,8 +322,10 @@ func (v *VMO) Decommit(off, length uint64, y zx.Yielder) zx.Status {
 			st = zx.ErrBadState
 		default:
 			stop := c.turn(pos, end, &b)
-			c.unmap(pos, stop-pos)
-			c.dropPages(pos, stop, allStates)
+			if c.tree.scan(c.mem, pageIndex(pos), pageIndex(stop), allStates) < pageIndex(stop) { // or zeros are mapped, which stay
+				c.unmap(pos, stop-pos)
+				c.dropPages(pos, stop, allStates)
+			}
 			if pos = stop; pos < end {
 				st = errSpent
 			}
