@@ -53,3 +53,16 @@ func TestShootdown(t *testing.T) {
 		}
 	}
 }
+
+// TestEnter: a CPU that goes to ring 3 says so, each time by another number.
+func TestEnter(t *testing.T) {
+	c, last := &percpu{}, uint64(0)
+	for range 3 {
+		c.enter()
+		if now := c.crossing.user.Load(); now == 0 || now == last {
+			t.Errorf("in ring 3 for stay %d, after stay %d", now, last)
+		}
+		last = c.crossing.user.Load()
+		c.crossing.user.Store(0)
+	}
+}

@@ -223,9 +223,9 @@ func (l *Lane) MapMissing(va zx.VirtAddr, frames []Frame, leaf PTE) zx.Status {
 	return zx.OK
 }
 
-// tableCost is what a page table looked at spends of a budget: its 512 entries
-// take about 4,000 instructions, the walk and its end not counted.
-const tableCost = 8
+// tableCost is what a page table looked at spends of a budget: its entries take up to
+// 8,300 instructions, its own end included.
+const tableCost = 10
 
 // Unmap removes npages entries from va on and gives how many pages it got
 // through: all, unless the budget b (nil: none) was spent on the way. Tables

@@ -509,7 +509,7 @@ func TestRemoveWriteAllocatesNothing(t *testing.T) {
 // the end of a page table, and goes on where it stopped; what is absent costs
 // nothing.
 func TestBudget(t *testing.T) {
-	const base, tables = 0x80_0000_0000, 3 * zx.BudgetUnits / tableCost
+	const base, tables = 0x80_0000_0000, 3 * ((zx.BudgetUnits + tableCost - 1) / tableCost)
 	mem := NewSimulated(tables + 10)
 	pt, _ := mem.NewPageTable(nil)
 	f, _ := mem.Alloc()

@@ -201,9 +201,9 @@ func (r *VMAR) cut(lo, hi uint64, keep mmu.Prot) zx.Status {
 	return st
 }
 
-// placeCost is what the end of a mapping or region spends of a budget: up to 6,500
+// placeCost is what the end of a mapping or region spends of a budget: up to 5,000
 // instructions, where much is overwritten.
-const placeCost = 8
+const placeCost = 6
 
 // clear removes what lies in [lo, hi), until all of it is gone or b is spent:
 // translations first, then mappings and regions, the inner ones before the

@@ -117,3 +117,30 @@ func TestLongOperationsYield(t *testing.T) {
 		t.Errorf("%d frames leaked", len(left))
 	}
 }
+
+// TestDecommitNothing: DECOMMIT of pages that are not there leaves the mappings
+// alone, for many of one page, each decommitted, would cost the square of their number.
+func TestDecommitNothing(t *testing.T) {
+	st := NewStore(mmu.NewSimulated(20))
+	v, _ := st.New(4*pg, 0)
+	unmaps := &unmapCounter{}
+	var place MappingPlace
+	v.AddMapping(&place, unmaps, 0, 4*pg)
+	for i, want := range []int{0, 1, 1} {
+		if i == 1 {
+			v.Commit(2*pg, pg, nil)
+		}
+		if s := v.Decommit(0, 4*pg, nil); s != zx.OK || unmaps.n != want {
+			t.Errorf("DECOMMIT %d: %v, unmapped %d times, want %d", i, s, unmaps.n, want)
+		}
+	}
+	v.RemoveMapping(&place)
+	v.Release()
+}
+
+// unmapCounter counts how often something is to be unmapped.
+type unmapCounter struct{ n int }
+
+func (c *unmapCounter) UnmapRange(off, length uint64)       { c.n++ }
+func (c *unmapCounter) RemoveWriteRange(off, length uint64) {}
+func (c *unmapCounter) Accessed(off, length uint64) uint64  { return 0 }
