@@ -152,8 +152,9 @@ strain: $(B)/faultline.elf $(B)/bin/qemu ## for minutes, on 4 CPUs: writers, wri
 	@DISK= SMP=4 TIMEOUT=3600 CMDS='run writers 120; run writers 120 2 beside; run grind churn 10000; run history 1 1000000; run grind 1 10000000' \
 	  $(B)/bin/qemu $(B)/faultline.elf
 
-profile: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/profile ## where the instructions of a rung go, by symbol, as flame graph and for pprof: RUNG=write_trap
+profile: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/profile $(B)/bin/bench ## where the instructions of a rung go, by symbol, as flame graph and for pprof: RUNG=write_trap
 	@$(NEED) qemu-system-x86_64
+	@$(B)/bin/bench rung '$(or $(strip $(RUNG)),missing_page)'
 	@$(B)/bin/profile -rung '$(or $(strip $(RUNG)),missing_page)' \
 	  -folded $(B)/profile.folded -pprof $(B)/profile.pb.gz -flame $(B)/profile.html $(PROFILEFLAGS)
 	@echo 'flame graph: $(B)/profile.html; stacks: $(B)/profile.folded, $(B)/profile.pb.gz (go tool pprof)' >&2

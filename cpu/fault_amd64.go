@@ -23,6 +23,3 @@ func haltAddr() uint64
 
 // blockAddr is the address of this CPU's block, by GS.
 func blockAddr() uint64
-
-// Stamp is ID and ReadTSC at once.
-func Stamp() (id int, time uint64)

@@ -159,17 +159,6 @@ TEXT ·haltAddr(SB), NOSPLIT, $0-8
 	MOVQ AX, ret+0(FP)
 	RET
 
-// func Stamp() (id int, time uint64)
-TEXT ·Stamp(SB), NOSPLIT, $0-16
-	RDTSC
-	SHLQ $32, DX
-	ORQ DX, AX
-	MOVQ AX, time+8(FP)
-	MOVQ block_self(GS), AX
-	MOVLQZX block_id(AX), AX
-	MOVQ AX, id+0(FP)
-	RET
-
 // func blockAddr() uint64
 TEXT ·blockAddr(SB), NOSPLIT, $0-8
 	MOVQ block_self(GS), AX

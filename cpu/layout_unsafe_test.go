@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"unsafe"
+
+	"faultline/trace"
 )
 
 // TestLayout: what the stubs and the CPU take for granted.
@@ -42,6 +44,7 @@ func TestLayout(t *testing.T) {
 		{"current", unsafe.Offsetof(b.current), 0}, {"scratch", unsafe.Offsetof(b.scratch), 8},
 		{"kernFS", unsafe.Offsetof(b.kernFS), 16}, {"mxcsr", unsafe.Offsetof(b.mxcsr), 24},
 		{"slow", unsafe.Offsetof(b.slow), 28}, {"xsave", unsafe.Offsetof(b.xsave), 32}, {"tss", unsafe.Offsetof(b.tss), 36},
+		{"id", unsafe.Offsetof(b.id), trace.GSID},
 	} {
 		if field.off != field.want {
 			t.Errorf("block.%s is at %d, drawn at %d", field.name, field.off, field.want)

@@ -53,7 +53,6 @@ func (k *Kernel) TraceName(koid zx.Koid) string {
 
 // initTrace is the part of booting that has to do with traces.
 func (k *Kernel) initTrace() {
-	trace.Init(cpu.Stamp)
 	k.trace.tsc, k.trace.time = int64(cpu.ReadTSC()), k.now()
 	k.trace.measurer = trace.NewMeasurer(k.pagerOf)
 }

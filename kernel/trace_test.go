@@ -19,7 +19,6 @@ func (noTLB) Invalidate(zx.PhysAddr, zx.VirtAddr, zx.VirtAddr) {}
 func TestMeasured(t *testing.T) {
 	k := &Kernel{cpus: []*percpu{{}}, now: func() int64 { return 0 }, Store: vmo.NewStore(mmu.NewSimulated(200))}
 	k.initTrace()
-	trace.Init(func() (int, uint64) { return 0, 0 }) // of no CPU in particular
 	defer k.StopTrace()
 	for _, pages := range []uint64{5, 3} {
 		k.StartTrace(trace.Filter{})

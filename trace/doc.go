@@ -15,12 +15,13 @@
 // # Slots
 //
 // A slot of a ring is eight words, one cache line. Its first word says which
-// record it holds:
+// record it holds; next is the ring's count of records that were begun:
 //
-//	          Emit begins            Emit ends
-//	(older n) -----------> (0: torn) ---------> (n+1 of the ring's count)
+//	next n -> n+1     Emit takes the slot of record n+1
+//	...               writes its words
+//	number = n+1      the slot holds it
 //
-// A reader copies the rest between two looks at it, and takes the copy only if
-// both saw the number it wanted. Two writers of one slot would have to be a
-// whole ring apart.
+// A reader copies the slot once number says so, and takes the copy only if next
+// has not come round since. A ring has one writer, its CPU, and x86 keeps the
+// order of its stores.
 package trace

@@ -12,12 +12,10 @@ import (
 	"faultline/zx"
 )
 
-// begin resets the rings, whose clock counts calls from then on.
+// begin starts a recording on CPU 0 at time 0.
 func begin(t *testing.T, f Filter) {
 	t.Helper()
-	var mu sync.Mutex
-	now := uint64(0)
-	Init(func() (int, uint64) { mu.Lock(); defer mu.Unlock(); now++; return 0, now })
+	hostCPU, hostTime = 0, 0
 	Start(2, f)
 	t.Cleanup(Stop)
 }
@@ -34,8 +32,10 @@ func TestEmit(t *testing.T) {
 	begin(t, Filter{})
 	r := NewReader()
 	Run(7, 8)
+	hostTime = 2
 	Emit(Supply, 3, 42, 0x1000, 0x2000)
 	Run(0, 0)
+	hostTime = 4
 	Emit(Evict, 0, math.MaxUint64, 1, 2)
 	want := []Record{
 		{2, Supply, 0, 3, 7, 8, 42, 0x1000, 0x2000},
@@ -65,7 +65,7 @@ func TestFilter(t *testing.T) {
 	Emit(Request, 0, 43, 0, 3)
 	Run(9, 10)
 	Emit(Supply, 0, 42, 0, 4)
-	stamp = func() (int, uint64) { return 5, 0 }
+	hostCPU = 5
 	Run(7, 8)
 	Emit(Supply, 0, 42, 0, 5)
 	if got := all(r); len(got) != 1 || got[0].Length != 1 {
@@ -99,20 +99,16 @@ func TestOverwritten(t *testing.T) {
 	}
 }
 
-// TestReadWhileWritten has a reader beside writers: it sees whole records only.
+// TestReadWhileWritten has a reader beside a writer: it sees whole records only.
 func TestReadWhileWritten(t *testing.T) {
 	begin(t, Filter{})
 	r := NewReader()
 	var wg sync.WaitGroup
-	for range 2 {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			for i := range uint64(3 * ringRecords) {
-				Emit(Wake, uint32(i), i, i*3, i*5)
-			}
-		}()
-	}
+	wg.Go(func() {
+		for i := range uint64(6 * ringRecords) {
+			Emit(Wake, uint32(i), i, i*3, i*5)
+		}
+	})
 	seen := uint64(0)
 	for writing := true; writing; {
 		wait := make(chan struct{})
@@ -222,43 +218,41 @@ func TestMeasuredExactly(t *testing.T) {
 	const faults = 5000
 	begin(t, Filter{})
 	random := rand.New(rand.NewSource(3))
-	now, on := uint64(0), 0
-	Init(func() (int, uint64) { return on, now })
 	r, m := NewReader(), NewMeasurer(func(zx.Koid) zx.Koid { return 4 })
 	exact := map[Latency][]uint64{}
 	took := func(l Latency) {
 		d := uint64(math.Exp(random.Float64() * 12))
 		exact[l] = append(exact[l], d)
-		now += d
+		hostTime += d
 	}
 	for i := range uint64(faults) {
 		offset := i * zx.PageSize
-		on = random.Intn(2)
+		hostCPU = random.Uint64() % 2
 		Run(7, 8)
 		Emit(Fault, 0, 0, offset, 0)
-		begun := now
-		on = random.Intn(2)
+		begun := hostTime
+		hostCPU = random.Uint64() % 2
 		Run(17, 18)
 		Emit(Packet, uint32(zx.PageRead), 42, offset, zx.PageSize)
 		took(PacketToAnswer)
 		Emit(Supply, 0, 42, offset, zx.PageSize)
-		now += uint64(random.Intn(1000))
-		on = random.Intn(2)
+		hostTime += uint64(random.Intn(1000))
+		hostCPU = random.Uint64() % 2
 		Run(7, 8)
 		Emit(FaultEnd, 0, 42, offset, EndRead)
-		exact[FaultToResume] = append(exact[FaultToResume], now-begun)
-		now++
+		exact[FaultToResume] = append(exact[FaultToResume], hostTime-begun)
+		hostTime++
 		Emit(Operation, uint32(zx.PagerOpDirty), 42, offset, zx.PageSize)
 		took(DirtyToBegin)
 		Emit(Operation, uint32(zx.PagerOpWritebackBegin), 42, offset, zx.PageSize)
 		took(BeginToEnd)
 		Emit(Operation, uint32(zx.PagerOpWritebackEnd), 42, offset, zx.PageSize)
-		now++
+		hostTime++
 		if random.Intn(100) == 0 {
-			m.Take(r, now-uint64(random.Intn(50)))
+			m.Take(r, hostTime-uint64(random.Intn(50)))
 		}
 	}
-	m.Take(r, now)
+	m.Take(r, hostTime)
 	if r.Lost != 0 {
 		t.Fatalf("%d records are lost", r.Lost)
 	}

@@ -44,7 +44,7 @@ func main() {
 	flags.DurationVar(&o.timeout, "timeout", 8*time.Minute, "time limit of one boot")
 	flags.StringVar(&o.history, "history", "", "folder with the bench.json files of earlier commits, to compare with; their names' order is time's")
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "usage: bench run|boots|peer|report|docs|check [flags]")
+		fmt.Fprintln(flags.Output(), "usage: bench run|boots|peer|report|docs|check|rung [flags]")
 		flags.PrintDefaults()
 	}
 	if len(os.Args) < 2 {
@@ -66,6 +66,8 @@ func main() {
 		err = docs(o)
 	case "check":
 		err = check(flags.Args())
+	case "rung":
+		err = oneRung(flags.Args())
 	default:
 		flags.Usage()
 		os.Exit(2)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -191,6 +192,21 @@ func scaleRows() (rows []row) {
 		}
 	}
 	return rows
+}
+
+// oneRung is an error that lists the rungs unless there is one of that name.
+func oneRung(args []string) error {
+	var list []string
+	for _, g := range groups {
+		for i := range g.rows {
+			list = append(list, g.rows[i].rung())
+		}
+	}
+	slices.Sort(list)
+	if len(args) == 1 && slices.Contains(list, args[0]) {
+		return nil
+	}
+	return fmt.Errorf("no rung %s; there are:\n%s", strings.Join(args, " "), strings.Join(slices.Compact(list), "\n"))
 }
 
 // rung is the name under which Faultline measures the row.
