@@ -6,19 +6,22 @@ import (
 	"faultline/zx"
 )
 
+// PERM options are the bits of mmu.Prot, CAN_MAP options and the rights READ, WRITE
+// and EXECUTE the same bits further up.
+const (
+	_ = -(uint(zx.VMPermRead^uint32(mmu.Read)) | uint(zx.VMPermWrite^uint32(mmu.Write)) | uint(zx.VMPermExecute^uint32(mmu.Exec)))
+	_ = -(uint(zx.VMCanMapWrite/zx.VMCanMapRead^uint32(mmu.Write)) | uint(zx.VMCanMapExecute/zx.VMCanMapRead^uint32(mmu.Exec)))
+	_ = -(uint(zx.RightWrite/zx.RightRead^zx.Rights(mmu.Write)) | uint(zx.RightExecute/zx.RightRead^zx.Rights(mmu.Exec)))
+)
+
 // prot gives the permissions of PERM options.
-func prot(options uint32) (p mmu.Prot) {
-	if options&zx.VMPermRead != 0 {
-		p |= mmu.Read
-	}
-	if options&zx.VMPermWrite != 0 {
-		p |= mmu.Write
-	}
-	if options&zx.VMPermExecute != 0 {
-		p |= mmu.Exec
-	}
-	return p
-}
+func prot(options uint32) mmu.Prot { return mmu.Prot(options & permRWX) }
+
+// mappable gives the permissions of CAN_MAP options.
+func mappable(options uint32) mmu.Prot { return prot(options / zx.VMCanMapRead) }
+
+// granted gives the permissions that rights grant.
+func granted(rights zx.Rights) mmu.Prot { return prot(uint32(rights / zx.RightRead)) }
 
 // permsOK says whether the PERM options are a set a mapping may have: writing
 // and executing come only with reading.
@@ -60,7 +63,7 @@ func (r *VMAR) Map(options uint32, off uint64, v *vmo.VMO, vmoOff, length uint64
 		options&zx.VMMapRange != 0 && options&zx.VMSpecificOverwrite != 0,
 		options&(canMapRWX|zx.VMCanMapSpecific) != 0:
 		return 0, zx.ErrInvalidArgs
-	case !allowed(options, zx.VMPermRead, zx.VMPermWrite, zx.VMPermExecute, both):
+	case prot(options)&^granted(both) != 0:
 		return 0, zx.ErrAccessDenied
 	case options&zx.VMFaultBeyondStreamSize != 0 && options&zx.VMAllowFaults == 0:
 		return 0, zx.ErrInvalidArgs
@@ -97,7 +100,7 @@ func (r *VMAR) Map(options uint32, off uint64, v *vmo.VMO, vmoOff, length uint64
 				return false, zx.OK
 			}
 		}
-		m := r.newMapping(at, size, v, vmoOff, prot(options), r.most(both))
+		m := r.newMapping(at, size, v, vmoOff, prot(options), mappable(r.flags)&granted(both))
 		m.streamed = options&zx.VMFaultBeyondStreamSize != 0
 		r.insert(&m.place)
 		return true, zx.OK
@@ -112,21 +115,6 @@ func (r *VMAR) Map(options uint32, off uint64, v *vmo.VMO, vmoOff, length uint64
 		as.Lane(0).mapRange(at, size, v, &b) // a convenience: stopped, it is as good as done
 	}
 	return zx.VirtAddr(at), zx.OK
-}
-
-// most gives the most that a mapping in r may ever allow, made through handles
-// with both rights.
-func (r *VMAR) most(both zx.Rights) (p mmu.Prot) {
-	if both&zx.RightRead != 0 && r.flags&zx.VMCanMapRead != 0 {
-		p |= mmu.Read
-	}
-	if both&zx.RightWrite != 0 && r.flags&zx.VMCanMapWrite != 0 {
-		p |= mmu.Write
-	}
-	if both&zx.RightExecute != 0 && r.flags&zx.VMCanMapExecute != 0 {
-		p |= mmu.Exec
-	}
-	return p
 }
 
 // Unmap removes what is mapped in [addr, addr+length), length rounded up to
@@ -197,7 +185,7 @@ func (r *VMAR) Protect(options uint32, addr zx.VirtAddr, length uint64, rights z
 	if options&^permRWX != 0 || !permsOK(options) {
 		return zx.ErrInvalidArgs
 	}
-	if !allowed(options, zx.VMPermRead, zx.VMPermWrite, zx.VMPermExecute, rights) {
+	if prot(options)&^granted(rights) != 0 {
 		return zx.ErrAccessDenied
 	}
 	as, b, lo, want := r.space, zx.Budget{By: y}, uint64(addr), prot(options)

@@ -62,18 +62,7 @@ func (r *VMAR) Size() uint64 { return r.size }
 
 // Rights gives what a fresh handle of the region carries beside
 // zx.RightsVMAR: one right for each permission it allows.
-func (r *VMAR) Rights() (rights zx.Rights) {
-	if r.flags&zx.VMCanMapRead != 0 {
-		rights |= zx.RightRead
-	}
-	if r.flags&zx.VMCanMapWrite != 0 {
-		rights |= zx.RightWrite
-	}
-	if r.flags&zx.VMCanMapExecute != 0 {
-		rights |= zx.RightExecute
-	}
-	return rights
-}
+func (r *VMAR) Rights() zx.Rights { return zx.Rights(mappable(r.flags)) * zx.RightRead }
 
 // holding gives the child that has va, or nil. Locks: space locked.
 func (r *VMAR) holding(va uint64) *place {
@@ -399,7 +388,7 @@ func (r *VMAR) Allocate(options uint32, off, size uint64, rights zx.Rights, y zx
 	if options&^known != 0 || !alignOK(options) {
 		return nil, 0, zx.ErrInvalidArgs
 	}
-	if !allowed(options, zx.VMCanMapRead, zx.VMCanMapWrite, zx.VMCanMapExecute, rights) {
+	if mappable(options)&^granted(rights) != 0 {
 		return nil, 0, zx.ErrAccessDenied
 	}
 	if size == 0 || size&zx.PageMask != 0 || size > r.size {
@@ -419,11 +408,4 @@ func (r *VMAR) Allocate(options uint32, off, size uint64, rights zx.Rights, y zx
 	sub.place = place{parent: r, region: sub, base: at, size: size}
 	r.insert(&sub.place)
 	return sub, zx.VirtAddr(at), zx.OK
-}
-
-// allowed says whether rights cover each of three options that is set.
-func allowed(options, read, write, execute uint32, rights zx.Rights) bool {
-	return (options&read == 0 || rights&zx.RightRead != 0) &&
-		(options&write == 0 || rights&zx.RightWrite != 0) &&
-		(options&execute == 0 || rights&zx.RightExecute != 0)
 }

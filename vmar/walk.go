@@ -1,7 +1,6 @@
 package vmar
 
 import (
-	"faultline/mmu"
 	"faultline/vmo"
 	"faultline/zx"
 )
@@ -36,7 +35,7 @@ func (as *AddressSpace) After(e Entry) (next Entry, ok bool) {
 	next = Entry{Base: zx.VirtAddr(p.base), Size: p.size, Depth: p.depth()}
 	if m := p.mapping; m != nil {
 		m.v.Retain()
-		next.VMO, next.Offset, next.Perms = m.v, m.off, permissions(m.prot)
+		next.VMO, next.Offset, next.Perms = m.v, m.off, uint32(m.prot)
 	}
 	return next, true
 }
@@ -65,17 +64,4 @@ func (p *place) depth() int {
 		return 1
 	}
 	return p.parent.depth + 2
-}
-
-// permissions is a protection as options of zx_vmar_map.
-func permissions(p mmu.Prot) (options uint32) {
-	for _, bit := range [...]struct {
-		prot   mmu.Prot
-		option uint32
-	}{{mmu.Read, zx.VMPermRead}, {mmu.Write, zx.VMPermWrite}, {mmu.Exec, zx.VMPermExecute}} {
-		if p&bit.prot != 0 {
-			options |= bit.option
-		}
-	}
-	return options
 }
