@@ -436,7 +436,7 @@ static int dead(void) {
 static int full(void) {
   open();
   for (int k = 0; k < KINDS; k++) {
-    for (uint64_t i = 0; i < 50; i++) {
+    for (uint64_t i = 0; i < 10; i++) {
       zx_status_t st = kinds[k].make == intervals || kinds[k].make == mappings ? ZX_OK : kinds[k].make(i);
       if (refused(st)) {
         break;
