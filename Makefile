@@ -12,6 +12,7 @@ DISKIF  ?= virtio  ## how DISK is attached: virtio, nvme or ram
 CMDS    ?=         ## console commands, split by ";": run them and power off
 PROGRAM ?=         ## a ring-3 ELF program: run it, status is its exit code
 ARGS    ?=         ## its arguments
+PRIVILEGED ?=      ## 1: it gets the system resource, and may pin memory and map devices
 TIMEOUT ?=         ## seconds a run with CMDS or PROGRAM may take (default 60)
 FUZZTIME ?= 20s    ## time for each fuzz target
 CUTS    ?= 1000    ## moments that make powercut looks at

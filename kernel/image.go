@@ -45,6 +45,12 @@ func parseImage(file []byte) (*image, error) {
 	if len(file) > maxImageFile {
 		return nil, fmt.Errorf("program file has %d bytes, more than the limit of %d", len(file), maxImageFile)
 	}
+	if !bytes.HasPrefix(file, []byte(elf.ELFMAG)) {
+		return nil, fmt.Errorf("not a readable ELF file: it begins with %q", file[:min(len(file), 8)])
+	}
+	if len(file) > elf.EI_CLASS && elf.Class(file[elf.EI_CLASS]) != elf.ELFCLASS64 {
+		return nil, fmt.Errorf("not an x86-64 ELF file: %v", elf.Class(file[elf.EI_CLASS]))
+	}
 	f, err := elf.NewFile(withoutSections(file))
 	if err != nil {
 		return nil, fmt.Errorf("not a readable ELF file: %w", err)

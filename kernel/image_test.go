@@ -101,7 +101,8 @@ func TestParseImageRefuses(t *testing.T) {
 		want string
 	}{
 		"empty":       {nil, "not a readable ELF"},
-		"text":        {[]byte("#!/bin/sh\n"), "not a readable ELF"},
+		"text":        {[]byte("#!/bin/sh\n"), `it begins with "#!/bin/s"`},
+		"32 bits":     {[]byte("\x7fELF\x01\x01\x01"), "ELFCLASS32"},
 		"truncated":   {makeELF(elf.ET_DYN, 0x100, 0x400, text, load(rw, 0x3f0, 0x2000, 0x20, 0x20)), "truncated"},
 		"relocatable": {makeELF(elf.ET_REL, 0x100, 0x400, text), "not an executable"},
 		"interpreter": {makeELF(elf.ET_DYN, 0x100, 0x400, part{typ: elf.PT_INTERP}, text), "interpreter"},

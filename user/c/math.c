@@ -371,3 +371,10 @@ WHOLE(llround, long long, roundl)
 SIMPLE(double, )
 SIMPLE(float, f)
 SIMPLE(real, l)
+
+// What compilers make of sin and cos of one number, and of pow(10, x).
+void sincos(double x, double* s, double* c) { *s = sin(x), *c = cos(x); }
+void sincosf(float x, float* s, float* c) { *s = sinf(x), *c = cosf(x); }
+void sincosl(long double x, long double* s, long double* c) { *s = sinl(x), *c = cosl(x); }
+double exp10(double x) { return pow(10, x); }
+float exp10f(float x) { return powf(10, x); }

@@ -5,6 +5,8 @@
 #include <atomic>
 #include <cmath>
 #include <cstdio>
+#include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -12,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include <zx.h>
@@ -94,6 +97,8 @@ int main() {
   CHECK(std::string_view(text).ends_with("one42") && text.find("small") == 33);
   volatile double angle = 1;
   CHECK(std::fabs(std::sin(angle) * std::sin(angle) + std::pow(std::cos(angle), 2.0) - 1) < 1e-15 && std::floor(-angle / 2) == -1);
+  const double once_read = angle;
+  CHECK(std::sin(once_read) < 0.8415 && std::cos(once_read) < 0.5404 && std::pow(10.0, once_read) == 10);
   CHECK(std::strtod("2.5e-1x", nullptr) == 0.25 && std::isnan(std::sqrt(-angle)));
   std::optional<int> none;
   CHECK(none.value_or(7) == 7);
@@ -104,5 +109,16 @@ int main() {
   std::mutex m;
   std::lock_guard<std::mutex> guard(m);
   CHECK(!m.try_lock());
-  return wrong;
+  std::map<std::string, int> tree;
+  std::unordered_map<std::string, int> table;
+  std::list<int> chain;
+  for (int i = 0; i < 100; i++) {
+    tree[std::to_string(i)] = table[std::to_string(i)] = i;
+    chain.push_front(i);
+  }
+  chain.sort();
+  CHECK(tree.erase("50") == 1 && tree.size() == 99 && tree.begin()->first == "0" && tree["99"] == 99);
+  CHECK(table.at("73") == 73 && chain.front() == 0 && chain.back() == 99);
+  if (wrong) return 1;
+  // No return: that of main is 0.
 }
