@@ -98,7 +98,9 @@ func (m *Memory) PayAhead(n int) bool {
 	if p == nil {
 		return true
 	}
-	if p.account.ChargePages(int64(n)) != zx.OK {
+	// A charge counts while it is refused, so one this large is looked at first:
+	// others would be refused meanwhile.
+	if int64(n) > p.account.LeftPages() || p.account.ChargePages(int64(n)) != zx.OK {
 		return false
 	}
 	p.paid += int64(n)

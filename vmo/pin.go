@@ -211,6 +211,9 @@ func (s *Store) NewContiguous(size uint64, align int, r *PageRequest) (*VMO, zx.
 	if size > zx.VMOMaxSize {
 		return nil, zx.ErrOutOfRange
 	}
+	if pageIndex(size) > 1<<mmu.MaxOrder || align > mmu.MaxOrder+zx.PageShift {
+		return nil, zx.ErrNoMemory // whatever is evicted
+	}
 	v, st := s.newRoot(nil, size, size, 0)
 	if st != zx.OK {
 		return nil, st
@@ -339,7 +342,8 @@ func (c *cowPages) flushIfUncached(f mmu.Frame) {
 
 // TransferPages makes the pages of run the content of [off, off+run.Length),
 // whatever was there; where run has none it reads as zero. run is empty
-// afterwards, even on error.
+// afterwards, even on error. Contiguous and physical memory stay as they are:
+// ErrNotSupported before all else. A run of length 0 may go anywhere.
 //
 // Pre: off page aligned.
 // Locks: none held; takes the VMO's.
@@ -347,6 +351,13 @@ func (c *cowPages) flushIfUncached(f mmu.Frame) {
 // leaves the VMO | ErrBadState a page is pinned | ErrNoMemory with the front done.
 // Source: docs/pager.md 4.6, 9, zx_vmo_transfer_data.
 func (v *VMO) TransferPages(off uint64, run *PageRun) zx.Status {
+	switch {
+	case v.fam.contiguous, v.fam.physical:
+		v.store.Discard(run)
+		return zx.ErrNotSupported
+	case run.Length == 0:
+		return zx.OK
+	}
 	defer v.store.Discard(run)
 	for done := uint64(0); ; {
 		c := v.lock()

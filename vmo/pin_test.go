@@ -4,6 +4,7 @@ import (
 	"math/rand"
 	"testing"
 
+	"faultline/account"
 	"faultline/mmu"
 	"faultline/zx"
 )
@@ -166,6 +167,17 @@ func TestContiguous(t *testing.T) {
 	if st != zx.OK || slice.PinnedAt(0) != f+1 {
 		t.Error(st)
 	}
+	var run PageRun
+	for _, at := range []uint64{0, 99 * pg} {
+		for _, n := range []uint64{0, pg} {
+			if st := slice.TakePages(at, n, &run, &r); st != zx.ErrNotSupported {
+				t.Errorf("take (%d, %d): %v", at, n, st)
+			}
+			if st := v.TransferPages(at, &PageRun{Length: n}); st != zx.ErrNotSupported {
+				t.Errorf("transfer (%d, %d): %v", at, n, st)
+			}
+		}
+	}
 	slice.Release()
 	if st := v.Pin(0, 20*pg, true, &r); st != zx.OK {
 		t.Error(st)
@@ -177,10 +189,40 @@ func TestContiguous(t *testing.T) {
 	if n := mem.Flushed(); n != 20 {
 		t.Errorf("%d pages left the caches", n)
 	}
+	for _, n := range []uint64{8, pg, pg + 8} {
+		if st := v.Zero(pg, n, &r); st != zx.ErrBadState {
+			t.Errorf("zero of %d bytes that are not cached: %v", n, st)
+		}
+	}
 	v.Release()
 	if _, st := s.NewContiguous(301*pg, 0, &r); st != zx.ErrNoMemory {
 		t.Error(st)
 	}
+	// What no memory is large enough for evicts nothing, and is never charged.
+	top := account.NewRoot(1<<20, 300, nil)
+	src := &scriptPager{}
+	src.Init(src, false, &RequestStats{})
+	paged, _ := s.NewPaged(4*pg, 0, &src.PageSource)
+	kept := PageRun{}
+	for range 4 {
+		s.Append(&kept)
+	}
+	paged.SupplyPages(0, &kept)
+	for _, no := range []struct {
+		size  uint64
+		align int
+	}{{1 << 40, 0}, {1 << 63, 0}, {zx.VMOMaxSize, 0}, {pg, 63}} {
+		if _, st := s.PaidBy(top).NewContiguous(no.size, no.align, &r); st != zx.ErrNoMemory {
+			t.Errorf("%#x at 1<<%d: %v", no.size, no.align, st)
+		}
+	}
+	if _, st := s.PaidBy(top).NewContiguous(1<<30, 0, &r); st != zx.ErrNoMemory {
+		t.Error(st)
+	}
+	if i := top.Info().Pages; i.Peak > 300 || i.Used != 0 || s.Stats().Evicted != 0 {
+		t.Errorf("%+v, %d pages evicted", i, s.Stats().Evicted)
+	}
+	paged.Release()
 	if left := mem.Outstanding(); left != nil {
 		t.Fatalf("%d frames left", len(left))
 	}
@@ -288,6 +330,19 @@ func TestCachePolicy(t *testing.T) {
 	s.Append(&run)
 	if st := v.TransferPages(1600*pg, &run); st != zx.OK || mem.Flushed() != n+4 {
 		t.Errorf("%v, %d pages left the caches", st, mem.Flushed()-n)
+	}
+	if st := v.TransferPages(1<<63, &PageRun{}); st != zx.OK {
+		t.Errorf("nothing, anywhere: %v", st)
+	}
+	// Whole pages are given up; bytes would have to be written.
+	if st := v.Zero(1600*pg, 8, nil); st != zx.ErrBadState {
+		t.Error(st)
+	}
+	if st := v.Zero(1600*pg, pg, nil); st != zx.OK {
+		t.Error(st)
+	}
+	if st := v.Zero(1600*pg, 8, nil); st != zx.OK {
+		t.Error(st)
 	}
 	if st := v.SetCachePolicy(zx.CachePolicyCached, nil); st != zx.OK {
 		t.Error(st)

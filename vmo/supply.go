@@ -97,12 +97,16 @@ func (s *Store) Discard(r *PageRun) {
 //
 // Pre: off and length page aligned; run is empty.
 // Locks: none held; takes the VMO's.
-// Errors, the VMO untouched: ErrOutOfRange the range wraps or leaves the VMO |
-// ErrNotSupported a pager made the VMO | ErrBadState a page is pinned. A length of
-// 0 is OK before any of them but the wrap. While copying: those of Commit, with
-// the front of the range taken and lost.
+// Errors, the VMO untouched: ErrNotSupported it is contiguous or physical |
+// ErrOutOfRange the range wraps or leaves the VMO | ErrNotSupported a pager made
+// the VMO | ErrBadState a page is pinned. A length of 0 is OK before any of them
+// but the first and the wrap. While copying: those of Commit, with the front of
+// the range taken and lost.
 // Source: docs/pager.md 3.4 step 6.
 func (v *VMO) TakePages(off, length uint64, run *PageRun, r *PageRequest) zx.Status {
+	if v.fam.contiguous || v.fam.physical {
+		return zx.ErrNotSupported
+	}
 	if off+length < off {
 		return zx.ErrOutOfRange
 	}
@@ -130,7 +134,7 @@ func (v *VMO) takeLocked(c *cowPages, off, length uint64, done *uint64, run *Pag
 	if st := v.checkRange(off, length); st != zx.OK {
 		return st
 	}
-	if c.paged || c.fam.physical {
+	if c.paged {
 		return zx.ErrNotSupported
 	}
 	start, end := v.off+off, v.off+off+length

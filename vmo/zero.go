@@ -12,7 +12,8 @@ import "faultline/zx"
 // Units: bytes, any alignment.
 // Locks: none held; takes the VMO's.
 // Errors: ErrOutOfRange wraps or leaves the VMO, also if it shrank meanwhile |
-// the pager's code | ErrBadState | ErrTimedOut | ErrNoMemory |
+// the pager's code | ErrBadState the pager is gone, or a page must be written that
+// is not cached | ErrTimedOut | ErrNoMemory |
 // ErrInternalIntrKilled, ErrInternalIntrRetry.
 // Flush: translations of the whole pages are removed and flushed.
 // Source: docs/pager.md 3.9, ZERO.
@@ -102,11 +103,15 @@ func (v *VMO) zeroFrom(c *cowPages, pos *uint64, end uint64, r *PageRequest, b *
 }
 
 // zeroBytes zeroes [from, to) inside one page, by a write unless the page reads
-// as zero. Locks: the family's held.
+// as zero. Locks: the family's held. Errors: ErrBadState it is not cached | those
+// of require.
 func (c *cowPages) zeroBytes(from, to uint64, r *PageRequest) zx.Status {
 	page := zx.RoundDown(from)
 	if w := c.see(page); !w.ask && !w.s.hasPage() {
 		return zx.OK
+	}
+	if c.cache != zx.CachePolicyCached {
+		return zx.ErrBadState
 	}
 	var p Page
 	if st := c.require(page, page+zx.PageSize, true, r, &p); st != zx.OK {
@@ -119,7 +124,7 @@ func (c *cowPages) zeroBytes(from, to uint64, r *PageRequest) zx.Status {
 
 // zeroPages makes the whole pages [start, stop) zeros; a pinned one stays and is
 // written, which may have to be asked for. Locks: the family's held.
-// Errors: ErrNoMemory | those of require, with the front zeroed.
+// Errors: ErrNoMemory | those of zeroBytes, with the front zeroed.
 func (c *cowPages) zeroPages(start, stop uint64, r *PageRequest) zx.Status {
 	for start < stop {
 		pinned := c.nextPinned(start, stop)

@@ -146,7 +146,7 @@ var Table = []Call{
 		"Moves pages from aux_vmo into absent pages of pager_vmo. Pages already present are kept. The aux range reads as zero afterwards, also when the destination is refused.",
 		errs([]Err{{"INVALID_ARGS", "offset, length or aux_offset is not page aligned"}}, pagerPair("MANAGE_VMO", "WRITE"),
 			[]Err{{"BAD_HANDLE", "aux_vmo is not valid"}, {"WRONG_TYPE", "aux_vmo is not a VMO"}, {"ACCESS_DENIED", "aux_vmo lacks READ or WRITE"},
-				{"OUT_OF_RANGE", "the aux range wraps or leaves the VMO"}, {"NOT_SUPPORTED", "aux_vmo is a pager's VMO"}, {"BAD_STATE", "an aux page is pinned"},
+				{"NOT_SUPPORTED", "aux_vmo is contiguous or physical"}, {"OUT_OF_RANGE", "the aux range wraps or leaves the VMO"}, {"NOT_SUPPORTED", "aux_vmo is a pager's VMO"}, {"BAD_STATE", "an aux page is pinned"},
 				{"OUT_OF_RANGE", "the destination range wraps or leaves the VMO"}, {"BAD_STATE", "pager_vmo is detached"}, {"NO_MEMORY", "out of memory; earlier pages stay supplied"}}), 0},
 	{25, "pager_op_range", st, "zx_handle_t pager, uint32_t op, zx_handle_t pager_vmo, uint64_t offset, uint64_t length, uint64_t data", "MANAGE_VMO on pager, WRITE on pager_vmo",
 		"ZX_PAGER_OP_FAIL fails outstanding requests with the status in data (sign-extended); OP_DIRTY acknowledges writes; OP_WRITEBACK_BEGIN (data 0 or ZX_VMO_DIRTY_RANGE_IS_ZERO) and OP_WRITEBACK_END clean pages.",
@@ -336,7 +336,7 @@ var Table = []Call{
 	{96, "vmo_set_cache_policy", st, "zx_handle_t handle, uint32_t cache_policy", "MAP", "Says how mappings of the VMO are cached: ZX_CACHE_POLICY_*.",
 		errs([]Err{{"INVALID_ARGS", "cache_policy above 3"}}, typed("VMO", "MAP"), []Err{{"BAD_STATE", "mapped, pinned, has children or is a child; a pager's or discardable, but for CACHED"}}), 0},
 	{97, "vmo_transfer_data", st, "zx_handle_t dst_vmo, uint32_t options, uint64_t offset, uint64_t length, zx_handle_t src_vmo, uint64_t src_offset", "WRITE on dst_vmo, READ and WRITE on src_vmo", "Moves pages from src_vmo to dst_vmo, over what was there; the source then reads as zero.",
-		errs([]Err{{"INVALID_ARGS", "options is not 0, or an offset or length is unaligned"}}, typed("VMO", "a right"), []Err{{"OUT_OF_RANGE", "a range leaves its VMO"}, {"NOT_SUPPORTED", "a VMO is a pager's"}, {"BAD_STATE", "a page is pinned"}, {"NO_MEMORY", "out of memory"}}), 0},
+		errs([]Err{{"INVALID_ARGS", "options is not 0, or an offset or length is unaligned"}}, typed("VMO", "a right"), []Err{{"NOT_SUPPORTED", "a VMO is contiguous or physical"}, {"OUT_OF_RANGE", "a range leaves its VMO"}, {"NOT_SUPPORTED", "a VMO is a pager's"}, {"BAD_STATE", "a page is pinned"}, {"NO_MEMORY", "out of memory"}}), 0},
 	{98, "system_get_num_cpus", "uint32_t", "void", "", "Gives the number of CPUs that run threads.", nil, 0},
 }
 

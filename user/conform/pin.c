@@ -596,6 +596,8 @@ static void calls_contiguous(variant_t how) {
   volatile uint64_t* words = (volatile uint64_t*)MAP_VMO(vmo, ZX_VM_PERM_READ | ZX_VM_PERM_WRITE, 0, 1);
   *words = 77;
   EQUAL(77, *words);
+  STATUS(ZX_ERR_BAD_STATE, zx_vmo_op_range(vmo, ZX_VMO_OP_ZERO, 0, PAGE, NULL, 0));
+  STATUS(ZX_ERR_BAD_STATE, zx_vmo_op_range(vmo, ZX_VMO_OP_ZERO, 4, 8, NULL, 0));
   STATUS(ZX_ERR_BAD_STATE, zx_vmo_set_cache_policy(vmo, ZX_CACHE_POLICY_CACHED));
   UNMAP((const void*)(uintptr_t)words);
   OK(zx_vmo_set_cache_policy(vmo, ZX_CACHE_POLICY_CACHED));
@@ -624,6 +626,9 @@ static void calls_contiguous(variant_t how) {
   OK(zx_vmo_set_cache_policy(discardable, ZX_CACHE_POLICY_CACHED));
   STATUS(ZX_ERR_BAD_STATE, zx_vmo_set_cache_policy(discardable, ZX_CACHE_POLICY_WRITE_COMBINING));
   OK(zx_vmo_set_cache_policy(ram, ZX_CACHE_POLICY_UNCACHED));
+  OK(zx_vmo_op_range(ram, ZX_VMO_OP_COMMIT, 0, 2 * PAGE, NULL, 0));
+  STATUS(ZX_ERR_BAD_STATE, zx_vmo_op_range(ram, ZX_VMO_OP_ZERO, 4, 8, NULL, 0));
+  OK(zx_vmo_op_range(ram, ZX_VMO_OP_ZERO, 0, PAGE, NULL, 0));
   STATUS(ZX_ERR_BAD_STATE, zx_vmo_create_child(ram, ZX_VMO_CHILD_SNAPSHOT, 0, PAGE, &out));
   STATUS(ZX_ERR_BAD_STATE, zx_vmo_create_child(ram, ZX_VMO_CHILD_SLICE, 0, PAGE, &out));
   OK(zx_handle_close(vmo));
@@ -664,6 +669,16 @@ static void calls_transfer(variant_t how) {
   STATUS(ZX_ERR_NOT_SUPPORTED, zx_vmo_transfer_data(v->handle, 0, 0, PAGE, dst, PAGE));
   STATUS(ZX_ERR_NOT_SUPPORTED, zx_vmo_transfer_data(dst, 0, 0, PAGE, v->handle, 0));
   ALL_ZERO(dst, 1, 1);
+  // Contiguous memory stays where it is; of nothing no range is wrong.
+  zx_handle_t row;
+  OK(zx_vmo_create_contiguous(bti, PAGE, 0, &row));
+  STATUS(ZX_ERR_NOT_SUPPORTED, zx_vmo_transfer_data(dst, 0, 0, PAGE, row, 8 * PAGE));
+  STATUS(ZX_ERR_NOT_SUPPORTED, zx_vmo_transfer_data(dst, 0, 0, 0, row, 0));
+  STATUS(ZX_ERR_NOT_SUPPORTED, zx_vmo_transfer_data(row, 0, 0, PAGE, src, 0));
+  STATUS(ZX_ERR_NOT_SUPPORTED, supply_from(v, 0, 1, row, 8));
+  STATUS(ZX_ERR_NOT_SUPPORTED, supply_from(v, 0, 0, row, 0));
+  OK(zx_vmo_transfer_data(dst, 0, 1ul << 63, 0, src, 0));
+  OK(zx_handle_close(row));
   STATUS(ZX_ERR_WRONG_TYPE, zx_vmo_transfer_data(bti, 0, 0, PAGE, src, 0));
   STATUS(ZX_ERR_WRONG_TYPE, zx_vmo_transfer_data(dst, 0, 0, PAGE, bti, 0));
 
