@@ -538,7 +538,10 @@ func (l *Lane) reachAlloc(va uint64) (*recentTable, zx.Status) {
 		return c, zx.OK
 	}
 	t.grown.Lock()
-	w, st := t.walk(va, LevelPT), zx.OK // another may have added some
+	st := zx.OK
+	if t.mem.table(w.table[w.level]).load(va>>(shift(w.level)&63)) != 0 {
+		w = t.walk(va, LevelPT) // another has added some
+	}
 	if w.level != LevelPT {
 		st = t.grow(&w, va, LevelPT, userTable)
 	}
