@@ -366,52 +366,57 @@ func (e *executor) run() {
 		}
 		for {
 			c = e.cpu // a call may have waited, and come back to another one
-			if c.heed.Load() != 0 || !*c.armed {
+			if c.heed.Load()|t.interrupted.Load() != 0 || !*c.armed {
 				if c.heed.Load()&heedChores != 0 {
 					c.heed.And(^heedChores)
 					c.kernel.doChores((*copyWaiter)(t))
 					continue
 				}
 				c.attend(t)
-			}
-			if t.interrupted.Load() != 0 {
-				on = t.heed()
-			} else {
-				// Nothing before Exec may let a goroutine run: it could bring about
-				// what was just seen to.
-				if c.several {
-					c.enter()
-				}
-				cpu.Exec(t.regs)
-				if c.watched {
-					c.crossing.user.Store(0)
-					if c.tracing {
-						t.traceTrap()
-					}
-				}
-				switch v := t.regs.Vector(); {
-				case v == cpu.VectorSyscall:
-					// The call that does nothing pays for every instruction here.
-					t.syscalls.Add(1)
-					result := syscall.Dispatch(&t.context, (*syscall.Registers)(t.regs.General()))
-					switch {
-					case result >= 0:
-						t.regs.RAX = uint64(result)
+				if t.interrupted.Load() != 0 {
+					if t.heed() && t.goOn() {
 						continue
-					case result == syscall.Sleeps:
-						on = t.callSleeps()
-					default:
-						on = t.called(result, zx.OK)
 					}
-				case v == cpu.VectorPageFault:
-					on = t.pageFault()
-				case v >= cpu.VectorFirstInterrupt:
-					on = c.tick(t, v)
-				default:
-					on = t.raise(exceptionOf(v), zx.OK)
+					break
 				}
 			}
-			if !on || t.step != stepUser && !t.goOn() {
+			// Nothing before Exec may let a goroutine run: it could bring about what
+			// was just seen to.
+			if c.several {
+				c.enter()
+			}
+			cpu.Exec(t.regs)
+			if c.watched {
+				c.crossing.user.Store(0)
+				if c.tracing {
+					t.traceTrap()
+				}
+			}
+			switch v := t.regs.Vector(); {
+			case v == cpu.VectorSyscall:
+				// The call that does nothing pays for every instruction here.
+				t.syscalls.Add(1)
+				result := syscall.Dispatch(&t.context, (*syscall.Registers)(t.regs.General()))
+				switch {
+				case result >= 0:
+					t.regs.RAX = uint64(result)
+					continue
+				case result == syscall.Sleeps:
+					on = t.callSleeps()
+				default:
+					on = t.called(result, zx.OK)
+				}
+			case v == cpu.VectorPageFault:
+				on = t.pageFault()
+			case v >= cpu.VectorFirstInterrupt:
+				on = c.tick(t, v)
+			default:
+				on = t.raise(exceptionOf(v), zx.OK)
+			}
+			if !on {
+				break
+			}
+			if t.step != stepUser && !t.goOn() {
 				break
 			}
 		}

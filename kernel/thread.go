@@ -287,7 +287,10 @@ func (t *Thread) pageFault() bool {
 	}
 	t.need = code.Need()
 	st := t.context.Space.Fault(zx.VirtAddr(t.regs.CR2()), t.need, false, &t.request)
-	return st == zx.OK || t.unresolved(st)
+	if st == zx.OK {
+		return true
+	}
+	return t.unresolved(st)
 }
 
 // unresolved goes on with a page fault that ended with st.

@@ -160,13 +160,20 @@ func (m *Memory) alloc() (Frame, zx.Status) {
 	p := m.pool
 	p.mu.Lock()
 	f := p.head
-	if f == 0 || p.free-1 == p.trip || m.sim != nil {
+	if f == 0 {
+		f = p.run.next
+	}
+	if f == p.run.end /* mostly: there is none */ || p.free-1 == p.trip || m.sim != nil {
 		return m.allocAny()
 	}
 	meta := &m.metas[f-m.first]
-	p.head = meta.Next
+	if p.head != 0 {
+		p.head = meta.Next
+		p.single--
+	} else {
+		p.run.next++
+	}
 	*meta = Meta{}
-	p.single--
 	p.free--
 	p.mu.Unlock()
 	return f, zx.OK

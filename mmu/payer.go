@@ -12,6 +12,7 @@ type payer struct {
 	account *account.Account
 	paid    int64 // charged, and not in use; guarded by the owner's lock
 	charged int64 // in all; as paid
+	keep    int64 // the most that paid may be, by charged; as paid
 	shared  bool  // nothing is paid ahead
 }
 
@@ -30,7 +31,7 @@ func (m *Memory) PaidBy(a *account.Account, shared bool) *Memory {
 	v := &struct {
 		Memory
 		payer
-		_ [16]byte
+		_ [8]byte
 	}{Memory: *m, payer: payer{account: a, shared: shared}}
 	v.Memory.payer = &v.payer
 	if m.caches != nil && !shared {
@@ -69,27 +70,40 @@ func (p *payer) ahead(n int64) bool {
 		n = 1
 	}
 	p.paid += n
-	p.charged += n
+	p.charge(n)
 	return true
+}
+
+// charge counts n frames more as charged. Pre: not shared.
+func (p *payer) charge(n int64) {
+	p.charged += n
+	p.keep = 1 + min(2*aheadMost, p.charged/4)
 }
 
 // give is for n frames that the owner has no more.
 func (p *payer) give(n int) {
-	if p.shared {
-		p.account.ReleasePages(int64(n))
+	if paid := p.paid + int64(n); paid <= p.keep { // not if it is shared
+		p.paid = paid
 		return
 	}
-	p.paid += int64(n)
-	if keep := 1 + min(2*aheadMost, p.charged/4); p.paid > keep {
-		p.back(p.paid - keep/2)
+	p.giveBack(int64(n))
+}
+
+// giveBack is give of more than the owner keeps.
+func (p *payer) giveBack(n int64) {
+	if p.shared {
+		p.account.ReleasePages(n)
+		return
 	}
+	p.paid += n
+	p.back(p.paid - p.keep/2)
 }
 
 // back gives n of the frames paid for ahead back.
 func (p *payer) back(n int64) {
 	p.account.ReleasePages(n)
 	p.paid -= n
-	p.charged -= n
+	p.charge(-n)
 }
 
 // PayAhead pays for n frames that the owner is to adopt, and says whether it did.
@@ -104,7 +118,7 @@ func (m *Memory) PayAhead(n int) bool {
 		return false
 	}
 	p.paid += int64(n)
-	p.charged += int64(n)
+	p.charge(int64(n))
 	return true
 }
 
@@ -113,6 +127,10 @@ func (m *Memory) PayAhead(n int) bool {
 func (m *Memory) Adopt(n int) int {
 	p := m.payer
 	if p == nil {
+		return n
+	}
+	if p.paid > int64(n) { // not if it is shared
+		p.paid -= int64(n)
 		return n
 	}
 	if p.shared {
@@ -133,7 +151,7 @@ func (m *Memory) Adopt(n int) int {
 func (m *Memory) Inherit(n int) {
 	if p := m.payer; p != nil {
 		p.account.Overdraw(int64(n))
-		p.charged += int64(n)
+		p.charge(int64(n))
 	}
 }
 

@@ -210,16 +210,7 @@ func (p *Pager) SupplyPages(v *vmo.VMO, off, length uint64, aux *vmo.VMO, auxOff
 	if trace.On() {
 		traceRange(trace.Supply, 0, v, off, length)
 	}
-	if length == zx.PageSize {
-		if st, handled := v.SupplyPage(off, aux, auxOff); handled {
-			return st
-		}
-	}
-	run := vmo.PageRun{Yielder: r.Waiter()}
-	if st := aux.TakePages(auxOff, length, &run, r); st != zx.OK {
-		return st
-	}
-	return v.SupplyPages(off, &run)
+	return v.SupplyFrom(off, length, aux, auxOff, r)
 }
 
 // SupplyRun is SupplyPages from pages that a pager inside the kernel filled

@@ -80,11 +80,7 @@ func (s *Proxy) Pager() *Pager { return s.pager }
 func (s *Proxy) Key() uint64 { return s.key }
 
 // Awaited implements vmo.Provider.
-func (s *Proxy) Awaited() {
-	if s.sys.idle.Load() {
-		s.sys.rouse()
-	}
-}
+func (s *Proxy) Awaited() { s.sys.rouse() }
 
 // orphan detaches because the pager was closed: nothing will be said any more,
 // and what was not delivered is withdrawn, COMPLETE included.

@@ -43,8 +43,7 @@ type System struct {
 	scratch []*Proxy // guarded by tickMu, as is:
 	lines   []string // for the log
 
-	watcher vmo.Waiter  // of Watch, set before idle
-	idle    atomic.Bool // Watch sleeps until the next wait begins
+	watcher vmo.Waiter // of Watch, set before requests.Unwatched: it sleeps until the next wait begins
 
 	created, destroyed, timedOut, waited atomic.Uint64
 	requests                             vmo.RequestStats
@@ -118,7 +117,7 @@ func (y *System) Watch(w vmo.Waiter) {
 	for {
 		// Whoever begins to wait after this store wakes us; whoever did before
 		// is seen by Tick.
-		y.idle.Store(true)
+		y.requests.Unwatched.Store(true)
 		if !y.Tick(y.cfg.Now()) {
 			if st := w.Wait(zx.ThreadBlockedSleeping, zx.TimeInfinite); st != zx.OK {
 				return
@@ -126,7 +125,7 @@ func (y *System) Watch(w vmo.Waiter) {
 			y.Tick(y.cfg.Now())
 		}
 		// Under a stream of faults only one in each period wakes us.
-		y.idle.Store(false)
+		y.requests.Unwatched.Store(false)
 		if st := w.Wait(zx.ThreadBlockedSleeping, y.cfg.Now()+watchPeriod); st != zx.OK && st != zx.ErrTimedOut {
 			return
 		}
@@ -135,7 +134,7 @@ func (y *System) Watch(w vmo.Waiter) {
 
 // rouse wakes Watch for a wait that begins.
 func (y *System) rouse() {
-	if y.idle.CompareAndSwap(true, false) {
+	if y.requests.Unwatched.CompareAndSwap(true, false) {
 		y.watcher.Wake()
 	}
 }

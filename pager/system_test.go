@@ -123,7 +123,7 @@ func TestWatch(t *testing.T) {
 	go func() { w.sys.Watch(dog); close(ended) }()
 	f := w.create(4, 0)
 	for round := 1; round <= 2; round++ {
-		for !w.sys.idle.Load() {
+		for !w.sys.requests.Unwatched.Load() {
 			time.Sleep(time.Millisecond)
 		}
 		var req vmo.PageRequest

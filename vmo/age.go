@@ -43,7 +43,7 @@ type ageList struct {
 	mu     spin.Lock
 	head   [ageLists]mmu.Frame // by age, counted round from oldest on; then the needed
 	tail   [ageLists]mmu.Frame
-	oldest int
+	oldest uint
 	listed int // pages of the generations
 	needed int // pages of ageNeeded
 }
@@ -57,11 +57,11 @@ const (
 
 // of is the list of the pages of an age. Locks: a.mu held, as for all of the
 // methods on lists below.
-func (a *ageList) of(age int) int { return (a.oldest + age) % generations }
+func (a *ageList) of(age uint) uint { return (a.oldest + age) % generations }
 
 // push lists f, whose record is meta, as the youngest of an age, or of the needed.
 // Pre: it is not listed.
-func (a *ageList) push(meta *mmu.Meta, f mmu.Frame, age int) {
+func (a *ageList) push(meta *mmu.Meta, f mmu.Frame, age uint) {
 	list := a.count(meta, a.of(age), 1)
 	meta.Next = f
 	if t := a.tail[list]; t != 0 {
@@ -75,11 +75,11 @@ func (a *ageList) push(meta *mmu.Meta, f mmu.Frame, age int) {
 }
 
 // pushRun lists a chain of n new pages, none of them needed, linked first to last,
-// whose ends point at themselves.
-func (a *ageList) pushRun(first, last mmu.Frame, n int) {
+// whose ends point at themselves. front is the record of the first.
+func (a *ageList) pushRun(front *mmu.Meta, first, last mmu.Frame, n int) {
 	list := a.of(ageNew)
 	if t := a.tail[list]; t != 0 {
-		a.mem.Meta(first).Prev = t
+		front.Prev = t
 		a.mem.Meta(t).Next = first
 	} else {
 		a.head[list] = first
@@ -105,7 +105,7 @@ func (a *ageList) pushFront(f mmu.Frame) {
 
 // count counts n pages like meta's, and gives which list is its, if list is where it
 // would be for its age.
-func (a *ageList) count(meta *mmu.Meta, list, n int) int {
+func (a *ageList) count(meta *mmu.Meta, list uint, n int) uint {
 	if meta.Tag()&tagNeeded != 0 {
 		a.needed += n
 		return ageNeeded
@@ -167,7 +167,7 @@ func (a *ageList) first(needed bool) mmu.Frame {
 // list lists f, whose state became one that the evictor takes, unless it is.
 //
 // Locks: the family's held; takes a.mu.
-func (a *ageList) list(f mmu.Frame, age int) {
+func (a *ageList) list(f mmu.Frame, age uint) {
 	meta := a.mem.Meta(f)
 	a.mu.Lock()
 	if meta.Next == 0 {
@@ -178,7 +178,7 @@ func (a *ageList) list(f mmu.Frame, age int) {
 
 // spare lists f, which the evictor found used. Locks: as list.
 func (a *ageList) spare(f mmu.Frame) {
-	meta, age := a.mem.Meta(f), ageNew
+	meta, age := a.mem.Meta(f), uint(ageNew)
 	if meta.Tag()&tagUsed != 0 {
 		age = ageHot
 	}

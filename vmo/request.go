@@ -39,7 +39,7 @@ type Provider interface {
 	Swap(r, heir *PageRequest)
 	// OnDetach says that nothing will be asked again; every request was let go.
 	OnDetach()
-	// Awaited says that a thread begins to wait.
+	// Awaited says that a thread begins to wait while RequestStats.Unwatched is set.
 	Awaited()
 }
 
@@ -50,7 +50,10 @@ type Ender interface {
 }
 
 // RequestStats counts the requests of many sources.
-type RequestStats struct{ Sent, Succeeded, Failed atomic.Uint64 }
+type RequestStats struct {
+	Sent, Succeeded, Failed atomic.Uint64
+	Unwatched               atomic.Bool // the provider wants to hear of the next wait
+}
 
 // PageSource is what a paged VMO asks: it knows the requests that are
 // outstanding, who waits for which, and how much of each is still missing. What
@@ -191,7 +194,9 @@ func (r *PageRequest) Await() zx.Status {
 		return r.offer()
 	}
 	r.Since.Store(RequestUnseen)
-	r.source.provider.Awaited()
+	if s := r.source; s.stats.Unwatched.Load() {
+		s.provider.Awaited()
+	}
 	return zx.ErrShouldWait
 }
 

@@ -241,31 +241,47 @@ func (v *VMO) SupplyPages(off uint64, run *PageRun) zx.Status {
 	return st
 }
 
-// SupplyPage is TakePages and SupplyPages of the usual single page: the page of
-// aux at auxOff becomes the content of v at off. handled says whether it was
-// that easy; if not, nothing happened and the two calls are to be made.
+// SupplyFrom is TakePages and SupplyPages: the pages [auxOff, auxOff+length) of aux
+// become the content of v from off on. r serves the waits of TakePages, its thread
+// yields.
 //
-// Pre: off and auxOff page aligned; v has a source.
+// Pre: off, length and auxOff page aligned; v has a source.
 // Locks: none held; takes the lock of aux, then that of v.
-// Errors: those of SupplyPages.
-func (v *VMO) SupplyPage(off uint64, aux *VMO, auxOff uint64) (st zx.Status, handled bool) {
+// Errors, in this order: those of TakePages | those of SupplyPages.
+func (v *VMO) SupplyFrom(off, length uint64, aux *VMO, auxOff uint64, r *PageRequest) zx.Status {
 	f := mmu.Frame(0)
-	if a := aux.lock(); auxOff < aux.sizeLocked() {
-		f = a.takeOne(aux.off + auxOff)
+	if length == zx.PageSize { // the usual single page
+		if a := aux.lock(); auxOff < aux.sizeLocked() {
+			f = a.takeOne(aux.off + auxOff)
+		}
+		aux.Unlock()
 	}
-	aux.Unlock()
 	if f == 0 {
-		return zx.OK, false
+		return v.supplyRun(off, length, aux, auxOff, r)
 	}
 	c := v.lock()
 	supplied := c.supplyOne(off, f)
 	v.Unlock()
 	if supplied {
-		return zx.OK, true
+		return zx.OK
 	}
+	return v.supplyTaken(off, f)
+}
+
+// supplyRun is SupplyFrom of any number of pages.
+func (v *VMO) supplyRun(off, length uint64, aux *VMO, auxOff uint64, r *PageRequest) zx.Status {
+	run := PageRun{Yielder: r.Waiter()}
+	if st := aux.TakePages(auxOff, length, &run, r); st != zx.OK {
+		return st
+	}
+	return v.SupplyPages(off, &run)
+}
+
+// supplyTaken supplies the page f, which is not so easy.
+func (v *VMO) supplyTaken(off uint64, f mmu.Frame) zx.Status {
 	run := PageRun{Length: zx.PageSize}
 	run.append(v.store.mem, f, 0)
-	return v.SupplyPages(off, &run), true
+	return v.SupplyPages(off, &run)
 }
 
 // takeOne takes the page at off out of an anonymous VMO; 0 if there is none, or
@@ -310,10 +326,12 @@ func (c *cowPages) supplyOne(off uint64, f mmu.Frame) bool {
 	c.transition(s, pageSlot(f, Clean))
 	c.tree.count(idx, 1)
 	c.pages++
-	c.mem.Meta(f).Set(c.id, idx, 0)
+	meta := c.mem.Meta(f)
+	meta.Set(c.id, idx, 0)
+	meta.Next, meta.Prev = f, f
 	age := &c.store.age
 	age.mu.Lock()
-	age.push(c.mem.Meta(f), f, ageNew)
+	age.pushRun(meta, f, f, 1)
 	age.mu.Unlock()
 	c.unmapZeros(off, zx.PageSize)
 	c.fam.source.Progress(RequestRead, off, zx.PageSize)
@@ -425,7 +443,7 @@ func (p *supply) fill(idx, stop uint64, b *zx.Budget) (uint64, zx.Status) {
 	if used > 0 {
 		before.Next = last
 		c.store.age.mu.Lock()
-		c.store.age.pushRun(first, last, used)
+		c.store.age.pushRun(mem.Meta(first), first, last, used)
 		c.store.age.mu.Unlock()
 	}
 	if run.pages -= used; run.head == 0 {
