@@ -50,20 +50,20 @@ def elements(slice_value):
     return [slice_value["array"][i] for i in range(int(slice_value["len"]))]
 
 
-def listed(container_list, type_name):
-    """The values of a container/list.List, pointers to a type."""
-    pointer = gdb.lookup_type(type_name).pointer()
-    root = container_list["root"]
-    at = root["next"]
-    while int(at) not in (0, int(root.address)):
-        yield at["Value"]["data"].cast(pointer).dereference()
-        at = at["next"]
+def owners(tree):
+    """What the nodes of an avl.Tree lie in, in the order of their keys."""
+    def below(node):
+        if int(node) != 0:
+            yield from below(node["left"])
+            yield node["owner"].dereference()
+            yield from below(node["right"])
+    yield from below(tree["root"])
 
 
 def processes(job):
     """The processes of a job and of the jobs below it."""
-    yield from listed(job["processes"], "faultline/kernel.Process")
-    for below in listed(job["jobs"], "faultline/kernel.Job"):
+    yield from owners(job["processes"])
+    for below in owners(job["jobs"]):
         yield from processes(below)
 
 
@@ -126,7 +126,7 @@ it is in ring 3."""
     def invoke(self, argument, from_tty):
         print("%7s %-12s %7s %-12s %-18s %8s %s" % ("process", "name", "thread", "name", "state", "faults", "RIP"))
         for process in processes(kernel()["rootJob"].dereference()):
-            for thread in elements(process["threads"]):
+            for thread in owners(process["threads"]):
                 state = int(thread["state"]["v"])
                 print("%7d %-12s %7d %-12s %-18s %8d %#x" % (
                     int(process["Base"]["koid"]), name_of(process), int(thread["Base"]["koid"]), name_of(thread),
@@ -231,7 +231,7 @@ thread that is on a CPU they are those of its last entry into the kernel."""
         wanted = int(gdb.parse_and_eval(argument)) if argument else None
         found = False
         for process in processes(kernel()["rootJob"].dereference()):
-            for thread in elements(process["threads"]):
+            for thread in owners(process["threads"]):
                 number = int(thread["Base"]["koid"])
                 if wanted in (None, number):
                     found = True
