@@ -232,7 +232,7 @@ $(B)/setup.bin: cmd/mkimage/setup.S
 	@ld -m elf_i386 -Ttext=0 --oformat binary -o $@ $(B)/setup.o
 
 $(B)/faultline.iso: $(B)/faultline.efi $(B)/demo.img cmd/mkimage/grub.cfg
-	@$(NEED) grub-mkrescue xorriso mcopy /usr/lib/grub/i386-pc/moddep.lst /usr/lib/grub/x86_64-efi/moddep.lst
+	@$(NEED) grub-mkrescue xorriso mcopy gzip /usr/lib/grub/i386-pc/moddep.lst /usr/lib/grub/x86_64-efi/moddep.lst
 	@$(B)/bin/mkimage iso $(B)/faultline.elf $(B)/faultline.efi $(B)/demo.img $@
 
 $(B)/faultline-usb.img: $(B)/faultline.efi $(B)/demo.img

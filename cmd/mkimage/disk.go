@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"compress/gzip"
 	_ "embed"
 	"fmt"
 	"os"
@@ -31,11 +30,11 @@ func makeISO(elf, efi, data, out string) error {
 	}
 	for _, f := range []struct {
 		name, from string
-		change     func([]byte) []byte
+		change     func([]byte) ([]byte, error)
 	}{
 		// GRUB unpacks what it loads as kernel and module for Multiboot2.
 		{"faultline.elf.gz", elf, compress},
-		{"faultline-text.elf.gz", elf, func(b []byte) []byte { return compress(withoutFramebuffer(b)) }},
+		{"faultline-text.elf.gz", elf, func(b []byte) ([]byte, error) { return compress(withoutFramebuffer(b)) }},
 		{"faultline.efi", efi, nil},
 		{"disk.img.gz", data, compress},
 	} {
@@ -44,7 +43,9 @@ func makeISO(elf, efi, data, out string) error {
 			return err
 		}
 		if f.change != nil {
-			content = f.change(content)
+			if content, err = f.change(content); err != nil {
+				return err
+			}
 		}
 		if err := os.WriteFile(filepath.Join(boot, f.name), content, 0o644); err != nil {
 			return err
@@ -53,13 +54,12 @@ func makeISO(elf, efi, data, out string) error {
 	return tool("", "grub-mkrescue", "-o", out, dir)
 }
 
-// compress packs a file.
-func compress(content []byte) []byte {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	w.Write(content) // a bytes.Buffer takes everything
-	w.Close()
-	return b.Bytes()
+// compress packs a file with gzip: GRUB refuses some of what Go's own package writes,
+// which gzip itself takes ("failed in building a Huffman code table").
+func compress(content []byte) ([]byte, error) {
+	cmd := exec.Command("gzip", "-6nc")
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(content), os.Stderr
+	return cmd.Output()
 }
 
 // Layout of a stick, in mebibytes: a GPT, the EFI system partition, the data.

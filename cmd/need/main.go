@@ -31,6 +31,7 @@ var packages = map[string][]string{
 	"gdb":                {"gdb"},
 	"make":               {"make"},
 	"sfdisk":             {"fdisk"},
+	"gzip":               {"gzip"},
 	"xorriso":            {"xorriso"},
 	"bochs":              {"bochs"},
 	"grub-mkrescue":      {"grub-common"},

@@ -25,7 +25,7 @@ func screenBoot(disk, loader string) (output string, err error) {
 	}
 	defer os.RemoveAll(dir)
 	socket, picture := filepath.Join(dir, "monitor"), filepath.Join(dir, "screen.ppm")
-	s, err := startSession("MACHINE=q35", "MEM=1G", "LOADER="+loader, "DISK="+disk, "SNAPSHOT=1", "QEMUFLAGS=-device VGA -monitor unix:"+socket+",server=on,wait=off")
+	s, err := startSession("MACHINE=q35", "LOADER="+loader, "DISK="+disk, "SNAPSHOT=1", "QEMUFLAGS=-device VGA -monitor unix:"+socket+",server=on,wait=off")
 	if err != nil {
 		return "", err
 	}
