@@ -92,13 +92,17 @@ func (v *VMO) Release() {
 	}
 	v.pass()
 	c.removeWindow(v)
-	if c.windows == nil {
+	last := c.windows == nil
+	if last {
 		c.settle()
 	}
 	v.Unlock()
 	s := v.store
 	s.vmos.give(v.id)
 	s.account.Release(windowBytes)
+	if !last {
+		return
+	}
 	if s.later != nil {
 		s.later(s.bury)
 		return
