@@ -139,7 +139,7 @@ func (f *File) keep(off, length uint64) zx.Status {
 				st = f.vmo.RequirePage(at, true, &r, &page)
 			}
 			f.vmo.Unlock()
-			if st != zx.ErrNoMemory || !f.volume.store.Reclaim(maxBlockRead/zx.PageSize) {
+			if st != zx.ErrNoMemory || !f.volume.store.Reclaim(maxBlockRead/zx.PageSize, nil) {
 				break
 			}
 		}

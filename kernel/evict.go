@@ -30,11 +30,11 @@ func (k *Kernel) startEvictor() {
 		for {
 			w.Wait(zx.ThreadBlocked, zx.TimeInfinite)
 			if free := k.Memory.Stats().Free; free < 2*low {
-				k.Store.Evict(2*low - free)
+				k.Store.Evict(2*low-free, w)
 			}
 			if a := near.Swap(nil); a != nil {
 				if left := int(a.LeftPages()); left < 2*low {
-					k.Store.EvictOf(a, 2*low-left)
+					k.Store.EvictOf(a, 2*low-left, w)
 				}
 			}
 		}

@@ -257,7 +257,7 @@ func TestDirtyTracking(t *testing.T) {
 			w.must(f.v.AlwaysNeed(0, pg, &w.self.req))
 			w.must(f.v.AlwaysNeed(2*pg, pg, &w.self.req))
 			w.must(f.v.DontNeed(pg, pg))
-			if n := w.store.Evict(10); n != 1 {
+			if n := w.store.Evict(10, nil); n != 1 {
 				w.t.Fatalf("evicted %d, want 1", n)
 			}
 			if st := f.op(zx.PagerOpDirty, 0, 3, 0); st != zx.ErrNotFound {

@@ -118,7 +118,7 @@ func play(t *testing.T, d *dice) (ops int) {
 		starve := d.roll(10)
 		if starve < 4 {
 			m.evict(true)
-			for w.store.Reclaim(1000) {
+			for w.store.Reclaim(1000, nil) {
 			}
 		}
 		do := func(op func() zx.Status) zx.Status {
@@ -224,9 +224,9 @@ func play(t *testing.T, d *dice) (ops int) {
 			all := d.roll(3) == 0
 			note("evict all=%v", all)
 			m.evict(all)
-			w.store.Evict(1000)
+			w.store.Evict(1000, nil)
 			if all {
-				w.store.Reclaim(1000)
+				w.store.Reclaim(1000, nil)
 			}
 		case 20:
 			b := uint64(d.roll(2*modelMax)) * half

@@ -315,14 +315,14 @@ func TestBasic(t *testing.T) {
 			w.ended(b, zx.ErrIO)
 			// Marked pages outlive the others.
 			w.must(f.v.AlwaysNeed(10*pg, pg, &w.self.req))
-			for w.store.Evict(100) > 0 {
+			for w.store.Evict(100, nil) > 0 {
 			}
 			var st [18]vmo.State
 			f.v.States(0, st[:])
 			if st[10] != vmo.Clean || st[17] != vmo.Clean {
 				w.t.Fatalf("marked pages are %v and %v", st[10], st[17])
 			}
-			if !w.store.Reclaim(100) {
+			if !w.store.Reclaim(100, nil) {
 				w.t.Fatal("the last resort freed nothing")
 			}
 			f.committed(0)
@@ -333,7 +333,7 @@ func TestBasic(t *testing.T) {
 			f.supply(0, 4)
 			w.must(f.v.WriteBytes([]byte{1}, 2*pg, &w.self.req))
 			w.ended(f.load(1, tag(1)), zx.OK)
-			if n := w.store.Evict(100); n != 3 {
+			if n := w.store.Evict(100, nil); n != 3 {
 				w.t.Fatalf("evicted %d, want 3", n)
 			}
 			f.committed(1)

@@ -517,7 +517,7 @@ func (m *mapping) access(page uint64, write bool, b byte, th *thread) (byte, zx.
 				return 0, st
 			}
 		case zx.ErrNoMemory:
-			if !m.w.store.Reclaim(32) {
+			if !m.w.store.Reclaim(32, nil) {
 				return 0, st
 			}
 		default:

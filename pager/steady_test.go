@@ -85,7 +85,7 @@ func (s *steady) circle(off uint64) {
 	s.want(s.require(off, true), zx.OK)
 	s.want(s.p.OpRange(zx.PagerOpWritebackBegin, s.v, off, pg, 0, nil), zx.OK)
 	s.want(s.p.OpRange(zx.PagerOpWritebackEnd, s.v, off, pg, 0, nil), zx.OK)
-	if s.store.Evict(1) != 1 {
+	if s.store.Evict(1, nil) != 1 {
 		s.t.Fatal("nothing evicted")
 	}
 }
@@ -215,7 +215,7 @@ func TestNoByteLost(t *testing.T) {
 		req.Init(w)
 		for !stop.Load() {
 			writeBack(&req)
-			store.Evict(5)
+			store.Evict(5, nil)
 		}
 	}()
 	var last [writers][pages]uint64

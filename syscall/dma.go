@@ -256,7 +256,7 @@ func vmoTransferData(c *Context, dst zx.Handle, options uint32, offset, length u
 	if to == from && offset == srcOffset {
 		return zx.OK
 	}
-	var run vmo.PageRun
+	run := vmo.PageRun{Yielder: c.Request.Waiter()}
 	if st = from.VMO.TakePages(srcOffset, length, &run, c.Request); st != zx.OK {
 		return st
 	}

@@ -211,14 +211,14 @@ func TestVMOLocks(t *testing.T) {
 	op("lock", zx.OK, reader, zx.VMOOpLock, 0, size, buf, 32)
 	state("lock", [4]uint64{0, size, 0, 0})
 	op("again", zx.OK, writer, zx.VMOOpTryLock, 0, size, 0, 0)
-	w.store.Evict(1)
+	w.store.Evict(1, nil)
 	w.want("kept", zx.OK, zx.SysVMORead, v, buf, 0, 1)
 	if got := w.peek(buf, 1)[0]; got != 9 {
 		t.Errorf("%d, want 9", got)
 	}
 	op("unlock", zx.OK, writer, zx.VMOOpUnlock, 0, size, 0, 0)
 	op("unlock", zx.OK, reader, zx.VMOOpUnlock, 0, size, 0, 0)
-	if n := w.store.Evict(1); n != 1 {
+	if n := w.store.Evict(1, nil); n != 1 {
 		t.Errorf("freed %d, want 1", n)
 	}
 	w.want("gone", zx.ErrNotFound, zx.SysVMORead, v, buf, 0, 1)

@@ -42,7 +42,7 @@ func (l *Lane) require(va zx.VirtAddr, need mmu.Prot, r *vmo.PageRequest) zx.Sta
 // Locks: none held; takes the lane's, then the VMO's.
 // Errors: ErrShouldWait | ErrNotFound not a user address, or no mapping (any
 // more) | ErrAccessDenied | ErrOutOfRange past the end of the VMO | ErrBadState
-// the pager is gone | ErrNoMemory nothing could be reclaimed.
+// the pager is gone | ErrNoMemory nothing could be reclaimed | those of Yield.
 // Flush: done here.
 // Source: docs/pager.md 6.1 steps 2 to 6.
 func (l *Lane) Fault(va zx.VirtAddr, need mmu.Prot, waited bool, r *vmo.PageRequest) zx.Status {
@@ -87,7 +87,10 @@ func (l *Lane) Fault(va zx.VirtAddr, need mmu.Prot, waited bool, r *vmo.PageRequ
 		}
 		v.Unlock()
 		l.mu.Unlock()
-		if st != zx.ErrNoMemory || v.MakeRoom(l.space.account) != zx.OK {
+		if st != zx.ErrNoMemory {
+			return st
+		}
+		if st = v.MakeRoom(l.space.account, r.Budget().By); st != zx.OK {
 			return st
 		}
 		waited = true // nothing extra when memory is short

@@ -112,7 +112,7 @@ func TestHotSetSurvivesScan(t *testing.T) {
 				}
 				// As kernel's evictor does.
 				if low, free := memory/64, mem.Stats().Free; free < low {
-					st.Evict(2*low - free)
+					st.Evict(2*low-free, nil)
 				}
 			}
 			t.Logf("%d of %d reads find the page: %.1f %%", hits, reads, 100*float64(hits)/float64(reads))

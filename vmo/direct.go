@@ -69,7 +69,7 @@ func (r *PageRequest) traceAnswer(c *cowPages) {
 func (s *PageSource) fill(c *cowPages, off uint64) zx.Status {
 	mem := c.store.mem // nobody's until supplyOne
 	f, st := mem.Alloc()
-	for st == zx.ErrNoMemory && c.store.Reclaim(reclaimPages) {
+	for st == zx.ErrNoMemory && c.store.Reclaim(reclaimPages, nil) {
 		f, st = mem.Alloc()
 	}
 	if st != zx.OK {

@@ -48,7 +48,7 @@ func (v *VMO) DirtyPages(off, length uint64) zx.Status {
 		if st != zx.ErrNoMemory {
 			return st
 		}
-		if v.makeRoom(nil, want) != zx.OK {
+		if v.makeRoom(nil, want, nil) != zx.OK {
 			v.Lock()
 			c.releaseDirty(off, length)
 			v.Unlock()

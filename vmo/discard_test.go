@@ -66,12 +66,12 @@ func TestDiscardStates(t *testing.T) {
 		{"discarded", func(b *discardBench) {
 			b.v.TryLockContent(0, 4*pg)
 			b.v.UnlockContent(0, 4*pg)
-			b.store.Evict(1)
+			b.store.Evict(1, nil)
 		}, row{"{0 16384 0 16384}", "ZX_ERR_UNAVAILABLE", "ZX_ERR_BAD_STATE", "0", "ZX_ERR_NOT_FOUND", "ZX_ERR_NOT_FOUND"}},
 		{"locked again", func(b *discardBench) {
 			b.v.TryLockContent(0, 4*pg)
 			b.v.UnlockContent(0, 4*pg)
-			b.store.Evict(1)
+			b.store.Evict(1, nil)
 			b.v.LockContent(0, 4*pg)
 		}, row{"{0 16384 0 0}", "ZX_OK", "ZX_OK", "0", "[0 0]", "ZX_OK"}},
 	}
@@ -99,7 +99,7 @@ func TestDiscardStates(t *testing.T) {
 		})
 		do("try", s.want.try, func(b *discardBench) string { return b.v.TryLockContent(0, 4*pg).String() })
 		do("unlock", s.want.unlock, func(b *discardBench) string { return b.v.UnlockContent(0, 4*pg).String() })
-		do("evict", s.want.evict, func(b *discardBench) string { return fmt.Sprint(b.store.Evict(1)) })
+		do("evict", s.want.evict, func(b *discardBench) string { return fmt.Sprint(b.store.Evict(1, nil)) })
 		do("read", s.want.read, func(b *discardBench) string { return b.read(b.v) })
 		do("commit", s.want.commit, func(b *discardBench) string { return b.v.Commit(0, 4*pg, &b.req).String() })
 		for _, r := range [][2]uint64{{0, 3 * pg}, {pg, 3 * pg}, {0, 5 * pg}, {1, 4 * pg}, {0, 0}} {
@@ -138,7 +138,7 @@ func TestDiscardOrder(t *testing.T) {
 		}
 		return s
 	}
-	if n := b.store.Evict(3); n != 4 {
+	if n := b.store.Evict(3, nil); n != 4 {
 		t.Errorf("freed %d, want 4", n)
 	}
 	if got, want := state(), "[1 1] ZX_ERR_NOT_FOUND [3 3] ZX_ERR_NOT_FOUND [5 5] "; got != want {
@@ -178,7 +178,7 @@ func TestDiscardRace(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				b.store.Evict(2)
+				b.store.Evict(2, nil)
 			}
 		}
 	}()
@@ -216,7 +216,7 @@ func TestDiscardRace(t *testing.T) {
 					lost++
 				}
 				if n%5 == 0 {
-					b.store.Evict(1) // somebody's
+					b.store.Evict(1, nil) // somebody's
 				}
 			}
 		}()

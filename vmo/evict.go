@@ -22,54 +22,66 @@ type victim struct {
 // Evict frees about n pages and gives how many it freed: first what unlocked
 // discardable VMOs have, each as a whole, then clean pages, the longest unused
 // first. Pages marked ALWAYS_NEED are spared. No pager is told: the next access
-// asks for the page again.
+// asks for the page again. It works in turns: y, which may be nil, yields between
+// them, and it ends early where that says so.
 //
 // Locks: none held; takes one VMO's at a time.
 // Source: docs/pager.md 8.
-func (s *Store) Evict(n int) int {
+func (s *Store) Evict(n int, y zx.Yielder) int {
+	b := zx.Budget{By: y}
 	freed := s.discardVMOs(n)
 	if freed < n {
-		freed += s.evict(false, n-freed, nil)
+		more, _ := s.evict(false, n-freed, nil, &b)
+		freed += more
 	}
 	return freed
 }
 
 // EvictOf frees about n clean pages of the program of a, and gives how many.
-func (s *Store) EvictOf(a *account.Account, n int) int { return s.evict(false, n, a) }
+func (s *Store) EvictOf(a *account.Account, n int, y zx.Yielder) int {
+	freed, _ := s.evict(false, n, a, &zx.Budget{By: y})
+	return freed
+}
 
 // Reclaim makes room for an operation that met ErrNoMemory and dropped its
 // locks: it evicts n pages, those marked ALWAYS_NEED as the last resort, and
 // says whether any was freed, by whomever. On false the operation answers
-// ErrNoMemory.
+// ErrNoMemory. It works in turns, as Evict does.
 //
 // Locks: none held.
-func (s *Store) Reclaim(n int) bool { return s.reclaim(n, nil) }
+func (s *Store) Reclaim(n int, y zx.Yielder) bool { return s.reclaim(n, nil, y) == zx.OK }
 
 // reclaim is Reclaim of what the program of a has, or of all if a is nil.
 //
 // What somebody else has taken off the lists and not decided about is neither
 // there nor free: it is waited for, which is no longer than he takes to look at a
 // batch, before pages that are needed go or memory is said to be spent.
-func (s *Store) reclaim(n int, of *account.Account) bool {
+//
+// Errors: ErrNoMemory | those of y.
+func (s *Store) reclaim(n int, of *account.Account, y zx.Yielder) zx.Status {
+	b := zx.Budget{By: y}
 	for _, needed := range [...]bool{false, true} {
 		for again := true; again; {
 			was := s.taken()
 			if s.bury(&zx.Budget{}) {
-				return true
+				return zx.OK
 			}
-			if of == nil && s.discardVMOs(n) > 0 || s.evict(needed, n, of) > 0 {
-				return true
+			if of == nil && s.discardVMOs(n) > 0 {
+				return zx.OK
+			}
+			if freed, st := s.evict(needed, n, of, &b); freed > 0 || st != zx.OK {
+				return st
 			}
 			again = s.hands.Load() != 0
 			for s.hands.Load() != 0 && s.taken() == was {
 				runtime.Gosched()
 			}
 			if s.taken() != was && (of == nil || !of.SpentPages()) {
-				return true
+				return zx.OK
 			}
 		}
 	}
-	return false
+	return zx.ErrNoMemory
 }
 
 // taken grows with every page that memory pressure has taken and every turn of
@@ -79,13 +91,16 @@ func (s *Store) taken() uint64 { return s.evicted.Load() + s.discarded.Load() + 
 // MakeRoom makes room for an operation on v that met ErrNoMemory, dropped its
 // locks and will start over: OK, or the ErrNoMemory it is to answer. Where the
 // program that pays for the pages of v, or for those of by, has spent its share, it
-// is the one that must part with pages. by may be nil.
+// is the one that must part with pages. by may be nil, and so may y, which yields.
 //
 // Locks: none held; takes the VMO's.
-func (v *VMO) MakeRoom(by *account.Account) zx.Status { return v.makeRoom(by, reclaimPages) }
+// Errors: ErrNoMemory | those of y.
+func (v *VMO) MakeRoom(by *account.Account, y zx.Yielder) zx.Status {
+	return v.makeRoom(by, reclaimPages, y)
+}
 
 // makeRoom is MakeRoom for n pages.
-func (v *VMO) makeRoom(by *account.Account, n int) zx.Status {
+func (v *VMO) makeRoom(by *account.Account, n int, y zx.Yielder) zx.Status {
 	of := v.lock().mem.Payer()
 	v.Unlock()
 	if of.Spent() || by.Spent() {
@@ -96,39 +111,36 @@ func (v *VMO) makeRoom(by *account.Account, n int) zx.Status {
 			of = nil
 		}
 	}
-	if v.store.reclaim(n, of) {
-		return zx.OK
-	}
-	return zx.ErrNoMemory
+	return v.store.reclaim(n, of, y)
 }
-
-// evictLook is how many pages are looked at for those of one program.
-const evictLook = 4096
 
 // reclaimPages is how much an operation that ran out of frames asks for.
 const reclaimPages = 64
 
 // evict frees about want pages, of the needed ones or of all others. If of is not
-// nil they are those of its program: what others have is passed over, as far as
-// evictLook, and counts as new.
-func (s *Store) evict(needed bool, want int, of *account.Account) (freed int) {
+// nil they are those of its program: what others have is passed over, and counts as
+// new. Errors: those of b.Look.
+func (s *Store) evict(needed bool, want int, of *account.Account, b *zx.Budget) (freed int, st zx.Status) {
 	s.age.mu.Lock()
 	// Every page is looked at twice at most in one call.
-	budget := 2 * s.age.listed
+	left := 2 * s.age.listed
 	if needed {
-		budget = s.age.needed
+		left = s.age.needed
 	}
 	s.age.mu.Unlock()
-	if of != nil {
-		budget = min(budget, evictLook)
-	}
 	var batch [evictBatch]victim
-	for freed < want && budget > 0 {
+	for freed < want && left > 0 {
+		if b.Spend(0) {
+			if st = b.Look(); st != zx.OK {
+				break
+			}
+		}
 		n, owner := s.pop(needed, batch[:min(evictBatch, want-freed)])
 		if n == 0 {
 			break
 		}
-		budget -= n
+		left -= n
+		b.Spend(2 * n)
 		// A node that is going away frees its pages itself, listed or not; one that
 		// has the number of another by now has none of these pages.
 		if c := s.nodes.get(owner); c != nil {
@@ -138,7 +150,7 @@ func (s *Store) evict(needed bool, want int, of *account.Account) (freed int) {
 		}
 		s.hands.Add(int64(-n))
 	}
-	return freed
+	return freed, st
 }
 
 // pop takes the first pages off a list, as many as fit into batch and have one

@@ -82,8 +82,8 @@ func evictRace(t *testing.T) {
 		})
 	}
 	run(func(i int, _ *PageRequest) { b.supply(uint64(i%64), 1, false) })
-	run(func(int, *PageRequest) { b.st.Evict(8) })
-	run(func(int, *PageRequest) { b.st.Reclaim(2) })
+	run(func(int, *PageRequest) { b.st.Evict(8, nil) })
+	run(func(int, *PageRequest) { b.st.Reclaim(2, nil) })
 	run(func(i int, _ *PageRequest) { b.v.DontNeed(uint64(i%64)*pg, pg) })
 	run(func(i int, r *PageRequest) {
 		var p Page

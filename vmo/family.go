@@ -125,6 +125,21 @@ func (c *cowPages) sharers(off uint64, except *cowPages, most int) (n int) {
 	return n
 }
 
+// seenTo gives the end of a run of [off, hi) that one node with windows sees of c,
+// hidden; off if nobody sees that page.
+func (c *cowPages) seenTo(off, hi uint64) uint64 {
+	d := c.descend(off, off+zx.PageSize)
+	for b := d.next(false); b != nil; {
+		lo, _ := d.here()
+		past := b.owns(lo)
+		if !past && b.windows != nil {
+			return off + b.look(lo, lo+hi-off).end - lo
+		}
+		b = d.next(past)
+	}
+	return off
+}
+
 // sweep frees the pages of [lo, hi) of c and of the hidden nodes it shows there
 // that nobody sees any more, up to the first node that is not hidden: what that
 // one does not have it sees itself.
@@ -132,10 +147,13 @@ func (c *cowPages) sharers(off uint64, except *cowPages, most int) (n int) {
 // Pre: what went out of sight is not mapped.
 func (c *cowPages) sweep(lo, hi uint64) {
 	for c != nil && c.hidden() && lo < hi {
-		for pos := c.firstPage(lo, hi); pos < hi; pos = c.firstPage(pos+zx.PageSize, hi) {
-			if c.sharers(pos, nil, 1) == 0 {
-				c.dropPages(pos, pos+zx.PageSize, allStates)
+		for pos := c.firstPage(lo, hi); pos < hi; pos = c.firstPage(pos, hi) {
+			end := c.seenTo(pos, hi)
+			if end == pos {
+				end += zx.PageSize
+				c.dropPages(pos, end, allStates)
 			}
+			pos = end
 		}
 		hi = min(hi, c.parentLimit())
 		lo, hi, c = lo+c.parentOff(), hi+c.parentOff(), c.parent

@@ -444,8 +444,8 @@ func (w *famWorld) step(r *rand.Rand) {
 		}
 		note("evict")
 		for i := 0; i < 3; i++ {
-			w.st.Evict(100)
-			w.st.evict(true, 100, nil)
+			w.st.Evict(100, nil)
+			w.st.evict(true, 100, nil, &zx.Budget{})
 		}
 		if w.root != nil {
 			w.evicted()

@@ -152,7 +152,7 @@ func familyRace(t *testing.T, paged, traps bool) {
 		})
 	}
 	run(10, func(w *racer, r *rand.Rand, i int) {
-		st.Evict(4)
+		st.Evict(4, nil)
 		if i%10 == 0 {
 			root.DropClean()
 		}

@@ -227,7 +227,7 @@ func (s *Store) NewContiguous(size uint64, align int, r *PageRequest) (*VMO, zx.
 	}
 	b := r.Budget()
 	f, st := s.mem.AllocContiguous(pageIndex(size), max(align-zx.PageShift, 0), &b)
-	for st == zx.ErrNoMemory && s.Reclaim(reclaimPages) {
+	for st == zx.ErrNoMemory && s.Reclaim(reclaimPages, b.By) {
 		f, st = s.mem.AllocContiguous(pageIndex(size), max(align-zx.PageShift, 0), &b)
 	}
 	if st != zx.OK {
@@ -348,7 +348,8 @@ func (c *cowPages) flushIfUncached(f mmu.Frame) {
 // Pre: off page aligned.
 // Locks: none held; takes the VMO's.
 // Errors: ErrNotSupported a pager made the VMO | ErrOutOfRange the range wraps or
-// leaves the VMO | ErrBadState a page is pinned | ErrNoMemory with the front done.
+// leaves the VMO | ErrBadState a page is pinned; and, with the front done:
+// ErrNoMemory | those of run.Yielder.
 // Source: docs/pager.md 4.6, 9, zx_vmo_transfer_data.
 func (v *VMO) TransferPages(off uint64, run *PageRun) zx.Status {
 	switch {
@@ -359,55 +360,82 @@ func (v *VMO) TransferPages(off uint64, run *PageRun) zx.Status {
 		return zx.OK
 	}
 	defer v.store.Discard(run)
+	b := zx.Budget{By: run.Yielder}
 	for done := uint64(0); ; {
 		c := v.lock()
 		st := v.checkRange(off, run.Length)
 		switch {
 		case c.paged || c.fam.physical:
 			st = zx.ErrNotSupported
-		case st == zx.OK && c.anyPinned(pageIndex(v.off+off), pageIndex(v.off+off+run.Length)):
+		case st == zx.OK && c.anyPinned(pageIndex(v.off+off+done), pageIndex(v.off+off+run.Length)):
 			st = zx.ErrBadState
 		}
 		if st == zx.OK {
-			st = c.transferLocked(v.off+off, &done, run)
+			st = c.transferLocked(v.off+off, &done, run, &b)
 		}
 		v.Unlock()
-		if st != zx.ErrNoMemory || !v.store.Reclaim(reclaimPages) {
+		if st = v.goOn(st, nil, &b); st != zx.ErrNext {
 			return st
 		}
 	}
 }
 
-// transferLocked is TransferPages from *done bytes on. Locks: the family's held.
-func (c *cowPages) transferLocked(off uint64, done *uint64, run *PageRun) zx.Status {
-	if *done == 0 {
-		// None is pinned, so nothing is asked.
-		if st := c.zeroPages(off, off+run.Length, nil); st != zx.OK {
-			return st
+// transferBatch is how many pages change hands before a look at the budget.
+const transferBatch = 64
+
+// transferLocked is TransferPages from *done bytes on, until b is spent. Nothing
+// there is pinned, so nothing is asked. Locks: the family's held.
+func (c *cowPages) transferLocked(off uint64, done *uint64, run *PageRun, b *zx.Budget) zx.Status {
+	for *done < run.Length {
+		if b.Spend(0) {
+			return errSpent
 		}
-	}
-	for ; *done < run.Length; *done += zx.PageSize {
-		pos := off + *done
-		if !run.at(c.mem, pageIndex(*done)) {
+		next := run.Length // where run has a page
+		if _, _, at := run.next(c.mem, 0); at < pageIndex(next) {
+			next = at << zx.PageShift
+		}
+		if *done < next {
+			stop := c.turn(off+*done, off+next, b)
+			if st := c.zeroPages(off+*done, stop, nil); st != zx.OK {
+				return st
+			}
+			*done = stop - off
 			continue
 		}
-		if st := c.zeros.reserve(1); st != zx.OK {
+		stop := min(run.Length, *done+transferBatch<<zx.PageShift)
+		if st := c.zeroPages(off+*done, off+stop, nil); st != zx.OK {
 			return st
 		}
-		if c.mem.Adopt(1) == 0 {
-			return zx.ErrNoMemory
+		for ; *done < stop; *done += zx.PageSize {
+			if run.at(c.mem, pageIndex(*done)) {
+				if st := c.receive(off+*done, run); st != zx.OK {
+					return st
+				}
+			}
 		}
-		s, st := c.tree.insert(c.mem, pageIndex(pos))
-		if st != zx.OK {
-			c.mem.Disown(1)
-			return st
-		}
-		f := run.pop(c.mem)
-		c.unmapZeros(pos, zx.PageSize)
-		if !c.zeros.empty() {
-			c.zeros.remove(pos, pos+zx.PageSize)
-		}
-		c.own(s, pos, f)
+		b.Spend(transferBatch)
 	}
+	return zx.OK
+}
+
+// receive makes the first page of run the one at pos, which is zeros. Errors:
+// ErrNoMemory, nothing changed.
+func (c *cowPages) receive(pos uint64, run *PageRun) zx.Status {
+	if st := c.zeros.reserve(1); st != zx.OK {
+		return st
+	}
+	if c.mem.Adopt(1) == 0 {
+		return zx.ErrNoMemory
+	}
+	s, st := c.tree.insert(c.mem, pageIndex(pos))
+	if st != zx.OK {
+		c.mem.Disown(1)
+		return st
+	}
+	c.unmapZeros(pos, zx.PageSize)
+	if !c.zeros.empty() {
+		c.zeros.remove(pos, pos+zx.PageSize)
+	}
+	c.own(s, pos, run.pop(c.mem))
 	return zx.OK
 }

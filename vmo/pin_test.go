@@ -52,7 +52,12 @@ func TestPinnedPages(t *testing.T) {
 			return st
 		}, ok, Clean},
 		{"begin", true, true, func(b *bench, v *VMO) zx.Status { return v.WritebackBegin(0, 4*pg, false, nil) }, ok, Dirty},
-		{"evict", true, false, func(b *bench, v *VMO) zx.Status { v.DontNeed(0, 4*pg); b.st.Reclaim(10); b.st.Reclaim(10); return ok }, ok, Clean},
+		{"evict", true, false, func(b *bench, v *VMO) zx.Status {
+			v.DontNeed(0, 4*pg)
+			b.st.Reclaim(10, nil)
+			b.st.Reclaim(10, nil)
+			return ok
+		}, ok, Clean},
 		{"drop clean", true, false, func(b *bench, v *VMO) zx.Status { v.DropClean(); return ok }, ok, Clean},
 		{"detach", true, false, func(b *bench, v *VMO) zx.Status { v.Detach(nil); return ok }, ok, Clean},
 	} {

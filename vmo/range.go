@@ -99,7 +99,7 @@ func (v *VMO) overRange(op rangeOp, off, length uint64, r *PageRequest) zx.Statu
 		case zx.ErrShouldWait:
 			st = r.Wait()
 		case zx.ErrNoMemory:
-			st = v.MakeRoom(nil)
+			st = v.MakeRoom(nil, b.By)
 		case errSpent:
 			if st = b.Look(); st != zx.OK {
 				return st

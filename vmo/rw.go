@@ -8,6 +8,10 @@ import (
 // 5.2.
 const writeBatch = 16 * zx.PageSize
 
+// copyUnits is what a page costs of a turn: it may be copied twice, from a parent
+// and then from the far side.
+const copyUnits = 5
+
 // Read copies n bytes at off into buf. Bytes already copied stay when it
 // fails. Whenever the lock was dropped the whole range is checked anew.
 //
@@ -93,7 +97,7 @@ func (v *VMO) copyRange(b side, off, n uint64, write bool, r *PageRequest) zx.St
 				st = b.resolveRest(pos-off, n)
 			}
 		case zx.ErrNoMemory:
-			st = v.MakeRoom(nil)
+			st = v.MakeRoom(nil, turn.By)
 		case errSpent:
 			st = turn.Look()
 		}
@@ -147,7 +151,7 @@ func (c *cowPages) copyLocked(b *side, off, pos, end uint64, write bool, r *Page
 			}
 			return pos, zx.ErrNext
 		}
-		if turn.Spend(2) && pos < end {
+		if turn.Spend(copyUnits) && pos < end {
 			return pos, errSpent
 		}
 	}

@@ -211,7 +211,7 @@ func TestStateTable(t *testing.T) {
 			map[State]cell{A: {to: A, st: killed, asks: "READ"}, M: stay(C), ZD: {to: ZD, st: killed, asks: "DIRTY"}, ZA: {to: ZA, st: killed, asks: "DIRTY"}, ZU: {to: ZU, st: killed, asks: "DIRTY"}}},
 		{"prefetch", func(b *bench) zx.Status { return b.v.Prefetch(2*pg, pg, &b.req) },
 			map[State]cell{A: {to: A, st: killed, asks: "READ"}}, nil},
-		{"evict", func(b *bench) zx.Status { b.st.Evict(100); return zx.OK },
+		{"evict", func(b *bench) zx.Status { b.st.Evict(100, nil); return zx.OK },
 			map[State]cell{C: stay(A)}, nil},
 		{"drop clean", func(b *bench) zx.Status { b.v.DropClean(); return zx.OK },
 			map[State]cell{C: stay(A)}, nil},

@@ -70,7 +70,7 @@ func (r *PageRun) pop(m *mmu.Memory) mmu.Frame {
 // Errors: ErrNoMemory.
 func (s *Store) Append(r *PageRun) (*[zx.PageSize]byte, zx.Status) {
 	f, st := s.mem.Alloc()
-	for st == zx.ErrNoMemory && s.Reclaim(reclaimPages) {
+	for st == zx.ErrNoMemory && s.Reclaim(reclaimPages, nil) {
 		f, st = s.mem.Alloc()
 	}
 	if st != zx.OK {
@@ -118,7 +118,12 @@ func (v *VMO) TakePages(off, length uint64, run *PageRun, r *PageRequest) zx.Sta
 		c := v.lock()
 		st := v.takeLocked(c, off, length, &done, run, r, &b)
 		v.Unlock()
-		if st = v.sleep(st, r, &b); st == zx.ErrNext {
+		if done == 0 {
+			st = v.sleep(st, r, &b)
+		} else {
+			st = v.goOn(st, r, &b)
+		}
+		if st == zx.ErrNext {
 			continue
 		}
 		if st != zx.OK {
@@ -232,7 +237,7 @@ func (v *VMO) SupplyPages(off uint64, run *PageRun) zx.Status {
 			c := v.lock()
 			st = c.supplyLocked(off, &done, run, &b)
 			v.Unlock()
-			if st = v.sleep(st, nil, &b); st != zx.ErrNext {
+			if st = v.goOn(st, nil, &b); st != zx.ErrNext {
 				break
 			}
 		}

@@ -65,7 +65,7 @@ func (v *VMO) sleep(st zx.Status, r *PageRequest, b *zx.Budget) zx.Status {
 	case zx.ErrShouldWait:
 		st = r.Wait()
 	case zx.ErrNoMemory:
-		st = v.MakeRoom(nil)
+		st = v.MakeRoom(nil, b.By)
 	default:
 		return st
 	}
@@ -73,6 +73,15 @@ func (v *VMO) sleep(st zx.Status, r *PageRequest, b *zx.Budget) zx.Status {
 		return zx.ErrNext
 	}
 	return st
+}
+
+// goOn is sleep for an operation that has taken pages out of their VMO: it cannot
+// be issued again, so no suspend stops its own work.
+func (v *VMO) goOn(st zx.Status, r *PageRequest, b *zx.Budget) zx.Status {
+	if next := v.sleep(st, r, b); next != zx.ErrInternalIntrRetry || st == zx.ErrShouldWait {
+		return next
+	}
+	return zx.ErrNext
 }
 
 // zeroFrom is Zero from *pos on, until something is missing. Locks: the family's
@@ -226,18 +235,18 @@ func (c *cowPages) zeroRun(pos, limit uint64) uint64 {
 	return end
 }
 
-// untrack makes [start, v.size) untracked zeros whatever was there, and says
-// whether anything else was. Locks: the family's held. Pre: start below v.size, no page
-// there is pinned, the VMO is paged.
-func (c *cowPages) untrack(start uint64) bool {
-	if iv := c.zeros.holding(start); iv != nil && iv.kind == zerosUntracked && iv.end >= c.size {
+// untrack makes [start, end) untracked zeros whatever was there, and says whether
+// anything else was. Locks: the family's held. Pre: start < end, no page there is
+// pinned, the VMO is paged, two intervals are reserved.
+func (c *cowPages) untrack(start, end uint64) bool {
+	if iv := c.zeros.holding(start); iv != nil && iv.kind == zerosUntracked && iv.end >= end {
 		return false
 	}
-	c.unmap(start, c.size-start)
-	c.progressAbsent(start, c.size)
-	c.dropPages(start, c.size, allStates)
-	c.zeros.remove(start, c.size)
-	c.zeros.add(start, c.size, zerosUntracked)
+	c.unmap(start, end-start)
+	c.progressAbsent(start, end)
+	c.dropPages(start, end, allStates)
+	c.zeros.remove(start, end)
+	c.zeros.add(start, end, zerosUntracked)
 	return true
 }
 
@@ -251,8 +260,9 @@ func (c *cowPages) progressAbsent(start, end uint64) {
 }
 
 // SetSize makes the VMO size bytes long, rounded up to a page, and its stream
-// exactly size. What is cut off is dropped, dirty pages included, and who waits
-// for it is woken; what is added to a paged VMO is a dirty zero interval. The
+// exactly size. What is cut off is dropped, the last pages first, dirty ones
+// included, and who waits for it is woken: the size is seen to shrink in steps;
+// what is added to a paged VMO is a dirty zero interval. The
 // bytes from an unaligned size to the end of its page are zeroed by a write
 // whose failure is ignored. A modification.
 //
@@ -260,7 +270,8 @@ func (c *cowPages) progressAbsent(start, end uint64) {
 // Errors, in this order: ErrOutOfRange the rounding wraps | ErrUnavailable not
 // resizable | ErrOutOfRange too large | ErrBadState a page in the cut tail is
 // pinned | ErrInvalidArgs a clone would
-// wrap in the root | ErrNoMemory | ErrInternalIntrKilled, ErrInternalIntrRetry with the size set.
+// wrap in the root | ErrNoMemory | ErrInternalIntrKilled, ErrInternalIntrRetry. Those
+// that come of what happened meanwhile leave a part cut off.
 // Flush: translations of what is cut off or added are removed and flushed.
 // Source: docs/pager.md 3.13.
 func (v *VMO) SetSize(size uint64, r *PageRequest) zx.Status {
@@ -273,47 +284,69 @@ func (v *VMO) SetSize(size uint64, r *PageRequest) zx.Status {
 	case rounded > zx.VMOMaxSize:
 		return zx.ErrOutOfRange
 	}
-	c := v.lock()
-	if rounded < c.size && c.anyPinned(pageIndex(rounded), pageIndex(c.size)) {
+	b := r.Budget()
+	for step := uint64(nodeSlots << zx.PageShift); ; {
+		c := v.lock()
+		st := zx.OK
+		switch {
+		case rounded < c.size && c.anyPinned(pageIndex(rounded), pageIndex(c.size)):
+			st = zx.ErrBadState
+		case c.parent != nil && c.projected(rounded) < rounded:
+			st = zx.ErrInvalidArgs
+		default:
+			st = c.resizeTo(rounded, size, &step, &b)
+		}
 		v.Unlock()
-		return zx.ErrBadState
-	}
-	if c.parent != nil && c.projected(rounded) < rounded {
-		v.Unlock()
-		return zx.ErrInvalidArgs
-	}
-	for {
-		if st := c.resize(rounded); st == zx.OK {
+		if st == zx.OK {
 			break
 		}
-		v.Unlock()
-		if st := v.MakeRoom(nil); st != zx.OK {
+		if st = v.sleep(st, r, &b); st != zx.ErrNext {
 			return st
 		}
-		c = v.lock()
 	}
-	c.stream = size
-	c.modified = true
 	if size == rounded {
-		v.Unlock()
 		return zx.OK
 	}
 	for {
-		st := c.zeroBytes(size, rounded, r)
+		c := v.lock()
+		st := zx.OK
+		if c.stream == size && c.size == rounded { // not resized again meanwhile
+			st = c.zeroBytes(size, rounded, r)
+		}
 		v.Unlock()
-		switch st = v.sleep(st, r, nil); st {
+		switch st = v.sleep(st, r, &b); st {
 		case zx.ErrNext:
 		case zx.ErrInternalIntrKilled, zx.ErrInternalIntrRetry:
 			return st
 		default:
 			return zx.OK
 		}
-		c = v.lock()
-		if c.stream != size || c.size != rounded {
-			v.Unlock()
-			return zx.OK // resized again meanwhile
+	}
+}
+
+// resizeTo moves the end of the node to size, and that of the stream to stream, as
+// far as b allows; what is cut off goes from its end on, as turnBack has it. Errors:
+// ErrNoMemory | errSpent.
+func (c *cowPages) resizeTo(size, stream uint64, step *uint64, b *zx.Budget) zx.Status {
+	for size < c.size {
+		start, st := c.turnBack(size, c.size, step, b)
+		if st == zx.OK {
+			st = c.resize(start)
+		}
+		if st != zx.OK {
+			return st
+		}
+		c.stream = min(c.stream, start)
+		c.modified = true
+	}
+	if size > c.size {
+		if st := c.resize(size); st != zx.OK {
+			return st
 		}
 	}
+	c.stream = stream
+	c.modified = true
+	return zx.OK
 }
 
 // resize moves the end of the node. Locks: the family's held. Errors:
@@ -377,17 +410,24 @@ func (v *VMO) SetStreamSize(size uint64, r *PageRequest) zx.Status {
 	if v.isSlice || v.fam.physical || v.fam.contiguous {
 		return zx.ErrNotSupported
 	}
-	for {
+	w := streamWork{pos: ^uint64(0), step: nodeSlots << zx.PageShift}
+	for b := r.Budget(); ; {
 		c := v.lock()
-		st := c.setStreamLocked(size, r)
+		st := c.setStreamLocked(size, &w, r, &b)
 		v.Unlock()
-		if st = v.sleep(st, r, nil); st != zx.ErrNext {
+		if st = v.sleep(st, r, &b); st != zx.ErrNext {
 			return st
 		}
 	}
 }
 
-func (c *cowPages) setStreamLocked(size uint64, r *PageRequest) zx.Status {
+// streamWork is how far SetStreamSize got: what lies from pos on is done.
+type streamWork struct{ pos, step uint64 }
+
+// setStreamLocked is SetStreamSize until something is missing or b is spent. The
+// pages go from the end on, and the stream ends where they begin: so a shrinking
+// one is in order after every step. Locks: the family's held.
+func (c *cowPages) setStreamLocked(size uint64, w *streamWork, r *PageRequest, b *zx.Budget) zx.Status {
 	if size == c.stream {
 		return zx.OK
 	}
@@ -404,22 +444,52 @@ func (c *cowPages) setStreamLocked(size uint64, r *PageRequest) zx.Status {
 			return st
 		}
 	}
-	if st := c.zeroPages(whole, up, r); st != zx.OK {
-		return st
-	}
-	if up < c.size {
-		if st := c.zeros.reserve(1); st != zx.OK {
+	for end := min(w.pos, c.size); end > whole; end = w.pos {
+		floor := whole
+		if end > up {
+			floor = up
+		}
+		start, st := c.turnBack(floor, end, &w.step, b)
+		if st == zx.OK {
+			st = c.zeros.reserve(2)
+		}
+		if st != zx.OK {
 			return st
 		}
-		if c.paged {
-			c.modified = c.untrack(up) || c.modified
-		} else if st := c.zeroPages(up, c.size, r); st != zx.OK {
+		c.unmap(start, end-start)
+		if c.paged && end > up {
+			c.modified = c.untrack(start, end) || c.modified
+		} else if st := c.zeroPages(start, end, r); st != zx.OK {
 			return st
 		}
+		if size < c.stream {
+			c.stream = min(c.stream, start)
+		}
+		w.pos = start
 	}
-	if from := zx.RoundDown(lo); from < c.size {
-		c.unmap(from, c.size-from)
-	}
+	c.unmap(zx.RoundDown(lo), whole-zx.RoundDown(lo))
 	c.stream = size
 	return zx.OK
+}
+
+// turnBack is turn from the end on: it gives where a piece of [start, end) begins
+// that ends at end. It tries *step bytes, half as many if that is too much for a
+// turn, and twice as many the next time. Errors: errSpent.
+func (c *cowPages) turnBack(start, end uint64, step *uint64, b *zx.Budget) (uint64, zx.Status) {
+	for !b.Spend(0) {
+		if end-start > *step {
+			start = end - *step
+		}
+		var cost zx.Budget
+		if *step == zx.PageSize || c.turn(start, end, &cost) == end {
+			b.Spend(cost.Spent())
+			if *step < zx.VMOMaxSize {
+				*step *= 2
+			}
+			return start, zx.OK
+		}
+		*step /= 2
+		b.Spend(zx.BudgetUnits / 8) // for the measuring
+	}
+	return 0, errSpent
 }

@@ -49,6 +49,9 @@ func (b *Budget) Spend(n int) bool {
 	return b.spent >= BudgetUnits
 }
 
+// Spent is how many units were counted since the last look.
+func (b *Budget) Spent() int { return b.spent }
+
 // Look yields, and begins to count anew.
 //
 // Locks: none held. Errors: as Yielder.Yield.
