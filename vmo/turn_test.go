@@ -3,6 +3,7 @@ package vmo
 import (
 	"testing"
 
+	"faultline/account"
 	"faultline/mmu"
 	"faultline/zx"
 )
@@ -144,3 +145,128 @@ type unmapCounter struct{ n int }
 func (c *unmapCounter) UnmapRange(off, length uint64)       { c.n++ }
 func (c *unmapCounter) RemoveWriteRange(off, length uint64) {}
 func (c *unmapCounter) Accessed(off, length uint64) uint64  { return 0 }
+
+// cutter yields and says what it sees of a VMO meanwhile.
+type cutter struct {
+	watcher
+	see func()
+}
+
+func (c *cutter) Yield() zx.Status {
+	c.see()
+	return c.watcher.Yield()
+}
+
+// TestCutsYield shrinks what is large, and has far more room than pages: it yields
+// meanwhile, and the size and the stream never disagree.
+func TestCutsYield(t *testing.T) {
+	const pages, far = 4096, 1 << 50
+	for _, paged := range []bool{false, true} {
+		st := NewStore(mmu.NewSimulated(2*pages + 100))
+		src := &scriptPager{}
+		src.Init(src, false, &RequestStats{})
+		w := &cutter{}
+		var req PageRequest
+		req.Init(w)
+		make := func() (v *VMO, s zx.Status) {
+			if !paged {
+				return st.New(far, zx.VMOResizable)
+			}
+			src = &scriptPager{}
+			src.Init(src, false, &RequestStats{})
+			return st.NewPaged(far, zx.VMOResizable, &src.PageSource)
+		}
+		for _, c := range []struct {
+			name string
+			do   func(v *VMO) zx.Status
+			size uint64
+		}{
+			{"set size", func(v *VMO) zx.Status { return v.SetSize(2*pg+1, &req) }, 3 * pg},
+			{"set stream size", func(v *VMO) zx.Status { return v.SetStreamSize(2*pg+1, &req) }, far},
+		} {
+			v, s := make()
+			if s != zx.OK {
+				t.Fatal(s)
+			}
+			run := PageRun{Length: pages * pg}
+			for i := range uint64(pages) {
+				f, s := st.mem.Alloc()
+				if s != zx.OK {
+					t.Fatal(s)
+				}
+				run.append(st.mem, f, i)
+			}
+			if paged {
+				s = v.SupplyPages(0, &run)
+			} else {
+				s = v.TransferPages(0, &run)
+			}
+			if s != zx.OK {
+				t.Fatal(s)
+			}
+			w.looks = 0
+			last := v.Size()
+			w.see = func() {
+				size, stream := v.Size(), v.StreamSize()
+				if stream > size || stream > last || stream&zx.PageMask != 0 {
+					t.Errorf("paged=%v, %s: size %#x, stream %#x, which was %#x", paged, c.name, size, stream, last)
+				}
+				last = stream
+				w.stop = zx.OK
+				if w.looks%4 == 3 {
+					w.stop = zx.ErrInternalIntrRetry
+				}
+			}
+			for s = c.do(v); s == zx.ErrInternalIntrRetry; s = c.do(v) { // suspended now and then
+			}
+			if s != zx.OK || w.looks < pages/1024 || w.looks > pages/16 {
+				t.Errorf("paged=%v, %s: %v after %d looks", paged, c.name, s, w.looks)
+			}
+			if v.Size() != c.size || v.StreamSize() != 2*pg+1 || v.Info().Committed.Bytes != 3*pg {
+				t.Errorf("paged=%v, %s: %+v", paged, c.name, v.Info())
+			}
+			v.Release()
+		}
+		if left := st.mem.Outstanding(); len(left) != 0 {
+			t.Errorf("%d frames leaked", len(left))
+		}
+	}
+}
+
+// TestEvictionYields has a program whose pages lie behind those of others: they are
+// found, with looks at the world on the way, and a stop ends it.
+func TestEvictionYields(t *testing.T) {
+	const pages = 6000
+	st := NewStore(mmu.NewSimulated(pages + 100))
+	root := account.NewRoot(1<<30, pages+100, nil)
+	w := &watcher{}
+	fill := func(st *Store, n uint64) *VMO {
+		src := &scriptPager{}
+		src.Init(src, false, &RequestStats{})
+		v, s := st.NewPaged(n*pg, 0, &src.PageSource)
+		if s != zx.OK {
+			t.Fatal(s)
+		}
+		var run PageRun
+		for range n {
+			if _, s = st.Append(&run); s != zx.OK {
+				t.Fatal(s)
+			}
+		}
+		if s = v.SupplyPages(0, &run); s != zx.OK {
+			t.Fatal(s)
+		}
+		return v
+	}
+	mine := root.New()
+	fill(st.PaidBy(root.New()), pages)
+	v := fill(st.PaidBy(mine), 4)
+	w.stop = zx.ErrInternalIntrKilled
+	if n := st.EvictOf(mine, 4, w); n != 0 || w.looks != 1 {
+		t.Errorf("stopped: %d pages after %d looks", n, w.looks)
+	}
+	w.stop = zx.OK
+	if n := st.EvictOf(mine, 4, w); n != 4 || w.looks < pages/zx.BudgetUnits || v.Info().Committed.Bytes != 0 {
+		t.Errorf("%d pages after %d looks", n, w.looks)
+	}
+}

@@ -50,8 +50,12 @@ func (c *cowPages) turn(pos, end uint64, b *zx.Budget) uint64 {
 			continue
 		}
 		slots, n, _ := c.tree.run(c.mem, pageIndex(pos), pageIndex(c.zeros.next(pos, end)))
+		if slots != nil {
+			n = min(n, uint64(4*max(zx.BudgetUnits-b.Spent(), 1)))
+			full = b.Spend(int(n / 4))
+		}
 		pos += n << zx.PageShift
-		full = b.Spend(len(slots)/4 + 1)
+		full = b.Spend(1) || full
 	}
 	return pos
 }
@@ -473,8 +477,8 @@ func (c *cowPages) setStreamLocked(size uint64, w *streamWork, r *PageRequest, b
 }
 
 // turnBack is turn from the end on: it gives where a piece of [start, end) begins
-// that ends at end. It tries *step bytes, half as many if that is too much for a
-// turn, and twice as many the next time. Errors: errSpent.
+// that ends at end. It tries *step bytes, a sixteenth if that is too much for a turn,
+// and twice as many the next time. Errors: errSpent.
 func (c *cowPages) turnBack(start, end uint64, step *uint64, b *zx.Budget) (uint64, zx.Status) {
 	for !b.Spend(0) {
 		if end-start > *step {
@@ -483,12 +487,12 @@ func (c *cowPages) turnBack(start, end uint64, step *uint64, b *zx.Budget) (uint
 		var cost zx.Budget
 		if *step == zx.PageSize || c.turn(start, end, &cost) == end {
 			b.Spend(cost.Spent())
-			if *step < zx.VMOMaxSize {
+			if *step <= zx.VMOMaxSize/2 {
 				*step *= 2
 			}
 			return start, zx.OK
 		}
-		*step /= 2
+		*step = max(*step>>4, zx.PageSize)
 		b.Spend(zx.BudgetUnits / 8) // for the measuring
 	}
 	return 0, errSpent
