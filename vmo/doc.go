@@ -37,30 +37,31 @@
 //
 // # States of one page of a paged VMO
 //
-//	A absent   M zero marker   C clean   D dirty   W awaiting clean
-//	ZD dirty zero interval   ZA the part of it being written back
-//	ZU zeros past the stream size, untracked
+// A page that is there, or a marker that says it is zero, is a slot of the tree:
 //
-//	               supply                    write (ack)
-//	      +--------------------> C <-------------------------> ...
-//	      |   evict, detach     | ^ \
-//	      | <-------------------+ |  \ write, OP_DIRTY
-//	      |                commit |   v
-//	      A --supply no page--> M-+-->D <---------------+
-//	      ^ ^                   |     | WRITEBACK_BEGIN | write, OP_DIRTY
-//	      | +-------detach------+     v                 |
-//	      |                           W ----------------+
-//	      |                           | WRITEBACK_END
-//	      |                           +--------> C
-//	      |  WRITEBACK_END of ZA
-//	      +---------------------- ZA <--WRITEBACK_BEGIN-- ZD <--- OP_ZERO of A C D W, grow
-//	                              ZD ZA ZU --write, OP_DIRTY, commit--> D
-//	                              any --stream size moved below it--> ZU
+//	A absent  M zero marker  C clean  D dirty  W awaiting clean
+//
+//	       supply           write         WRITEBACK_BEGIN
+//	A -----------------> C --------> D ---------------------> W
+//	|                    ^ ^         ^ ^                      |
+//	| supply, no page    | |         | +------- write --------+
+//	|             commit | +---------|----- WRITEBACK_END ----+
+//	+-------------> M ---+-- write --+
+//
+//	C --------- evict, detach --------> A
+//	M ------------- detach -----------> A
+//
+// Zeros without a page are intervals:
+//
+//	ZD dirty zeros  ZA the part being written back  ZU past the stream's end, untracked
+//
+//	A, C, D, W --- OP_ZERO, grow ---> ZD --WRITEBACK_BEGIN--> ZA --WRITEBACK_END--> A
+//	ZD, ZA, ZU --- write, commit ---> D
+//	all --- the stream is made to end before it ---> ZU
 //
 // With TRAP_DIRTY each arrow named write first sends a DIRTY request and is
-// taken when the pager answers OP_DIRTY. M, C, D and W are slots of the tree;
-// A and the Z states are empty slots, told apart by the interval list; an
-// offset is never in both. cowPages.transition is the one function that changes a
+// taken when the pager answers OP_DIRTY. A and the Z states are empty slots, told
+// apart by the intervals. cowPages.transition is the one function that changes a
 // slot, and refuses every arrow that is not drawn. Pages of anonymous nodes have
 // the state U, untracked; zeros that a clone has in the place of its parent's
 // page are ZU. Source: docs/pager.md 4.1 to 4.4.
@@ -72,6 +73,20 @@
 // over with all its checks. In the same way inner functions answer ErrNoMemory,
 // and the outermost drops its lock, evicts (Store.Reclaim) and starts over; when
 // nothing could be evicted, ErrNoMemory is the answer.
+//
+// # Turns
+//
+// What ring 3 can make long goes in turns (zx.Budget): a piece under the lock, a look
+// at the world without it, and on with all checks anew. What shrinks does so from its
+// end on, so that size, stream and pages agree after every turn (turnBack). A node
+// that dies is only laid in its grave (die): its pages are freed in turns (bury), by
+// what Store.SetLater names or by whoever is short of memory.
+//
+// # Ageing
+//
+// Clean pages that a pager supplied stand in age lists, the evictor's order (age.go).
+// What it looks at it unmaps, having asked each mapping by Mapping.Accessed what was
+// used since: a page used again and again grows young, one used once goes.
 //
 // # Locks
 //
