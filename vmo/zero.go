@@ -448,12 +448,11 @@ func (c *cowPages) setStreamLocked(size uint64, w *streamWork, r *PageRequest, b
 			return st
 		}
 	}
-	for end := min(w.pos, c.size); end > whole; end = w.pos {
-		floor := whole
-		if end > up {
-			floor = up
-		}
-		start, st := c.turnBack(floor, end, &w.step, b)
+	if st := c.zeroPages(whole, up, r); st != zx.OK {
+		return st
+	}
+	for end := min(w.pos, c.size); end > up; end = w.pos {
+		start, st := c.turnBack(up, end, &w.step, b)
 		if st == zx.OK {
 			st = c.zeros.reserve(2)
 		}
@@ -461,7 +460,7 @@ func (c *cowPages) setStreamLocked(size uint64, w *streamWork, r *PageRequest, b
 			return st
 		}
 		c.unmap(start, end-start)
-		if c.paged && end > up {
+		if c.paged {
 			c.modified = c.untrack(start, end) || c.modified
 		} else if st := c.zeroPages(start, end, r); st != zx.OK {
 			return st
