@@ -223,9 +223,13 @@ func (l *Lane) MapMissing(va zx.VirtAddr, frames []Frame, leaf PTE) zx.Status {
 	return zx.OK
 }
 
-// tableCost is what a page table looked at spends of a budget: its entries take up to
-// 8,300 instructions, its own end included.
-const tableCost = 10
+// tableCost is what a page table looked at spends of a budget: its entries take about
+// 4,000 instructions, its own end included. changeCost is how many entries that change
+// make one more: each takes up to 20.
+const (
+	tableCost  = 6
+	changeCost = 32
+)
 
 // Unmap removes npages entries from va on and gives how many pages it got
 // through: all, unless the budget b (nil: none) was spent on the way. Tables
@@ -264,7 +268,7 @@ func (t *PageTable) unmap(va zx.VirtAddr, npages uint64, g *Gather, b *zx.Budget
 			g.add(t, zx.VirtAddr(at)&^zx.PageMask) // for the CPUs that walk the table
 			t.prune(at, g)
 		}
-		if b != nil && b.Spend(tableCost) {
+		if b != nil && b.Spend(tableCost+int(used)/changeCost) {
 			t.unlock()
 			return (to - start) >> zx.PageShift
 		}
@@ -322,13 +326,14 @@ func (t *PageTable) weaken(va zx.VirtAddr, npages uint64, off, on PTE, g *Gather
 	start, end := uint64(va), uint64(va)+npages<<zx.PageShift
 	c, at, to := t.seek(start, end)
 	for c != nil {
-		entries, first, last := c.leaf.span(at, to), -1, 0
+		entries, first, last, changed := c.leaf.span(at, to), -1, 0, 0
 		for i := range entries {
 			e := &entries[i]
 			old := PTE(atomic.LoadUint64(e))
 			if old == 0 || old&off|on&^old == 0 {
 				continue
 			}
+			changed++
 			// Locked steps, so that a dirty flag the CPU sets meanwhile is
 			// not lost.
 			if old&off != 0 {
@@ -344,7 +349,7 @@ func (t *PageTable) weaken(va zx.VirtAddr, npages uint64, off, on PTE, g *Gather
 		if first >= 0 {
 			g.addPages(t, at, first, last)
 		}
-		if b != nil && b.Spend(tableCost) {
+		if b != nil && b.Spend(tableCost+changed/changeCost) {
 			t.unlock()
 			return (to - start) >> zx.PageShift
 		}
