@@ -120,7 +120,7 @@ func TestDestroyStopped(t *testing.T) {
 // TestDying: a mapping so full that removing it takes several slices is gone for
 // everybody else from the first on.
 func TestDying(t *testing.T) {
-	const tables = 200 // of one page each
+	const tables = 300 // of one page each
 	w := newWorld(t)
 	v := w.anon(tables * 512)
 	va := w.mapAt(0, prw, v, 0, tables*512)
