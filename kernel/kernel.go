@@ -105,7 +105,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
-	"math/bits"
 	"sync"
 	"sync/atomic"
 
@@ -134,6 +133,9 @@ type Board interface {
 	// come on this CPU. The run loop reads it before each entry into ring 3, so it is
 	// not worth a call.
 	TickArmed(cpu int) *bool
+	// Lasted is how many nanoseconds so many ticks of the time stamp counter take:
+	// the same whenever it is asked.
+	Lasted(ticks uint64) int64
 	// HandleInterrupt acknowledges the interrupt with vector v; false if
 	// nobody asked for it.
 	HandleInterrupt(v cpu.Vector) bool
@@ -182,9 +184,6 @@ type Kernel struct {
 	stretches stretches
 	chores    chores
 
-	bootTSC  uint64 // at bootTime
-	bootTime int64
-
 	logs   atomic.Pointer[io.Writer] // instead of console, see LogTo
 	strays atomic.Uint64             // interrupts nobody asked for
 
@@ -197,7 +196,7 @@ type Kernel struct {
 //
 // Errors: a bad option on the command line | memory that makes no sense.
 func Boot(c Config) (*Kernel, error) {
-	k := &Kernel{machine: c.Board, now: c.Now, console: c.Console, bootTSC: cpu.ReadTSC(), bootTime: c.Now()}
+	k := &Kernel{machine: c.Board, now: c.Now, console: c.Console}
 	k.initTrace()
 	cpu.SetFatalHandler(k.fatal)
 	options, err := ParseOptions(c.Options)
@@ -262,15 +261,6 @@ func (k *Kernel) log() io.Writer {
 
 // Now is the monotonic clock.
 func (k *Kernel) Now() zx.Time { return zx.Time(k.now()) }
-
-// lasted is how long so many ticks of the time stamp counter take. What comes of
-// rounding is less than a nanosecond while the kernel is older than that.
-func (k *Kernel) lasted(ticks uint64) zx.Time {
-	passed := max(cpu.ReadTSC()-k.bootTSC, ticks, 1)
-	hi, lo := bits.Mul64(ticks, uint64(k.now()-k.bootTime))
-	ns, _ := bits.Div64(hi, lo, passed)
-	return zx.Time(ns)
-}
 
 // Program gives the ELF file of a program of the image; nil if there is none.
 func (k *Kernel) Program(name string) []byte {

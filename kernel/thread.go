@@ -120,7 +120,7 @@ func (t *Thread) Syscalls() uint64 { return t.syscalls.Load() }
 
 // Info tells what zx_info_thread_t tells. A thread may run on any CPU.
 func (t *Thread) Info() syscall.ThreadInfo {
-	info := syscall.ThreadInfo{State: t.State(), Affinity: [8]uint64{t.process.kernel.affinity()}, Runtime: t.process.kernel.lasted(t.ran.Load()), LastCPU: ^uint32(0)}
+	info := syscall.ThreadInfo{State: t.State(), Affinity: [8]uint64{t.process.kernel.affinity()}, Runtime: zx.Time(t.process.kernel.machine.Lasted(t.ran.Load())), LastCPU: ^uint32(0)}
 	if info.Runtime > 0 {
 		info.LastCPU = t.lastCPU.Load()
 	}

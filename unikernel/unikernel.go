@@ -44,6 +44,7 @@ type board struct{ *x86.Machine }
 
 func (b board) ArmTick(ns int64)                  { x86.LocalTimer().Arm(ns) }
 func (b board) TickArmed(id int) *bool            { return x86.TimerOf(id).ArmedFlag() }
+func (b board) Lasted(ticks uint64) int64         { return x86.Lasted(ticks) }
 func (b board) StartCPUs(root zx.PhysAddr) int    { return x86.StartCPUs(root) }
 func (b board) Pin(id int)                        { x86.Pin(id) }
 func (b board) Kick(id int)                       { x86.Kick(id) }

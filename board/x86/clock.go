@@ -19,8 +19,13 @@ var clock = struct {
 
 //go:linkname nanotime runtime/goos.Nanotime
 //go:nosplit
-func nanotime() int64 {
-	hi, lo := bits.Mul64(cpu.ReadTSC()-bootTSC, clock.mult)
+func nanotime() int64 { return Lasted(cpu.ReadTSC() - bootTSC) }
+
+// Lasted is how many nanoseconds so many ticks of the time stamp counter take.
+//
+//go:nosplit
+func Lasted(ticks uint64) int64 {
+	hi, lo := bits.Mul64(ticks, clock.mult)
 	return int64(hi<<32 | lo>>32)
 }
 
