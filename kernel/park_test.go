@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"reflect"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -88,4 +89,12 @@ func TestParkerPingPong(t *testing.T) {
 		}
 	}
 	<-done
+}
+
+// TestThreadSize: a thread fits the allocator's class of 1,792 bytes; one field
+// more makes it 2,048, and a waiting thread passes 2 KiB.
+func TestThreadSize(t *testing.T) {
+	if n := reflect.TypeFor[Thread]().Size(); n > 1792 {
+		t.Errorf("a Thread has %d bytes", n)
+	}
 }

@@ -59,10 +59,10 @@ type Thread struct {
 	step     step
 	deep     bool              // its executor waits with it
 	after    step              // its step when it was suspended
-	saved    syscall.Registers // when it was suspended in a call
-	rip      uint64            // then
 	need     mmu.Prot          // of the page fault in progress
 	traced   trace.Kind        // Fault or Syscall, while one leaves records; else 0
+	saved    syscall.Registers // when it was suspended in a call
+	rip      uint64            // then
 	trouble  *trouble          // the exception in progress
 	policy   uint32            // of the policy exception to take
 
