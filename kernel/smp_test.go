@@ -1,3 +1,7 @@
+//go:build !tamago
+
+// On the host only: what waits here for a CPU does not give its own to a timer.
+
 package kernel
 
 import (
