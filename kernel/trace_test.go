@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"runtime"
 	"testing"
 
 	"faultline/mmu"
@@ -17,7 +18,10 @@ func (noTLB) Invalidate(zx.PhysAddr, zx.VirtAddr, zx.VirtAddr) {}
 
 // TestMeasured measures what was recorded, of the latest trace only.
 func TestMeasured(t *testing.T) {
-	k := &Kernel{cpus: []*percpu{{}}, now: func() int64 { return 0 }, Store: vmo.NewStore(mmu.NewSimulated(200))}
+	k := &Kernel{now: func() int64 { return 0 }, Store: vmo.NewStore(mmu.NewSimulated(200))}
+	for id := range runtime.GOMAXPROCS(0) { // any CPU may run this
+		k.cpus = append(k.cpus, &percpu{id: id})
+	}
 	k.initTrace()
 	defer k.StopTrace()
 	for _, pages := range []uint64{5, 3} {
