@@ -91,10 +91,10 @@ func TestParkerPingPong(t *testing.T) {
 	<-done
 }
 
-// TestThreadSize: a thread fits the allocator's class of 1,792 bytes; one field
+// TestThreadSize: a thread and the allocator's header of 8 fit 1,792 bytes; one field
 // more makes it 2,048, and a waiting thread passes 2 KiB.
 func TestThreadSize(t *testing.T) {
-	if n := reflect.TypeFor[Thread]().Size(); n > 1792 {
+	if n := reflect.TypeFor[Thread]().Size(); n > 1784 {
 		t.Errorf("a Thread has %d bytes", n)
 	}
 }

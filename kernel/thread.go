@@ -61,13 +61,14 @@ type Thread struct {
 	after    step              // its step when it was suspended
 	need     mmu.Prot          // of the page fault in progress
 	traced   trace.Kind        // Fault or Syscall, while one leaves records; else 0
+	late     bool              // its deadline has come; guarded by clock.mu
 	saved    syscall.Registers // when it was suspended in a call
 	rip      uint64            // then
 	trouble  *trouble          // the exception in progress
 	policy   uint32            // of the policy exception to take
+	lastCPU  atomic.Uint32     // once it has run
 
-	late     bool    // its deadline has come; guarded by clock.mu
-	deadline zx.Time // as the rest
+	deadline zx.Time // guarded by clock.mu, as the rest and late
 	clock    *percpu // in whose deadlines it is
 	place    int     // there, from 1
 	next     *Thread // ready after it
@@ -83,7 +84,6 @@ type Thread struct {
 	faults   atomic.Uint64 // page faults taken
 	syscalls atomic.Uint64 // calls made
 	ran      atomic.Uint64 // for how long, in ticks: see percpu.tally
-	lastCPU  atomic.Uint32 // once it has run
 }
 
 var (
