@@ -141,7 +141,7 @@ func (s *session) compare(socket string) error {
 			return err
 		}
 		va, _ := strconv.ParseUint(m[1], 16, 64)
-		if m, err = s.until(`^ *PTE +\[.*= 0x([0-9a-f]+) `); err != nil {
+		if m, err = s.until(`^ *PTE +\d+ +0x[0-9a-f]+ +0x([0-9a-f]+) `); err != nil {
 			return err
 		}
 		pte, _ := strconv.ParseUint(m[1], 16, 64)
