@@ -46,12 +46,6 @@ func conform(r *report, tool, name, cpus string) {
 		switch v.Verdict {
 		case "pass":
 			r.pass(name, each)
-		case "fail":
-			if cpus != "1" && v.ID == "W116" {
-				r.skip(name, "known and open: COMMIT beside the evictor on another CPU sometimes answers NO_MEMORY: "+v.Reason)
-				continue
-			}
-			r.fail(name, v.Verdict+": "+v.Reason+"\nagain: make conform SMP="+cpus+" ONLY='"+v.ID+" "+v.Variant+"'")
 		case "not-yet":
 			r.skip(name, "the kernel lacks "+v.Reason)
 		default:

@@ -412,7 +412,9 @@ static void w115(variant_t how) {
   QUIET(v);
 }
 
-// squeeze uses up memory until the kernel has taken pages of v, so that n stay.
+// squeeze uses up memory until the kernel has taken pages of v, so that n stay. The
+// evictor is a thread of the kernel's, perhaps on another CPU: it gets time to run
+// between memory's running short and its being spent.
 static void squeeze(vmo_t* v, uint64_t n) {
   enum { STEP = 64, STEPS = 65536 };
   zx_handle_t eater = PLAIN(STEP * STEPS);
@@ -421,7 +423,7 @@ static void squeeze(vmo_t* v, uint64_t n) {
     CHECK(eaten < STEP * STEPS);
     OK(zx_vmo_op_range(eater, ZX_VMO_OP_COMMIT, eaten * PAGE, STEP * PAGE, NULL, 0));
     eaten += STEP;
-    zx_nanosleep(0);
+    zx_nanosleep(zx_deadline_after(ZX_MSEC(2)));
   }
   OK(zx_vmo_op_range(eater, ZX_VMO_OP_DECOMMIT, 0, eaten * PAGE, NULL, 0));
   COMMITTED(v, n);
