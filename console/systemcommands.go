@@ -227,6 +227,8 @@ func (c *Console) mem(args []string) error {
 	frames("page trees", nodes, "")
 	frames("other frames", max(f.Total-f.Free-f.Tables-paged-anonymous-nodes-zero, 0), "")
 	c.table("memory", rows)
+	c.field("vmos", m.Store.VMOs)
+	c.field("handles", m.Handles)
 	c.table("owners", c.owners())
 	var blocks []blockRow
 	for order, n := range f.Blocks {

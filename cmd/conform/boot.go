@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +16,9 @@ import (
 const (
 	prompt  = "faultline> " // what the console echoes in front of each command
 	program = "run -privileged conform"
-	notices = "mem; threads" // what must be the same after a test
+	memory  = "mem --json"
+	threads = "threads --json"
+	notices = memory + "; " + threads // what must be the same after a test
 )
 
 // machine boots the image by the QEMU runner.
@@ -119,8 +122,9 @@ type listener struct {
 	next    int      // how many have a verdict
 	command string   // the one that is running
 	output  []string // what it has said
-	state   usage    // what the last `mem; threads` said
+	state   usage    // what the last notices said
 	before  usage    // the one before the test
+	unread  error    // why the last notices could not be read
 	verdict *result  // of the test that ran last, until its notices are complete
 }
 
@@ -139,13 +143,17 @@ func (l *listener) line(line string) bool {
 // finish looks at what the command that has ended said.
 func (l *listener) finish() {
 	switch command := strings.TrimSpace(l.command); {
-	case command == "mem":
+	case command == memory:
 		l.state = usage{}
-		l.state.readMem(l.output)
-	case command == "threads":
-		l.state.readThreads(l.output)
+		l.unread = l.state.readMem(last(l.output))
+	case command == threads:
+		l.unread = errors.Join(l.unread, l.state.readThreads(last(l.output)))
 		if l.verdict != nil {
-			if leak := l.before.difference(l.state); l.verdict.Verdict == pass && leak != "" {
+			leak := l.before.difference(l.state)
+			if l.unread != nil {
+				leak = "what is in use cannot be told: " + l.unread.Error()
+			}
+			if l.verdict.Verdict == pass && leak != "" {
 				l.verdict.Verdict, l.verdict.Reason = fail, leak
 			}
 			l.give()
@@ -215,27 +223,51 @@ func last(output []string) string {
 	return ""
 }
 
-// usage is what `mem; threads` show.
+// usage is what notices show.
 type usage struct {
-	free, tables, vmos, handles, threads int
+	free, tables, vmos, handles, account, pages, threads int
 }
 
-func (u *usage) readMem(output []string) {
-	for _, line := range output {
-		var kib, frames, lowest int
-		switch {
-		case strings.HasPrefix(line, "page frames"):
-			fmt.Sscanf(line, "page frames %d KiB in %d frames: %d free (lowest %d), %d page tables", &kib, &frames, &u.free, &lowest, &u.tables)
-		case strings.HasPrefix(line, "VMOs"):
-			fmt.Sscanf(line, "VMOs %d", &u.vmos)
-		case strings.HasPrefix(line, "handles"):
-			fmt.Sscanf(line, "handles %d", &u.handles)
+// readMem reads what memory says.
+func (u *usage) readMem(text string) error {
+	var said struct {
+		Memory []struct {
+			Memory      string
+			Used, Pages int
+		}
+		VMOs, Handles *int
+	}
+	if err := json.Unmarshal([]byte(text), &said); err != nil {
+		return fmt.Errorf("%s: %q: %w", memory, text, err)
+	}
+	used, pages := map[string]int{}, map[string]int{}
+	for _, m := range said.Memory {
+		used[m.Memory], pages[m.Memory] = m.Used, m.Pages
+	}
+	for _, name := range []string{"free frames", "page tables", "account", "account pages"} {
+		if _, ok := pages[name]; !ok {
+			return fmt.Errorf("%s: %q: no %s", memory, text, name)
 		}
 	}
+	if said.VMOs == nil || said.Handles == nil {
+		return fmt.Errorf("%s: %q: no VMOs or handles", memory, text)
+	}
+	u.free, u.tables, u.account, u.pages = pages["free frames"], pages["page tables"], used["account"], pages["account pages"]
+	u.vmos, u.handles = *said.VMOs, *said.Handles
+	return nil
 }
 
-func (u *usage) readThreads(output []string) {
-	fmt.Sscanf(last(output), "%d threads", &u.threads)
+// readThreads reads what threads says.
+func (u *usage) readThreads(text string) error {
+	var said struct{ Threads []json.RawMessage }
+	if err := json.Unmarshal([]byte(text), &said); err != nil {
+		return fmt.Errorf("%s: %q: %w", threads, text, err)
+	}
+	if len(said.Threads) == 0 {
+		return fmt.Errorf("%s: %q: no threads", threads, text)
+	}
+	u.threads = len(said.Threads)
+	return nil
 }
 
 // difference says what u has that after has not, or the reverse; empty when they
@@ -250,6 +282,8 @@ func (u usage) difference(after usage) string {
 		{"page tables", u.tables, after.tables},
 		{"VMOs", u.vmos, after.vmos},
 		{"handles", u.handles, after.handles},
+		{"bytes of the account", u.account, after.account},
+		{"pages of the account", u.pages, after.pages},
 		{"threads", u.threads, after.threads},
 	} {
 		if p.before != p.then {

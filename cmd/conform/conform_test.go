@@ -92,21 +92,20 @@ func TestParseCatalogue(t *testing.T) {
 }
 
 const (
-	calm = `faultline> mem
-RAM            523903 KiB
-page frames    326148 KiB in 81537 frames: 81526 free (lowest 81514), 10 page tables, 20 bytes of metadata each
-VMOs                0, 0 pages the evictor may take, 0 evicted so far
-handles             3
-faultline> threads
- PROCESS   THREAD  STATE                    FAULTS   SYSCALLS  NAME
-1 threads
+	calm = `faultline> mem --json
+{"memory":[{"memory":"account","used":0,"pages":0},{"memory":"account pages","used":0,"pages":0},{"memory":"free frames","used":333930496,"pages":81526},{"memory":"page tables","used":40960,"pages":10}],"vmos":0,"handles":3,"owners":[]}
+faultline> threads --json
+{"threads":[{"name":"console"}]}
 `
-	leaking = `faultline> mem
-page frames    326148 KiB in 81537 frames: 81520 free (lowest 81514), 11 page tables, 20 bytes of metadata each
-VMOs                1, 0 pages the evictor may take, 0 evicted so far
-handles             5
-faultline> threads
-2 threads
+	leaking = `faultline> mem --json
+{"memory":[{"memory":"account","used":96,"pages":0},{"memory":"account pages","used":8192,"pages":2},{"memory":"free frames","used":333905920,"pages":81520},{"memory":"page tables","used":45056,"pages":11}],"vmos":1,"handles":5,"owners":[]}
+faultline> threads --json
+{"threads":[{"name":"console"},{"name":"left"}]}
+`
+	silent = `faultline> mem --json
+page frames    326148 KiB in 81537 frames: 81526 free
+faultline> threads --json
+{"threads":[{"name":"console"}]}
 `
 )
 
@@ -126,13 +125,15 @@ func TestListener(t *testing.T) {
 			two + "not-yet: clones\nrun: conform ended with code 77\n" + leaking + "faultline> poweroff\n", "", []result{
 			{"P001", "single", fail, "a.c:1: expected 1, got 2"}, {"P002", "mapping", notYet, "clones"}}},
 		"leak": {calm + one + leaking + two + leaking + "faultline> poweroff\n", "", []result{
-			{"P001", "single", fail, "leak: 81526 free frames before, 81520 after, 10 page tables before, 11 after, 0 VMOs before, 1 after, 3 handles before, 5 after, 1 threads before, 2 after"},
+			{"P001", "single", fail, "leak: 81526 free frames before, 81520 after, 10 page tables before, 11 after, 0 VMOs before, 1 after, 3 handles before, 5 after, 0 bytes of the account before, 96 after, 0 pages of the account before, 2 after, 1 threads before, 2 after"},
 			{"P002", "mapping", pass, ""}}},
+		"unreadable": {calm + one + silent + "faultline> poweroff\n", "", []result{
+			{"P001", "single", fail, `what is in use cannot be told: mem --json: "page frames    326148 KiB in 81537 frames: 81526 free": invalid character 'p' looking for beginning of value`}}},
 		"killed": {calm + one + "conform: fatal page fault\nrun: conform was killed: fatal page fault at 0x10\n" + calm + "faultline> run", "the guest failed", []result{
 			{"P001", "single", fail, "conform was killed: fatal page fault at 0x10"}}},
 		"the boot dies in the second": {calm + one + calm + two + "panic: vmo\n\n", "the guest failed with code 3", []result{
 			{"P001", "single", pass, ""}, {"P002", "mapping", fail, "the boot died: the guest failed with code 3; last words: panic: vmo"}}},
-		"the boot dies behind the first": {calm + one + "faultline> mem\n", "timeout", []result{
+		"the boot dies behind the first": {calm + one + "faultline> mem --json\n", "timeout", []result{
 			{"P001", "single", fail, "the boot died: timeout"}}},
 		"the boot dies at once": {"panic\n", "reset", nil},
 	} {
