@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"faultline/files"
-	"faultline/object"
 	"faultline/pager"
 	"faultline/trace"
 	"faultline/vmo"
@@ -190,11 +189,6 @@ type blockRow struct {
 }
 
 func (c *Console) mem(args []string) error {
-	// What programs that ended have left to be freed is freed first, and what that
-	// leaves; running ones may go on making more.
-	for range 8 {
-		object.Work(nil)
-	}
 	m := c.kernel.Memory()
 	const page = zx.PageSize
 	// What the frames are used for. Counted VMO by VMO, so not of one moment.

@@ -44,7 +44,9 @@ func (k *Kernel) doChores(y zx.Yielder) {
 		if p == nil {
 			return
 		}
-		p.bury(y)
+		if p.bury(y) {
+			p.gone()
+		}
 		y.Yield()
 	}
 }

@@ -232,10 +232,11 @@ func (p *Process) threadEnded(t *Thread) {
 	}
 	p.mu.Unlock()
 	t.UpdateSignals(zx.SignalThreadRunning|zx.SignalThreadSuspended, zx.SignalTaskTerminated)
-	if last {
-		p.bury(t)
-	}
+	buried := last && p.bury(t)
 	object.Unref(t)
+	if buried {
+		p.gone()
+	}
 }
 
 // Exit ends the process with code; the first code given stays. Every thread
@@ -261,13 +262,13 @@ func (p *Process) end(code int64, exception *Exception) {
 	}
 }
 
-// bury frees what the process owns, yielding by y as often as it must. Pre: no
-// thread of it runs or will run.
-func (p *Process) bury(y zx.Yielder) {
+// bury frees what the process owns, yielding by y as often as it must, and says
+// whether it did: then gone is to follow. Pre: no thread of it runs or will run.
+func (p *Process) bury(y zx.Yielder) bool {
 	p.mu.Lock()
 	if p.state == processDead {
 		p.mu.Unlock()
-		return
+		return false
 	}
 	p.state = processDead
 	p.mu.Unlock()
@@ -285,13 +286,19 @@ func (p *Process) bury(y zx.Yielder) {
 	p.closeExceptions()
 	p.handles.CloseAll(y)
 	object.Collect() // what only its handles could reach
-	object.WorkAll(y)
 	p.kernel.leave(p.space.CR3())
 	p.space.Destroy(y)
+	object.WorkAll(y) // what handles and mappings held ends now
 	p.UpdateSignals(0, zx.SignalTaskTerminated)
 	p.job.remove(p)
-	close(p.ended) // whoever waited finds it nowhere any more
+	return true
+}
+
+// gone tells those who wait for the process, when all that it had was given back:
+// they find it nowhere any more, and nothing charged.
+func (p *Process) gone() {
 	object.Unref(p)
+	close(p.ended)
 }
 
 // DebugWrite puts bytes of the program on its output.
