@@ -45,16 +45,25 @@ func (h *HandleInfo) vmo() *vmo.VMO {
 	return nil
 }
 
-// eachMapping calls f with every mapping of process p; the VMO is there as long
-// as f runs.
-func (p *ProcessInfo) eachMapping(f func(e vmar.Entry)) {
+// eachEntry calls f with every region and mapping of process p; the VMO of one is
+// there as long as f runs.
+func (p *ProcessInfo) eachEntry(f func(e vmar.Entry)) {
 	for e, ok := p.Space.After(vmar.Entry{}); ok; e, ok = p.Space.After(e) {
+		f(e)
 		if e.VMO != nil {
-			f(e)
 			e.VMO.Release()
 			e.VMO = nil
 		}
 	}
+}
+
+// eachMapping is eachEntry for the mappings only.
+func (p *ProcessInfo) eachMapping(f func(e vmar.Entry)) {
+	p.eachEntry(func(e vmar.Entry) {
+		if e.VMO != nil {
+			f(e)
+		}
+	})
 }
 
 // vmoNames names every VMO it can: by the file it is, the name it was given, or a

@@ -29,21 +29,19 @@ func (c *Console) vmaps(args []string) error {
 		return err
 	}
 	names, rows, total := c.vmoNames(), []mapRow{}, mapRow{}
-	for e, ok := p.Space.After(vmar.Entry{}); ok; e, ok = p.Space.After(e) {
+	p.eachEntry(func(e vmar.Entry) {
 		row := mapRow{Address: addr(e.Base), Size: size(e.Size), Depth: e.Depth, Prot: "vmar"}
-		indent := strings.Repeat("  ", e.Depth-1)
 		if e.Depth == 1 {
 			row.Name = "root"
 		}
 		if e.VMO != nil {
-			row.Prot, row.VMO, row.Offset, row.Name = protection(e.Perms), e.VMO.Koid(), addr(e.Offset), indent+names[e.VMO.Koid()]
-			e.VMO.Release()
-			e.VMO = nil
+			koid := e.VMO.Koid()
+			row.Prot, row.VMO, row.Offset, row.Name = protection(e.Perms), koid, addr(e.Offset), strings.Repeat("  ", e.Depth-1)+names[koid]
 			row.count(p.Space)
 			total.Resident, total.Dirty, total.Writable = total.Resident+row.Resident, total.Dirty+row.Dirty, total.Writable+row.Writable
 		}
 		rows = append(rows, row)
-	}
+	})
 	c.table("maps", rows)
 	c.note("process %d %s: the page table has %d pages of it, %d dirty, %d writable", p.Koid, clean(p.Name), total.Resident, total.Dirty, total.Writable)
 	return nil

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"faultline/avl"
 	"faultline/object"
 	"faultline/spin"
 	"faultline/zx"
@@ -57,13 +56,4 @@ func (k *Kernel) buryLater(p *Process) {
 	p.nextDead, k.chores.dead = k.chores.dead, p
 	k.chores.mu.Unlock()
 	object.Remind()
-}
-
-// after gives what comes after the one with that koid in a tree that is ordered by
-// koids, nil if it was the last.
-func after[T any](t *avl.Tree[T], koid zx.Koid) *T {
-	if n := t.Heavy(uint64(koid)+1, 0); n != nil {
-		return n.Owner()
-	}
-	return nil
 }

@@ -201,24 +201,12 @@ func (j *Job) Kill() {
 // process gives the process of j after the one with that koid, with a reference;
 // nil if it was the last.
 func (j *Job) process(koid zx.Koid) *Process {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	p := after(&j.processes, koid)
-	if p != nil {
-		p.Ref()
-	}
-	return p
+	return refAfter(&j.mu, &j.processes, koid)
 }
 
 // child is process for jobs below.
 func (j *Job) child(koid zx.Koid) *Job {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	child := after(&j.jobs, koid)
-	if child != nil {
-		child.Ref()
-	}
-	return child
+	return refAfter(&j.mu, &j.jobs, koid)
 }
 
 // collect appends the processes of j and of the jobs below to all.
@@ -271,22 +259,12 @@ func (j *Job) Info() syscall.JobInfo {
 
 // NextJob implements syscall.Job.
 func (j *Job) NextJob(koid zx.Koid) (zx.Koid, bool) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if child := after(&j.jobs, koid); child != nil {
-		return child.Koid(), true
-	}
-	return 0, false
+	return koidAfter(&j.mu, &j.jobs, koid)
 }
 
 // NextProcess implements syscall.Job.
 func (j *Job) NextProcess(koid zx.Koid) (zx.Koid, bool) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if p := after(&j.processes, koid); p != nil {
-		return p.Koid(), true
-	}
-	return 0, false
+	return koidAfter(&j.mu, &j.processes, koid)
 }
 
 // RelatedKoid is the koid of the job above, KoidInvalid for one that the kernel

@@ -2,8 +2,10 @@ package kernel
 
 import (
 	"strings"
+	"sync"
 	"sync/atomic"
 
+	"faultline/avl"
 	"faultline/object"
 	"faultline/syscall"
 	"faultline/vmar"
@@ -18,6 +20,43 @@ func (l *label) Name() string { return *l.p.Load() }
 
 // SetName changes it.
 func (l *label) SetName(name string) { l.p.Store(&name) }
+
+// after gives what comes after the one with that koid in a tree that is ordered by
+// koids, nil if it was the last. Locks: the tree's held.
+func after[T any](t *avl.Tree[T], koid zx.Koid) *T {
+	if n := t.Heavy(uint64(koid)+1, 0); n != nil {
+		return n.Owner()
+	}
+	return nil
+}
+
+// refAfter is after with a reference. Locks: takes the tree's, mu.
+func refAfter[T any, P interface {
+	*T
+	Ref()
+}](mu *sync.Mutex, t *avl.Tree[T], koid zx.Koid) *T {
+	mu.Lock()
+	defer mu.Unlock()
+	next := after(t, koid)
+	if next != nil {
+		P(next).Ref()
+	}
+	return next
+}
+
+// koidAfter is the koid of what after gives; false if there is none. Locks: takes
+// the tree's, mu.
+func koidAfter[T any, P interface {
+	*T
+	Koid() zx.Koid
+}](mu *sync.Mutex, t *avl.Tree[T], koid zx.Koid) (zx.Koid, bool) {
+	mu.Lock()
+	defer mu.Unlock()
+	if next := after(t, koid); next != nil {
+		return P(next).Koid(), true
+	}
+	return 0, false
+}
 
 // printable makes a name that ring 3 has chosen fit for a terminal.
 func printable(name string) string {
@@ -112,12 +151,7 @@ func (p *Process) Policy() *zx.Policy { return &p.policy }
 
 // NextThread implements syscall.Process.
 func (p *Process) NextThread(koid zx.Koid) (zx.Koid, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if t := after(&p.threads, koid); t != nil {
-		return t.Koid(), true
-	}
-	return 0, false
+	return koidAfter(&p.mu, &p.threads, koid)
 }
 
 // RelatedKoid is the koid of the process.

@@ -236,10 +236,7 @@ func (v *VMO) writeback(off, length uint64, y zx.Yielder, piece func(c *cowPages
 			}
 		}
 		v.Unlock()
-		if st != errSpent {
-			return st
-		}
-		if st = b.Look(); st != zx.OK {
+		if st = v.sleep(st, nil, &b); st != zx.ErrNext {
 			return st
 		}
 	}

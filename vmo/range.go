@@ -331,10 +331,7 @@ func (v *VMO) Decommit(off, length uint64, y zx.Yielder) zx.Status {
 			}
 		}
 		v.Unlock()
-		if st != errSpent {
-			return st
-		}
-		if st = b.Look(); st != zx.OK {
+		if st = v.sleep(st, nil, &b); st != zx.ErrNext {
 			return st
 		}
 	}

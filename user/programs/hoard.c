@@ -48,6 +48,12 @@ static zx_status_t events(uint64_t i) {
   return keep(zx_event_create(0, &h), &h);
 }
 
+// keep_both is keep for a call that gives two handles.
+static zx_status_t keep_both(zx_status_t st, zx_handle_t* a, zx_handle_t* b) {
+  st = keep(st, a);
+  return st == ZX_OK ? keep(st, b) : st;
+}
+
 static zx_status_t ports(uint64_t i) {
   zx_handle_t h;
   (void)i;
@@ -57,8 +63,7 @@ static zx_status_t ports(uint64_t i) {
 static zx_status_t channels(uint64_t i) {
   zx_handle_t a, b;
   (void)i;
-  zx_status_t st = keep(zx_channel_create(0, &a, &b), &a);
-  return st == ZX_OK ? keep(st, &b) : st;
+  return keep_both(zx_channel_create(0, &a, &b), &a, &b);
 }
 
 static zx_status_t jobs(uint64_t i) {
@@ -211,15 +216,13 @@ static zx_status_t tables(uint64_t i) {
 static zx_status_t fifos(uint64_t i) {
   zx_handle_t a, b;
   (void)i;
-  zx_status_t st = keep(zx_fifo_create(4096, 1, 0, &a, &b), &a);
-  return st == ZX_OK ? keep(st, &b) : st;
+  return keep_both(zx_fifo_create(4096, 1, 0, &a, &b), &a, &b);
 }
 
 static zx_status_t pairs(uint64_t i) {
   zx_handle_t a, b;
   (void)i;
-  zx_status_t st = keep(zx_eventpair_create(0, &a, &b), &a);
-  return st == ZX_OK ? keep(st, &b) : st;
+  return keep_both(zx_eventpair_create(0, &a, &b), &a, &b);
 }
 
 // Timers that are set.
