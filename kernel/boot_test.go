@@ -55,8 +55,9 @@ func TestMain(m *testing.M) {
 			}
 			return list
 		}
+		options, _ := kernel.ParseOptions("")
 		k, err = kernel.Boot(kernel.Config{
-			Board: board{machine}, CPU: machine.CPU, Now: x86.Nanotime, Console: machine.Console,
+			Options: options, Board: board{machine}, CPU: machine.CPU, Now: x86.Nanotime, Console: machine.Console,
 			Window: mmu.Range(machine.Window), TrapStacks: x86.TrapStacks(),
 			Usable: ranges(machine.UsableRAM()), Devices: ranges(machine.Devices),
 		})

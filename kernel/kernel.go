@@ -152,7 +152,7 @@ type Config struct {
 	CPU     *cpu.Features
 	Now     func() int64 // monotonic clock, nanoseconds
 	Console io.Writer    // takes reports
-	Options string       // the kernel command line, see ParseOptions
+	Options Options
 
 	Window     mmu.Range   // memory of the image, the Go heap and the boot stacks
 	TrapStacks zx.PhysAddr // cpu.Config.TrapStacks, inside Window
@@ -194,15 +194,11 @@ type Kernel struct {
 // Boot takes the machine over: frames, the W^X map of the kernel, the VMO
 // store, the report of kernel bugs. Pre: cpu.Init done; called once.
 //
-// Errors: a bad option on the command line | memory that makes no sense.
+// Errors: memory that makes no sense.
 func Boot(c Config) (*Kernel, error) {
 	k := &Kernel{machine: c.Board, now: c.Now, console: c.Console}
 	k.initTrace()
 	cpu.SetFatalHandler(k.fatal)
-	options, err := ParseOptions(c.Options)
-	if err != nil {
-		return nil, fmt.Errorf("kernel: %w", err)
-	}
 	k.ram = append([]mmu.Range{{End: 1 << 20}, c.Window}, c.Usable...) // and what firmware keeps low
 	c.Usable = reachable(c.Usable)
 	memory, err := mmu.NewMemory(mmu.Identity(), c.Usable)
@@ -237,8 +233,8 @@ func Boot(c Config) (*Kernel, error) {
 	k.Store.SetLater(object.Do)
 	k.Pagers = pager.NewSystem(pager.Config{
 		Now:             k.Now,
-		OvertimeWait:    options.OvertimeWait,
-		OvertimeTimeout: options.OvertimeTimeout,
+		OvertimeWait:    c.Options.OvertimeWait,
+		OvertimeTimeout: c.Options.OvertimeTimeout,
 		Log:             func(line string) { fmt.Fprintln(k.log(), "kernel:", line) },
 	})
 	k.startEvictor()

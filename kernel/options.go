@@ -18,29 +18,21 @@ type Options struct {
 const (
 	optionOvertimeWait    = "kernel.userpager.overtime_wait_seconds"
 	optionOvertimeTimeout = "kernel.userpager.overtime_timeout_seconds"
-
-	// A loader tells the board of its devices by this word; it is not ours.
-	boardOption = "virtio_mmio.device="
 )
 
 // maxSeconds is the most an option of seconds may be: a year.
 const maxSeconds = 365 * 24 * 60 * 60
 
-// ParseOptions reads a kernel command line: words NAME=VALUE between blanks, of
-// options of the same name the last one counts. What is not said has Zircon's
-// default.
+// ParseOptions reads the kernel's own words of a command line: NAME=VALUE between
+// blanks, of options of the same name the last one counts. What is not said has Zircon's
+// default; ignored are the words that say nothing, each with the reason.
 //
 //	kernel.userpager.overtime_wait_seconds=20      warn of a page request unanswered for so long, and
 //	                                               again each time as much has passed; 0 never
 //	kernel.userpager.overtime_timeout_seconds=300  give it up with ZX_ERR_TIMED_OUT; 0 never
-//
-// Errors: an option there is not, or a value it cannot have; the text names it.
-func ParseOptions(line string) (Options, error) {
-	o := Options{OvertimeWait: pager.DefaultOvertimeWait, OvertimeTimeout: pager.DefaultOvertimeTimeout}
+func ParseOptions(line string) (o Options, ignored []string) {
+	o = Options{OvertimeWait: pager.DefaultOvertimeWait, OvertimeTimeout: pager.DefaultOvertimeTimeout}
 	for _, word := range strings.Fields(line) {
-		if strings.HasPrefix(word, boardOption) {
-			continue
-		}
 		name, value, _ := strings.Cut(word, "=")
 		var to *zx.Time
 		switch name {
@@ -49,13 +41,14 @@ func ParseOptions(line string) (Options, error) {
 		case optionOvertimeTimeout:
 			to = &o.OvertimeTimeout
 		default:
-			return Options{}, fmt.Errorf("boot option %q is unknown; there are: %s %s", name, optionOvertimeWait, optionOvertimeTimeout)
+			ignored = append(ignored, fmt.Sprintf("%q: unknown; there are: %s %s", word, optionOvertimeWait, optionOvertimeTimeout))
+			continue
 		}
-		seconds, err := strconv.ParseUint(value, 10, 32)
-		if err != nil || seconds > maxSeconds {
-			return Options{}, fmt.Errorf("boot option %s: %q is not a number of seconds from 0 (never) to %d", name, value, maxSeconds)
+		if seconds, err := strconv.ParseUint(value, 10, 32); err == nil && seconds <= maxSeconds {
+			*to = zx.Time(seconds) * 1e9
+		} else {
+			ignored = append(ignored, fmt.Sprintf("%q: not a number of seconds from 0 (never) to %d", word, maxSeconds))
 		}
-		*to = zx.Time(seconds) * 1e9
 	}
-	return o, nil
+	return o, ignored
 }

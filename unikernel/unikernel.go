@@ -101,12 +101,14 @@ func kernelConfig(m *x86.Machine) kernel.Config {
 		}
 		return list
 	}
+	options, ignored := kernel.ParseOptions(m.Options.Kernel)
+	m.Options.Ignored = append(m.Options.Ignored, ignored...)
 	return kernel.Config{
 		Board:      board{m},
 		CPU:        m.CPU,
 		Now:        x86.Nanotime,
 		Console:    m.Console,
-		Options:    m.Options.Kernel,
+		Options:    options,
 		Window:     mmu.Range(m.Window),
 		TrapStacks: x86.TrapStacks(),
 		Usable:     ranges(m.UsableRAM()),
