@@ -28,7 +28,8 @@ const drainFrames = 512
 // Single frames, nearly all that are asked for, pass it by: they are handed out of
 // a run, a block parted into all its frames at once, and those given back wait on
 // a list and are handed out again. They are joined to blocks when somebody asks
-// for a block that is not there.
+// for a block that is not there. With several CPUs each has runs and a list of its own
+// (cache).
 //
 // Guarded by Memory.mu.
 type blocks struct {
@@ -119,19 +120,24 @@ func largest(f, end Frame) int {
 // refill makes run a block to hand frames out of, one by one, and says whether
 // there is any. Locks: m.mu held.
 func (m *Memory) refill() bool {
-	for order := runOrder; order >= 0; order-- {
-		f := m.takeBlock(order)
-		if f == 0 {
-			continue
+	m.run = m.takeRun(runOrder)
+	return m.run.next < m.run.end
+}
+
+// takeRun takes a block of an order, or of the largest below it, none if there is no
+// free block. The records of its frames say that they are free and no block.
+// Locks: m.mu held.
+func (m *Memory) takeRun(order int) span {
+	for ; order >= 0; order-- {
+		if f := m.takeBlock(order); f != 0 {
+			metas := m.metas[f-m.first:][:1<<order]
+			for i := range metas {
+				metas[i].Owner = OwnerFree
+			}
+			return span{f, f + 1<<order}
 		}
-		m.run = span{f, f + 1<<order}
-		metas := m.metas[f-m.first : m.run.end-m.first]
-		for i := range metas {
-			metas[i].Owner = OwnerFree // not the first of a block, whatever was there
-		}
-		return true
 	}
-	return false
+	return span{}
 }
 
 // drain joins up to n of the frames that wait to be handed out to blocks, and the
@@ -169,6 +175,7 @@ func (m *Memory) AllocContiguous(n uint64, align int, b *zx.Budget) (Frame, zx.S
 		m.mu.Unlock()
 		m.cached(true)
 		m.mu.Lock()
+		f, low = m.takeFrames(Frame(n), order)
 	}
 	for f == 0 && m.drain(drainFrames) {
 		m.mu.Unlock()

@@ -1,6 +1,8 @@
 package mmu
 
 import (
+	"math/bits"
+
 	"faultline/spin"
 	"faultline/zx"
 )
@@ -9,9 +11,15 @@ import (
 // them from the pool and gives them back many at a time, so that CPUs that allocate
 // do not meet. While there is a free frame anywhere, Alloc does not fail.
 //
-// An owner of frames that pays for them ahead stays with the cache of one CPU until
+// What it takes is a whole block, and what it gives back is joined to blocks, so the
+// frames of a block are one CPU's, and so are the cache lines that hold their
+// records: 16 records fill five lines. Lines are shared only by frames that one CPU
+// took and another freed, or by those of blocks below 16 frames, when no larger
+// ones are left.
+//
+// An owner of frames stays with the cache of the CPU on which he took the first until
 // that runs dry, or somebody else is at it: then he goes to that of the CPU he runs
-// on. So nobody asks which CPU that is each time. All others use the pool.
+// on. So nobody asks which CPU that is each time.
 type cache struct {
 	mu   spin.Lock // before Memory's
 	head Frame     // through Meta.Next
@@ -19,9 +27,10 @@ type cache struct {
 	_    [48]byte
 }
 
-// What a cache takes and gives at once, and the most it keeps.
+// How many frames a cache takes, as 1<<order, and gives at once, and the most it keeps.
 const (
-	cacheBatch = 64
+	cacheOrder = runOrder
+	cacheBatch = 1 << cacheOrder
 	cacheMost  = 6 * cacheBatch
 )
 
@@ -30,6 +39,7 @@ const (
 // before others use m.
 func (m *Memory) SetCPUs(n int, current func() int) {
 	if n > 1 {
+		m.drain(m.single)
 		m.caches, m.current = make([]cache, n), current
 	}
 }
@@ -37,8 +47,13 @@ func (m *Memory) SetCPUs(n int, current func() int) {
 // CPUs is how many CPUs use the memory.
 func (m *Memory) CPUs() int { return max(1, len(m.caches)) }
 
-// mine is the cache of this CPU.
-func (m *Memory) mine() *cache { return &m.caches[m.current()] }
+// CPU is the number of the CPU that calls it, which may be on another soon.
+func (m *Memory) CPU() int {
+	if m.current == nil {
+		return 0
+	}
+	return m.current()
+}
 
 // pop takes out a frame, 0 if there is none. Locks: c.mu held.
 func (c *cache) pop(m *Memory) Frame {
@@ -52,9 +67,9 @@ func (c *cache) pop(m *Memory) Frame {
 	return f
 }
 
-// allocNear is alloc from the owner's cache.
+// allocNear is alloc from the owner's cache, or that of this CPU.
 func (m *Memory) allocNear() (Frame, zx.Status) {
-	if c := m.near; m.sim == nil && c.mu.TryLock() {
+	if c := m.near; c != nil && m.sim == nil && c.mu.TryLock() {
 		if f := c.head; f != 0 {
 			meta := &m.metas[f-m.first]
 			c.head = meta.Next
@@ -68,9 +83,7 @@ func (m *Memory) allocNear() (Frame, zx.Status) {
 	if !m.mayAlloc() {
 		return 0, zx.ErrNoMemory
 	}
-	c := m.mine()
-	m.near = c
-	c.mu.Lock()
+	c := m.lockMine()
 	f := c.pop(m)
 	var low func()
 	if f == 0 {
@@ -88,6 +101,17 @@ func (m *Memory) allocNear() (Frame, zx.Status) {
 	return f, zx.OK
 }
 
+// lockMine locks the cache of this CPU, with which the owner stays from now on, if
+// he has a lock that guards this.
+func (m *Memory) lockMine() *cache {
+	c := &m.caches[m.current()]
+	if m.payer != nil && !m.payer.shared {
+		m.near = c
+	}
+	c.mu.Lock()
+	return c
+}
+
 // allocFar takes a frame that some CPU has at hand. Locks: those of the caches.
 func (m *Memory) allocFar() (Frame, zx.Status) {
 	for i := range m.caches {
@@ -103,27 +127,28 @@ func (m *Memory) allocFar() (Frame, zx.Status) {
 	return 0, zx.ErrNoMemory
 }
 
-// stock fills c from the pool, with less when little is left there, and gives the
-// hook to call if the pool's count fell below the mark. Locks: c.mu held.
+// stock fills c with a block of the pool, a smaller one when little is left there, and
+// gives the hook to call if the pool's count fell below the mark.
+// Locks: c.mu held. Pre: c is empty.
 func (m *Memory) stock(c *cache) (low func()) {
 	m.mu.Lock()
-	before := m.free
-	for n := min(cacheBatch, 1+before/(4*len(m.caches))); c.n < n; c.n++ {
-		f := m.take()
-		if f == 0 {
-			break
-		}
-		m.metas[f-m.first] = Meta{Owner: OwnerFree, Next: c.head}
-		c.head = f
-	}
-	if before > m.trip && m.free <= m.trip {
+	run := m.takeRun(min(cacheOrder, bits.Len(uint(1+m.free/(4*len(m.caches))))-1))
+	n := int(run.end - run.next)
+	m.free -= n
+	if m.free <= m.trip && m.free+n > m.trip {
 		low = m.lowHook
 	}
 	m.mu.Unlock()
+	for f := run.end; f > run.next; {
+		f--
+		m.metas[f-m.first].Next = c.head
+		c.head = f
+	}
+	c.n = n
 	return low
 }
 
-// freeNear is Free to the owner's cache.
+// freeNear is Free to the owner's cache, or that of this CPU.
 func (m *Memory) freeNear(f Frame) {
 	meta := &m.metas[f-m.first]
 	if meta.Owner >= OwnerZero && meta.Owner != OwnerTable {
@@ -131,10 +156,8 @@ func (m *Memory) freeNear(f Frame) {
 	}
 	m.simFreed(f)
 	c := m.near
-	if !c.mu.TryLock() {
-		c = m.mine()
-		m.near = c
-		c.mu.Lock()
+	if c == nil || !c.mu.TryLock() {
+		c = m.lockMine()
 	}
 	meta.Owner, meta.Next = OwnerFree, c.head
 	c.head = f
@@ -144,16 +167,13 @@ func (m *Memory) freeNear(f Frame) {
 	c.mu.Unlock()
 }
 
-// unstock gives n frames of c back to the pool. Locks: c.mu held.
+// unstock gives n frames of c back to the pool, joined to blocks. Locks: c.mu held.
 func (m *Memory) unstock(c *cache, n int) {
 	m.mu.Lock()
 	m.lowest = min(m.lowest, m.free)
 	m.free += n
-	m.single += n
 	for ; n > 0; n-- {
-		f := c.pop(m)
-		m.metas[f-m.first] = Meta{Owner: OwnerFree, Next: m.head}
-		m.head = f
+		m.giveBlock(c.pop(m), 0)
 	}
 	m.mu.Unlock()
 }

@@ -35,7 +35,7 @@ type Memory struct {
 
 	*pool        // shared by all who see the frames
 	payer *payer // nil: nobody
-	near  *cache // where the owner's frames come from, nil: the pool; guarded as the payer
+	near  *cache // where the owner's frames come from, nil: that of the CPU; guarded as the payer
 }
 
 // pool is the frames that nobody has.
@@ -105,6 +105,7 @@ func NewMemory(w Window, usable []Range) (*Memory, error) {
 	if len(spans) == 0 {
 		return nil, fmt.Errorf("mmu.NewMemory: no whole page in %d ranges", len(usable))
 	}
+	first &^= 1<<runOrder - 1 // so that the records of a run share no cache line with others
 	count := int(last - first)
 	pages := Frame((count*MetaBytes + zx.PageMask) >> zx.PageShift)
 	m := &Memory{window: w, first: first, pool: &pool{trip: -1, early: spans}, wide: haveAVX()}
@@ -154,10 +155,10 @@ func (m *Memory) Alloc() (Frame, zx.Status) {
 
 // alloc is Alloc of a frame that is paid for.
 func (m *Memory) alloc() (Frame, zx.Status) {
-	if m.near != nil {
+	p := m.pool
+	if p.caches != nil {
 		return m.allocNear()
 	}
-	p := m.pool
 	p.mu.Lock()
 	f := p.head
 	if f == 0 {
@@ -189,7 +190,7 @@ func (m *Memory) allocAny() (Frame, zx.Status) {
 	f := m.take()
 	if f == 0 {
 		m.mu.Unlock()
-		return m.allocFar()
+		return 0, zx.ErrNoMemory
 	}
 	m.metas[f-m.first] = Meta{}
 	if m.sim != nil {
@@ -237,11 +238,11 @@ func (m *Memory) Free(f Frame) {
 	if p := m.payer; p != nil {
 		p.give(1)
 	}
-	if m.near != nil {
+	p := m.pool
+	if p.caches != nil {
 		m.freeNear(f)
 		return
 	}
-	p := m.pool
 	meta := &m.metas[f-m.first]
 	p.mu.Lock()
 	if meta.Owner >= OwnerZero && meta.Owner != OwnerTable {

@@ -281,7 +281,7 @@ func (t *PageTable) unmap(va zx.VirtAddr, npages uint64, g *Gather, b *zx.Budget
 // Empty says that the page at va is not mapped: the look before a Clear that mostly
 // finds nothing, as where a fresh page replaces a page of zeros that may be mapped.
 func (t *PageTable) Empty(va zx.VirtAddr) bool {
-	l := &t.lanes[0]
+	l := &t.lanes[t.mem.CPU()]
 	l.mu.Lock()
 	c := l.copied.at(uint64(va))
 	if c.key != uint64(va)>>shift(LevelPD) {

@@ -34,9 +34,6 @@ func (m *Memory) PaidBy(a *account.Account, shared bool) *Memory {
 		_ [8]byte
 	}{Memory: *m, payer: payer{account: a, shared: shared}}
 	v.Memory.payer = &v.payer
-	if m.caches != nil && !shared {
-		v.near = m.mine()
-	}
 	return &v.Memory
 }
 

@@ -76,7 +76,7 @@ func (l *Lane) copyOut(dst zx.VirtAddr, src []byte, n int, r *vmo.PageRequest) z
 // Bytes reads and writes user memory from Go, an io.ReaderAt and io.WriterAt
 // whose offsets are addresses: faults are resolved as for the program itself.
 type Bytes struct {
-	l  *Lane
+	as *AddressSpace
 	mu sync.Mutex
 	r  vmo.PageRequest // guarded by mu
 }
@@ -84,7 +84,7 @@ type Bytes struct {
 // Bytes gives access to as for goroutines that wait by w, which is used for
 // nothing else meanwhile.
 func (as *AddressSpace) Bytes(w vmo.Waiter) *Bytes {
-	b := &Bytes{l: as.Lane(0)}
+	b := &Bytes{as: as}
 	b.r.Init(w)
 	return b
 }
@@ -93,7 +93,7 @@ func (as *AddressSpace) Bytes(w vmo.Waiter) *Bytes {
 func (b *Bytes) ReadAt(p []byte, va int64) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if st := b.l.CopyIn(p, zx.VirtAddr(va), &b.r); st != zx.OK {
+	if st := b.as.mine().CopyIn(p, zx.VirtAddr(va), &b.r); st != zx.OK {
 		return 0, st
 	}
 	return len(p), nil
@@ -103,7 +103,7 @@ func (b *Bytes) ReadAt(p []byte, va int64) (int, error) {
 func (b *Bytes) WriteAt(p []byte, va int64) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if st := b.l.CopyOut(zx.VirtAddr(va), p, &b.r); st != zx.OK {
+	if st := b.as.mine().CopyOut(zx.VirtAddr(va), p, &b.r); st != zx.OK {
 		return 0, st
 	}
 	return len(p), nil

@@ -112,7 +112,7 @@ func (r *VMAR) Map(options uint32, off uint64, v *vmo.VMO, vmoOff, length uint64
 		return 0, st
 	}
 	if options&zx.VMMapRange != 0 {
-		as.Lane(0).mapRange(at, size, v, &b) // a convenience: stopped, it is as good as done
+		as.mine().mapRange(at, size, v, &b) // a convenience: stopped, it is as good as done
 	}
 	return zx.VirtAddr(at), zx.OK
 }

@@ -59,7 +59,7 @@ func (r *VMAR) OpRange(op uint32, addr zx.VirtAddr, length uint64, buffered bool
 	if !r.holds(at, size) {
 		return zx.ErrOutOfRange
 	}
-	l, b := r.space.Lane(0), req.Budget()
+	l, b := r.space.mine(), req.Budget()
 	for end := at + size; at < end; {
 		l.mu.Lock()
 		m, st := r.mayOperate(at, end, need, below)

@@ -51,6 +51,9 @@ type Lane struct {
 // Lane gives the lane of a CPU, by its number.
 func (as *AddressSpace) Lane(cpu int) *Lane { return &as.lanes[cpu] }
 
+// mine gives the lane of this CPU, for who was given none.
+func (as *AddressSpace) mine() *Lane { return &as.lanes[as.mem.CPU()] }
+
 // lock takes the locks of all lanes.
 func (as *AddressSpace) lock() {
 	for i := range as.lanes {

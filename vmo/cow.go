@@ -59,6 +59,8 @@ type family struct {
 	// Constant once made; neither kind has clones.
 	contiguous bool // its pages lie in a row, and stay
 	physical   bool // it shows memory that is no RAM, from cowPages.base on
+
+	_ [32]byte // of nobody else's cache line: a fault writes mu
 }
 
 // hidden says whether nobody has a handle on the node: it only keeps what its

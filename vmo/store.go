@@ -140,7 +140,7 @@ func (s *Store) NewPaged(size uint64, options uint32, source *PageSource) (*VMO,
 // as one of its nodes. TestChildCosts measures them.
 var (
 	windowBytes = account.Bytes(160) + 16
-	nodeBytes   = account.Bytes(288) + account.Bytes(128) + account.Bytes(32) + 16
+	nodeBytes   = account.Bytes(288) + account.Bytes(128) + account.Bytes(64) + 16
 )
 
 // newRoot makes a VMO with a node of its own in a new family, and its first

@@ -1,23 +1,26 @@
 // benchsmp [ROUNDS]: how much several CPUs do at once. Each row is the work of one
-// thread a CPU, for a tenth of a second, with 1 CPU and then more, up to all; the
-// median of the rounds. One line a row, which make bench-smp collects:
+// thread a CPU, with 1 CPU and then more, up to all. One line a row, which make
+// bench-smp collects:
 //
 //   {"name":"null_call","cpus":2,"per_second":...,"ratio":...}
 //
 // The ratio is to one thread of the same run, for the time of an emulator's host
-// means nothing by itself.
+// means nothing by itself. In a round the two take turns, SLICE long, so that what
+// else the host does meets both; a round's ratio is of the sums of its turns, and the
+// row the median of the rounds. Each thread divides its work by its own time.
 //
 // benchsmp count: a thread a CPU faults on pages of its own, each fault between the
 // two markers that bench/plugin/lines.c knows.
 #include "file.h"
 
-enum { MOST = 8, STACK = 16 << 10, PAGES = 256, ROUNDS_MOST = 9 };
+enum { MOST = 8, STACK = 16 << 10, PAGES = 1024, UNIT = 64, ROUNDS_MOST = 9, TURNS = 4 };
+#define SLICE ZX_MSEC(50)
 
 static uint8_t stacks[MOST][STACK] __attribute__((aligned(16)));
-static zx_handle_t vmos[MOST], shared;
+static zx_handle_t vmos[MOST], shared, pager, ports[MOST];
 static volatile uint8_t *own[MOST], *common;
 static uint32_t go, ready, done;
-static uint64_t counts[MOST];
+static uint64_t rates[MOST];
 
 static void check(const char* what, zx_status_t st) {
   if (st != ZX_OK) {
@@ -27,45 +30,60 @@ static void check(const char* what, zx_status_t st) {
 
 typedef struct {
   const char* name;
-  uint64_t (*work)(uint32_t thread, uint32_t threads);  // some of it, and how much
+  uint64_t (*work)(uint32_t thread, uint64_t turn);  // some of it, and how much
 } work_t;
 
-static uint64_t null_call(uint32_t thread, uint32_t threads) {
-  (void)thread, (void)threads;
+static uint32_t crew;
+
+static uint64_t null_call(uint32_t thread, uint64_t turn) {
+  (void)thread, (void)turn;
   for (int i = 0; i < 200; i++) {
     zx_system_get_page_size();
   }
   return 200;
 }
 
-static uint64_t touch(volatile uint8_t* at, zx_handle_t vmo, uint64_t first, uint64_t pages) {
-  for (uint64_t i = first; i < first + pages; i++) {
+// touch stores to UNIT pages of some, and gives all back when it comes to their end.
+static uint64_t touch(volatile uint8_t* at, zx_handle_t vmo, uint64_t first, uint64_t pages, uint64_t turn) {
+  uint64_t from = turn * UNIT % pages;
+  if (from == 0) {
+    check("DECOMMIT", zx_vmo_op_range(vmo, ZX_VMO_OP_DECOMMIT, first * ZX_PAGE_SIZE, pages * ZX_PAGE_SIZE, NULL, 0));
+  }
+  for (uint64_t i = first + from; i < first + from + UNIT; i++) {
     at[i * ZX_PAGE_SIZE] = 1;
   }
-  check("DECOMMIT", zx_vmo_op_range(vmo, ZX_VMO_OP_DECOMMIT, first * ZX_PAGE_SIZE, pages * ZX_PAGE_SIZE, NULL, 0));
-  return pages;
+  return UNIT;
 }
 
-static uint64_t independent_fault(uint32_t thread, uint32_t threads) {
-  (void)threads;
-  return touch(own[thread], vmos[thread], 0, PAGES);
+static uint64_t independent_fault(uint32_t thread, uint64_t turn) {
+  return touch(own[thread], vmos[thread], 0, PAGES, turn);
 }
 
-static uint64_t shared_fault(uint32_t thread, uint32_t threads) {
-  return touch(common, shared, thread * (PAGES / threads), PAGES / threads);
+static uint64_t shared_fault(uint32_t thread, uint64_t turn) {
+  return touch(common, shared, thread * (PAGES / crew), PAGES / crew, turn);
 }
 
-static uint64_t bulk_commit(uint32_t thread, uint32_t threads) {
-  (void)threads;
+static uint64_t bulk_commit(uint32_t thread, uint64_t turn) {
+  (void)turn;
   check("COMMIT", zx_vmo_op_range(vmos[thread], ZX_VMO_OP_COMMIT, 0, PAGES * ZX_PAGE_SIZE, NULL, 0));
   check("DECOMMIT", zx_vmo_op_range(vmos[thread], ZX_VMO_OP_DECOMMIT, 0, PAGES * ZX_PAGE_SIZE, NULL, 0));
   return PAGES;
 }
 
-static const work_t works[] = {
-    {"null_call", null_call}, {"independent_fault", independent_fault}, {"shared_fault", shared_fault}, {"bulk_commit", bulk_commit}};
+// bulk_supply moves pages made for it into a pager's VMO, in one call, and drops it.
+static uint64_t bulk_supply(uint32_t thread, uint64_t turn) {
+  (void)turn;
+  zx_handle_t vmo;
+  check("zx_pager_create_vmo", zx_pager_create_vmo(pager, 0, ports[thread], 1, PAGES * ZX_PAGE_SIZE, &vmo));
+  check("COMMIT", zx_vmo_op_range(vmos[thread], ZX_VMO_OP_COMMIT, 0, PAGES * ZX_PAGE_SIZE, NULL, 0));
+  check("zx_pager_supply_pages", zx_pager_supply_pages(pager, vmo, 0, PAGES * ZX_PAGE_SIZE, vmos[thread], 0));
+  zx_handle_close(vmo);
+  return PAGES;
+}
+
+static const work_t works[] = {{"null_call", null_call}, {"independent_fault", independent_fault}, {"shared_fault", shared_fault},
+                               {"bulk_commit", bulk_commit}, {"bulk_supply", bulk_supply}};
 static const work_t* now;
-static uint32_t crew;
 
 static void worker(uintptr_t i, uintptr_t unused) {
   (void)unused;
@@ -73,10 +91,11 @@ static void worker(uintptr_t i, uintptr_t unused) {
   while (__atomic_load_n(&go, __ATOMIC_ACQUIRE) == 0) {
   }
   uint64_t n = 0;
-  while (__atomic_load_n(&go, __ATOMIC_ACQUIRE) == 1) {
-    n += now->work((uint32_t)i, crew);
+  zx_instant_mono_t began = zx_clock_get_monotonic();
+  for (uint64_t turn = 0; __atomic_load_n(&go, __ATOMIC_ACQUIRE) == 1; turn++) {
+    n += now->work((uint32_t)i, turn);
   }
-  counts[i] = n;
+  rates[i] = n * 1000000000 / (uint64_t)(zx_clock_get_monotonic() - began);
   __atomic_fetch_add(&done, 1, __ATOMIC_ACQ_REL);
   zx_thread_exit();
 }
@@ -104,28 +123,27 @@ static uint64_t rate(const work_t* w, uint32_t threads) {
   crew = threads;
   start(threads, worker);
   await(&ready, threads);
-  zx_instant_mono_t began = zx_clock_get_monotonic();
   __atomic_store_n(&go, 1, __ATOMIC_RELEASE);
-  zx_nanosleep(began + ZX_MSEC(100));
+  zx_nanosleep(zx_deadline_after(SLICE));
   __atomic_store_n(&go, 2, __ATOMIC_RELEASE);
-  uint64_t took = (uint64_t)(zx_clock_get_monotonic() - began), n = 0;
   await(&done, threads);
+  uint64_t n = 0;
   for (uint32_t i = 0; i < threads; i++) {
-    n += counts[i];
+    n += rates[i];
   }
-  return n * 1000000000 / took;
+  return n;
 }
 
 // --- For the plugin
 
-enum { WARM = 4, COUNTED = 8 };
+enum { WARM = 4, COUNTED = 8, EACH = 256 };
 
 static void counted(uintptr_t i, uintptr_t threads) {
   __atomic_fetch_add(&ready, 1, __ATOMIC_ACQ_REL);
   while (__atomic_load_n(&ready, __ATOMIC_ACQUIRE) < threads) {
   }
   for (int round = 0; round < WARM + COUNTED; round++) {
-    for (uint64_t p = 0; p < PAGES; p++) {
+    for (uint64_t p = 0; p < EACH; p++) {
       volatile uint8_t* at = own[i] + p * ZX_PAGE_SIZE;
       if (round < WARM) {
         *at = 1;
@@ -133,9 +151,11 @@ static void counted(uintptr_t i, uintptr_t threads) {
       }
       __asm__ volatile("nopl 0x464c5401(%%rax)\n\tmovb $1, (%0)\n\tnopl 0x464c5402(%%rax)" : : "r"(at) : "memory");
     }
-    check("DECOMMIT", zx_vmo_op_range(vmos[i], ZX_VMO_OP_DECOMMIT, 0, PAGES * ZX_PAGE_SIZE, NULL, 0));
+    check("DECOMMIT", zx_vmo_op_range(vmos[i], ZX_VMO_OP_DECOMMIT, 0, EACH * ZX_PAGE_SIZE, NULL, 0));
   }
-  __atomic_fetch_add(&done, 1, __ATOMIC_ACQ_REL);
+  // A CPU with nothing to do would take another's thread.
+  for (__atomic_fetch_add(&done, 1, __ATOMIC_ACQ_REL); __atomic_load_n(&done, __ATOMIC_ACQUIRE) < threads;) {
+  }
   zx_thread_exit();
 }
 
@@ -168,23 +188,31 @@ int main(int argc, char** argv) {
   }
   for (uint32_t i = 0; i < cpus; i++) {
     map(&vmos[i], &own[i]);
+    check("zx_port_create", zx_port_create(0, &ports[i]));
   }
   map(&shared, &common);
+  check("zx_pager_create", zx_pager_create(0, &pager));
   if (plugin) {
     start(cpus, counted);
     await(&done, cpus);
     return 0;
   }
   for (size_t w = 0; w < sizeof(works) / sizeof(works[0]); w++) {
-    uint64_t one[ROUNDS_MOST], ratio[ROUNDS_MOST], many[ROUNDS_MOST];
+    uint64_t ratio[ROUNDS_MOST], many[ROUNDS_MOST];
     for (uint32_t n = 1; n <= cpus; n *= 2) {
+      rate(&works[w], n);  // so that what is measured has been translated
       for (uint32_t r = 0; r < rounds; r++) {
-        one[r] = rate(&works[w], 1);  // beside the other, for the host's sake
-        many[r] = n == 1 ? one[r] : rate(&works[w], n);
-        ratio[r] = many[r] * 1000 / (one[r] != 0 ? one[r] : 1);
+        uint64_t one = 0;
+        many[r] = 0;
+        for (int turn = 0; turn < TURNS; turn++) {
+          one += rate(&works[w], 1);
+          many[r] += n == 1 ? 0 : rate(&works[w], n);
+        }
+        many[r] = n == 1 ? one : many[r];
+        ratio[r] = many[r] * 1000 / (one != 0 ? one : 1);
       }
       uint64_t m = median(ratio, rounds);
-      printf("{\"name\":\"%s\",\"cpus\":%u,\"per_second\":%lu,\"ratio\":%lu.%03lu}\n", works[w].name, n, median(many, rounds), m / 1000, m % 1000);
+      printf("{\"name\":\"%s\",\"cpus\":%u,\"per_second\":%lu,\"ratio\":%lu.%03lu}\n", works[w].name, n, median(many, rounds) / TURNS, m / 1000, m % 1000);
     }
   }
   return 0;
