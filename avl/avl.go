@@ -43,6 +43,9 @@ func (n *Node[T]) In() bool { return n.height != 0 }
 // Empty says whether the tree has no node.
 func (t *Tree[T]) Empty() bool { return t.root == nil }
 
+// Single says whether the tree has one node.
+func (t *Tree[T]) Single() bool { return t.root != nil && t.root.height == 1 }
+
 // Insert puts n, which lies in owner, behind every node whose key is not
 // greater. Pre: n is in no tree.
 func (t *Tree[T]) Insert(n *Node[T], owner *T, key, weight uint64) {

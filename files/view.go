@@ -132,11 +132,10 @@ func (f *File) keep(off, length uint64) zx.Status {
 	for at := off; at < off+length; at += zx.PageSize {
 		st := zx.OK
 		for {
-			var page vmo.Page
 			var r vmo.PageRequest
 			f.vmo.Lock()
 			if f.vmo.NextContent(at, at+zx.PageSize) == at {
-				st = f.vmo.RequirePage(at, true, &r, &page)
+				_, st = f.vmo.RequirePage(nil, at, true, &r)
 			}
 			f.vmo.Unlock()
 			if st != zx.ErrNoMemory || !f.volume.store.Reclaim(maxBlockRead/zx.PageSize, nil) {

@@ -390,9 +390,8 @@ func (m *model) compare(f *file, fail func(string, ...any)) {
 // accessAs is mapping.access for a thread that is killed when it waits.
 func (m *mapping) accessAs(page uint64, write bool, b byte, req *vmo.PageRequest) (byte, zx.Status) {
 	if e, ok := m.ptes[page]; !ok || write && !e.Writable {
-		var p vmo.Page
 		m.v.Lock()
-		st := m.v.RequirePage(page*pg, write, req, &p)
+		p, st := m.v.RequirePage(&m.place, page*pg, write, req)
 		if st == zx.OK {
 			m.ptes[page] = p
 		}

@@ -502,8 +502,7 @@ func (m *mapping) access(page uint64, write bool, b byte, th *thread) (byte, zx.
 		m.faults++
 		m.mu.Unlock()
 		m.v.Lock()
-		var p vmo.Page
-		st := m.v.RequirePage(page*pg, write, &th.req, &p)
+		p, st := m.v.RequirePage(&m.place, page*pg, write, &th.req)
 		if st == zx.OK {
 			m.mu.Lock()
 			m.ptes[page] = p

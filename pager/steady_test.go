@@ -57,9 +57,8 @@ func (s *steady) want(got, want zx.Status) {
 }
 
 func (s *steady) require(off uint64, write bool) zx.Status {
-	var p vmo.Page
 	s.v.Lock()
-	st := s.v.RequirePage(off, write, &s.req, &p)
+	_, st := s.v.RequirePage(nil, off, write, &s.req)
 	s.v.Unlock()
 	return st
 }

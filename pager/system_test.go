@@ -47,8 +47,7 @@ func TestOvertimeClocks(t *testing.T) {
 	th := w.newThread()
 	th.req.Early = true
 	f.v.Lock()
-	var p vmo.Page
-	st := f.v.RequirePage(9*pg, false, &th.req, &p)
+	_, st := f.v.RequirePage(nil, 9*pg, false, &th.req)
 	f.v.Unlock()
 	if st != zx.ErrShouldWait {
 		t.Fatal(st)

@@ -66,7 +66,7 @@ func (l *Lane) Fault(va zx.VirtAddr, need mmu.Prot, waited bool, r *vmo.PageRequ
 		var p vmo.Page
 		st := zx.ErrOutOfRange
 		if !m.streamed || off < m.limitLocked() {
-			st = v.RequirePage(off, need&mmu.Write != 0, r, &p)
+			p, st = v.RequirePage(&m.shown, off, need&mmu.Write != 0, r)
 		}
 		if st == zx.OK {
 			leaf := m.readable

@@ -54,11 +54,11 @@ func (r *reader) read(t *testing.T, st *Store, page uint64) bool {
 		r.mapped[page] = true
 		return true
 	}
-	var p Page
 	fault := func() zx.Status {
 		r.v.Lock()
 		defer r.v.Unlock()
-		return r.v.RequirePage(page*pg, false, &r.req, &p)
+		_, st := r.v.RequirePage(nil, page*pg, false, &r.req)
+		return st
 	}
 	found := fault()
 	if found != zx.OK {

@@ -68,22 +68,26 @@ func TestAnonymous(t *testing.T) {
 	if v.Info().Intervals != 0 {
 		t.Fatal("an anonymous VMO has zero intervals")
 	}
-	var p Page
 	v.Lock()
-	ok(v.RequirePage(4*pg, false, nil, &p))
+	fault := func(write bool) Page {
+		p, st := v.RequirePage(nil, 4*pg, write, nil)
+		ok(st)
+		return p
+	}
+	p := fault(false)
 	if p.Frame != mem.ZeroPage() || p.Writable {
 		t.Fatalf("read fault gave %+v", p)
 	}
-	ok(v.RequirePage(4*pg, true, nil, &p))
+	p = fault(true)
 	if p.Frame == mem.ZeroPage() || !p.Writable {
 		t.Fatalf("write fault gave %+v", p)
 	}
 	f := p.Frame
-	ok(v.RequirePage(4*pg, false, nil, &p))
+	p = fault(false)
 	if p.Frame != f || !p.Writable {
 		t.Fatalf("read fault on a page gave %+v", p)
 	}
-	if st := v.RequirePage(9*pg, false, nil, &p); st != zx.ErrOutOfRange {
+	if _, st := v.RequirePage(nil, 9*pg, false, nil); st != zx.ErrOutOfRange {
 		t.Fatal(st)
 	}
 	v.Unlock()

@@ -86,9 +86,8 @@ func evictRace(t *testing.T) {
 	run(func(int, *PageRequest) { b.st.Reclaim(2, nil) })
 	run(func(i int, _ *PageRequest) { b.v.DontNeed(uint64(i%64)*pg, pg) })
 	run(func(i int, r *PageRequest) {
-		var p Page
 		b.v.Lock()
-		b.v.RequirePage(uint64(i*7%64)*pg, true, r, &p)
+		b.v.RequirePage(nil, uint64(i*7%64)*pg, true, r)
 		b.v.Unlock()
 	})
 	run(func(int, *PageRequest) {

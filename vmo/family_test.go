@@ -545,9 +545,8 @@ func (w *famWorld) born(n *famNode) bool { return len(w.nodes) > 1 }
 func (w *famWorld) touch(h *famVMO, a int, write bool) {
 	at := uint64(a) * pg
 	for {
-		var p Page
 		h.v.Lock()
-		st := h.v.RequirePage(at, write, &w.req, &p)
+		p, st := h.v.RequirePage(&h.m.place, at, write, &w.req)
 		if st == zx.OK {
 			if old, ok := h.m.ptes[at]; ok && old.Frame == p.Frame {
 				p.Writable = p.Writable || old.Writable

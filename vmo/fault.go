@@ -16,9 +16,10 @@ type Page struct {
 	Writable bool
 }
 
-// RequirePage makes the page at off ready for one access of a user mapping. It
-// is the VMO's part of a page fault: the caller maps the page before it
-// unlocks. A resolved write marks the VMO modified.
+// RequirePage makes the page at off ready for one access of the user mapping whose
+// place is by. It is the VMO's part of a page fault: the caller maps the page, in
+// place of what by shows there, before it unlocks. A resolved write marks the VMO
+// modified. With a nil by the access is no mapping's.
 //
 // Units: off in bytes, page aligned.
 // Locks: the VMO's held by the caller (Lock, Unlock).
@@ -27,21 +28,20 @@ type Page struct {
 // Store.Reclaim, start over | ErrBadState the pager is gone | ErrNotFound the VMO
 // was discarded.
 // Flush: translations of the shared zero page that a new page replaces are
-// removed and flushed here; the caller's own are its own matter.
+// removed and flushed here; that of by is the caller's matter.
 // Source: docs/pager.md 4.2, 4.3, 6.1 steps 5 and 6.
-func (v *VMO) RequirePage(off uint64, write bool, r *PageRequest, out *Page) zx.Status {
+func (v *VMO) RequirePage(by *MappingPlace, off uint64, write bool, r *PageRequest) (Page, zx.Status) {
 	c := v.cow
 	if v.isSlice {
 		if off >= v.length {
-			return zx.ErrOutOfRange
+			return Page{}, zx.ErrOutOfRange
 		}
 		off += v.off
 	} else if off >= c.size {
-		return zx.ErrOutOfRange
+		return Page{}, zx.ErrOutOfRange
 	}
 	if c.fam.physical {
-		out.Frame, out.Writable = c.base+mmu.Frame(pageIndex(off)), true
-		return zx.OK
+		return Page{c.base + mmu.Frame(pageIndex(off)), true}, zx.OK
 	}
 	// The usual cases in few instructions; require knows them all. Each is of
 	// one page, so that what is asked for needs no measuring.
@@ -55,45 +55,40 @@ func (v *VMO) RequirePage(off uint64, write bool, r *PageRequest, out *Page) zx.
 		switch {
 		case c.parent != nil, !c.zeros.empty() && c.zeros.holding(off) != nil:
 		case c.paged:
-			return c.ask(RequestRead, off, off+zx.PageSize, r)
+			return Page{}, c.ask(RequestRead, off, off+zx.PageSize, r)
 		case write && !c.discarded():
-			var st zx.Status
-			out.Frame, st = c.materialize(off, idx, Untracked)
-			out.Writable = true
-			return st
+			f, st := c.materialize(off, idx, Untracked, by)
+			return Page{f, true}, st
 		}
 	case s.hasPage():
 		p := *s
 		if state := p.state(); state == Dirty || state == Untracked {
-			out.Frame = p.frame()
 			if write {
-				out.Writable, c.modified = true, true
-			} else {
-				// The first store to a dirty page still faults, so that
-				// it counts as a modification.
-				out.Writable = state == Untracked
+				c.modified = true
+				return Page{p.frame(), true}, zx.OK
 			}
-			return zx.OK
+			// The first store to a dirty page still faults, so that it counts
+			// as a modification.
+			return Page{p.frame(), state == Untracked}, zx.OK
 		}
 		if !write {
 			*s = p | slotReferenced
-			out.Frame, out.Writable = p.frame(), false
-			return zx.OK
+			return Page{p.frame(), false}, zx.OK
 		}
 		if c.traps {
 			*s = p | slotReferenced
-			return c.ask(RequestDirty, off, off+zx.PageSize, r)
+			return Page{}, c.ask(RequestDirty, off, off+zx.PageSize, r)
 		}
 	}
-	st := c.require(off, off+zx.PageSize, write, r, out)
+	p, st := c.require(off, off+zx.PageSize, write, r)
 	if st == zx.OK {
 		if write {
 			c.modified = true
-		} else if out.Frame == c.mem.ZeroPage() {
+		} else if p.Frame == c.mem.ZeroPage() {
 			c.fam.zeroMapped = true
 		}
 	}
-	return st
+	return p, st
 }
 
 // PeekPages gives the pages from off on that have content for read-only
@@ -176,7 +171,7 @@ func (v *VMO) NextContent(off, limit uint64) uint64 {
 // Pre: off below v.size, off and limit page aligned, limit past off.
 // Locks: the VMO's held.
 // Errors: as RequirePage.
-func (c *cowPages) require(off, limit uint64, write bool, r *PageRequest, out *Page) zx.Status {
+func (c *cowPages) require(off, limit uint64, write bool, r *PageRequest) (Page, zx.Status) {
 	idx := pageIndex(off)
 	s := c.tree.find(c.mem, idx)
 	var p slot
@@ -185,8 +180,7 @@ func (c *cowPages) require(off, limit uint64, write bool, r *PageRequest, out *P
 	}
 	switch p.state() {
 	case Dirty, Untracked:
-		out.Frame, out.Writable = p.frame(), true
-		return zx.OK
+		return Page{p.frame(), true}, zx.OK
 
 	case Clean, AwaitingClean:
 		if write && !c.traps {
@@ -194,70 +188,68 @@ func (c *cowPages) require(off, limit uint64, write bool, r *PageRequest, out *P
 		}
 		*s |= slotReferenced
 		if write && c.traps {
-			return c.askDirty(off, limit, r)
+			return Page{}, c.askDirty(off, limit, r)
 		}
-		out.Frame, out.Writable = p.frame(), write
-		return zx.OK
+		return Page{p.frame(), write}, zx.OK
 
 	case Marker:
-		return c.requireZero(off, limit, idx, write, r, out)
+		return c.requireZero(off, limit, idx, write, r)
 
 	case Absent:
 		switch {
 		case !c.zeros.empty() && c.zeros.holding(off) != nil:
 		case c.paged:
-			return c.ask(RequestRead, off, c.absentEnd(off, limit), r)
+			return Page{}, c.ask(RequestRead, off, c.absentEnd(off, limit), r)
 		case c.parent != nil && off < c.parentLimit():
-			return c.requireShared(off, limit, write, r, out)
+			return c.requireShared(off, limit, write, r)
 		}
-		return c.requireZero(off, limit, idx, write, r, out)
+		return c.requireZero(off, limit, idx, write, r)
 	}
 	panic(fmt.Sprintf("vmo.require: node %d page %#x has state %v", c.id, idx, p.state()))
 }
 
 // requireShared is require for what c shows of its parent. A write gives c a page
 // of its own: that of a hidden node if nobody else sees it, else a copy.
-func (c *cowPages) requireShared(off, limit uint64, write bool, r *PageRequest, out *Page) zx.Status {
+func (c *cowPages) requireShared(off, limit uint64, write bool, r *PageRequest) (Page, zx.Status) {
 	w := c.parent.see(off + c.parentOff())
 	if w.ask {
 		w = c.look(off, limit)
-		return w.c.ask(RequestRead, w.at, w.at+w.end-off, r)
+		return Page{}, w.c.ask(RequestRead, w.at, w.at+w.end-off, r)
 	}
+	shared := w.s.hasPage()
 	if !write {
-		out.Frame, out.Writable = c.mem.ZeroPage(), false
-		if w.s.hasPage() {
-			out.Frame = w.s.frame()
-			if w.s.state() == Clean {
-				*w.c.tree.find(w.c.mem, pageIndex(w.at)) |= slotReferenced
-			}
+		if !shared {
+			return Page{c.mem.ZeroPage(), false}, zx.OK
 		}
-		return zx.OK
+		if w.s.state() == Clean {
+			*w.c.tree.find(w.c.mem, pageIndex(w.at)) |= slotReferenced
+		}
+		return Page{w.s.frame(), false}, zx.OK
 	}
-	out.Writable = true
-	if w.s.hasPage() && w.c.hidden() && w.c.sharers(w.at, c, 1) == 0 {
-		out.Frame = w.s.frame()
-		return c.take(w.c, w.at, off)
+	if shared && w.c.hidden() && w.c.sharers(w.at, c, 1) == 0 {
+		return Page{w.s.frame(), true}, c.take(w.c, w.at, off)
 	}
+	var f mmu.Frame
 	var st zx.Status
-	if w.s.hasPage() {
-		out.Frame, st = c.mem.Alloc()
+	if shared {
+		f, st = c.mem.Alloc()
 	} else {
-		out.Frame, st = c.mem.AllocZeroed()
+		f, st = c.mem.AllocZeroed()
 	}
 	if st != zx.OK {
-		return st
+		return Page{}, st
 	}
 	s, st := c.tree.insert(c.mem, pageIndex(off))
 	if st != zx.OK {
-		c.mem.Free(out.Frame)
-		return st
+		c.mem.Free(f)
+		return Page{}, st
 	}
-	if w.s.hasPage() {
-		c.mem.Copy(out.Frame, w.s.frame())
+	if shared {
+		c.mem.Copy(f, w.s.frame())
 	}
-	c.own(s, off, out.Frame)
-	c.unmapForked(off, w.s.hasPage())
-	return zx.OK
+	c.own(s, off, f)
+	c.unmapForked(off, shared)
+	return Page{f, true}, zx.OK
 }
 
 // unmapForked removes the translations of what c, and those below it, showed at
@@ -271,24 +263,22 @@ func (c *cowPages) unmapForked(off uint64, page bool) {
 }
 
 // requireZero is require for an offset that reads as zero and has no page.
-func (c *cowPages) requireZero(off, limit, idx uint64, write bool, r *PageRequest, out *Page) zx.Status {
+func (c *cowPages) requireZero(off, limit, idx uint64, write bool, r *PageRequest) (Page, zx.Status) {
 	if c.discarded() {
-		return zx.ErrNotFound
+		return Page{}, zx.ErrNotFound
 	}
 	if !write {
-		out.Frame, out.Writable = c.mem.ZeroPage(), false
-		return zx.OK
+		return Page{c.mem.ZeroPage(), false}, zx.OK
 	}
 	to := Untracked
 	if c.paged {
 		if c.traps {
-			return c.askDirty(off, limit, r)
+			return Page{}, c.askDirty(off, limit, r)
 		}
 		to = Dirty
 	}
-	f, st := c.materialize(off, idx, to)
-	out.Frame, out.Writable = f, true
-	return st
+	f, st := c.materialize(off, idx, to, nil)
+	return Page{f, true}, st
 }
 
 // askDirty asks whether the run of non-dirty content at off may become dirty.
@@ -305,8 +295,9 @@ func (c *cowPages) ask(kind RequestKind, off, end uint64, r *PageRequest) zx.Sta
 // interval, an absent page of an anonymous VMO) by a page of zeros in state to.
 // On error nothing has changed.
 //
-// Locks: the VMO's held. Flush: translations of the shared zero page are removed.
-func (c *cowPages) materialize(off, idx uint64, to State) (mmu.Frame, zx.Status) {
+// Locks: the VMO's held. Flush: translations of the shared zero page are removed,
+// but in the mapping at by, which is replaced by the caller.
+func (c *cowPages) materialize(off, idx uint64, to State, by *MappingPlace) (mmu.Frame, zx.Status) {
 	if !c.zeros.empty() {
 		if st := c.zeros.reserve(1); st != zx.OK {
 			return 0, st
@@ -321,14 +312,16 @@ func (c *cowPages) materialize(off, idx uint64, to State) (mmu.Frame, zx.Status)
 		c.mem.Free(f)
 		return 0, st
 	}
+	if by == nil || !c.mappings.Single() || !c.children.Empty() {
+		c.unmapZeros(off, zx.PageSize)
+	}
 	c.place(s, off, idx, f, to)
 	return f, zx.OK
 }
 
 // place puts f, full of zeros, into the slot s of a page that reads as zero.
-// Pre: s is counted in the tree.
+// Pre: s is counted in the tree; no zeros are mapped there.
 func (c *cowPages) place(s *slot, off, idx uint64, f mmu.Frame, to State) {
-	c.unmapZeros(off, zx.PageSize)
 	if *s == 0 && !c.zeros.empty() {
 		c.zeros.remove(off, off+zx.PageSize)
 	}

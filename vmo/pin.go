@@ -71,8 +71,7 @@ func (c *cowPages) pinLocked(pos, end uint64, write bool, r *PageRequest, b *zx.
 	for pos < end {
 		got, st := pos, zx.OK
 		if write {
-			var p Page
-			if st = c.require(pos, end, true, r, &p); st == zx.OK {
+			if _, st = c.require(pos, end, true, r); st == zx.OK {
 				got += zx.PageSize
 			}
 		} else {

@@ -1,6 +1,9 @@
 package vmo
 
-import "faultline/zx"
+import (
+	"faultline/mmu"
+	"faultline/zx"
+)
 
 // roundRange rounds [off, off+length) outward to pages. ok is false when that
 // wraps.
@@ -125,25 +128,30 @@ func (v *VMO) overRange(op rangeOp, off, length uint64, r *PageRequest) zx.Statu
 
 // commitLocked is Commit until something is missing. Locks: the family's held.
 func (c *cowPages) commitLocked(pos, end uint64, r *PageRequest, b *zx.Budget) (uint64, zx.Status) {
+	plain := !c.paged && c.parent == nil && c.zeros.empty()
 	for pos < end {
 		idx := pageIndex(pos)
+		if plain {
+			at, st := c.commitRun(idx, pageIndex(end), b)
+			if pos = at << zx.PageShift; st != zx.OK {
+				return pos, st
+			}
+			continue
+		}
 		s := c.tree.get(c.mem, idx)
 		st := zx.OK
 		switch {
 		case s.hasPage():
 		case s.state() == Marker:
-			_, st = c.materialize(pos, idx, Clean)
-		case !c.paged && c.parent == nil:
-			_, st = c.materialize(pos, idx, Untracked)
+			_, st = c.materialize(pos, idx, Clean, nil)
 		case !c.paged:
-			var p Page
-			st = c.require(pos, end, true, r, &p)
+			_, st = c.require(pos, end, true, r)
 		case c.zeros.holding(pos) == nil:
 			st = c.ask(RequestRead, pos, c.absentEnd(pos, end), r)
 		case c.traps:
 			st = c.askDirty(pos, end, r)
 		default:
-			_, st = c.materialize(pos, idx, Dirty)
+			_, st = c.materialize(pos, idx, Dirty, nil)
 		}
 		if st != zx.OK {
 			return pos, st
@@ -153,6 +161,42 @@ func (c *cowPages) commitLocked(pos, end uint64, r *PageRequest, b *zx.Budget) (
 		}
 	}
 	return pos, zx.OK
+}
+
+// commitRun commits pages from idx on, up to the end of a leaf, or to limit, and gives
+// where it got. Pre: what c has no page for reads as zero, and no interval says so.
+// Locks: the family's held. Errors: ErrNoMemory | errSpent.
+func (c *cowPages) commitRun(idx, limit uint64, b *zx.Budget) (uint64, zx.Status) {
+	turn := uint64(max(zx.BudgetUnits-b.Spent(), 1))
+	slots, leaf, st := c.tree.fill(c.mem, idx, min(limit, idx+turn))
+	if st != zx.OK {
+		return idx, st
+	}
+	c.unmapZeros(idx<<zx.PageShift, uint64(len(slots))<<zx.PageShift)
+	added := 0
+	at := idx
+	for i := range slots {
+		if slots[i] == 0 {
+			var f mmu.Frame
+			if f, st = c.mem.AllocZeroed(); st != zx.OK {
+				break
+			}
+			c.mem.Meta(f).Set(c.id, at, 0)
+			c.flushIfUncached(f)
+			c.transition(&slots[i], pageSlot(f, Untracked))
+			added++
+		}
+		at++
+	}
+	if c.pages += uint64(added); added > 0 {
+		c.tree.added(c.mem, leaf, added)
+	} else {
+		c.tree.prune(c.mem, idx)
+	}
+	if b.Spend(len(slots)) && at < limit && st == zx.OK {
+		st = errSpent
+	}
+	return at, st
 }
 
 // prefetchLocked is Prefetch until something is missing. Locks: the family's held.

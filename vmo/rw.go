@@ -135,8 +135,8 @@ func (c *cowPages) copyLocked(b *side, off, pos, end uint64, write bool, r *Page
 		if write && limit-page > writeBatch {
 			ask = page + writeBatch
 		}
-		var p Page
-		if st := c.require(page, ask, write, r, &p); st != zx.OK {
+		p, st := c.require(page, ask, write, r)
+		if st != zx.OK {
 			return pos, st
 		}
 		chunk := c.mem.Bytes(p.Frame)[pos-page : min(end-page, zx.PageSize)]
@@ -166,8 +166,7 @@ func (c *cowPages) dirtyAhead(off, limit uint64, r *PageRequest) {
 		if w := c.see(off); w.ask {
 			return
 		}
-		var p Page
-		if c.require(off, limit, true, r, &p) != zx.OK {
+		if _, st := c.require(off, limit, true, r); st != zx.OK {
 			return
 		}
 	}

@@ -86,10 +86,10 @@ func (b *bench) state(page uint64) State {
 }
 
 func (b *bench) touch(page uint64, write bool) zx.Status {
-	var p Page
 	b.v.Lock()
 	defer b.v.Unlock()
-	return b.v.RequirePage(page*pg, write, &b.req, &p)
+	_, st := b.v.RequirePage(nil, page*pg, write, &b.req)
+	return st
 }
 
 // probe waits for page 2 in every way there is, and says which waits do ended

@@ -200,8 +200,7 @@ func (c *cowPages) takeShared(pos, end, base uint64, run *PageRun, r *PageReques
 		return st
 	}
 	if w := c.see(pos); w.ask || w.s.hasPage() {
-		var p Page
-		if st := c.require(pos, end, true, r, &p); st != zx.OK {
+		if _, st := c.require(pos, end, true, r); st != zx.OK {
 			return st
 		}
 	}

@@ -126,8 +126,8 @@ func (c *cowPages) zeroBytes(from, to uint64, r *PageRequest) zx.Status {
 	if c.cache != zx.CachePolicyCached {
 		return zx.ErrBadState
 	}
-	var p Page
-	if st := c.require(page, page+zx.PageSize, true, r, &p); st != zx.OK {
+	p, st := c.require(page, page+zx.PageSize, true, r)
+	if st != zx.OK {
 		return st
 	}
 	clear(c.mem.Bytes(p.Frame)[from-page : to-page])
