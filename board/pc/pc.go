@@ -3,7 +3,7 @@
 package pc
 
 import (
-	"fmt"
+	"errors"
 
 	"faultline/board/x86"
 )
@@ -22,7 +22,7 @@ func Open() (*x86.Machine, error) {
 		rsdp = FindRSDP(x86.ReadPhysical)
 	}
 	if rsdp == 0 {
-		x86.Platform.Problems = append(x86.Platform.Problems, fmt.Errorf("acpi: no root pointer"))
+		x86.Platform.Problems = append(x86.Platform.Problems, errors.New("acpi: no root pointer"))
 		return x86.Open()
 	}
 	t, err := Parse(rsdp, x86.ReadPhysical)
@@ -31,7 +31,7 @@ func Open() (*x86.Machine, error) {
 		return x86.Open()
 	}
 	p := &x86.Platform
-	p.Name, p.Power, p.Serial, p.Problems = t.Maker, t.Power, t.Serial, t.Problems
+	p.Name, p.Power, p.Serial, p.Problems = t.Maker, t.Power, t.Serial, append(p.Problems, t.Problems...)
 	if len(t.IOAPICs) > 0 {
 		p.IOAPIC, p.GSIBase = t.IOAPICs[0].Address, t.IOAPICs[0].GSIBase
 	}

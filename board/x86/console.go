@@ -3,6 +3,8 @@
 package x86
 
 import (
+	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 	_ "unsafe" // for go:linkname
@@ -166,21 +168,31 @@ func chooseConsole(o *Options, f Framebuffer) {
 	}
 	if port != nil && (port.Port != uint16(com1) || port.Baud != 0 && port.Baud != defaultBaud || !uart.present) {
 		drain()
-		uart.port, uart.memory, uart.room = cpu.Port(port.Port), 0, 0
-		if port.Port == 0 {
-			at, err := mapDevice(Range{port.Memory, port.Memory + zx.PhysAddr(8*port.Stride)})
-			if err != nil {
-				return
-			}
-			uart.memory, uart.stride = at, port.Stride
-		}
-		initUART(port.Baud)
+		useUART(port)
 	}
 	initInput()
 	if wantScreen && f.Address != 0 {
-		if at, err := mapDevice(f.Memory()); err == nil {
+		if at, err := mapDevice(f.Memory()); believed("screen", err) {
 			screen = newTextScreen(f, at)
 			initKeyboard()
 		}
+	}
+}
+
+// useUART makes p the serial port, or COM1 if there is none at p.
+func useUART(p *SerialPort) {
+	at, err := uint64(0), error(nil)
+	if p.Port == 0 {
+		at, err = mapDevice(Range{p.Memory, p.Memory + zx.PhysAddr(8*p.Stride)})
+	}
+	if err == nil {
+		uart.port, uart.memory, uart.stride, uart.room = cpu.Port(p.Port), at, p.Stride, 0
+		if initUART(p.Baud); !uart.present {
+			err = errors.New("nothing there")
+		}
+	}
+	if !believed(fmt.Sprintf("serial port at %#x", uint64(p.Port)|uint64(p.Memory)), err) {
+		uart.port, uart.memory, uart.room = com1, 0, 0
+		initUART(defaultBaud)
 	}
 }

@@ -1,6 +1,9 @@
 package x86
 
-import "unsafe"
+import (
+	"sync/atomic"
+	"unsafe"
+)
 
 // What runs before there is a Go runtime: nothing here may allocate, panic, grow the
 // stack, or use a table of absolute addresses.
@@ -8,6 +11,12 @@ import "unsafe"
 // imageBase is where the image is linked to lie: the -T of the link, less the page of
 // its headers.
 const imageBase = 16 << 20
+
+// chipset is where every PC has its interrupt controllers, and its firmware up to 4 GiB.
+const chipset = 0xfec00000
+
+// windowLeast is the smallest heap window, with the image.
+const windowLeast = 80 << 20
 
 const efiPage = 4096 // of UEFI's memory map
 
@@ -116,6 +125,37 @@ func ramFrom(base uint64, by Loader, info uint64) uint64 {
 		}
 	}
 	return min(end, max(first, base)) - base
+}
+
+// keepsWord says whether the eight bytes at a physical address are memory. They are as they
+// were afterwards.
+//
+//go:nosplit
+//go:nocheckptr
+func keepsWord(addr uint64) bool {
+	p := (*uint64)(unsafe.Add(nil, uintptr(addr)))
+	v := atomic.LoadUint64(p)
+	atomic.SwapUint64(p, ^v)
+	return atomic.SwapUint64(p, v) == ^v
+}
+
+// presentEnd is where the RAM ends that begins at start and is said to reach to end: there
+// if its last word keeps what is written, or else on the page that bisection finds.
+//
+//go:nosplit
+func presentEnd(start, end uint64, keeps func(uint64) bool) uint64 {
+	if keeps((end - 8) &^ 7) {
+		return end
+	}
+	start = (start + 4095) &^ 4095
+	for start < end && end-start > 4096 {
+		if middle := start + ((end-start)/2+4095)&^4095; keeps(middle - 8) {
+			start = middle
+		} else {
+			end = middle
+		}
+	}
+	return start
 }
 
 // taken is first, or start if that is lower and [start, start+size) reaches past base.

@@ -22,7 +22,6 @@ var (
 	startInfo uint64 = 1 // physical address of what the loader passed
 
 	bootTSC uint64 // time stamp counter at entry: the zero of Nanotime
-	lowRAM  uint64 // bytes of RAM from RamStart on
 
 	// pageZero is what page 0 held at entry; the page itself is no longer mapped.
 	pageZero [4096]byte

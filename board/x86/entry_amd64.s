@@ -36,7 +36,7 @@
 #define MSR_FS_BASE 0xc0000100
 
 #define RAM_START const_imageBase
-#define WINDOW_MIN 0x05000000
+#define WINDOW_MIN const_windowLeast
 #define WINDOW_MAX 0x40000000
 #define WINDOW_GRAIN 0x200000
 
@@ -489,7 +489,6 @@ gate:
 	CALL	·findRAM(SB)
 	MOVQ	0(SP), R10
 	ADDQ	$16, SP
-	MOVQ	R10, ·lowRAM(SB)
 	CMPQ	R10, $WINDOW_MIN
 	JCC	enough
 	STAGE(const_stageNoRAM)

@@ -40,10 +40,16 @@ var timers [cpu.MaxCPUs]Timer
 // features is what the boot CPU can do.
 var features *cpu.Features
 
-// findRAM is ramFrom for where the image lies.
+// findRAM is how much RAM there is from where the image lies; 0 if too little.
 //
 //go:nosplit
-func findRAM() uint64 { return ramFrom(imageBase, loader, startInfo) }
+func findRAM() uint64 {
+	n := min(ramFrom(imageBase, loader, startInfo), chipset-imageBase)
+	if n < windowLeast || !keepsWord(imageBase+windowLeast-8) {
+		return 0
+	}
+	return presentEnd(imageBase+windowLeast, imageBase+n, keepsWord) - imageBase
+}
 
 // hwinit0 runs before the scheduler exists: no allocation.
 //

@@ -70,13 +70,19 @@ var open = sync.OnceValues(func() (*Machine, error) {
 	}
 	m.Kept = joinRanges(m.Kept)
 	stage(stageTables)
-	chooseConsole(&m.Options, boot.Screen)
-	page := func(addr zx.PhysAddr) { deviceRanges = append(deviceRanges, pages(Range{addr, addr + 1})) }
-	page(zx.PhysAddr(lapic.base))
-	page(Platform.IOAPIC)
-	if clock.source == hpetReference.name {
-		page(hpetBase)
+	page := func(what string, addr zx.PhysAddr) bool {
+		_, err := mapDevice(pages(Range{addr, addr + 1}))
+		return believed(what, err)
 	}
+	page("local APIC", zx.PhysAddr(lapic.base))
+	if !page("I/O APIC", Platform.IOAPIC) {
+		Platform.IOAPIC = chipset
+		page("I/O APIC", chipset)
+	}
+	if clock.source == hpetReference.name {
+		page("HPET", hpetBase)
+	}
+	chooseConsole(&m.Options, boot.Screen)
 	m.Drives, m.Port = findDevices(&m.Boot)
 	stage(stageDisk)
 	findCPUs(m.Memory, m.Boot.Reserved, cmp.Or(m.Options.CPUs, cpu.MaxCPUs))
@@ -84,9 +90,18 @@ var open = sync.OnceValues(func() (*Machine, error) {
 	return m, nil
 })
 
-// Boot reads what the loader passed.
+// believed notes why something that was told cannot be so; true without a reason.
+func believed(what string, err error) bool {
+	if err != nil {
+		Platform.Problems = append(Platform.Problems, fmt.Errorf("%s: %w", what, err))
+	}
+	return err == nil
+}
+
+// Boot reads what the loader passed. What cannot be so of memory and modules is left
+// out and named in Platform.Problems.
 //
-// Errors: it makes no sense, or lies across the kernel's window.
+// Errors: it makes no sense.
 var Boot = sync.OnceValues(func() (*BootInfo, error) {
 	boot, err := ParseBoot(loader, zx.PhysAddr(startInfo), ReadPhysical)
 	if err != nil {
@@ -96,11 +111,20 @@ var Boot = sync.OnceValues(func() (*BootInfo, error) {
 		boot.Screen = efiVideo
 		boot.Screen.check()
 	}
-	for _, module := range boot.Modules {
-		if r := module.Range; uint64(r.Start) < ramStart+ramSize && ramStart < uint64(r.End) {
-			return nil, fmt.Errorf("boot: the loader put module %q at %v, into the kernel's window", module.CommandLine, r)
+	window := Range{zx.PhysAddr(ramStart), zx.PhysAddr(ramStart + ramSize)}
+	var problems []error
+	boot.Map, problems = boot.Map.believe(window, features.PhysBits, keeps)
+	Platform.Problems = append(Platform.Problems, problems...)
+	boot.Modules = slices.DeleteFunc(boot.Modules, func(m Module) bool {
+		r := m.Range
+		var err error
+		if r.Start < window.End && window.Start < r.End {
+			err = fmt.Errorf("at %v, in the kernel's window", r)
+		} else if boot.Map.RAMIn(r) != r.Bytes() {
+			err = fmt.Errorf("at %v, where not all is RAM", r)
 		}
-	}
+		return !believed(fmt.Sprintf("boot: module %q", m.CommandLine), err)
+	})
 	return boot, nil
 })
 

@@ -88,14 +88,43 @@ func NewMemoryMap(regions []MemoryRegion) MemoryMap {
 	return m
 }
 
-// RAM is the number of bytes of RAM in m.
-func (m MemoryMap) RAM() (bytes uint64) {
-	for _, r := range m {
-		if r.Kind == MemoryRAM {
-			bytes += r.Bytes()
+// RAM is how many bytes of RAM there are.
+func (m MemoryMap) RAM() uint64 { return m.RAMIn(Range{End: 1<<64 - 1}) }
+
+// RAMIn is how many bytes of r are RAM.
+func (m MemoryMap) RAMIn(r Range) (bytes uint64) {
+	for _, x := range m {
+		if start, end := max(r.Start, x.Start), min(r.End, x.End); x.Kind == MemoryRAM && start < end {
+			bytes += uint64(end - start)
 		}
 	}
 	return bytes
+}
+
+// believe is m without what cannot be RAM, and a problem for each range that is said to
+// be and is not: beyond the addresses that the CPU has; where every PC has its interrupt
+// controllers and its firmware; and, outside of the window, what does not keep what is
+// written there.
+func (m MemoryMap) believe(window Range, physBits uint32, keeps func(uint64) bool) (MemoryMap, []error) {
+	regions := append(slices.Clone(m), MemoryRegion{Range{chipset, 1 << 32}, MemoryReserved}, MemoryRegion{Range{1 << physBits, 1<<64 - 1}, MemoryReserved})
+	var problems []error
+	for _, r := range NewMemoryMap(regions) {
+		if r.Kind != MemoryRAM || r.Start < 1<<20 {
+			continue
+		}
+		if r.Start < window.End && window.Start < r.End {
+			r.Start = window.End
+		}
+		if r.Start >= r.End {
+			continue
+		}
+		if end := zx.PhysAddr(presentEnd(uint64(r.Start), uint64(r.End), keeps)); end < r.End {
+			lie := Range{end, r.End}
+			regions = append(regions, MemoryRegion{lie, MemoryBad})
+			problems = append(problems, fmt.Errorf("memory map: no RAM at %v", lie))
+		}
+	}
+	return NewMemoryMap(regions), problems
 }
 
 // Below is m without the RAM from limit on.

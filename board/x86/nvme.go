@@ -92,6 +92,12 @@ func newNVMe(regs nvmeRegisters, address func([]byte) uint64) (*Disk, error) {
 	return openDisk(&nvme{regs: regs, address: address, now: time.Now})
 }
 
+// nvmeStride is how many bytes lie between two doorbells.
+func nvmeStride(regs nvmeRegisters) uint64 { return 4 << (regs.read32(nvmeCAP+4) & 15) }
+
+// nvmeRegsBytes is how far the registers reach that are used: two doorbells a queue pair.
+func nvmeRegsBytes(regs nvmeRegisters) uint64 { return nvmeBell + 4*nvmeStride(regs) }
+
 func (q *nvme) read64(at uint64) uint64 {
 	return uint64(q.regs.read32(at)) | uint64(q.regs.read32(at+4))<<32
 }
@@ -106,7 +112,7 @@ func (q *nvme) start() (c diskConfig, err error) {
 	if capability == 1<<64-1 || capability>>48&15 != 0 || capability&0xffff < nvmeQueue-1 {
 		return c, fmt.Errorf("nvme: capabilities %#x", capability)
 	}
-	q.stride = 4 << (capability >> 32 & 15)
+	q.stride = nvmeStride(q.regs)
 	patience := max(nvmeMaxTime, time.Duration(capability>>24&0xff)*500*time.Millisecond)
 	if err := q.ready(0, patience); err != nil {
 		return c, err

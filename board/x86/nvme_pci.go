@@ -8,10 +8,7 @@ import (
 	"faultline/zx"
 )
 
-const (
-	pciClassNVMe  = 0x010802 // mass storage, NVM, NVM Express
-	nvmeRegsBytes = 0x2000
-)
+const pciClassNVMe = 0x010802 // mass storage, NVM, NVM Express
 
 // nvmePCI reaches a controller's registers.
 type nvmePCI uint64
@@ -25,10 +22,13 @@ func openNVMe(f pciFunction) (*Disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	base, err := mapDevice(Range{bar, bar + zx.PhysAddr(nvmeRegsBytes)})
+	f.write32(pciCommand, f.read32(pciCommand)&0xffff|commandMemory|commandMaster)
+	base, err := mapDevice(Range{bar, bar + nvmeBell})
+	if err == nil { // and as far as it has its doorbells apart
+		_, err = mapDevice(Range{bar, bar + zx.PhysAddr(nvmeRegsBytes(nvmePCI(base)))})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("pci %v: %w", f, err)
 	}
-	f.write32(pciCommand, f.read32(pciCommand)&0xffff|commandMemory|commandMaster)
 	return newNVMe(nvmePCI(base), AddressOf)
 }

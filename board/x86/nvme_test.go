@@ -24,6 +24,7 @@ type simNVMe struct {
 
 	content    []byte
 	shift      uint   // of a block
+	stride     uint   // of a doorbell, as CAP.DSTRD
 	mdts       byte   // as the controller says
 	metadata   uint16 // of a block
 	noReady    bool
@@ -100,8 +101,10 @@ func (s *simNVMe) write32(offset uint64, v uint32) {
 		}
 		s.sq[0] = uint64(s.regs[nvmeASQ]) | uint64(s.regs[nvmeASQ+4])<<32
 		s.cq[0] = uint64(s.regs[nvmeACQ]) | uint64(s.regs[nvmeACQ+4])<<32
-	case offset >= nvmeBell && (offset-nvmeBell)/4%2 == 0:
-		s.ring(int(offset-nvmeBell)/8, int(v))
+	case offset >= nvmeBell+16<<s.stride || offset >= nvmeBell && (offset-nvmeBell)%(4<<s.stride) != 0:
+		s.t.Errorf("doorbell at %#x", offset)
+	case offset >= nvmeBell && (offset-nvmeBell)>>s.stride/4%2 == 0:
+		s.ring(int(offset-nvmeBell)>>s.stride/8, int(v))
 	}
 }
 
@@ -206,7 +209,11 @@ func TestNVMeModel(t *testing.T) {
 	for _, shift := range []uint{9, 12} {
 		for _, mdts := range []byte{0, 1, 3} {
 			s := newSimNVMe(t, 2048, shift)
-			s.mdts = mdts
+			s.mdts, s.stride = mdts, uint(5*mdts)
+			s.regs[nvmeCAP+4] |= uint32(s.stride)
+			if n := nvmeRegsBytes(s); n != nvmeBell+16<<s.stride {
+				t.Errorf("registers of %#x bytes", n)
+			}
 			d := openSimNVMe(t, s)
 			if d.Sectors() != uint64(len(s.content)/SectorBytes) || d.BlockBytes() != 1<<shift {
 				t.Fatalf("%d sectors, blocks of %d", d.Sectors(), d.BlockBytes())

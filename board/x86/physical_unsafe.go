@@ -43,18 +43,28 @@ const (
 // the virtual address of r.Start.
 //
 // Pre: the boot tables are in place.
-// Errors: r is not within the first 128 TiB.
+// Errors: r is not within the first 128 TiB, or holds RAM.
 func mapDevice(r Range) (uint64, error) {
 	if r.Start >= r.End || r.End > 1<<47 {
 		return 0, fmt.Errorf("device memory %v cannot be mapped", r)
 	}
+	if boot, err := Boot(); err == nil && boot.Map.RAMIn(r) != 0 {
+		return 0, fmt.Errorf("device memory %v is RAM", r)
+	}
 	deviceRanges = append(deviceRanges, pages(r))
+	return mapBoot(r), nil
+}
+
+// mapBoot has the boot tables map r, and gives the virtual address of r.Start.
+//
+// Pre: r ends within the first 128 TiB.
+func mapBoot(r Range) uint64 {
 	va := uint64(r.Start)
 	if va >= lowerEnd {
 		va |= upperHalf
 	}
 	if uint64(r.End) <= bootMapped {
-		return va, nil
+		return va
 	}
 	const large, entries = 2 << 20, 512
 	const present, write, writeThrough, uncached, size = 1 << 0, 1 << 1, 1 << 3, 1 << 4, 1 << 7
@@ -73,8 +83,13 @@ func mapDevice(r Range) (uint64, error) {
 			*e = pa | present | write | writeThrough | uncached | size
 		}
 	}
-	return va, nil
+	return va
 }
 
-// bootTablePages keeps what mapDevice added to the boot tables from the collector.
+// keeps is keepsWord of any address.
+func keeps(addr uint64) bool {
+	return keepsWord(mapBoot(Range{zx.PhysAddr(addr), zx.PhysAddr(addr) + 8}))
+}
+
+// bootTablePages keeps what mapBoot added to the boot tables from the collector.
 var bootTablePages [][]byte

@@ -14,7 +14,7 @@ var Platform = struct {
 	Power    Power
 	Problems []error // what could not be believed
 }{
-	IOAPIC: 0xfec00000,
+	IOAPIC: chipset,
 	GSI:    [16]uint32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
 	// PM1a control of the PIIX4 (pc) and ICH9 (q35) where SeaBIOS puts the power
 	// management ports; type 0 is S5 on both.

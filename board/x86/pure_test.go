@@ -187,6 +187,48 @@ func TestMemoryMapModel(t *testing.T) {
 	}
 }
 
+// TestMemoryMapBelieve: what a loader calls RAM is RAM only as far as it keeps what is
+// written there, and nowhere where it cannot be.
+func TestMemoryMapBelieve(t *testing.T) {
+	const mib = 1 << 20
+	window := Range{16 * mib, 96 * mib}
+	ram := func(start, end zx.PhysAddr) MemoryRegion { return MemoryRegion{Range{start, end}, MemoryRAM} }
+	for name, c := range map[string]struct {
+		said MemoryMap
+		real zx.PhysAddr // end of what there is below 4 GiB
+		high zx.PhysAddr // and above
+		want []Range
+		lies int
+	}{
+		"truth":         {MemoryMap{ram(0, 0x9fc00), ram(mib, 256*mib)}, 256 * mib, 0, []Range{{0, 0x9fc00}, {mib, 256 * mib}}, 0},
+		"too much":      {MemoryMap{ram(mib, 1<<30)}, 256 * mib, 0, []Range{{mib, 256 * mib}}, 1},
+		"none":          {MemoryMap{ram(mib, 96*mib), ram(512*mib, 513*mib)}, 256 * mib, 0, []Range{{mib, 96 * mib}}, 1},
+		"without end":   {MemoryMap{ram(mib, 1<<63)}, 256 * mib, 5 << 30, []Range{{mib, 256 * mib}, {1 << 32, 5 << 30}}, 2},
+		"a word":        {MemoryMap{ram(mib, 96*mib), ram(300*mib, 300*mib+8)}, 256 * mib, 0, []Range{{mib, 96 * mib}}, 1},
+		"not a word":    {MemoryMap{ram(mib, 96*mib), ram(200*mib, 200*mib+1)}, 256 * mib, 0, []Range{{mib, 96 * mib}, {200 * mib, 200*mib + 1}}, 0},
+		"APIC and BIOS": {MemoryMap{ram(mib, 1<<32)}, 1 << 32, 0, []Range{{mib, 0xfec00000}}, 0},
+	} {
+		m, problems := c.said.believe(window, 40, func(at uint64) bool {
+			if at%8 != 0 || at >= 1<<40 || at >= uint64(window.Start) && at < uint64(window.End) {
+				t.Fatalf("%s: looked at %#x", name, at)
+			}
+			return at < uint64(c.real) || at >= 1<<32 && at < uint64(c.high)
+		})
+		var got []Range
+		for _, r := range m {
+			if r.Kind == MemoryRAM {
+				got = append(got, r.Range)
+			}
+		}
+		if !slices.Equal(got, c.want) || len(problems) != c.lies {
+			t.Errorf("%s: %v, %v; want %v", name, got, problems, c.want)
+		}
+	}
+	if n := presentEnd(16*mib, 4096*mib, func(at uint64) bool { return at < 77*mib }); n != 77*mib {
+		t.Errorf("ends at %#x", n)
+	}
+}
+
 func TestUsablePartialPages(t *testing.T) {
 	m := NewMemoryMap([]MemoryRegion{{Range{0x500, 0x9fc00}, MemoryRAM}})
 	if got, want := m.Usable(nil), []Range{{0x1000, 0x9f000}}; !slices.Equal(got, want) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/goos"
+	"slices"
 	"unsafe"
 
 	"faultline/cpu"
@@ -35,6 +36,10 @@ var cpus struct {
 	tasks int               // besides the boot CPU, that run Go
 	root  uint64            // page table they start with
 }
+
+// maxAbsent is how many CPUs that are listed may be silent, two seconds each, before the
+// list is believed no more.
+const maxAbsent = 4
 
 // cpuCount tells the runtime how many there are; pinGoroutine is there if the
 // toolchain has processors that keep their goroutines, which several CPUs take.
@@ -85,12 +90,17 @@ func findCPUs(memory MemoryMap, reserved []Range, most int) {
 	boot := bootAPIC()
 	cpus.apic[0] = boot
 	page, ok := lowPage(memory, reserved)
-	for _, apic := range list {
+	absent := 0
+	for i, apic := range list {
 		if cpus.count == most {
 			break
 		}
-		if apic == boot || apic > 0xfe && !lapic.x2 {
+		if apic == boot || apic > 0xfe && !lapic.x2 || slices.Contains(list[:i], apic) {
 			continue
+		}
+		if absent == maxAbsent {
+			fmt.Printf("faultline: %d CPUs do not answer: the rest is left out\n", absent)
+			break
 		}
 		if cpus.count == cpu.MaxCPUs {
 			fmt.Printf("faultline: more than %d CPUs: the rest is left out\n", cpu.MaxCPUs)
@@ -98,6 +108,7 @@ func findCPUs(memory MemoryMap, reserved []Range, most int) {
 		}
 		if !ok || !startCPU(cpus.count, apic, page) {
 			fmt.Printf("faultline: CPU with local APIC %d does not answer: left out\n", apic)
+			absent++
 			continue
 		}
 		cpus.apic[cpus.count] = apic

@@ -27,6 +27,7 @@ type liar struct {
 	lies  []byte // at liesAt
 	says  string // what the console must show
 	lives bool   // the kernel runs all the same
+	smp   string // CPUs of the machine, one if empty
 }
 
 // multibootTags makes boot information of Multiboot2 with a memory map of 256 MiB; its
@@ -119,6 +120,28 @@ func liars() []liar {
 	long := acpiTable("FACP", nil)
 	le.PutUint32(long[4:], 1<<31)
 	rsdp := append(set(32, liesAt), set(36, 0)...)
+	cpus := func(ids ...byte) (b []byte) {
+		for _, id := range ids {
+			b = append(b, 0, 8, id, id, 1, 0, 0, 0)
+		}
+		return b
+	}
+	many := make([]byte, 200)
+	for i := range many {
+		many[i] = byte(i)
+	}
+	spcr := func(space byte, address uint64) []byte {
+		b := make([]byte, 44)
+		b[4], b[5], b[7], b[22] = space, 8, 1, 7
+		le.PutUint64(b[8:], address)
+		return acpiTable("SPCR", b)
+	}
+	const kernelText = 0x1010000
+	fb := append(words32(8, 32, kernelText, 0, 4096, 1024, 768), 32, 1, 0, 0)
+	module := func(start, end uint32) []byte { return words32(3, 16, start, end) }
+	tagOfMap := func(start, size uint64) []byte {
+		return words32(6, 16+24, 24, 0, uint32(start), uint32(start>>32), uint32(size), uint32(size>>32), 1, 0)
+	}
 	overlap := acpiTables(madt(0, 8, 0, 0, 1, 0, 0, 0), madt())
 	copy(overlap[0x1030:], overlap[0x2000:0x2040]) // the second begins within the first
 	return []liar{
@@ -143,6 +166,19 @@ func liars() []liar {
 		{name: "ACPI entry without end", entry: pvh, code: rsdp, lies: acpiTables(madt(0, 8, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0)), says: `APIC at 0x202000: entry of type 1 with 0 bytes`, lives: true},
 		{name: "ACPI tables that overlap", entry: pvh, code: rsdp, lies: overlap, says: `loaded by PVH`, lives: true},
 		{name: "ACPI that lists itself", entry: pvh, code: rsdp, lies: acpiTables(acpiTable("XSDT", words32(liesAt, 0, liesAt+0x100, 0))), says: `loaded by PVH`, lives: true},
+		{name: "ACPI lists CPUs twice", entry: pvh, code: rsdp, lies: acpiTables(madt(cpus(0, 0, 1, 1, 1, 0)...)), smp: "2", says: `loaded by PVH\n(?s:.*)\n2 CPUs`, lives: true},
+		{name: "ACPI lists CPUs that are not there", entry: pvh, code: rsdp, lies: acpiTables(madt(cpus(many...)...)), smp: "2", says: `4 CPUs do not answer: the rest is left out(?s:.*)\n2 CPUs`, lives: true},
+		{name: "ACPI with its I/O APIC in the kernel", entry: pvh, code: rsdp, lies: acpiTables(madt(append(cpus(0), append([]byte{1, 12, 0, 0}, words32(kernelText, 0)...)...)...)),
+			says: `I/O APIC: device memory \[0x1010000, 0x1011000\) is RAM`, lives: true},
+		{name: "ACPI with its serial port in the kernel", entry: pvh, code: rsdp, lies: acpiTables(spcr(0, kernelText)), says: `serial port at 0x1010000: device memory .* is RAM`, lives: true},
+		{name: "ACPI with its serial port nowhere", entry: pvh, code: rsdp, lies: acpiTables(spcr(0, 0xd0000000)), says: `serial port at 0xd0000000: nothing there`, lives: true},
+		{name: "ACPI with a serial port that is none", entry: pvh, code: rsdp, lies: acpiTables(spcr(1, 0x9000)), says: `serial port at 0x9000: nothing there`, lives: true},
+		{name: "Multiboot2 with its screen in the kernel", entry: multiboot2, code: here, lies: multibootTags(0, fb...), says: `screen: device memory \[0x1010000, .* is RAM`, lives: true},
+		{name: "Multiboot2 module in the registers of the local APIC", entry: multiboot2, code: here, lies: multibootTags(0, module(0xfee00000, 0xfee01000)...), says: `module "": at \[0xfee00000, 0xfee01000\), where not all is RAM`, lives: true},
+		{name: "Multiboot2 module of 3 GiB", entry: multiboot2, code: here, lies: multibootTags(0, module(0x8000000, 0xf0000000)...), says: `module "": at \[0x8000000, 0xf0000000\), where not all is RAM`, lives: true},
+		{name: "Multiboot2 modules one over the other", entry: multiboot2, code: here, lies: multibootTags(0, append(append(module(0x8000000, 0x8010000), module(0x8001000, 0x8002000)...), module(0x8000000, 0x8000000)...)...), says: `loaded by Multiboot2`, lives: true},
+		{name: "Multiboot2 with more RAM than there is", entry: multiboot2, code: here, lies: multibootTags(0, tagOfMap(0x100000, 16<<30)...), says: `memory map: no RAM at \[0x10000000, 0xfec00000\)`, lives: true},
+		{name: "Multiboot2 with RAM without end", entry: multiboot2, code: here, lies: multibootTags(0, tagOfMap(0x100000, 1<<63)...), says: `memory map: no RAM at \[0x10000000, 0xfec00000\)`, lives: true},
 	}
 }
 
@@ -174,7 +210,7 @@ func liarBoot(l liar, machine string) (output string, err error) {
 	if err := os.WriteFile(code, b, 0o644); err != nil {
 		return "", err
 	}
-	run := boot{image: image, machine: machine, mem: "256M", fails: !l.lives, commands: "mem", want: []string{l.says}, timeout: "60",
+	run := boot{image: image, machine: machine, mem: "256M", smp: l.smp, fails: !l.lives, commands: "cpus; mem", want: []string{l.says}, timeout: "60",
 		flags: fmt.Sprintf("-device loader,file=%s,addr=%#x,force-raw=on", code, liarAt)}
 	if l.lives {
 		run.want = append(run.want, "free frames")
