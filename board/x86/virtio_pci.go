@@ -37,7 +37,8 @@ const (
 	vpQueueUsed      = 0x30
 	vpCommonBytes    = 0x38
 
-	blkConfigBytes = 24 // capacity, size_max, seg_max, geometry, blk_size
+	capMaxBytes    = 1 << 20 // more of a structure is not looked at
+	blkConfigBytes = 24      // capacity, size_max, seg_max, geometry, blk_size
 )
 
 // pciDevice is a transport: where the parts of its registers are.
@@ -92,7 +93,7 @@ func (d *pciDevice) capability(at, kind uint8) error {
 		return nil
 	}
 	f := d.function
-	offset, length := uint64(f.read32(at+8)), uint64(f.read32(at+12))
+	offset, length := uint64(f.read32(at+8)), min(uint64(f.read32(at+12)), capMaxBytes)
 	if length < least {
 		return fmt.Errorf("pci %v: virtio structure %d of %d bytes", f, kind, length)
 	}
