@@ -117,8 +117,8 @@ func efiBoot(handle, system, base, bytes uint64) (copy, info uint64) {
 	for range 8 {
 		key, ok := efiMemory(services, info)
 		// The kernel's place must be free; what boot services have there goes with them.
-		if free := ramFrom(imageBase, LoaderUEFI, info); !ok || free < bytes {
-			efiSay(system, "faultline: firmware keeps the memory at 16 MiB for itself\r\n")
+		if free := ramFrom(imageBase, LoaderUEFI, info); !ok || free < windowLeast {
+			efiSay(system, "faultline: firmware keeps memory between 16 and 96 MiB for itself\r\n")
 			return 0, 0
 		}
 		if efiCall(services, efiExitBootServices, handle, key, 0, 0, 0) == 0 {

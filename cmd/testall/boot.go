@@ -83,6 +83,11 @@ func bootTests(r *report) {
 	table = append(table, exampleBoots()...)
 	table = append(table, loaderBoots(disks, false)...)
 	table = append(table, liarBoots()...)
+	const bootServicesData, runtimeServicesData = 4, 6
+	held := boot{machine: "q35", mem: "512M", disk: disks.test, timeout: "150", commands: "demo; sum PAGE.BIN", want: []string{`\.{40}`, "loaded by UEFI", "go on ", disks.sums["PAGE.BIN"]}}
+	table = append(table, boot{name: "the firmware has the kernel's place until it ends", special: func() (string, error) { return heldBoot(bootServicesData, held) }})
+	kept := boot{machine: "q35", mem: "512M", fails: true, timeout: "150", want: []string{`\.{40}`, "firmware keeps memory between 16 and 96 MiB for itself"}}
+	table = append(table, boot{name: "the firmware keeps the kernel's place", special: func() (string, error) { return heldBoot(runtimeServicesData, kept) }})
 	for _, loader := range []string{"iso-uefi", "uefi"} {
 		table = append(table, boot{name: "the screen, " + loader, special: func() (string, error) { return screenBoot(disks.demo, loader) }})
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"errors"
@@ -214,6 +215,46 @@ func liarBoot(l liar, machine string) (output string, err error) {
 		flags: fmt.Sprintf("-device loader,file=%s,addr=%#x,force-raw=on", code, liarAt)}
 	if l.lives {
 		run.want = append(run.want, "free frames")
+	}
+	return run.run()
+}
+
+// heldBoot has UEFI hold the kernel's place: before the application's own entry each free
+// MiB from 16 to 96 is allocated, as memory of a kind, and filled; a point on COM1 tells of each.
+func heldBoot(kind uint32, run boot) (output string, err error) {
+	dir, err := os.MkdirTemp("", "held-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	f, err := os.ReadFile(images()[0])
+	if err != nil {
+		return "", err
+	}
+	const entryAt, at = 0x68, 0x1400 // in the file; addresses in memory are the same
+	code := []byte{
+		0x51, 0x52, 0x48, 0x83, 0xec, 0x38, // PUSH RCX, RDX; SUB RSP, 56
+		0xbb, 0, 0, 0, 1, // MOV EBX, 16 MiB
+		0x48, 0x89, 0x5c, 0x24, 0x20, // MOV [RSP+32], RBX
+		0x48, 0x8b, 0x44, 0x24, 0x38, 0x48, 0x8b, 0x40, 0x60, // RAX = boot services
+		0xb9, 2, 0, 0, 0, 0xba, byte(kind), 0, 0, 0, 0x41, 0xb8, 0, 1, 0, 0, // at that address, kind, 256 pages
+		0x4c, 0x8d, 0x4c, 0x24, 0x20, 0xff, 0x50, 0x28, // LEA R9, [RSP+32]; CALL AllocatePages
+		0x48, 0x85, 0xc0, 0x75, 24, // TEST RAX, RAX; JNE
+		0x48, 0x89, 0xdf, 0xb9, 0, 0, 4, 0, 0xb8, 0xcc, 0xcc, 0xcc, 0xcc, 0xf3, 0xab, // fill
+		0x66, 0xba, 0xf8, 0x03, 0xb0, '.', 0xee, 0x90, 0x90, // OUTB
+		0x81, 0xc3, 0, 0, 0x10, 0, 0x81, 0xfb, 0, 0, 0, 6, 0x72, 0xaf, // ADD EBX, 1 MiB; CMP; JB
+		0x48, 0x8b, 0x54, 0x24, 0x38, 0x48, 0x8b, 0x4c, 0x24, 0x40, 0xe8, // as before: RDX, RCX; CALL
+	}
+	code = le.AppendUint32(code, le.Uint32(f[entryAt:])-at-uint32(len(code))-4)
+	code = append(code, 0xb0, 0x22, 0xe6, 0xf4) // the application has come back: OUTB to the exit device
+	if !bytes.Equal(f[at:at+len(code)], make([]byte, len(code))) {
+		return "", errors.New("no room in the image")
+	}
+	copy(f[at:], code)
+	le.PutUint32(f[entryAt:], at)
+	run.image, run.loader = filepath.Join(dir, "held.elf"), "uefi"
+	if err := errors.Join(os.WriteFile(run.image, nil, 0o644), os.WriteFile(filepath.Join(dir, "held.efi"), f, 0o644)); err != nil {
+		return "", err
 	}
 	return run.run()
 }
