@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -292,7 +293,7 @@ func (k *fakeKernel) StopTrace()                { trace.Stop() }
 func (k *fakeKernel) TraceTicks() float64       { return 1000 }
 func (k *fakeKernel) TraceName(zx.Koid) string  { return "" }
 func (k *fakeKernel) TraceRecords() ([]trace.Record, uint64, float64) {
-	return k.records, 5, 1000
+	return slices.SortedStableFunc(slices.Values(k.records), func(a, b trace.Record) int { return cmp.Compare(a.Time, b.Time) }), 5, 1000
 }
 func (s *fakeProcess) Koid() zx.Koid  { return s.koid }
 func (s *fakeProcess) Faults() uint64 { return s.faults.Load() }

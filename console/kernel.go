@@ -44,8 +44,8 @@ type Kernel interface {
 	// StopTrace ends that and keeps them; trace.On says whether.
 	StartTrace(f trace.Filter)
 	StopTrace()
-	// TraceRecords gives what is held, how many records were lost, and the
-	// ticks of a microsecond.
+	// TraceRecords gives what is held, in order of time, how many records were
+	// lost, and the ticks of a microsecond.
 	TraceRecords() (list []trace.Record, lost uint64, ticks float64)
 	TraceTicks() float64
 	// TraceName is the name of a thread or process that has ended since.

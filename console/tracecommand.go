@@ -2,9 +2,7 @@ package console
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -187,7 +185,6 @@ func (c *Console) faultList(args []string) error {
 		return fmt.Errorf("%q is neither on nor off nor show", word)
 	}
 	list, _, ticks := c.kernel.TraceRecords()
-	slices.SortStableFunc(list, func(a, b trace.Record) int { return cmp.Compare(a.Time, b.Time) })
 	rows, begun := []faultRow{}, map[zx.Koid]trace.Record{}
 	for _, r := range list {
 		b, ok := begun[r.Thread]

@@ -7,6 +7,7 @@ import (
 
 	"faultline/cpu"
 	"faultline/mmu"
+	"faultline/trace"
 	"faultline/zx"
 )
 
@@ -91,11 +92,13 @@ func (k *Kernel) invalidateHere(root zx.PhysAddr, start, end zx.VirtAddr) *percp
 
 // shootdown makes all CPUs but me drop what they know of root, as drawn above.
 func (k *Kernel) shootdown(root zx.PhysAddr, me *percpu) {
+	told := uint32(0)
 	for _, c := range k.cpus {
 		x := &c.crossing
 		if c == me || x.root.Load() != uint64(root) {
 			continue
 		}
+		told++
 		x.stale.Store(true)
 		if stay := x.user.Load(); stay != 0 {
 			k.machine.Kick(c.id)
@@ -103,6 +106,9 @@ func (k *Kernel) shootdown(root zx.PhysAddr, me *percpu) {
 				cpu.Pause()
 			}
 		}
+	}
+	if told > 0 && trace.On() {
+		trace.Emit(trace.Shootdown, told, 0, 0, 0)
 	}
 }
 

@@ -116,15 +116,12 @@ func (k *Kernel) TraceTicks() float64 {
 }
 
 // TraceRecords gives the records of the latest recording that the rings still
-// hold, the oldest of each CPU first, how many were lost, and TraceTicks.
+// hold, the oldest first, how many were lost, and TraceTicks.
 func (k *Kernel) TraceRecords() (list []trace.Record, lost uint64, ticks float64) {
 	k.trace.mu.Lock()
 	from := k.trace.from
 	k.trace.mu.Unlock()
-	var some [256]trace.Record
-	for n := from.Read(some[:]); n > 0; n = from.Read(some[:]) {
-		list = append(list, some[:n]...)
-	}
+	list = from.All(cpu.ReadTSC())
 	return list, from.Lost, k.TraceTicks()
 }
 

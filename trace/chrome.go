@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
-	"strconv"
 
 	"faultline/zx"
 )
@@ -30,19 +28,11 @@ const cpuTracks = 0
 // do intervals.
 //
 // ticks is how often the time stamp counter advances in a microsecond. lost is
-// told to the reader of the trace. Errors: those of w.
+// told to the reader of the trace. Errors: those of w. Pre: records are in order of
+// time.
 // Source: "Trace Event Format", the JSON object format; Perfetto's reading of it.
 func Chrome(w io.Writer, records []Record, ticks float64, lost uint64, names Names) error {
-	slices.SortStableFunc(records, func(a, b Record) int {
-		switch {
-		case a.Time < b.Time:
-			return -1
-		case a.Time > b.Time:
-			return 1
-		}
-		return 0
-	})
-	c := chrome{w: bufio.NewWriter(w), ticks: ticks, names: names, open: map[zx.Koid][]Record{}, running: map[uint8]Record{}}
+	c := chrome{w: bufio.NewWriter(w), ticks: ticks, names: names, open: map[zx.Koid]Record{}, running: map[uint8]Record{}}
 	if len(records) > 0 {
 		c.base = records[0].Time
 	}
@@ -65,10 +55,10 @@ type chrome struct {
 	ticks   float64
 	base    uint64
 	names   Names
-	some    bool // an event was written
-	open    map[zx.Koid][]Record
-	running map[uint8]Record // the last Switch of each CPU
-	flows   map[int][]flow   // by the index of the record they touch
+	some    bool               // an event was written
+	open    map[zx.Koid]Record // the call or fault of each thread that has not ended
+	running map[uint8]Record   // the last Switch of each CPU
+	flows   map[int][]flow     // by the index of the record they touch
 }
 
 // flow is one end of an arrow.
@@ -84,13 +74,20 @@ func (c *chrome) event(phase, name string, at uint64, pid, tid uint64, extra str
 		c.w.WriteByte(',')
 	}
 	c.some = true
-	fmt.Fprintf(c.w, "\n{\"ph\":%q,\"name\":%s,\"ts\":%s,\"pid\":%d,\"tid\":%d%s}", phase, quote(name), c.micros(at-c.base), pid, tid, extra)
+	fmt.Fprintf(c.w, "\n{\"ph\":%q,\"name\":%s,\"ts\":%s,\"pid\":%d,\"tid\":%d%s}", phase, quote(name), micros(c.nanos(at)), pid, tid, extra)
 }
 
-// micros writes ticks as microseconds.
-func (c *chrome) micros(ticks uint64) string {
-	return strconv.FormatFloat(float64(ticks)/c.ticks, 'f', 3, 64)
+// slice writes what lasted from one moment to another, but a nanosecond at least, so
+// that arrows have something to end at.
+func (c *chrome) slice(name string, from, to uint64, pid, tid uint64, extra string) {
+	c.event("X", name, from, pid, tid, `,"dur":`+micros(max(c.nanos(to)-c.nanos(from), 1))+extra)
 }
+
+// nanos is a moment in whole nanoseconds: what nests in ticks nests in them.
+func (c *chrome) nanos(at uint64) int64 { return int64(float64(at-c.base) * 1000 / c.ticks) }
+
+// micros writes nanoseconds as microseconds.
+func micros(nanos int64) string { return fmt.Sprintf("%d.%03d", nanos/1000, nanos%1000) }
 
 // quote writes a JSON string.
 func quote(s string) string {
@@ -200,16 +197,14 @@ func (c *chrome) record(i int, r *Record) {
 		c.ran(r.CPU, r.Time)
 		c.running[r.CPU] = *r
 		return
-	case Fault, Syscall:
-		c.open[r.Thread] = append(c.open[r.Thread], *r)
+	case Fault, Syscall: // no thread is in two
+		c.open[r.Thread] = *r
 		return
 	case FaultEnd, SyscallEnd:
 		c.close(r)
 		return
 	}
-	// A slice of one tick, so that arrows have something to end at.
-	c.event("X", c.title(r), r.Time, pid, tid, fmt.Sprintf(`,"dur":%s,"args":{"vmo":%s,"offset":"%#x","length":"%#x"}`,
-		c.micros(1), quote(called(c.names.VMO, "VMO", r.Object)), r.Offset, r.Length))
+	c.slice(c.title(r), r.Time, r.Time, pid, tid, c.args(r))
 	for _, f := range c.flows[i] {
 		extra := fmt.Sprintf(`,"cat":"page","id":%d`, f.id)
 		if f.phase == "f" {
@@ -217,6 +212,19 @@ func (c *chrome) record(i int, r *Record) {
 		}
 		c.event(f.phase, "page", r.Time, pid, tid, extra)
 	}
+}
+
+// args tells more of a record.
+func (c *chrome) args(r *Record) string {
+	switch r.Kind {
+	case Wake:
+		return fmt.Sprintf(`,"args":{"thread":%s}`, quote(called(c.names.Thread, "thread", zx.Koid(r.Object))))
+	case Shootdown:
+		return fmt.Sprintf(`,"args":{"cpus":%d}`, r.Arg)
+	case Interrupt:
+		return `,"args":{}`
+	}
+	return fmt.Sprintf(`,"args":{"vmo":%s,"offset":"%#x","length":"%#x"}`, quote(called(c.names.VMO, "VMO", r.Object)), r.Offset, r.Length)
 }
 
 // title names what a record is, for people.
@@ -248,34 +256,22 @@ func word(list []string, n uint32) string {
 
 // close writes the interval that ends with r, if its begin was recorded.
 func (c *chrome) close(r *Record) {
-	begin := Fault
-	if r.Kind == SyscallEnd {
-		begin = Syscall
-	}
-	list := c.open[r.Thread]
-	for len(list) > 0 && list[len(list)-1].Kind != begin {
-		list = list[:len(list)-1] // its end was lost
-	}
-	if len(list) == 0 {
-		delete(c.open, r.Thread)
-		return
-	}
-	b := list[len(list)-1]
-	c.open[r.Thread] = list[:len(list)-1]
-	length := fmt.Sprintf(`,"dur":%s`, c.micros(r.Time-b.Time))
-	if b.Kind == Fault {
-		c.event("X", "page fault", b.Time, uint64(b.Process), uint64(b.Thread), length+fmt.Sprintf(
+	b := c.open[r.Thread]
+	delete(c.open, r.Thread)
+	switch {
+	case b.Kind == Fault && r.Kind == FaultEnd:
+		c.slice("page fault", b.Time, r.Time, uint64(b.Process), uint64(b.Thread), fmt.Sprintf(
 			`,"args":{"address":"%#x","rip":"%#x","vmo":%s,"offset":"%#x","status":%s}`,
 			b.Offset, b.Length, quote(called(c.names.VMO, "VMO", r.Object)), r.Offset, quote(zx.Status(int32(r.Arg)).String())))
-		return
+	case b.Kind == Syscall && r.Kind == SyscallEnd:
+		c.slice(called(c.names.Syscall, "call", b.Arg), b.Time, r.Time, uint64(b.Process), uint64(b.Thread), fmt.Sprintf(`,"args":{"result":"%#x"}`, r.Object))
 	}
-	c.event("X", called(c.names.Syscall, "call", b.Arg), b.Time, uint64(b.Process), uint64(b.Thread), length+fmt.Sprintf(`,"args":{"result":"%#x"}`, r.Object))
 }
 
 // ran ends the slice of what the CPU has run till now.
 func (c *chrome) ran(cpu uint8, now uint64) {
-	if b, ok := c.running[cpu]; ok && b.Thread != 0 {
-		c.event("X", called(c.names.Thread, "thread", b.Thread), b.Time, cpuTracks, uint64(cpu), `,"dur":`+c.micros(now-b.Time))
+	if b, ok := c.running[cpu]; ok && b.Thread != 0 && now > b.Time {
+		c.slice(called(c.names.Thread, "thread", b.Thread), b.Time, now, cpuTracks, uint64(cpu), "")
 	}
 }
 

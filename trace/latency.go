@@ -44,6 +44,7 @@ type Measurer struct {
 	pagers map[zx.Koid]*Histograms
 	faults map[zx.Koid]uint64 // when those began that have not ended, by thread
 	held   []Record           // too young, see Take
+	lost   uint64             // of its Reader
 }
 
 // measured is a VMO's histograms and what has begun.
@@ -112,6 +113,13 @@ func (m *Measurer) Take(r *Reader, now uint64) {
 		m.held = append(m.held, some[:n]...)
 	}
 	slices.SortStableFunc(m.held, func(a, b Record) int { return cmp.Compare(a.Time, b.Time) })
+	if r.Lost != m.lost { // nobody knows how it went on
+		m.lost = r.Lost
+		clear(m.faults)
+		for _, v := range m.vmos {
+			*v = measured{of: v.of}
+		}
+	}
 	n := 0
 	for ; n < len(m.held) && m.held[n].Time <= now; n++ {
 		m.Add(&m.held[n])

@@ -24,7 +24,7 @@ const (
 	Evict                      // a clean page is taken
 	Syscall                    // a system call begins; Arg is its number
 	SyscallEnd                 // it ends; Object is its result
-	Interrupt                  // Arg is the vector
+	Interrupt                  // one takes a CPU out of ring 3; Arg is the vector
 	kinds
 )
 

@@ -1,6 +1,8 @@
 package trace
 
 import (
+	"cmp"
+	"slices"
 	"sync/atomic"
 
 	"faultline/zx"
@@ -89,8 +91,10 @@ func Emit(kind Kind, arg uint32, object, offset, length uint64) {
 // Reader takes records out of the rings. Several may read; each has its own
 // place.
 type Reader struct {
-	at   [MaxCPUs]uint64 // how many of each ring have been read
-	Lost uint64          // records that were overwritten before they were read
+	at    [MaxCPUs]uint64 // how many of each ring have been read
+	Lost  uint64          // records that were overwritten before they were read
+	torn  uint64          // CPUs that have lost some just before the next, a bit each
+	whole uint64          // the time since when none has lost any
 }
 
 // NewReader makes a Reader of what is recorded from now on.
@@ -100,15 +104,6 @@ func NewReader() *Reader {
 		if ring := rings[i].Load(); ring != nil {
 			r.at[i] = ring.next.Load()
 		}
-	}
-	return r
-}
-
-// Oldest makes a Reader of what the rings still hold.
-func Oldest() *Reader {
-	r := NewReader()
-	for i, n := range r.at {
-		r.at[i] = n - min(n, ringRecords)
 	}
 	return r
 }
@@ -126,18 +121,51 @@ func (r *Reader) Read(out []Record) (n int) {
 			if over := next - at; over > ringRecords {
 				r.Lost += over - ringRecords
 				r.at[c] = next - ringRecords
+				r.torn |= 1 << c
 				continue
 			}
 			if at == next || !ring.slots[at%ringRecords].read(at+1, &out[n]) {
 				break // still being written
 			}
 			if ring.next.Load()-at <= ringRecords {
+				if r.torn>>c&1 != 0 {
+					r.torn &^= 1 << c
+					r.whole = max(r.whole, out[n].Time)
+				}
 				out[n].CPU = uint8(c)
 				r.at[c], n = at+1, n+1
 			}
 		}
 	}
 	return n
+}
+
+// All reads what happened until now, in order of time, since no ring has lost any: what
+// is older counts as lost, but for what each CPU then ran.
+func (r *Reader) All(now uint64) (list []Record) {
+	var some [256]Record
+	for n := r.Read(some[:]); n > 0; n = r.Read(some[:]) {
+		list = append(list, some[:n]...)
+	}
+	var running [MaxCPUs]Record
+	list = slices.DeleteFunc(list, func(x Record) bool {
+		if x.Time >= r.whole {
+			return x.Time > now
+		}
+		r.Lost++
+		if x.Kind == Switch {
+			x.Time = r.whole
+			running[x.CPU] = x
+		}
+		return true
+	})
+	for _, x := range running {
+		if x.Kind == Switch {
+			list = slices.Insert(list, 0, x)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b Record) int { return cmp.Compare(a.Time, b.Time) })
+	return list
 }
 
 // read copies the slot if it has that record. Whoever calls it looks again whether

@@ -94,8 +94,41 @@ func TestOverwritten(t *testing.T) {
 	if len(got) != ringRecords || r.Lost != more || got[0].Object != more || got[len(got)-1].Object != ringRecords+more-1 {
 		t.Errorf("%d read, %d lost, objects %d to %d", len(got), r.Lost, got[0].Object, got[len(got)-1].Object)
 	}
-	if list := all(Oldest()); len(list) != ringRecords {
-		t.Errorf("the oldest on: %d", len(list))
+}
+
+// TestWhole fills the ring of one of two CPUs over: what is told begins where both are
+// whole, with what each ran then, and ends now.
+func TestWhole(t *testing.T) {
+	begin(t, Filter{})
+	r := NewReader()
+	hostCPU = 1
+	Run(7, 8)
+	for _, k := range []Kind{Switch, Syscall} {
+		hostTime++
+		Emit(k, 0, 0, 0, 0)
+	}
+	hostCPU = 0
+	Run(0, 0)
+	for range ringRecords + 10 {
+		hostTime++
+		Emit(Wake, 0, 0, 0, 0)
+	}
+	hostCPU = 1
+	for range 3 {
+		hostTime++
+		Emit(SyscallEnd, 0, 0, 0, 0)
+	}
+	list := r.All(hostTime - 1)
+	if len(list) != 1+ringRecords+2 || r.Lost != 10+2 {
+		t.Fatalf("%d read, %d lost", len(list), r.Lost)
+	}
+	if want := (Record{Time: 13, Kind: Switch, CPU: 1, Process: 7, Thread: 8}); list[0] != want {
+		t.Errorf("the first is %+v", list[0])
+	}
+	for i := range list[1:] {
+		if list[i].Time > list[i+1].Time || list[i+1].Time < 13 || list[i+1].Time >= hostTime {
+			t.Fatalf("%+v follows %+v", list[i+1], list[i])
+		}
 	}
 }
 
@@ -280,10 +313,14 @@ func TestChrome(t *testing.T) {
 		}
 		return ""
 	}}
-	if err := Chrome(&b, slices.Clone(story), 1000, 3, names); err != nil {
-		t.Fatal(err)
+	var events []traceEvent
+	for _, ticks := range []float64{999.7, 2599.3, 31.1, 1000} { // of no whole nanoseconds
+		b.Reset()
+		if err := Chrome(&b, story, ticks, 3, names); err != nil {
+			t.Fatal(err)
+		}
+		events = Check(t, b.Bytes())
 	}
-	events := Check(t, b.Bytes())
 	count := map[string]int{}
 	for _, e := range events {
 		count[e.Phase+" "+e.Name]++
@@ -355,13 +392,14 @@ func Check(t *testing.T, text []byte) []traceEvent {
 		})
 		var open []float64
 		for _, e := range list {
+			end := math.Round((e.Time+e.Duration)*1000) / 1000 // they have three digits
 			for len(open) > 0 && open[len(open)-1] <= e.Time {
 				open = open[:len(open)-1]
 			}
-			if end := e.Time + e.Duration; len(open) > 0 && end > open[len(open)-1] {
+			if len(open) > 0 && end > open[len(open)-1] {
 				t.Errorf("on track %v %+v reaches out of the one around it", k, e)
 			}
-			open = append(open, e.Time+e.Duration)
+			open = append(open, end)
 		}
 	}
 	return file.TraceEvents

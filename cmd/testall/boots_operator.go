@@ -48,6 +48,12 @@ func operatorBoots(d disks) []boot {
 		boot{name: "a trace of two pagers and their clients", commands: "trace on fault fault-end request packet supply operation switch wake; start filepager 300 7; start filepager 200 99; wait; trace off; trace print",
 			check: func(output string) error {
 				return checkTrace(output, "page fault", "request READ", "packet READ", "supply", "request DIRTY", "DIRTY", "WRITEBACK_BEGIN", "WRITEBACK_END")
+			}},
+		boot{name: "a trace that four CPUs overwrite, turned off and on meanwhile", smp: "4", timeout: "240",
+			commands: "start filepager 900 7; start filepager 900 99; trace on; wait 0.1; trace off; trace on switch; trace on; wait; trace off; trace print",
+			want:     []string{`[1-9]\d* were overwritten`},
+			check: func(output string) error {
+				return checkTrace(output, "page fault", "request READ", "packet READ", "supply", "shootdown", "zx_port_wait")
 			}})
 
 	// A pager that never answers: warned of each second, given up in the third.
