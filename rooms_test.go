@@ -48,7 +48,7 @@ var edges = []struct {
 	{"syscall/*", nil}, // the generator
 	{"files", []string{"vmo", "pager", "object", "zx", "spin"}},
 	{"kernel", []string{"account", "avl", "dma", "trace", "zx", "cpu", "mmu", "object", "vmo", "vmar", "pager", "syscall", "golang.org/x/arch", tamago, "spin"}},
-	{"console", []string{"account", "trace", "kernel", "files", "zx", "cpu", "mmu", "object", "vmo", "vmar", "pager", "syscall", "golang.org/x/term"}},
+	{"console", []string{"account", "trace", "kernel", "files", "zx", "cpu", "mmu", "object", "vmo", "vmar", "pager", "syscall", "golang.org/x/term", "golang.org/x/text"}},
 	{"board/*", []string{"cpu", "zx", tamago, "golang.org/x/image"}},
 	{"user", []string{"zx"}},
 	{"toolchain/soak", []string{"board/*"}},

@@ -52,6 +52,8 @@ type Console struct {
 
 	mu      sync.Mutex
 	running Process // what a command waits for, nil for nothing; guarded by mu
+
+	stop atomic.Bool // control-C was typed while the command in progress ran
 }
 
 // screenWidth is how many columns a terminal has that does not tell.
@@ -65,14 +67,40 @@ func New(c Config) *Console {
 	if c.Volume == nil && c.VolumeError == nil {
 		c.VolumeError = files.ErrNoDisk
 	}
+	out := &whole{to: c.Out}
+	c.Kernel.LogTo(out)
 	return &Console{kernel: c.Kernel, volume: c.Volume, volumeError: c.VolumeError, waiter: c.Waiter,
-		out: c.Out, touchers: map[*files.File]*toucher{}, width: screenWidth, counted: map[string]uint64{}}
+		out: out, touchers: map[*files.File]*toucher{}, width: screenWidth, counted: map[string]uint64{}}
 }
 
 // PoweredOff says that a command asked for the machine to stop.
 func (c *Console) PoweredOff() bool { return c.off }
 
 func (c *Console) printf(format string, args ...any) { fmt.Fprintf(c.out, format, args...) }
+
+// whole lets one write at a time through: those of commands, of the kernel, and of
+// programs in the background.
+type whole struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+// Write implements io.Writer.
+func (w *whole) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.to.Write(p)
+}
+
+// short leaves out the middle of a line that has no end: an error repeats what was
+// typed.
+func short(line string) string {
+	const most = 600
+	if len(line) <= most {
+		return line
+	}
+	return line[:most/2] + "..." + line[len(line)-most/2:]
+}
 
 // Script runs every command of a script, up to a poweroff, echoing each behind
 // the prompt. A command that fails says why, and the next one runs. At the end it
@@ -86,9 +114,9 @@ func (c *Console) Script(script string) error {
 		if c.off {
 			break
 		}
-		c.printf("%s%s\n", Prompt, k.text)
+		c.printf("%s%s\n", Prompt, clean(k.text))
 		if !c.call(k) {
-			failed = append(failed, "`"+k.text+"`")
+			failed = append(failed, "`"+short(clean(k.text))+"`")
 		}
 	}
 	if !c.off { // the machine stops all the same
@@ -113,7 +141,7 @@ func (c *Console) call(k call) bool {
 	}
 	if err != nil {
 		for _, line := range strings.Split(name+err.Error(), "\n") {
-			c.note("%s", line)
+			c.note("%s", short(line))
 		}
 	}
 	return err == nil
@@ -130,6 +158,7 @@ func (c *Console) perform(argv []string) error {
 	}
 	args := argv[1:]
 	c.json, c.parts = false, nil
+	c.stop.Store(false)
 	if strings.HasSuffix(k.Args, showsJSON) {
 		args = slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "--json" })
 		c.json = len(args) < len(argv)-1
@@ -319,9 +348,10 @@ func (c *Console) wait(p Process) {
 	c.mu.Unlock()
 }
 
-// interrupt kills the process the console waits for, if there is one. Any
-// goroutine may call it.
+// interrupt has the command in progress stop, where it looks at that, and kills the
+// process the console waits for, if there is one. Any goroutine may call it.
 func (c *Console) interrupt() bool {
+	c.stop.Store(true)
 	c.mu.Lock()
 	p := c.running
 	c.mu.Unlock()

@@ -56,7 +56,7 @@ func (c *Console) story(f *files.File) error {
 	f.Evict()
 	c.step("map", "A file becomes memory, though nothing of it has been read yet.")
 	c.fact("%s, %d bytes on %s, is %d absent pages of VMO %d",
-		clean(f.Name()), f.Size(), c.volume.Describe(), pages, f.VMO().Koid())
+		f.Name(), f.Size(), c.volume.Describe(), pages, f.VMO().Koid())
 
 	// Fault all of it in, and compare with the blocks on the disk.
 	before := c.stats(f)

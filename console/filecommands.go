@@ -2,7 +2,9 @@ package console
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -33,7 +35,7 @@ func (c *Console) ls(args []string) error {
 	}
 	rows, bytes := []entryOf{}, int64(0)
 	for _, e := range entries {
-		row := entryOf{length(e.Size), "no date", clean(e.Name)}
+		row := entryOf{length(e.Size), "no date", e.Name}
 		if e.Folder {
 			row.Size = folderLength
 		}
@@ -94,6 +96,9 @@ func (c *Console) cat(args []string) error {
 	binary, decided := false, false
 	buf := make([]byte, catChunk)
 	for at := offset; at < end; {
+		if c.stop.Load() {
+			return errors.New("stopped")
+		}
 		n := min(uint64(len(buf)), end-at)
 		if st := c.readAt(f, buf[:n], at); st != zx.OK {
 			return fmt.Errorf("%q at %#x: %w", f.Name(), at, st)
@@ -144,23 +149,7 @@ func (c *Console) text(p []byte, last bool) uint64 {
 			break
 		}
 	}
-	var b strings.Builder
-	for rest := p[:used]; len(rest) > 0; {
-		r, n := utf8.DecodeRune(rest)
-		switch {
-		case r == '\r' && n < len(rest) && rest[n] == '\n': // the end of a DOS line
-		case r == '\n' || r == '\t':
-			b.WriteRune(r)
-		case r == utf8.RuneError && n == 1 || r < ' ' || r == 127 || unicode.IsControl(r):
-			for _, x := range rest[:n] {
-				fmt.Fprintf(&b, `\x%02x`, x)
-			}
-		default:
-			b.WriteRune(r)
-		}
-		rest = rest[n:]
-	}
-	text := b.String()
+	text := escape(p[:used])
 	if last && text != "" && !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}
@@ -168,40 +157,38 @@ func (c *Console) text(p []byte, last bool) uint64 {
 	return uint64(used)
 }
 
+// escape spells the bytes of text that a terminal would not show: all but lines and
+// tabs.
+func escape(text []byte) string {
+	var b strings.Builder
+	for rest := text; len(rest) > 0; {
+		r, n := utf8.DecodeRune(rest)
+		switch {
+		case r == '\r' && n < len(rest) && rest[n] == '\n': // the end of a DOS line
+		case r == '\n' || r == '\t' || unicode.IsPrint(r) && r != utf8.RuneError:
+			b.WriteRune(r)
+		default:
+			for _, x := range rest[:n] {
+				fmt.Fprintf(&b, `\x%02x`, x)
+			}
+		}
+		rest = rest[n:]
+	}
+	return b.String()
+}
+
 // dump prints bytes in hex, sixteen a line.
 func (c *Console) dump(p []byte, at uint64) {
-	for ; len(p) > 0; at += 16 {
-		line := p[:min(16, len(p))]
-		p = p[len(line):]
-		shown := bytes.Map(func(r rune) rune {
-			if r < ' ' || r > '~' {
-				return '.'
+	for line := range slices.Chunk(p, 16) {
+		shown := bytes.Clone(line)
+		for i, b := range shown {
+			if b < ' ' || b > '~' {
+				shown[i] = '.'
 			}
-			return r
-		}, latin(line))
-		c.printf("%08x  %-47x  %s\n", at, spaced(line), shown)
+		}
+		c.printf("%08x  %-47s  %s\n", at, fmt.Sprintf("% x", line), shown)
+		at += 16
 	}
-}
-
-// latin spells each byte as one character.
-func latin(p []byte) []byte {
-	var b []byte
-	for _, x := range p {
-		b = utf8.AppendRune(b, rune(x))
-	}
-	return b
-}
-
-// spaced prints as hex with blanks between bytes.
-type spaced []byte
-
-// Format implements fmt.Formatter.
-func (s spaced) Format(f fmt.State, verb rune) {
-	text := fmt.Sprintf("% x", []byte(s))
-	if width, ok := f.Width(); ok {
-		text = fmt.Sprintf("%-*s", width, text)
-	}
-	fmt.Fprint(f, text)
 }
 
 // readAt fills p from the file, however often the wait is interrupted.
@@ -256,7 +243,7 @@ func (c *Console) sum(args []string) error {
 		return err
 	}
 	s := c.stats(f)
-	c.printf("%s  %s\n", text, clean(f.Name()))
+	c.note("%s  %s", text, f.Name())
 	c.note("%d bytes, %d page faults, %d pages supplied (%d read ahead)", f.Size(), e.Faults,
 		s.PagesSupplied-before.PagesSupplied, s.PagesAhead-before.PagesAhead)
 	return nil
@@ -339,7 +326,7 @@ func (c *Console) snap(args []string) error {
 	if err != nil {
 		return err
 	}
-	c.note("%s shows %s as it is now", clean(view.Name()), clean(f.Name()))
+	c.note("%s shows %s as it is now", view.Name(), f.Name())
 	return nil
 }
 
@@ -365,9 +352,9 @@ func (c *Console) sync(args []string) error {
 			}
 			failure = err
 		case r.Ranges > 0:
-			c.note("%s: %d pages in %d ranges written, %d bytes", clean(f.Name()), r.Pages, r.Ranges, r.Bytes)
+			c.note("%s: %d pages in %d ranges written, %d bytes", f.Name(), r.Pages, r.Ranges, r.Bytes)
 		case len(args) > 0:
-			c.note("%s: nothing is dirty", clean(f.Name()))
+			c.note("%s: nothing is dirty", f.Name())
 		}
 	}
 	if failure == nil && len(args) == 0 && len(open) == 0 {
@@ -466,16 +453,6 @@ func (c *Console) evict(args []string) error {
 	p := f.PageCounts()
 	c.note("%d clean pages dropped, %d dirty ones kept", n, p.Dirty+p.AwaitingClean)
 	return nil
-}
-
-// clean makes a name from the disk safe to print.
-func clean(name string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == utf8.RuneError {
-			return '?'
-		}
-		return r
-	}, name)
 }
 
 // quoted writes a name as a command would take it.

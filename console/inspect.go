@@ -75,15 +75,15 @@ func (c *Console) vmoNames() map[zx.Koid]string {
 		open = append(open, c.volume.Views()...)
 	}
 	for _, f := range open {
-		names[f.VMO().Koid()] = clean(f.Name())
+		names[f.VMO().Koid()] = f.Name()
 	}
 	name := func(v *vmo.VMO, process string) {
 		if names[v.Koid()] != "" {
 			return
 		}
-		names[v.Koid()] = "of process " + clean(process)
+		names[v.Koid()] = "of process " + process
 		if n := v.Name(); n != "" {
-			names[v.Koid()] = clean(n)
+			names[v.Koid()] = n
 		}
 	}
 	for _, h := range c.kernel.Handles() {
@@ -102,7 +102,7 @@ func (c *Console) threadNames() map[zx.Koid]string {
 	names := map[zx.Koid]string{}
 	for _, t := range c.kernel.Threads() {
 		if t.Thread != zx.KoidInvalid {
-			names[t.Thread] = clean(t.ProcessName + "/" + t.Name)
+			names[t.Thread] = t.ProcessName + "/" + t.Name
 		}
 	}
 	return names

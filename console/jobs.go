@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"sync"
 
 	"faultline/object"
 	"faultline/zx"
@@ -136,10 +137,12 @@ func (c *Console) kill(args []string) error {
 }
 
 // lines passes on whole lines, so that what a program in the background writes
-// stands by itself.
+// stands by itself, and nothing in them that moves the cursor. Threads of the program
+// and of those it made may write at once.
 type lines struct {
+	mu   sync.Mutex
 	to   io.Writer
-	rest []byte
+	rest []byte // guarded by mu
 }
 
 // longestLine is how much of a line waits for its end.
@@ -147,21 +150,29 @@ const longestLine = 4096
 
 // Write implements io.Writer.
 func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.rest = append(l.rest, p...)
 	if n := bytes.LastIndexByte(l.rest, '\n') + 1; n > 0 {
-		l.to.Write(l.rest[:n])
+		io.WriteString(l.to, escape(l.rest[:n]))
 		l.rest = append(l.rest[:0], l.rest[n:]...)
 	}
 	if len(l.rest) > longestLine {
-		l.flush()
+		l.endLine()
 	}
 	return len(p), nil
 }
 
 // flush ends the line that has not ended.
 func (l *lines) flush() {
+	l.mu.Lock()
+	l.endLine()
+	l.mu.Unlock()
+}
+
+func (l *lines) endLine() {
 	if len(l.rest) > 0 {
-		l.to.Write(append(l.rest, '\n'))
+		io.WriteString(l.to, escape(l.rest)+"\n")
 		l.rest = l.rest[:0]
 	}
 }

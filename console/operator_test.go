@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/rand"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -303,6 +305,9 @@ func TestWidth(t *testing.T) {
 	}
 	_, st := r.kernel.space.Root().Map(zx.VMPermRead, 0, v, 0, 3000*zx.PageSize, zx.RightsVMO, zx.RightsVMAR|r.kernel.space.Root().Rights(), nil)
 	r.must(st)
+	const evil = "\x1b[2J\u202e\"'\u009b漢字漢字\xff\u0301e" // 31 bytes
+	r.create(0, 3, 1).SetName(evil)
+	r.kernel.threads = append(r.kernel.threads, ThreadInfo{Process: 2000, Thread: 2003, ProcessName: evil, Name: evil, State: zx.ThreadBlockedPager})
 	r.kernel.threads = append(r.kernel.threads, ThreadInfo{Process: 1 << 40, Thread: 1<<40 + 1, ProcessName: long, Name: long,
 		State: zx.ThreadBlockedWaitMany, Runtime: 1 << 55, Faults: 1 << 40, Syscalls: 1 << 40})
 	done := r.ask(v, 2001, 1, false)
@@ -327,11 +332,7 @@ func TestWidth(t *testing.T) {
 	for _, r.width = range []int{80, 120} {
 		for _, script := range scripts {
 			out, _ := r.run(script)
-			for _, line := range strings.Split(out, "\n") {
-				if n := utf8.RuneCountInString(line); n > r.width {
-					t.Errorf("%s: a line of %d columns at %d:\n%s", script, n, r.width, line)
-				}
-			}
+			r.fits(script, out)
 		}
 		r.off = false
 	}
@@ -351,6 +352,53 @@ func TestWidth(t *testing.T) {
 	<-done
 }
 
+// fits checks that what a command printed has no line that wraps, and nothing that
+// moves the cursor.
+func (r *rig) fits(script, out string) {
+	r.t.Helper()
+	for line := range strings.Lines(out) {
+		line = strings.TrimSuffix(line, "\n")
+		if n := wide(line); n > r.width && !strings.HasPrefix(line, Prompt) {
+			r.t.Errorf("%.99q: a line of %d columns at %d:\n%.200q", script, n, r.width, line)
+		}
+		if clean(line) != strings.ReplaceAll(line, string(utf8.RuneError), "?") {
+			r.t.Errorf("%.99q prints %.200q", script, line)
+		}
+	}
+}
+
+// TestNonsense tries every command with words that are none: it answers, in lines that
+// fit, and the next command runs.
+func TestNonsense(t *testing.T) {
+	r := newRig(t)
+	t.Cleanup(trace.Stop)
+	words := []string{"", "-1", "0", "7", "0x", "0x7fffffffffff", "99999999999999999999", "18446744073709551615", "1G", "nan", "-inf", "1e309", "\x1b[31m", "\x80\xff", "\u202eX",
+		"\x00", strings.Repeat("A", 10000), strings.Repeat("漢", 1000), "--json", "--json=", "-d", "--file=", "--file=NOWHERE", "-privileged", "%s%n%d", "@1", "DATA.BIN", "data.bin@9", "HELLO.TXT", "/", "//", "..",
+		"on", "off", "show", "save", "print", "drop", "r", "w", "fault", "process=", "vmo=99999999999999999999", "ZX_ERR_IO", "ff", "tester", "hello", "\n"}
+	random := rand.New(rand.NewSource(5))
+	for i := range commands {
+		name := commands[i].Name
+		for range 60 {
+			line := name
+			for range 1 + random.Intn(5) {
+				word := words[random.Intn(len(words))]
+				if name == "wait" || name == "top" {
+					word = "0x" + word // some of them are long
+				}
+				line += ` '` + strings.ReplaceAll(word, "'", "") + `'`
+			}
+			out, _ := r.run(line + "; version")
+			if r.off = false; !strings.Contains(out, "Faultline "+Version) && name != "poweroff" {
+				t.Fatalf("after %.200q:\n%.1000q", line, out)
+			}
+			if name != "cat" && !strings.Contains(line, "--json") {
+				r.fits(line, out)
+			}
+			trace.Stop()
+		}
+	}
+}
+
 // TestColumns has a terminal tell how wide it is, twice, among what is typed.
 func TestColumns(t *testing.T) {
 	var k keys
@@ -363,11 +411,12 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-// TestBackground has a program in the background write pieces of lines.
+// TestBackground has a program in the background write pieces of lines, two threads
+// at once, and one that would move the cursor.
 func TestBackground(t *testing.T) {
 	var out bytes.Buffer
 	l := lines{to: &out}
-	for _, piece := range []string{"one", " line\n", "two\nthree\nfo", "ur"} {
+	for _, piece := range []string{"one", " line\n", "two\nthree\nfo", "ur \x1b[H\u202e\xff"} {
 		l.Write([]byte(piece))
 		if text := out.String(); text != "" && !strings.HasSuffix(text, "\n") {
 			t.Errorf("after %q: %q", piece, text)
@@ -375,7 +424,20 @@ func TestBackground(t *testing.T) {
 	}
 	l.flush()
 	l.flush()
-	if out.String() != "one line\ntwo\nthree\nfour\n" {
+	if out.String() != "one line\ntwo\nthree\nfour \\x1b[H\\xe2\\x80\\xae\\xff\n" {
 		t.Errorf("%q", out.String())
+	}
+	out.Reset()
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for range 1000 {
+				l.Write([]byte("line\n"))
+			}
+		})
+	}
+	wg.Wait()
+	if out.String() != strings.Repeat("line\n", 2000) {
+		t.Error("lines of two threads are mixed")
 	}
 }

@@ -43,7 +43,7 @@ func (c *Console) pagers() (list []*knownPager) {
 	for _, h := range c.kernel.Handles() {
 		if p, ok := h.Object.(*pager.Pager); ok {
 			k := add(p)
-			k.holders = append(k.holders, fmt.Sprintf("process %d %s", h.Process, clean(h.ProcessName)))
+			k.holders = append(k.holders, fmt.Sprintf("process %d %s", h.Process, h.ProcessName))
 			k.names = append(k.names, h.ProcessName)
 		}
 	}
@@ -130,7 +130,7 @@ func (c *Console) filePagerStats() {
 	rows := []fileRow{}
 	for _, f := range c.volume.Files() {
 		s := c.stats(f)
-		row := fileRow{s.Reads, s.Dirties, s.PagesSupplied, s.PagesAhead, s.PagesDirtied, s.PagesWritten, s.PagesFailed, clean(f.Name()), ""}
+		row := fileRow{s.Reads, s.Dirties, s.PagesSupplied, s.PagesAhead, s.PagesDirtied, s.PagesWritten, s.PagesFailed, f.Name(), ""}
 		if s.LastError != nil {
 			row.Last = "last error: " + s.LastError.Error()
 		}

@@ -7,7 +7,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // call is one command of a script as it was written.
@@ -28,7 +27,7 @@ func split(script string) []call {
 	var word strings.Builder
 	inWord := false
 	start := 0
-	quote := rune(0)
+	quote := byte(0)
 	endWord := func() {
 		if inWord {
 			argv = append(argv, word.String())
@@ -44,40 +43,35 @@ func split(script string) []call {
 		}
 		argv = nil
 	}
-	runes := []rune(script)
-	at := 0 // byte offset of runes[i]
 	comment := false
-	for i := 0; i < len(runes); i++ {
-		c := runes[i]
-		here := at
-		at += width(script, at)
+	for i := 0; i < len(script); i++ { // all that means something is ASCII
+		c := script[i]
 		switch {
 		case comment:
 			if c == '\n' {
 				comment = false
-				start = at
+				start = i + 1
 			}
-		case c == '\\' && quote != '\'' && i+1 < len(runes) && escapable(runes[i+1]):
+		case c == '\\' && quote != '\'' && i+1 < len(script) && escapable(script[i+1]):
 			i++
-			at += width(script, at)
-			word.WriteRune(runes[i])
+			word.WriteByte(script[i])
 			inWord = true
 		case quote != 0 && c == quote:
 			quote = 0
 		case quote != 0:
-			word.WriteRune(c)
+			word.WriteByte(c)
 		case c == '"' || c == '\'':
 			quote, inWord = c, true
 		case c == '#' && !inWord:
-			endCall(here, nil)
+			endCall(i, nil)
 			comment = true
 		case c == ';' || c == '\n' || c == '\r':
-			endCall(here, nil)
-			start = at
+			endCall(i, nil)
+			start = i + 1
 		case c == ' ' || c == '\t':
 			endWord()
 		default:
-			word.WriteRune(c)
+			word.WriteByte(c)
 			inWord = true
 		}
 	}
@@ -90,15 +84,8 @@ func split(script string) []call {
 	return calls
 }
 
-// width is the number of bytes of the rune at script[at:]; 1 for a byte that is
-// no UTF-8.
-func width(script string, at int) int {
-	_, n := utf8.DecodeRuneInString(script[at:])
-	return n
-}
-
-func escapable(r rune) bool {
-	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r > 127)
+func escapable(c byte) bool {
+	return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c > 127)
 }
 
 // number reads a count of bytes: decimal or 0x hex, with a suffix K, M or G for

@@ -42,10 +42,7 @@ func (c *Console) report(name string, x *Exception) {
 		}
 	}
 	c.tell("  instruction  ", "%s at %#x", x.Instruction, uint64(x.RIP))
-	for _, line := range x.Where {
-		c.printf("  %s\n", line)
-	}
-	for _, line := range x.Registers {
-		c.printf("  %s\n", line)
+	for _, line := range append(x.Where, x.Registers...) {
+		c.note("  %s", line)
 	}
 }

@@ -43,7 +43,7 @@ func (c *Console) vmaps(args []string) error {
 		rows = append(rows, row)
 	})
 	c.table("maps", rows)
-	c.note("process %d %s: the page table has %d pages of it, %d dirty, %d writable", p.Koid, clean(p.Name), total.Resident, total.Dirty, total.Writable)
+	c.note("process %d %s: the page table has %d pages of it, %d dirty, %d writable", p.Koid, p.Name, total.Resident, total.Dirty, total.Writable)
 	return nil
 }
 
@@ -115,7 +115,7 @@ func (c *Console) handlesOf(args []string) error {
 		if v := h.vmo(); v != nil {
 			row.Name = names[v.Koid()]
 		} else if n, ok := h.Object.(interface{ Name() string }); ok {
-			row.Name = clean(n.Name())
+			row.Name = n.Name()
 		}
 		for i, name := range rightNames {
 			if h.Rights>>i&1 != 0 {
@@ -126,7 +126,7 @@ func (c *Console) handlesOf(args []string) error {
 		rows = append(rows, row)
 	}
 	c.table("handles", rows)
-	c.note("process %d %s has %d handles", p.Koid, clean(p.Name), len(rows))
+	c.note("process %d %s has %d handles", p.Koid, p.Name, len(rows))
 	return nil
 }
 
@@ -147,7 +147,7 @@ func (c *Console) pt(args []string) error {
 			return err
 		}
 		chain, level := p.Space.Chain(zx.VirtAddr(va))
-		c.note("%#x in process %d %s: %s", va, p.Koid, clean(p.Name), leafText(chain, level))
+		c.note("%#x in process %d %s: %s", va, p.Koid, p.Name, leafText(chain, level))
 		c.chain(chain, level)
 		return nil
 	}
@@ -161,7 +161,7 @@ func (c *Console) pt(args []string) error {
 	}
 	va := t.base + zx.VirtAddr(offset)
 	chain, level := t.process.Chain(va)
-	c.note("%s at %#x is address %#x of process %d; %s", clean(f.Name()), offset, uint64(va), t.process.Koid(), leafText(chain, level))
+	c.note("%s at %#x is address %#x of process %d; %s", f.Name(), offset, uint64(va), t.process.Koid(), leafText(chain, level))
 	c.chain(chain, level)
 	return nil
 }
@@ -214,7 +214,7 @@ func (c *Console) owners() (rows []ownerRow) {
 		}
 	}
 	for _, p := range c.kernel.Processes() {
-		row := ownerRow{p.Koid, p.Job, p.Pages, size(p.Account), len(vmos[p.Koid]), handles[p.Koid], 0, clean(p.Name)}
+		row := ownerRow{p.Koid, p.Job, p.Pages, size(p.Account), len(vmos[p.Koid]), handles[p.Koid], 0, p.Name}
 		p.eachMapping(func(e vmar.Entry) { row.Mapped += size(e.Size) })
 		rows = append(rows, row)
 	}

@@ -51,12 +51,12 @@ type threadRow struct {
 func (c *Console) threadRows() []threadRow {
 	rows, waits := []threadRow{}, c.waits()
 	for _, t := range c.kernel.Threads() {
-		row := threadRow{Process: t.Process, Thread: t.Thread, CPU: unknown, Time: t.Runtime, Faults: t.Faults, Calls: t.Syscalls, State: stateNames[t.State], Name: clean(t.Name)}
+		row := threadRow{Process: t.Process, Thread: t.Thread, CPU: unknown, Time: t.Runtime, Faults: t.Faults, Calls: t.Syscalls, State: stateNames[t.State], Name: t.Name}
 		if row.State == "" {
 			row.State = fmt.Sprintf("%#x", uint32(t.State))
 		}
 		if t.Process != 0 {
-			row.Name = clean(t.ProcessName + "/" + t.Name)
+			row.Name = t.ProcessName + "/" + t.Name
 		}
 		if t.State == zx.ThreadBlockedPager {
 			row.Waits = waits[t.Thread]
@@ -301,11 +301,11 @@ func (c *Console) program(args []string) (Program, error) {
 	case err != nil:
 		return Program{}, err
 	case f.Size() > programBytes:
-		return Program{}, fmt.Errorf("%s has %d bytes, too many for a program", clean(f.Name()), f.Size())
+		return Program{}, fmt.Errorf("%s has %d bytes, too many for a program", f.Name(), f.Size())
 	}
 	p.Image = make([]byte, f.Size())
 	if st := f.ReadAt(c.waiter, p.Image, 0); st != zx.OK {
-		return Program{}, fmt.Errorf("reading %s: %w", clean(f.Name()), st)
+		return Program{}, fmt.Errorf("reading %s: %w", f.Name(), st)
 	}
 	return p, nil
 }
@@ -352,7 +352,7 @@ func (c *Console) farewell() {
 	}
 	for _, f := range c.volume.Files() {
 		if p := f.PageCounts(); p.Dirty+p.AwaitingClean > 0 {
-			c.note("%s: %d dirty pages are lost", clean(f.Name()), p.Dirty+p.AwaitingClean)
+			c.note("%s: %d dirty pages are lost", f.Name(), p.Dirty+p.AwaitingClean)
 		}
 	}
 }

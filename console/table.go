@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
+
+	"golang.org/x/text/width"
 
 	"faultline/zx"
 )
@@ -79,7 +82,41 @@ func cell(v any) string {
 		}
 		return fmt.Sprintf("%d.%d%%", v/10, v%10)
 	}
-	return fmt.Sprint(v)
+	return clean(fmt.Sprint(v))
+}
+
+// clean makes text fit for a terminal, whoever chose it: what would move the cursor,
+// turn the direction of writing or is no text at all becomes a question mark.
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
+}
+
+// wide is how many columns text takes.
+func wide(text string) (n int) {
+	for _, r := range text {
+		switch k := width.LookupRune(r).Kind(); {
+		case k == width.EastAsianWide || k == width.EastAsianFullwidth:
+			n += 2
+		case !unicode.In(r, unicode.Mn, unicode.Me):
+			n++
+		}
+	}
+	return n
+}
+
+// divide cuts text behind as much as n columns take, one character at least.
+func divide(text string, n int) (head, tail string) {
+	for i, r := range text {
+		if n -= wide(string(r)); n < 0 && i > 0 {
+			return text[:i], text[i:]
+		}
+	}
+	return text, ""
 }
 
 // column is one of a table.
@@ -102,7 +139,7 @@ func columnsOf(row reflect.Type) (list []column) {
 }
 
 // table shows rows, a slice of structs, called name in JSON. No rows show nothing
-// to people.
+// to people. What others write stands before the table or behind it.
 func (c *Console) table(name string, rows any) {
 	list := reflect.ValueOf(rows)
 	columns := columnsOf(list.Type().Elem())
@@ -121,28 +158,31 @@ func (c *Console) table(name string, rows any) {
 	if list.Len() == 0 {
 		return
 	}
-	cells := make([][]string, list.Len())
-	for i := range cells {
-		for n := range columns {
-			k := &columns[n]
+	lines := make([][]string, 1+list.Len()) // the first has the names
+	for n := range columns {
+		k := &columns[n]
+		lines[0] = append(lines[0], k.name)
+		k.width = wide(k.name)
+		some := false // something is in it
+		for i := range list.Len() {
 			text := cell(list.Index(i).Field(k.field).Interface())
-			cells[i] = append(cells[i], text)
-			k.width = max(k.width, utf8.RuneCountInString(text), utf8.RuneCountInString(k.name))
+			lines[1+i] = append(lines[1+i], text)
+			k.width = max(k.width, wide(text))
+			some = some || text != ""
 		}
-	}
-	for n := range columns { // nothing is in it
-		columns[n].out = columns[n].out || !slices.ContainsFunc(cells, func(row []string) bool { return row[n] != "" })
+		k.out = k.out || !some
 	}
 	gap := c.fit(columns)
-	c.row(columns, gap, func(n int) string { return columns[n].name })
-	for i := range cells {
-		c.row(columns, gap, func(n int) string { return cells[i][n] })
+	var b strings.Builder
+	for i, cells := range lines {
+		c.row(&b, columns, gap, cells)
 		for n, k := range columns {
-			if k.below && cells[i][n] != "" {
-				c.tell("    ", "%s", cells[i][n])
+			if i > 0 && k.below && cells[n] != "" {
+				b.WriteString(c.fold("    ", cells[n]))
 			}
 		}
 	}
+	c.printf("%s", b.String())
 }
 
 // narrowest is what is left of a column of words that is cut.
@@ -172,29 +212,33 @@ func (c *Console) fit(columns []column) (gap int) {
 	}
 }
 
-// row prints a row of a table, what is too wide for one line on the next.
-func (c *Console) row(columns []column, gap int, text func(n int) string) {
+// row writes a row of a table, what is too wide for one line on the next.
+func (c *Console) row(b *strings.Builder, columns []column, gap int, cells []string) {
 	line, blanks := "", 0
+	end := func() { fmt.Fprintln(b, strings.TrimRight(line, " ")) }
 	for n, k := range columns {
 		if k.out || k.below {
 			continue
 		}
-		t := text(n)
-		if r := []rune(t); len(r) > k.width {
-			t = string(r[:k.width-1]) + ">"
+		text := cells[n]
+		if wide(text) > k.width {
+			text, _ = divide(text, k.width-1)
+			text += ">"
 		}
-		width := k.width
+		pad := strings.Repeat(" ", max(k.width-wide(text), 0))
 		if k.left {
-			width = -width
+			text += pad
+		} else {
+			text = pad + text
 		}
-		if line != "" && utf8.RuneCountInString(line)+blanks+k.width > c.width {
-			c.printf("%s\n", strings.TrimRight(line, " "))
+		if line != "" && wide(line)+blanks+k.width > c.width {
+			end()
 			line, blanks = "", narrowest
 		}
-		line += fmt.Sprintf("%*s%*s", blanks, "", width, t)
+		line += strings.Repeat(" ", blanks) + text
 		blanks = gap
 	}
-	c.printf("%s\n", strings.TrimRight(line, " "))
+	end()
 }
 
 // field shows one value to programs.
@@ -204,13 +248,23 @@ func (c *Console) field(name string, value any) {
 	}
 }
 
-// member writes a member of a JSON object.
+// member writes a member of a JSON object, in ASCII: it may pass a terminal.
 func member(name string, value any) string {
 	text, err := json.Marshal(value)
 	if err != nil {
 		panic(fmt.Sprintf("console.member: %s: %v", name, err)) // no type of ours fails
 	}
-	return fmt.Sprintf("%q:%s", name, text)
+	var b strings.Builder
+	for _, r := range string(text) {
+		if r <= '~' {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return fmt.Sprintf("%q:%s", name, b.String())
 }
 
 // note shows a sentence to people.
@@ -218,25 +272,34 @@ func (c *Console) note(format string, args ...any) { c.tell("", format, args...)
 
 // tell shows text to people behind head, in as many lines as it takes.
 func (c *Console) tell(head, format string, args ...any) {
-	if c.json {
-		return
+	if !c.json {
+		c.printf("%s", c.fold(head, clean(fmt.Sprintf(format, args...))))
 	}
-	text := fmt.Sprintf(format, args...)
-	if utf8.RuneCountInString(head)+utf8.RuneCountInString(text) <= c.width {
-		c.printf("%s%s\n", head, text)
-		return
+}
+
+// fold puts clean text behind head, as it is if a line holds it, else word by word in as
+// many lines as it takes, under each other.
+func (c *Console) fold(head, text string) string {
+	if wide(head)+wide(text) <= c.width {
+		return head + text + "\n"
 	}
+	var b strings.Builder
 	line, words := head, 0
 	for _, w := range strings.Fields(text) {
-		if words > 0 && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(w) > c.width {
-			c.printf("%s\n", line)
-			line, words = strings.Repeat(" ", len(head)), 0
+		for more := ""; w != ""; w, more = more, "" {
+			if words > 0 && wide(line)+1+wide(w) > c.width {
+				fmt.Fprintln(&b, line)
+				line, words = strings.Repeat(" ", len(head)), 0
+			}
+			if words > 0 {
+				line += " "
+			} else {
+				w, more = divide(w, c.width-len(head))
+			}
+			line += w
+			words++
 		}
-		if words > 0 {
-			line += " "
-		}
-		line += w
-		words++
 	}
-	c.printf("%s\n", line)
+	fmt.Fprintln(&b, line)
+	return b.String()
 }

@@ -142,7 +142,7 @@ func (c *Console) saveTrace(name string) error {
 		}
 		at += n
 	}
-	c.note("%d bytes of trace are in %s; sync writes them", len(text), clean(f.Name()))
+	c.note("%d bytes of trace are in %s; sync writes them", len(text), f.Name())
 	return nil
 }
 

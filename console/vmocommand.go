@@ -54,7 +54,7 @@ func (c *Console) vmo(args []string) error {
 }
 
 // vmoOf gives the VMO that an argument means, with a reference to it: all digits
-// are its koid, anything else is the name it was given, or of a file.
+// are its koid, anything else is the name of a file, or the one it was given.
 func (c *Console) vmoOf(arg string) (*vmo.VMO, error) {
 	if koid, err := strconv.ParseUint(arg, 10, 64); err == nil {
 		if v := c.kernel.Store().ByKoid(zx.Koid(koid)); v != nil {
@@ -62,19 +62,28 @@ func (c *Console) vmoOf(arg string) (*vmo.VMO, error) {
 		}
 		return nil, fmt.Errorf("there is no VMO %d; `vmo` lists them, and a file of that name is /%s", koid, arg)
 	}
+	f, err := c.open(arg)
+	if err == nil {
+		f.VMO().Retain()
+		return f.VMO(), nil
+	}
+	var found *vmo.VMO
 	for koid, name := range c.vmoNames() {
-		if name == arg {
-			if v := c.kernel.Store().ByKoid(koid); v != nil {
-				return v, nil
+		if v := c.kernel.Store().ByKoid(koid); clean(name) == arg && v != nil {
+			if found != nil {
+				found.Release()
+				v.Release()
+				return nil, fmt.Errorf("more VMOs than one are called %q; say which by its koid", arg)
 			}
+			found = v
+		} else if v != nil {
+			v.Release()
 		}
 	}
-	f, err := c.open(arg)
-	if err != nil {
+	if found == nil {
 		return nil, err
 	}
-	f.VMO().Retain()
-	return f.VMO(), nil
+	return found, nil
 }
 
 // pageCounts counts the pages of a VMO by state, keeps the first runs, and
@@ -176,7 +185,7 @@ func (c *Console) vmoShow(v *vmo.VMO) error {
 	places := []placeRow{}
 	for _, h := range c.kernel.Handles() {
 		if h.vmo() == v {
-			c.tell("  handle      ", "%#x of process %d %s", uint32(h.Handle), h.Process, clean(h.ProcessName))
+			c.tell("  handle      ", "%#x of process %d %s", uint32(h.Handle), h.Process, h.ProcessName)
 		}
 	}
 	c.picture(v)
@@ -188,7 +197,7 @@ func (c *Console) vmoShow(v *vmo.VMO) error {
 	for _, p := range c.kernel.Processes() {
 		p.eachMapping(func(e vmar.Entry) {
 			if e.VMO == v {
-				places = append(places, placeRow{p.Koid, addr(e.Base), size(e.Size), addr(e.Offset), protection(e.Perms), clean(p.Name)})
+				places = append(places, placeRow{p.Koid, addr(e.Base), size(e.Size), addr(e.Offset), protection(e.Perms), p.Name})
 			}
 		})
 	}
