@@ -267,7 +267,11 @@ func (c *Console) keys(r io.Reader) *keys {
 			var kept []byte
 			for _, b := range p[:n] {
 				if b == controlC {
-					if c.interrupt() {
+					if c.interrupt() { // what was typed before is meant no more
+						kept = kept[:0]
+						k.mu.Lock()
+						k.typed = k.typed[:0]
+						k.mu.Unlock()
 						continue
 					}
 					// The line editor takes control-C for the end of
