@@ -9,20 +9,14 @@ import "faultline/zx"
 // outside user space, registers of devices, and a destroyed table, give 0. The pages count as accessed.
 //
 // A copy within one page whose page table was used lately takes 70 instructions
-// besides the bytes; one of a packet, which every page request pays for, takes none
-// besides.
+// besides the bytes.
 func (l *Lane) CopyIn(dst []byte, va zx.VirtAddr) int {
 	const need = PTE_P | PTE_US | PTE_A // no flag is to be set
 	if l.mu.TryLock() {
 		c, at := l.copied.at(uint64(va)), uint64(va)&zx.PageMask
 		if c.key == uint64(va)>>shift(LevelPD) && uint64(len(dst)) <= zx.PageSize-at {
 			if e := c.leaf.load(uint64(va) >> zx.PageShift); e&(need|PTE_MMIO) == need {
-				if from := l.table.mem.target(e)[at:]; len(dst) == zx.PacketBytes {
-					packet := *(*[zx.PacketBytes]byte)(from) // or the compiler fears an overlap
-					*(*[zx.PacketBytes]byte)(dst) = packet
-				} else {
-					copy(dst, from)
-				}
+				copy(dst, l.table.mem.target(e)[at:])
 				l.mu.Unlock()
 				return len(dst)
 			}
@@ -55,12 +49,7 @@ func (l *Lane) CopyOut(va zx.VirtAddr, src []byte) int {
 		c, at := l.copied.at(uint64(va)), uint64(va)&zx.PageMask
 		if c.key == uint64(va)>>shift(LevelPD) && uint64(len(src)) <= zx.PageSize-at {
 			if e := c.leaf.load(uint64(va) >> zx.PageShift); e&(need|PTE_MMIO) == need {
-				if to := l.table.mem.target(e)[at:]; len(src) == zx.PacketBytes {
-					packet := *(*[zx.PacketBytes]byte)(src)
-					*(*[zx.PacketBytes]byte)(to) = packet
-				} else {
-					copy(to, src)
-				}
+				copy(l.table.mem.target(e)[at:], src)
 				l.mu.Unlock()
 				return len(src)
 			}
@@ -83,6 +72,34 @@ func (l *Lane) copyOut(va zx.VirtAddr, src []byte) int {
 	}
 	l.mu.Unlock()
 	return n
+}
+
+// CopyPacket is CopyIn of a packet, or CopyOut if out is set, which every round
+// trip through a port pays for, in half the instructions. It does nothing, and says
+// so, unless the packet lies in one page whose page table a copy has used lately:
+// CopyIn and CopyOut know all others.
+func (l *Lane) CopyPacket(va zx.VirtAddr, p *zx.Packet, out bool) bool {
+	need := PTE_P | PTE_US | PTE_A
+	if out {
+		need |= PTE_RW | PTE_D
+	}
+	at := uint64(va) & zx.PageMask
+	if at > zx.PageSize-zx.PacketBytes || !l.mu.TryLock() {
+		return false
+	}
+	if c := l.copied.at(uint64(va)); c.key == uint64(va)>>shift(LevelPD) {
+		if e := c.leaf.load(uint64(va) >> zx.PageShift); e&(need|PTE_MMIO) == need {
+			if user := packetAt(l.table.mem.target(e), at); out {
+				*user = *p
+			} else {
+				*p = *user
+			}
+			l.mu.Unlock()
+			return true
+		}
+	}
+	l.mu.Unlock()
+	return false
 }
 
 // userPage reaches the page at va if its leaf has all of need, and sets flags

@@ -25,6 +25,11 @@ func (w Window) target(leaf PTE) *[zx.PageSize]byte {
 	return (*[zx.PageSize]byte)(unsafe.Add(w.base, uintptr(leaf&pteAddr)))
 }
 
+// packetAt reaches the packet at so many bytes in a page. Pre: all of it is there.
+func packetAt(page *[zx.PageSize]byte, at uint64) *zx.Packet {
+	return (*zx.Packet)(unsafe.Add(unsafe.Pointer(page), at))
+}
+
 // table reaches f as a page table.
 func (w Window) table(f Frame) *table {
 	return (*table)(unsafe.Add(w.base, uintptr(f)<<zx.PageShift))

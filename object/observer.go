@@ -426,8 +426,7 @@ func (p *Port) queueSignal(o *Observer) {
 	p.mu.Lock()
 	if !p.closed {
 		p.unlinkObserver(o)
-		if n := p.serve(); n != nil {
-			n.Packet = o.packet.Packet
+		if p.serve(&o.packet.Packet, zx.PacketSignalOne) {
 			o.packet.settle()
 		} else {
 			p.append(&o.packet)

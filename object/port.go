@@ -2,6 +2,7 @@ package object
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"faultline/account"
 	"faultline/spin"
@@ -102,21 +103,23 @@ type PortWaiter struct {
 	Packet zx.Packet // what Take or Answer took
 
 	w     Waiter
-	next  *PortWaiter // guarded by the port's mu, as the rest
-	place linePlace
+	next  *PortWaiter   // guarded by the port's mu, as the rest
+	place atomic.Uint32 // written under mu
 }
 
-// linePlace is where a PortWaiter is.
-type linePlace uint8
-
+// Values of PortWaiter.place.
 const (
-	placeNone linePlace = iota
+	placeNone uint32 = iota
 	placeInLine
 	placeServed
 )
 
 // Init says whose place n is.
 func (n *PortWaiter) Init(w Waiter) { n.w = w }
+
+// Served says, after Take answered Waiting and a sleep, that the packet is here:
+// Answer would say OK.
+func (n *PortWaiter) Served() bool { return n.place.Load() == placeServed }
 
 // KernelBytes is what a port is charged for.
 func (*Port) KernelBytes() int64 { return portBytes }
@@ -141,16 +144,12 @@ func (p *Port) Queue(k *PortPacket) (taken bool, st zx.Status) {
 		p.mu.Unlock()
 		return false, zx.ErrBadHandle
 	}
-	if p.waitHead != nil {
-		if n := p.serve(); n != nil {
-			n.Packet = k.Packet
-			p.mu.Unlock()
-			return true, zx.OK
-		}
+	taken = p.serve(&k.Packet, k.Packet.Type)
+	if !taken {
+		p.append(k)
 	}
-	p.append(k)
 	p.mu.Unlock()
-	return false, zx.OK
+	return taken, zx.OK
 }
 
 // QueueUser gives a copy of packet, with its type forced to USER, to the first
@@ -162,24 +161,18 @@ func (p *Port) Queue(k *PortPacket) (taken bool, st zx.Status) {
 // Source: docs/pager.md 3.17.
 func (p *Port) QueueUser(a *account.Account, packet *zx.Packet) zx.Status {
 	p.mu.Lock()
-	if p.waitHead != nil && !p.closed {
-		if n := p.serve(); n != nil {
-			n.Packet = *packet
-			n.Packet.Type = zx.PacketUser
-			p.mu.Unlock()
-			return zx.OK
-		}
+	st := zx.OK
+	if p.closed {
+		st = zx.ErrBadHandle
+	} else if !p.serve(packet, zx.PacketUser) {
+		st = p.appendUser(a, packet)
 	}
-	st := p.appendUser(a, packet)
 	p.mu.Unlock()
 	return st
 }
 
 // appendUser is QueueUser with nobody in line. Locks: mu held.
 func (p *Port) appendUser(a *account.Account, packet *zx.Packet) zx.Status {
-	if p.closed {
-		return zx.ErrBadHandle
-	}
 	if p.users >= PortUserPacketLimit {
 		return zx.ErrShouldWait
 	}
@@ -233,7 +226,8 @@ func (p *Port) Take(n *PortWaiter) zx.Status {
 		p.take(n) // and unlocks
 		return zx.OK
 	}
-	n.next, n.place = nil, placeInLine
+	n.next = nil
+	n.place.Store(placeInLine)
 	if p.waitHead == nil {
 		p.waitHead = n
 	} else {
@@ -250,12 +244,11 @@ func (p *Port) Take(n *PortWaiter) zx.Status {
 //
 // Locks: none held; takes Port.mu.
 // Errors: OK n.Packet is there | Waiting still in line: sleep again | woken
-// itself. n is idle after all but Waiting.
+// itself. n is idle, or served, after all but Waiting.
 // Source: docs/pager.md 3.17.
 func (p *Port) Answer(n *PortWaiter, woken zx.Status) zx.Status {
 	p.mu.Lock()
-	if n.place == placeServed {
-		n.place = placeNone // also if the thread was interrupted since
+	if n.Served() { // also if the thread was interrupted since
 		p.mu.Unlock()
 		return zx.OK
 	}
@@ -266,14 +259,15 @@ func (p *Port) Answer(n *PortWaiter, woken zx.Status) zx.Status {
 	case woken != zx.OK:
 		// A thread that was killed or suspended takes nothing: the packet would
 		// be lost with it.
-		if n.place == placeInLine {
+		if n.place.Load() == placeInLine {
 			p.leave(n)
 		}
 		p.mu.Unlock()
 		return woken
-	case n.place == placeNone:
+	case n.place.Load() == placeNone:
 		// Woken for a packet that another thread took: keep the turn.
-		n.next, n.place = p.waitHead, placeInLine
+		n.next = p.waitHead
+		n.place.Store(placeInLine)
 		if p.waitHead == nil {
 			p.waitTail = n
 		}
@@ -329,20 +323,21 @@ func (p *Port) take(n *PortWaiter) {
 	}
 }
 
-// serve wakes the first thread that sleeps in line, and gives its place for the
-// packet; nil if none does. One that something else has woken looks at the queue by
-// itself when it runs. Pre: somebody is in line. Locks: mu held: the thread that
-// was woken cannot see its place before.
-func (p *Port) serve() *PortWaiter {
+// serve wakes the first thread that sleeps in line and gives it a copy of packet
+// with that type; false if none does. One that something else has woken looks at
+// the queue by itself when it runs. Locks: mu held.
+func (p *Port) serve(packet *zx.Packet, t zx.PacketType) bool {
 	for n := p.waitHead; n != nil; n = p.waitHead {
 		p.waitHead = n.next
 		if n.w.Wake() {
-			n.place = placeServed
-			return n
+			n.Packet = *packet
+			n.Packet.Type = t
+			n.place.Store(placeServed) // at last: the thread looks without the lock
+			return true
 		}
-		n.place = placeNone
+		n.place.Store(placeNone)
 	}
-	return nil
+	return false
 }
 
 // CancelKey removes every queued packet that carries key, page requests
@@ -604,5 +599,5 @@ func (p *Port) leave(n *PortWaiter) {
 	if p.waitTail == n {
 		p.waitTail = before
 	}
-	n.place = placeNone
+	n.place.Store(placeNone)
 }

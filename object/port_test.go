@@ -248,11 +248,9 @@ func TestPortStoppedWaiterPassesTheWake(t *testing.T) {
 		p.mu.Lock()
 		first.stop <- stop
 		first.untilAwake()
-		n := p.serve()
-		if n == nil || n.w != second {
+		if !p.serve(user(1), zx.PacketUser) || p.waitHead != nil {
 			t.Fatal("the packet is not for the thread that sleeps")
 		}
-		n.Packet = *user(1)
 		p.mu.Unlock()
 		if st := <-res; st != stop {
 			t.Fatalf("killed waiter: %v", st)

@@ -39,6 +39,14 @@ func (c *Context) write(dst userOut, p []byte) zx.Status {
 	return copied(c.Space.CopyOut(zx.VirtAddr(dst), p, c.CopyRequest))
 }
 
+// writePacket is write of a packet.
+func (c *Context) writePacket(dst userOut, p *zx.Packet) zx.Status {
+	if c.Space.CopyPacket(zx.VirtAddr(dst), p, true) {
+		return zx.OK
+	}
+	return c.write(dst, p.Bytes()[:])
+}
+
 // write32 and write64 copy one number to dst.
 func (c *Context) write32(dst userOut, n uint32) zx.Status {
 	binary.LittleEndian.PutUint32(c.scratch[:], n)

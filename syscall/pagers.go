@@ -44,8 +44,8 @@ func pagerCreateVMO(c *Context, pagerHandle zx.Handle, options uint32, port zx.H
 	return c.give(o, o.Rights(), out)
 }
 
-// pair looks up a pager and a VMO that it made. The caller gives both
-// references back by unpair.
+// pair looks up a pager and a VMO that it made, and takes a reference to the VMO.
+// The pager needs none: nothing ends with the last of them but its charge.
 //
 // Errors, in this order: those of the pager handle | those of the VMO handle |
 // ErrInvalidArgs the pager did not make the VMO.
@@ -54,22 +54,16 @@ func (c *Context) pair(pagerHandle zx.Handle, pagerRights zx.Rights, vmoHandle z
 	if st != zx.OK {
 		return nil, nil, st
 	}
-	p := po.(*pager.Pager)
+	object.Unref(po)
 	o, st := c.vmo(vmoHandle, vmoRights)
+	if st == zx.OK && o.Pager != po.ObjectBase().Koid() {
+		o.Unref(o)
+		st = zx.ErrInvalidArgs
+	}
 	if st != zx.OK {
-		p.Unref(p)
 		return nil, nil, st
 	}
-	if o.Pager != p.Koid() {
-		unpair(p, o)
-		return nil, nil, zx.ErrInvalidArgs
-	}
-	return p, o, zx.OK
-}
-
-func unpair(p *pager.Pager, o *VMO) {
-	o.Unref(o)
-	p.Unref(p)
+	return po.(*pager.Pager), o, zx.OK
 }
 
 // pagerDetachVMO is zx_pager_detach_vmo.
@@ -79,7 +73,7 @@ func pagerDetachVMO(c *Context, pagerHandle, vmoHandle zx.Handle) zx.Status {
 		return st
 	}
 	st = p.Detach(o.VMO, c.Request.Waiter())
-	unpair(p, o)
+	o.Unref(o)
 	return st
 }
 
@@ -88,17 +82,13 @@ func pagerSupplyPages(c *Context, pagerHandle, vmoHandle zx.Handle, offset, leng
 	if (offset|length|auxOffset)&zx.PageMask != 0 {
 		return zx.ErrInvalidArgs
 	}
-	p, o, st := c.managed(pagerHandle, vmoHandle)
+	p, o, a, st := c.supplier(pagerHandle, vmoHandle, aux)
 	if st != zx.OK {
 		return st
 	}
-	a, st := c.supplier(aux)
-	if st == zx.OK {
-		st = p.SupplyPages(o.VMO, offset, length, a.VMO, auxOffset, c.Request)
-		a.Unref(a)
-	}
-	o.Unref(o) // unpair, by hand
-	p.Unref(p)
+	st = p.SupplyPages(o.VMO, offset, length, a.VMO, auxOffset, c.Request)
+	a.Unref(a)
+	o.Unref(o)
 	return st
 }
 
@@ -112,7 +102,7 @@ func pagerOpRange(c *Context, pagerHandle zx.Handle, op uint32, vmoHandle zx.Han
 		return st
 	}
 	st = p.OpRange(zx.PagerOp(op), o.VMO, offset, length, data, c.Request.Waiter())
-	unpair(p, o)
+	o.Unref(o)
 	return st
 }
 
@@ -127,7 +117,7 @@ func pagerQueryDirtyRanges(c *Context, pagerHandle, vmoHandle zx.Handle, offset,
 		room:   size - size%zx.DirtyRangeBytes,
 	}
 	n, all, st := p.QueryDirtyRanges(o.VMO, offset, length, &c.dirty, avail != 0, c.Request.Waiter())
-	unpair(p, o)
+	o.Unref(o)
 	if st != zx.OK {
 		return st
 	}
@@ -174,7 +164,7 @@ func pagerQueryVMOStats(c *Context, pagerHandle, vmoHandle zx.Handle, options ui
 		return st
 	}
 	modified, st := p.QueryVMOStats(o.VMO, options, size)
-	unpair(p, o)
+	o.Unref(o)
 	if st != zx.OK {
 		return st
 	}

@@ -32,15 +32,17 @@ func portWait(c *Context, h zx.Handle, deadline zx.Time, out userOut) zx.Status 
 		c.wait.queue, c.wait.out = k.port, out
 		return c.sleep(zx.ThreadBlockedPort, deadline, portWoken)
 	}
-	return c.write(out, c.wait.place.Packet.Bytes()[:])
+	return c.writePacket(out, &c.wait.place.Packet)
 }
 
 // portWoken goes on with a portWait that slept.
 func portWoken(c *Context, woken zx.Status) zx.Status {
-	if st := c.wait.queue.Answer(&c.wait.place, woken); st != zx.OK {
-		return st
+	if n := &c.wait.place; !n.Served() {
+		if st := c.wait.queue.Answer(n, woken); st != zx.OK {
+			return st
+		}
 	}
-	return c.write(c.wait.out, c.wait.place.Packet.Bytes()[:])
+	return c.writePacket(c.wait.out, &c.wait.place.Packet)
 }
 
 // portQueue is zx_port_queue.
@@ -52,7 +54,10 @@ func portQueue(c *Context, h zx.Handle, packet userIn) zx.Status {
 		}
 	}
 	p := k.port
-	st := c.read(c.packet.Bytes()[:], packet)
+	st := zx.OK
+	if !c.Space.CopyPacket(zx.VirtAddr(packet), &c.packet, false) {
+		st = c.read(c.packet.Bytes()[:], packet)
+	}
 	if st == zx.OK {
 		st = p.QueueUser(c.Account, &c.packet)
 	}

@@ -52,21 +52,6 @@ type knownVMO struct {
 	vmo *VMO
 }
 
-// supplier looks up a VMO whose pages are to be supplied; the caller gives the
-// reference back by Unref.
-func (c *Context) supplier(h zx.Handle) (*VMO, zx.Status) {
-	k := &c.recent.aux
-	if k.still(h, c.Handles) && k.vmo.TryRef() {
-		return k.vmo, zx.OK
-	}
-	version := c.Handles.Version()
-	o, st := c.vmo(h, zx.RightRead|zx.RightWrite)
-	if st == zx.OK {
-		*k = knownVMO{known{h, version}, o}
-	}
-	return o, st
-}
-
 // knownPair is a pager's handle with MANAGE_VMO and that of a VMO of its own with
 // WRITE.
 type knownPair struct {
@@ -79,11 +64,8 @@ type knownPair struct {
 // managed is pair with MANAGE_VMO and WRITE.
 func (c *Context) managed(pagerHandle, vmoHandle zx.Handle) (*pager.Pager, *VMO, zx.Status) {
 	k := &c.recent.managed
-	if k.from == pagerHandle && k.still(vmoHandle, c.Handles) && k.pager.TryRef() {
-		if k.vmo.TryRef() {
-			return k.pager, k.vmo, zx.OK
-		}
-		k.pager.Unref(k.pager)
+	if k.from == pagerHandle && k.still(vmoHandle, c.Handles) && k.vmo.TryRef() {
+		return k.pager, k.vmo, zx.OK
 	}
 	version := c.Handles.Version()
 	p, o, st := c.pair(pagerHandle, zx.RightManageVMO, vmoHandle, zx.RightWrite)
@@ -91,4 +73,27 @@ func (c *Context) managed(pagerHandle, vmoHandle zx.Handle) (*pager.Pager, *VMO,
 		*k = knownPair{known{vmoHandle, version}, pagerHandle, p, o}
 	}
 	return p, o, st
+}
+
+// supplier is managed that also looks up the VMO whose pages are to be supplied,
+// with READ and WRITE, after the pair.
+func (c *Context) supplier(pagerHandle, vmoHandle, aux zx.Handle) (*pager.Pager, *VMO, *VMO, zx.Status) {
+	k, x := &c.recent.managed, &c.recent.aux
+	if k.from == pagerHandle && k.handle == vmoHandle && x.handle == aux && k.version == x.version && k.version == c.Handles.Version() && k.vmo.TryRef() {
+		if x.vmo.TryRef() {
+			return k.pager, k.vmo, x.vmo, zx.OK
+		}
+		k.vmo.Unref(k.vmo)
+	}
+	p, o, st := c.managed(pagerHandle, vmoHandle)
+	if st != zx.OK {
+		return nil, nil, nil, st
+	}
+	a, st := c.vmo(aux, zx.RightRead|zx.RightWrite)
+	if st != zx.OK {
+		o.Unref(o)
+		return nil, nil, nil, st
+	}
+	*x = knownVMO{known{aux, k.version}, a}
+	return p, o, a, zx.OK
 }

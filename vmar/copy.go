@@ -73,6 +73,15 @@ func (l *Lane) copyOut(dst zx.VirtAddr, src []byte, n int, r *vmo.PageRequest) z
 	}
 }
 
+// CopyPacket copies the packet at va to p, or p to va if out is set, if that takes
+// no look at anything but the page tables used last; if not it does nothing, and
+// says so: CopyIn and CopyOut know the rest.
+//
+// Locks: none held; takes the page-table lock.
+func (l *Lane) CopyPacket(va zx.VirtAddr, p *zx.Packet, out bool) bool {
+	return l.table.CopyPacket(va, p, out)
+}
+
 // Bytes reads and writes user memory from Go, an io.ReaderAt and io.WriterAt
 // whose offsets are addresses: faults are resolved as for the program itself.
 type Bytes struct {
