@@ -37,9 +37,8 @@ type percpu struct {
 	armed   *bool // machine.TickArmed()
 
 	// Only the executor that has the CPU touches these.
-	running bool           // a thread does, not a goroutine of the kernel
+	turn    turn
 	direct  *Thread        // ready, and next: the one that the thread which runs has woken
-	handed  bool           // it has woken one, or more: then none is next
 	root    zx.PhysAddr    // in CR3
 	slice   int64          // when the time of the threads that run is over
 	traced  *Thread        // whom the trace says the CPU runs; the CPU's own
@@ -65,6 +64,15 @@ type percpu struct {
 	deadlines  deadlines   // of the threads that sleep until one
 	alarm      *time.Timer // rouses idler for the first of them
 }
+
+// turn is whose turn it is on a CPU.
+type turn uint8
+
+const (
+	turnKernel turn = iota // a goroutine of the kernel runs: whom it wakes is queued
+	turnThread             // a thread does: the first that it wakes is next
+	turnHanded             // a thread that has woken one, or more: no other is next
+)
 
 // What a CPU must look at before it enters ring 3.
 const (
@@ -101,11 +109,8 @@ func (c *percpu) enqueue(t *Thread) {
 	c.mu.Lock()
 	// A goroutine may be stopped where it calls something, and go on elsewhere: so it
 	// takes direct out in the same breath as it finds that it is here.
-	if c == c.kernel.here() && c.running {
-		if d := c.direct; d != nil {
-			c.direct = nil
-			c.push(d)
-		}
+	if c == c.kernel.here() && c.turn != turnKernel {
+		c.pushDirect()
 	}
 	c.push(t)
 	idler := c.idler
@@ -196,9 +201,10 @@ func (c *percpu) attend(t *Thread) {
 
 // yield lets the goroutines of the kernel run that are ready.
 func (c *percpu) yield() {
-	c.running = false
+	turn := c.turn
+	c.turn = turnKernel
 	runtime.Gosched()
-	c.running = true
+	c.turn = turn
 }
 
 // loadFor loads the page table and the breakpoints of t, if others are loaded.
@@ -331,7 +337,7 @@ func (e *executor) run() {
 		c := e.cpu
 		t := c.direct
 		if t != nil {
-			c.direct, c.handed = nil, false
+			c.direct, c.turn = nil, turnThread
 		} else {
 			t = e.pick()
 		}
@@ -347,7 +353,9 @@ func (e *executor) run() {
 			t.lane, t.context.Space = c, t.process.space.Lane(c.id)
 			t.lastCPU.Store(uint32(c.id))
 		}
-		c.tally(&t.ran)
+		now := cpu.ReadTSC() // tally, by hand
+		c.ran.Add(now - c.since)
+		c.ran, c.since = &t.ran, now
 		if t.root != c.root || t.debug != c.debug {
 			c.loadFor(t)
 		}
@@ -429,10 +437,10 @@ func (e *executor) pick() *Thread {
 	for {
 		// From here on whoever wakes a thread queues it: what became direct while
 		// this one waited for the lock would be overwritten, or slept upon.
-		c.running = false
+		c.turn = turnKernel
 		if t := c.direct; t != nil {
 			c.direct = nil
-			c.running, c.handed = true, false
+			c.turn = turnThread
 			return t
 		}
 		c.mu.Lock()
@@ -440,7 +448,7 @@ func (e *executor) pick() *Thread {
 			c.head = t.next
 			c.queued.Add(-1)
 			c.mu.Unlock()
-			c.running, c.handed = true, false
+			c.turn = turnThread
 			if c.several {
 				c.invite() // for those behind it, whose time came or was over
 			}
@@ -505,7 +513,7 @@ func (c *percpu) sleepOrSteal(e *executor) *Thread {
 	idle.And(^bit)
 	if t != nil {
 		c.stolen.Add(1)
-		c.running, c.handed = true, false
+		c.turn = turnThread
 	}
 	return t
 }
@@ -514,7 +522,7 @@ func (c *percpu) sleepOrSteal(e *executor) *Thread {
 // one, which waits in the midst of a call, is next.
 func (e *executor) handOn() {
 	c := e.cpu
-	c.running = false
+	c.turn = turnKernel
 	c.mu.Lock()
 	s := c.spare
 	if s != nil {

@@ -176,7 +176,6 @@ type Kernel struct {
 	console   io.Writer
 	table     *mmu.PageTable   // kernel mappings only: what idle CPUs use
 	cpus      []*percpu        // by number; the boot CPU is 0
-	only      *percpu          // if there is one CPU
 	idle      atomic.Uint64    // a bit for each CPU that has nothing to do
 	rootJob   *Job             // above all others
 	account   *account.Account // of all that ring 3 makes us keep
@@ -224,9 +223,6 @@ func Boot(c Config) (*Kernel, error) {
 	memory.SetCPUs(cpus, cpu.ID)
 	for id := range cpus {
 		k.cpus = append(k.cpus, newCPU(k, id, table.Root()))
-	}
-	if len(k.cpus) == 1 {
-		k.only = k.cpus[0]
 	}
 	k.startExecutors()
 	k.Store = vmo.NewStore(memory)

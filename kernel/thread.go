@@ -240,6 +240,9 @@ func (t *Thread) called(result int64, woken zx.Status) bool {
 func (t *Thread) callSleeps() bool {
 	t.step = stepCall
 	state, deadline := t.context.Sleep()
+	if deadline == zx.TimeInfinite && t.interrupted.Load() == 0 { // block, by hand
+		return !t.sleep(state)
+	}
 	return !t.block(state, deadline, interruptKill|interruptSuspend)
 }
 
@@ -287,10 +290,11 @@ func (t *Thread) pageFault() bool {
 	}
 	t.need = code.Need()
 	st := t.context.Space.Fault(zx.VirtAddr(t.regs.CR2()), t.need, false, &t.request)
-	if st == zx.OK {
-		return true
+	if st == zx.ErrShouldWait && t.request.Awaited() {
+		t.step = stepFault
+		return !t.sleep(zx.ThreadBlockedPager)
 	}
-	return t.unresolved(st)
+	return st == zx.OK || t.unresolved(st)
 }
 
 // unresolved goes on with a page fault that ended with st.

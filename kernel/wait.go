@@ -28,14 +28,13 @@ func (t *Thread) Wake() bool {
 	if trace.On() {
 		t.traceWake()
 	}
-	k := t.process.kernel
-	c := k.only
-	if c == nil {
-		c = k.here()
+	c := t.cpu
+	if c.several {
+		c = c.kernel.here()
 	}
-	if c.running && !c.handed && (!t.deep || t.cpu == c) {
-		t.cpu, c.direct, c.handed = c, t, true
-		if k.idle.Load() != 0 {
+	if c.turn == turnThread && (!t.deep || t.cpu == c) {
+		t.cpu, c.direct, c.turn = c, t, turnHanded
+		if c.several && c.kernel.idle.Load() != 0 {
 			c.heed.Or(heedShare)
 		}
 	} else {

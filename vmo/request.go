@@ -200,6 +200,16 @@ func (r *PageRequest) Await() zx.Status {
 	return zx.ErrShouldWait
 }
 
+// Awaited is Await where that says but to sleep, as it mostly does; false is
+// nothing: ask Await.
+func (r *PageRequest) Awaited() bool {
+	if r.offered {
+		return false
+	}
+	r.Since.Store(RequestUnseen)
+	return !r.source.stats.Unwatched.Load()
+}
+
 // Answer collects the answer after a sleep, of which woken is the outcome: OK
 // woken, perhaps for nothing, or why it was given up. OK means look again, never
 // that the page is there.
