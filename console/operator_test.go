@@ -173,9 +173,9 @@ func TestOperator(t *testing.T) {
 	_, st = region.Map(zx.VMPermRead|zx.VMPermWrite|zx.VMSpecific, 0x1000, v, 2*page, 6*page, zx.RightsVMO, zx.RightsVMAR|region.Rights(), nil)
 	r.must(st)
 	for va := zx.VirtAddr(at + 0x1000); va < at+0x3000; va += page {
-		r.must(r.kernel.space.Lane(0).Fault(va, mmu.Read, false, &vmo.PageRequest{}))
+		r.must(r.kernel.space.Lane(0).Fault(va, mmu.Read, &vmo.PageRequest{}))
 	}
-	r.must(r.kernel.space.Lane(0).Fault(at+0x5000, mmu.Read|mmu.Write, false, &vmo.PageRequest{}))
+	r.must(r.kernel.space.Lane(0).Fault(at+0x5000, mmu.Read|mmu.Write, &vmo.PageRequest{}))
 	// Drawn by runs: sparse, and without an end.
 	sparse := r.create(0, 4, 5000)
 	for at := uint64(0); at < 5000; at += 100 {

@@ -46,7 +46,7 @@
 //	ring 3     mov (%rdi), %al              page absent
 //	cpu        entry stub, Exec returns     vector 14
 //	kernel     Thread.pageFault
-//	vmar       AddressSpace.Fault           mapping found, rights checked
+//	vmar       Lane.TryFault                mapping found, rights checked
 //	vmo        RequirePage                  absent: should wait
 //	pager      Proxy.Send                   the thread at the port has the packet, and is next
 //	kernel     Thread.block                 no lock held, no stack kept

@@ -289,26 +289,12 @@ func (t *Thread) pageFault() bool {
 		return t.faulted(zx.ErrNotSupported)
 	}
 	t.need = code.Need()
-	st := t.context.Space.Fault(zx.VirtAddr(t.regs.CR2()), t.need, false, &t.request)
+	st := t.context.Space.TryFault(zx.VirtAddr(t.regs.CR2()), t.need, &t.request)
 	if st == zx.ErrShouldWait && t.request.Awaited() {
 		t.step = stepFault
 		return !t.sleep(zx.ThreadBlockedPager)
 	}
 	return st == zx.OK || t.unresolved(st)
-}
-
-// unresolved goes on with a page fault that ended with st.
-func (t *Thread) unresolved(st zx.Status) bool {
-	for st == zx.ErrShouldWait {
-		if st = t.request.Await(); st == zx.ErrShouldWait {
-			t.step = stepFault
-			return !t.sleep(zx.ThreadBlockedPager)
-		}
-		if st == zx.OK {
-			st = t.context.Space.Fault(zx.VirtAddr(t.regs.CR2()), t.need, true, &t.request)
-		}
-	}
-	return t.faulted(st)
 }
 
 // faultWoken goes on with a page fault that waited for a pager.
@@ -318,16 +304,35 @@ func (t *Thread) faultWoken() bool {
 	if t.runs(); t.interrupted.Load() != 0 { // woke, by hand
 		st = t.wokeBy(interruptKill | interruptSuspend)
 	}
-	st = t.request.Answer(st)
-	if st == zx.OK {
-		st = t.context.Space.Fault(zx.VirtAddr(t.regs.CR2()), t.need, true, &t.request)
+	if st = t.request.Answer(st); st == zx.OK {
+		st = t.context.Space.TryFault(zx.VirtAddr(t.regs.CR2()), t.need, &t.request)
 		return st == zx.OK || t.unresolved(st)
 	}
-	if st == zx.ErrShouldWait {
+	if st == zx.ErrShouldWait { // woken for nothing
 		t.step = stepFault
 		return !t.sleep(zx.ThreadBlockedPager)
 	}
 	return t.faulted(st)
+}
+
+// unresolved goes on with a page fault that ended with st.
+func (t *Thread) unresolved(st zx.Status) bool {
+	l, va := t.context.Space, zx.VirtAddr(t.regs.CR2())
+	if st == zx.ErrNoMemory {
+		st = l.Fault(va, t.need, &t.request)
+	}
+	for st == zx.ErrShouldWait {
+		if st = t.request.Await(); st == zx.ErrShouldWait {
+			t.step = stepFault
+			return !t.sleep(zx.ThreadBlockedPager)
+		}
+		if st == zx.OK {
+			if st = l.TryFault(va, t.need, &t.request); st == zx.ErrNoMemory {
+				st = l.Fault(va, t.need, &t.request)
+			}
+		}
+	}
+	return st == zx.OK || t.faulted(st)
 }
 
 // faulted ends a page fault with st. A thread that is to be suspended faults

@@ -81,7 +81,7 @@ func TestTracePlace(t *testing.T) {
 		{at: base + 0x4000, code: mmu.PF_US, st: zx.ErrNotFound},
 		{at: base - 1, code: mmu.PF_US, st: zx.ErrNotFound},
 	} {
-		if st := space.Lane(0).Fault(c.at, c.code.Need(), false, &request); st != c.st {
+		if st := space.Lane(0).Fault(c.at, c.code.Need(), &request); st != c.st {
 			t.Errorf("%#x: %v, want %v", uint64(c.at), st, c.st)
 		}
 		var r place

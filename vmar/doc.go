@@ -8,7 +8,7 @@
 // dereferences a user address (it copies through the physical window), and
 // never sleeps with a lock held.
 //
-// # A fault, from the trap to the page (AddressSpace.Fault)
+// # A fault, from the trap to the page (Lane.TryFault)
 //
 //	decode the error code ------------ unknown bits ------> NOT_SUPPORTED
 //	+-> user address? ---------------- no ----------------> NOT_FOUND

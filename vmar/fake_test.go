@@ -181,10 +181,10 @@ func (w *world) fault(va zx.VirtAddr, code mmu.PageFaultError) zx.Status {
 	if code.Unknown() != 0 {
 		return zx.ErrNotSupported
 	}
-	st := w.as.Lane(0).Fault(va, code.Need(), false, &w.req)
+	st := w.as.Lane(0).Fault(va, code.Need(), &w.req)
 	for st == zx.ErrShouldWait {
 		if st = w.req.Answer(w.sleep.Wait(zx.ThreadBlockedPager, zx.TimeInfinite)); st == zx.OK {
-			st = w.as.Lane(0).Fault(va, code.Need(), true, &w.req)
+			st = w.as.Lane(0).Fault(va, code.Need(), &w.req)
 		}
 	}
 	return st

@@ -50,7 +50,7 @@ func TestLanes(t *testing.T) {
 				va, st := root.Map(prw|zx.VMSpecific, at, v, 0, pages*page, allRights, allRights, nil)
 				fail("Map", cpu, st)
 				for i := range zx.VirtAddr(pages) {
-					fail("write fault", cpu, l.Fault(va+i*page, mmu.Write, false, &r))
+					fail("write fault", cpu, l.Fault(va+i*page, mmu.Write, &r))
 					var b [8]byte
 					binary.LittleEndian.PutUint64(b[:], n<<8|uint64(i))
 					fail("CopyOut", cpu, l.CopyOut(va+i*page+8, b[:], &r))

@@ -281,8 +281,8 @@ func TestTogether(t *testing.T) {
 		}()
 	}
 	root := w.as.Root()
-	run(func(i int, req *vmo.PageRequest) { w.as.Lane(0).Fault(at16(i), mmu.Write, false, req) })
-	run(func(i int, req *vmo.PageRequest) { w.as.Lane(0).Fault(at16(i*3), mmu.Read, false, req) })
+	run(func(i int, req *vmo.PageRequest) { w.as.Lane(0).Fault(at16(i), mmu.Write, req) })
+	run(func(i int, req *vmo.PageRequest) { w.as.Lane(0).Fault(at16(i*3), mmu.Read, req) })
 	run(func(i int, req *vmo.PageRequest) {
 		var buf [3 * page]byte
 		w.as.Lane(0).CopyIn(buf[:], at16(i*5)+9, req)

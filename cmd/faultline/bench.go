@@ -491,7 +491,7 @@ func (b *bencher) trapLoop(regs *cpu.Regs, process *kernel.Process, request *vmo
 			regs.SetRIP(regs.RIP() + 2)
 		case v == cpu.VectorSyscall:
 		case v == cpu.VectorPageFault:
-			if st := process.Space().Lane(0).Fault(zx.VirtAddr(regs.CR2()), mmu.PageFaultError(regs.ErrorCode()).Need(), false, request); st != zx.OK {
+			if st := process.Space().Lane(0).Fault(zx.VirtAddr(regs.CR2()), mmu.PageFaultError(regs.ErrorCode()).Need(), request); st != zx.OK {
 				return fmt.Errorf("bench: fault at %#x: %w", regs.CR2(), st)
 			}
 		case v >= cpu.VectorFirstInterrupt:

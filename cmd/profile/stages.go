@@ -32,7 +32,7 @@ const (
 
 // ringThreePager are the stages of a request that a ring-3 pager answers.
 var ringThreePager = []stage{
-	{"vmar.(*Lane).Fault", decision, firstStage},
+	{"vmar.(*Lane).TryFault", decision, firstStage},
 	{"vmo.(*VMO).RequirePage", which, decision},
 	{"vmo.(*PageSource).Request", request, which},
 	{"object.(*Port).Queue", packet, request},
@@ -50,7 +50,7 @@ var ringThreePager = []stage{
 
 // kernelFault are the stages of a fault that needs nobody's help.
 var kernelFault = []stage{
-	{"vmar.(*Lane).Fault", decision, firstStage},
+	{"vmar.(*Lane).TryFault", decision, firstStage},
 	{"vmo.(*VMO).RequirePage", which, decision},
 	{"mmu.(*Lane).Map", "page-table entry written", which},
 	{"cpu.Exec", leaving, ""},
