@@ -363,6 +363,9 @@ func TestDocs(t *testing.T) {
 	if strings.Count(out, "<!--") != strings.Count(string(text), "<!--") {
 		t.Error("a marker was lost")
 	}
+	if row := "| `boot_entry/uefi`: "; !strings.Contains(out, row) {
+		t.Errorf("what was not measured now has lost %q", row)
+	}
 	if _, err := markdown("no such group", lines); err == nil {
 		t.Error("a table of a group that does not exist")
 	}

@@ -54,29 +54,32 @@ func docs(o options) error {
 	return os.WriteFile(docsFile, []byte(out), 0o644)
 }
 
-// fillBlocks replaces what stands in each block by what fill makes.
+// fillBlocks replaces what stands in each block by what fill makes; if that is nothing,
+// it stays.
 func fillBlocks(text string, fill func(kind, what string) (string, error)) (string, error) {
 	var failed error
 	out := block.ReplaceAllStringFunc(text, func(found string) string {
 		m := block.FindStringSubmatch(found)
 		content, err := fill(m[2], m[3])
-		failed = errors.Join(failed, err)
+		if failed = errors.Join(failed, err); content == "" {
+			return found
+		}
 		return m[1] + "\n" + strings.TrimSpace(content) + "\n\n" + m[4]
 	})
 	return out, failed
 }
 
-// markdown writes the rows of a group as a table.
+// markdown writes the rows of a group as a table; nothing if none was measured.
 func markdown(group string, lines []line) (string, error) {
 	var b strings.Builder
 	b.WriteString("| | Faultline | Linux best | as shipped | ratio | target | floor |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n")
-	found := false
+	found, measured := false, false
 	for i := range lines {
 		l := &lines[i]
 		if l.Group != group {
 			continue
 		}
-		found = true
+		found, measured = true, measured || l.Faultline != nil
 		target := ""
 		if l.Target != nil {
 			target = show(l.Target) + " " + strings.ToLower(l.verdict())
@@ -98,6 +101,9 @@ func markdown(group string, lines []line) (string, error) {
 	}
 	if !found {
 		return "", fmt.Errorf("%s: no group %q", docsFile, group)
+	}
+	if !measured {
+		return "", nil
 	}
 	return b.String(), nil
 }
