@@ -38,6 +38,8 @@ func Open() (*x86.Machine, error) {
 	for isa := range p.GSI {
 		p.GSI[isa] = t.GSI(uint8(isa))
 	}
-	p.CPUs = t.CPUs
+	if len(t.CPUs) > 0 {
+		p.CPUs = t.CPUs
+	}
 	return x86.Open()
 }

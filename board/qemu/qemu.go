@@ -54,7 +54,7 @@ func processors() []uint32 {
 
 // init makes arguments and environment available where the toolchain does not.
 func init() {
-	x86.Processors = processors
+	x86.Platform.CPUs = processors()
 	if b, ok := FWConfig(FileArgs); ok && len(b) > 0 {
 		os.Args = SplitNUL(b)
 	}

@@ -159,32 +159,24 @@ func (t *Timer) Disarm() {
 	lapicWrite(lapicInitial, 0)
 }
 
-// init brings up the local APIC with all interrupts but the timer's masked.
+// init brings up the boot CPU's local APIC, and finds out how its timer counts.
 func (t *Timer) init(f *cpu.Features) {
 	findLAPIC()
-	lapicWrite(lapicTPR, 0)
-	lapicWrite(lapicLVT0, lvtMasked)
-	lapicWrite(lapicLVT1, lvtMasked)
-	lapicWrite(lapicSVR, svrEnable|uint32(cpu.VectorSpurious))
-	if f.TSCDeadline {
-		t.deadline = true
-		lapicWrite(lapicLVTTmr, lvtDeadline|uint32(VectorTimer))
-		return
-	}
-	t.hz = f.APICHz
+	t.deadline, t.hz = f.TSCDeadline, f.APICHz
 	if v := f.HypervisorVendor; v == vendorTCG || v == vendorKVM {
 		t.hz = lapicReference.hz
 	}
-	lapicWrite(lapicDivide, divideBy1)
-	if t.hz == 0 {
+	if t.hz == 0 && !t.deadline {
+		lapicWrite(lapicSVR, svrEnable|uint32(cpu.VectorSpurious))
+		lapicWrite(lapicDivide, divideBy1)
 		t.hz = measureLAPIC()
 	}
-	lapicWrite(lapicInitial, 0)
-	lapicWrite(lapicLVTTmr, uint32(VectorTimer))
 	t.mult, _ = bits.Div64(t.hz>>32, t.hz<<32, 1e9)
+	t.join(t)
 }
 
-// join brings up the local APIC of the CPU that calls it, as the boot CPU's is.
+// join brings up the local APIC of the CPU that calls it, with all interrupts but the
+// timer's masked. The timer is as the boot CPU's.
 func (t *Timer) join(boot *Timer) {
 	lapicWrite(lapicTPR, 0)
 	lapicWrite(lapicLVT0, lvtMasked)

@@ -18,15 +18,8 @@ const (
 )
 
 func (l Loader) String() string {
-	switch l {
-	case LoaderPVH:
-		return "PVH"
-	case LoaderMultiboot2:
-		return "Multiboot2"
-	case LoaderLinux:
-		return "the Linux boot protocol"
-	case LoaderUEFI:
-		return "UEFI"
+	if l >= LoaderPVH && l <= LoaderUEFI {
+		return [...]string{"PVH", "Multiboot2", "the Linux boot protocol", "UEFI"}[l-LoaderPVH]
 	}
 	return fmt.Sprintf("loader %d", uint32(l))
 }

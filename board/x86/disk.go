@@ -21,13 +21,8 @@ const (
 )
 
 func (op DiskOp) String() string {
-	switch op {
-	case DiskRead:
-		return "read"
-	case DiskWrite:
-		return "write"
-	case DiskFlush:
-		return "flush"
+	if name := map[DiskOp]string{DiskRead: "read", DiskWrite: "write", DiskFlush: "flush"}[op]; name != "" {
+		return name
 	}
 	return fmt.Sprintf("op %d", uint32(op))
 }

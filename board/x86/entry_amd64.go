@@ -26,3 +26,11 @@ var (
 	// pageZero is what page 0 held at entry; the page itself is no longer mapped.
 	pageZero [4096]byte
 )
+
+// What is said before there is a runtime; NUL ends it.
+var (
+	noLongMode = "faultline: this CPU has no 64-bit mode (CPUID LM)\r\n\x00"
+	smallText  = "faultline: too little RAM at 16 MiB, or no map: 100 MiB at least\r\n\x00"
+	trapText   = "faultline: early exception, vector, two words of its frame, CR2:\x00"
+	lineEnd    = "\r\n\x00"
+)

@@ -88,21 +88,12 @@ DATA bootGDTR<>+0(SB)/2, $0x1f
 DATA bootGDTR<>+2(SB)/8, $bootGDT<>(SB)
 GLOBL bootGDTR<>(SB), NOPTR, $16
 
-DATA noLongMode<>+0x00(SB)/8, $"faultlin"
-DATA noLongMode<>+0x08(SB)/8, $"e: this "
-DATA noLongMode<>+0x10(SB)/8, $"CPU has "
-DATA noLongMode<>+0x18(SB)/8, $"no 64-bi"
-DATA noLongMode<>+0x20(SB)/8, $"t mode (" 
-DATA noLongMode<>+0x28(SB)/8, $"CPUID LM"
-DATA noLongMode<>+0x30(SB)/4, $")  \n"
-GLOBL noLongMode<>(SB), NOPTR, $0x38
-
 // Absolute addresses for code that cannot form them itself.
 DATA bootPointers<>+P_TABLES(SB)/8, $bootTables<>+0xfff(SB)
 DATA bootPointers<>+P_STACK(SB)/8, $bootStack<>+0x2000(SB)
 DATA bootPointers<>+P_GDTR(SB)/8, $bootGDTR<>(SB)
 DATA bootPointers<>+P_LONG(SB)/8, $longmode<>(SB)
-DATA bootPointers<>+P_NOLM(SB)/8, $noLongMode<>(SB)
+DATA bootPointers<>+P_NOLM(SB)/8, $·noLongMode(SB)
 DATA bootPointers<>+P_HERE(SB)/8, $here<>+6(SB)
 DATA bootPointers<>+P_EDATA(SB)/8, $runtime·edata(SB)
 DATA bootPointers<>+P_END(SB)/8, $runtime·end(SB)
@@ -416,6 +407,7 @@ small:
 nolm:
 	STAGE(const_stageNoLong)
 	MOVL	P_NOLM(BP), SI
+	MOVL	(SI), SI
 	MOVL	$const_com1, DX
 text:
 	MOVL	(SI), AX
@@ -492,7 +484,7 @@ gate:
 	CMPQ	R10, $WINDOW_MIN
 	JCC	enough
 	STAGE(const_stageNoRAM)
-	LEAQ	smallText<>(SB), SI
+	MOVQ	·smallText(SB), SI
 	CALL	putText<>(SB)
 	MOVL	$const_exitUnfit, AX
 	MOVL	$const_ExitPort, DX
@@ -567,7 +559,7 @@ TEXT earlyTrap<>(SB), NOSPLIT|NOFRAME, $0
 	MOVQ	8(SP), R14			// RIP or CS
 	MOVQ	CR2, R15
 	STAGE(const_stageTrap)
-	LEAQ	trapText<>(SB), SI
+	MOVQ	·trapText(SB), SI
 	CALL	putText<>(SB)
 	MOVQ	R12, BX
 	CALL	putHex<>(SB)
@@ -577,7 +569,7 @@ TEXT earlyTrap<>(SB), NOSPLIT|NOFRAME, $0
 	CALL	putHex<>(SB)
 	MOVQ	R15, BX
 	CALL	putHex<>(SB)
-	LEAQ	trapEnd<>(SB), SI
+	MOVQ	·lineEnd(SB), SI
 	CALL	putText<>(SB)
 	MOVL	$const_exitTrap, AX
 	MOVL	$const_ExitPort, DX
@@ -586,27 +578,6 @@ dead:
 	HLT
 	JMP	dead
 
-DATA trapText<>+0x00(SB)/8, $"faultlin"
-DATA trapText<>+0x08(SB)/8, $"e: early"
-DATA trapText<>+0x10(SB)/8, $" excepti"
-DATA trapText<>+0x18(SB)/8, $"on, vect"
-DATA trapText<>+0x20(SB)/8, $"or, two "
-DATA trapText<>+0x28(SB)/8, $"words of"
-DATA trapText<>+0x30(SB)/8, $" its fra"
-DATA trapText<>+0x38(SB)/8, $"me, CR2:"
-GLOBL trapText<>(SB), NOPTR, $0x48
-DATA smallText<>+0x00(SB)/8, $"faultlin"
-DATA smallText<>+0x08(SB)/8, $"e: too l"
-DATA smallText<>+0x10(SB)/8, $"ittle RA"
-DATA smallText<>+0x18(SB)/8, $"M at 16 "
-DATA smallText<>+0x20(SB)/8, $"MiB, or "
-DATA smallText<>+0x28(SB)/8, $"no map: "
-DATA smallText<>+0x30(SB)/8, $"100 MiB "
-DATA smallText<>+0x38(SB)/8, $"at least"
-DATA smallText<>+0x40(SB)/4, $"\r\n\x00\x00"
-GLOBL smallText<>(SB), NOPTR, $0x48
-DATA trapEnd<>+0x00(SB)/2, $"\r\n"
-GLOBL trapEnd<>(SB), NOPTR, $8
 
 // putText writes the NUL-ended text at RSI to COM1. Clobbers AX, DX, SI.
 TEXT putText<>(SB), NOSPLIT|NOFRAME, $0

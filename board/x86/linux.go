@@ -51,7 +51,7 @@ func ParseLinux(addr zx.PhysAddr, read PhysReader) (*BootInfo, error) {
 	if m := le.Uint32(b[setupMagicAt:]); m != setupMagic {
 		return nil, fmt.Errorf("boot: boot_params at %#x have magic %#x, want %#x", addr, m, setupMagic)
 	}
-	info := &BootInfo{RSDP: zx.PhysAddr(le.Uint64(b[zeroPageRSDP:])), Name: linuxLoader(b[setupLoaderType])}
+	info := &BootInfo{RSDP: zx.PhysAddr(le.Uint64(b[zeroPageRSDP:])), Name: linuxLoaders[b[setupLoaderType]>>4]}
 	info.reserve(addr, zeroPageBytes)
 	if at := zx.PhysAddr(le.Uint32(b[setupCmdline:])); at != 0 {
 		if info.CommandLine, err = info.text(at, read); err != nil {
@@ -87,21 +87,5 @@ func ParseLinux(addr zx.PhysAddr, read PhysReader) (*BootInfo, error) {
 	return info, nil
 }
 
-// linuxLoader names the loader by its type, which is in the upper half of a byte.
-func linuxLoader(kind uint8) string {
-	switch kind >> 4 {
-	case 0:
-		return "LILO"
-	case 3:
-		return "SYSLINUX"
-	case 7:
-		return "GRUB"
-	case 8:
-		return "U-Boot"
-	case 9:
-		return "Xen"
-	case 11:
-		return "QEMU"
-	}
-	return ""
-}
+// linuxLoaders are the loaders' names by their type, which is in the upper half of a byte.
+var linuxLoaders = map[uint8]string{0: "LILO", 3: "SYSLINUX", 7: "GRUB", 8: "U-Boot", 9: "Xen", 11: "QEMU"}

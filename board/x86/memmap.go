@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"faultline/zx"
 )
@@ -28,22 +27,6 @@ const (
 	MemoryNVS      MemoryKind = 4 // firmware's, kept over sleep
 	MemoryBad      MemoryKind = 5 // faulty RAM
 )
-
-func (k MemoryKind) String() string {
-	switch k {
-	case MemoryRAM:
-		return "RAM"
-	case MemoryReserved:
-		return "reserved"
-	case MemoryACPI:
-		return "ACPI tables"
-	case MemoryNVS:
-		return "ACPI NVS"
-	case MemoryBad:
-		return "bad"
-	}
-	return fmt.Sprintf("kind %d", uint32(k))
-}
 
 // MemoryRegion is a range and what it is for.
 type MemoryRegion struct {
@@ -176,14 +159,6 @@ func (m MemoryMap) Usable(reserved []Range) []Range {
 		}
 	}
 	return usable
-}
-
-func (m MemoryMap) String() string {
-	var b strings.Builder
-	for _, r := range m {
-		fmt.Fprintf(&b, "%016x-%016x %s\n", uint64(r.Start), uint64(r.End), r.Kind)
-	}
-	return b.String()
 }
 
 // pages widens r to whole pages.

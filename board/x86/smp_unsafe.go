@@ -58,10 +58,6 @@ var rest func(until int64)
 //go:linkname wakeHook runtime/goos.Wake
 var wakeHook = wake
 
-// Processors lists the local APICs of the machine's CPUs, the boot CPU's among
-// them, where no table does (Platform.CPUs). A board that knows sets it in an init function.
-var Processors func() []uint32
-
 // sendIPI writes the interrupt command register.
 //
 //go:nosplit
@@ -81,9 +77,6 @@ func sendIPI(apic uint32, command uint32) {
 func findCPUs(memory MemoryMap, reserved []Range, most int) {
 	cpus.count = 1
 	list := Platform.CPUs
-	if len(list) == 0 && Processors != nil {
-		list = Processors()
-	}
 	if len(list) < 2 || pinGoroutine == nil {
 		return
 	}
