@@ -250,9 +250,13 @@ func (c *percpu) over(t *Thread) bool {
 	return true
 }
 
-// expire ends the waits whose deadline is not past now. Locks: mu held.
+// expireAtOnce is how many waits end before the CPU looks at the world: ring 3 can
+// have thousands end at one instant. The timer is set for the rest.
+const expireAtOnce = 128
+
+// expire ends waits whose deadline is not past now. Locks: mu held.
 func (c *percpu) expire(now int64) {
-	for len(c.deadlines) > 0 && int64(c.deadlines[0].deadline) <= now {
+	for n := 0; n < expireAtOnce && len(c.deadlines) > 0 && int64(c.deadlines[0].deadline) <= now; n++ {
 		t := c.deadlines[0]
 		heap.Pop(&c.deadlines)
 		t.late = true

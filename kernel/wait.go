@@ -176,6 +176,9 @@ func (t *Thread) yield(bits uint32) zx.Status {
 		t.deep = true
 		if c.over(t) {
 			t.executor.handOn()
+			// Its turn: the slice is that of whoever ran last.
+			c = t.executor.cpu
+			c.slice = c.kernel.now() + tickPeriod
 		}
 		t.deep = false
 		a.Release(executorBytes)

@@ -3,6 +3,7 @@ package object
 import (
 	"bytes"
 	"math/rand/v2"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -108,6 +109,49 @@ func TestTimer(t *testing.T) {
 		t.Error("a cancelled timer came")
 	}
 	timer.OnZeroHandles()
+}
+
+// crowd counts the goroutines there are when it is woken.
+type crowd struct{ most, woken atomic.Int64 }
+
+func (c *crowd) Wake() bool {
+	c.most.Store(max(c.most.Load(), int64(runtime.NumGoroutine())))
+	c.woken.Add(1)
+	return true
+}
+
+func (*crowd) Wait(zx.ThreadState, zx.Time) zx.Status { panic("never waits") }
+
+// TestTimersAtOnce has thousands ring at one moment: none is missed, none takes a
+// goroutine, with its stack, that nobody was charged for.
+func TestTimersAtOnce(t *testing.T) {
+	start := time.Now()
+	now := func() zx.Time { return zx.Time(time.Since(start)) }
+	const many = 2000
+	var timers [many]*Timer
+	var waits [many]Observer
+	c, before := new(crowd), runtime.NumGoroutine()
+	deadline := now() + 1e9
+	for i := range timers {
+		timers[i] = NewTimer(now)
+		timers[i].Set(deadline)
+		timers[i].Watch(&waits[i], c, Source{}, zx.SignalSignaled)
+	}
+	for i := 0; i < many; i += 2 { // neither taking one out nor another instant stops the rest
+		timers[i].Set(deadline + zx.Time(i)*1000)
+	}
+	timers[1].Cancel()
+	for end := time.Now().Add(20 * time.Second); c.woken.Load() < many-1; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d of %d rang", c.woken.Load(), many-1)
+		}
+	}
+	if got := int(c.most.Load()); got > before+20 {
+		t.Errorf("%d goroutines for %d timers", got-before, many)
+	}
+	if timers[1].Signals()&zx.SignalSignaled != 0 {
+		t.Error("a cancelled timer rang")
+	}
 }
 
 // TestEventPair signals across and sees the end.

@@ -1,10 +1,17 @@
 package object
 
-import "faultline/zx"
+import (
+	"faultline/account"
+	"faultline/zx"
+)
 
 // WaitManyMax is how many objects one wait takes. Source: Zircon
 // object_wait_many (ZX_WAIT_MANY_MAX_ITEMS).
 const WaitManyMax = 64
+
+// WaitItemBytes is what a wait keeps for each of its items: the item, and the watch
+// that the object may have for nobody else.
+var WaitItemBytes = account.Bytes(320) + account.Bytes(192)
 
 // WaitItem is one object of a wait for many.
 type WaitItem struct {

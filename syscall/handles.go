@@ -188,6 +188,7 @@ type manyWait struct {
 	items   userOut
 	records []byte // as they came from ring 3, and go back with pending filled in
 	waits   []object.WaitItem
+	bill    int64
 }
 
 // objectWaitMany is zx_object_wait_many.
@@ -201,8 +202,12 @@ func objectWaitMany(c *Context, items userOut, count uint64, deadline zx.Time) z
 			return st
 		}
 	}
+	bill := int64(count) * object.WaitItemBytes
+	if st := c.Account.Charge(bill); st != zx.OK {
+		return st
+	}
 	le := binary.LittleEndian
-	m.waits = make([]object.WaitItem, 0, count)
+	m.bill, m.waits = bill, make([]object.WaitItem, 0, count)
 	for at := 0; at < len(m.records); at += waitItemBytes {
 		h := zx.Handle(le.Uint32(m.records[at:]))
 		o, st := c.Handles.Get(h, zx.ObjNone, zx.RightWait)
@@ -215,7 +220,7 @@ func objectWaitMany(c *Context, items userOut, count uint64, deadline zx.Time) z
 			}
 		}
 		if st != zx.OK {
-			m.letGo()
+			m.letGo(c)
 			return st
 		}
 	}
@@ -240,7 +245,7 @@ func waitManyWoken(c *Context, woken zx.Status) zx.Status {
 
 // observedMany ends an objectWaitMany with st.
 func (c *Context) observedMany(m *manyWait, st zx.Status) zx.Status {
-	m.letGo()
+	m.letGo(c)
 	if st == zx.ErrInternalIntrKilled || st == zx.ErrInternalIntrRetry || len(m.records) == 0 {
 		return st
 	}
@@ -250,8 +255,9 @@ func (c *Context) observedMany(m *manyWait, st zx.Status) zx.Status {
 	return st
 }
 
-// letGo notes what is pending and gives the references back.
-func (m *manyWait) letGo() {
+// letGo notes what is pending and gives back the references, and what was charged.
+func (m *manyWait) letGo(c *Context) {
+	c.Account.Release(m.bill)
 	for i := range m.waits {
 		binary.LittleEndian.PutUint32(m.records[i*waitItemBytes+8:], uint32(m.waits[i].Pending))
 		object.Unref(m.waits[i].Object)

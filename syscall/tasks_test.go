@@ -2,6 +2,7 @@ package syscall
 
 import (
 	"encoding/binary"
+	"faultline/account"
 	"slices"
 	"testing"
 	"time"
@@ -158,6 +159,15 @@ func TestWaitMany(t *testing.T) {
 	}
 	w.want("right", zx.ErrAccessDenied, zx.SysObjectWaitMany, items(a, 8, w.with(b, zx.RightSignal), 8), 2, 0)
 	w.want("not waitable", zx.ErrNotSupported, zx.SysObjectWaitMany, items(w.with(w.make(zx.SysPortCreate, 0), zx.RightWait), 8), 1, 0)
+	// What a wait keeps is charged while it lasts, however it ends.
+	root := account.NewRoot(2*object.WaitItemBytes, 1, nil)
+	w.ctx.Account = root
+	w.want("no room", zx.ErrNoMemory, zx.SysObjectWaitMany, items(a, 8, b, 8, a, 8), 3, 1000)
+	defer func() {
+		if got := root.Info().Bytes; got.Used != 0 || got.Refused != 1 {
+			t.Errorf("in the end: %+v", got)
+		}
+	}()
 	at := items(a, 8, b, 8)
 	w.want("times out", zx.ErrTimedOut, zx.SysObjectWaitMany, at, 2, 1000)
 	if got := pending(at, 2); !slices.Equal(got, []uint32{0, 0}) {
@@ -175,6 +185,9 @@ func TestWaitMany(t *testing.T) {
 	w.want("clear", zx.OK, zx.SysObjectSignal, b, 8|1<<24, 0)
 	go func() {
 		w.thr.untilBlocked(zx.ThreadBlockedWaitMany)
+		if got := root.Info().Bytes.Used; got != 2*object.WaitItemBytes {
+			t.Errorf("a wait for two is charged %d", got)
+		}
 		w.close(a)
 	}()
 	at = items(b, 8, a, 8)

@@ -234,12 +234,20 @@ static uint8_t stacks[20000][128] __attribute__((aligned(16)));
 static zx_futex_t futex;
 static zx_handle_t gate;
 static volatile uint64_t started, ended;
+static zx_time_t instant = ZX_TIME_INFINITE;
+static zx_vaddr_t page;
 
 static void waiter(uint64_t how) {
   __atomic_add_fetch(&started, 1, __ATOMIC_SEQ_CST);
   if (how == 0) zx_futex_wait(&futex, 0, ZX_HANDLE_INVALID, ZX_TIME_INFINITE);
   if (how == 1) zx_object_wait_one(gate, ZX_EVENT_SIGNALED, ZX_TIME_INFINITE, NULL);
-  if (how == 2) zx_nanosleep(ZX_TIME_INFINITE);
+  if (how == 2) zx_nanosleep(instant);
+  if (how == 3) {
+    uint32_t word = 0, n;
+    zx_channel_call_args_t args = {.wr_bytes = &word, .wr_num_bytes = 4, .rd_bytes = &word, .rd_num_bytes = 4};
+    zx_channel_call(gate, 0, ZX_TIME_INFINITE, &args, &n, &n);
+  }
+  if (how == 4) *(volatile uint8_t*)page = 1;
   __atomic_add_fetch(&ended, 1, __ATOMIC_SEQ_CST);
   zx_thread_exit();
 }
@@ -523,10 +531,122 @@ static void wait_many(void) {
   zx_handle_close(gate);
 }
 
-static void timers(void) {
+static void timers(void) {  // at one instant
   zx_handle_t h;
-  while (helds < 20000 && keep(zx_timer_create(0, ZX_CLOCK_MONOTONIC, &h), h)) zx_timer_set(h, zx_deadline_after(ZX_MSEC(100)), 0);
-  zx_nanosleep(zx_deadline_after(ZX_MSEC(200)));
+  zx_time_t at = zx_deadline_after(ZX_MSEC(100));
+  while (helds < 20000 && keep(zx_timer_create(0, ZX_CLOCK_MONOTONIC, &h), h)) zx_timer_set(h, at, 0);
+  zx_nanosleep(at + ZX_MSEC(100));
+  drop();
+}
+
+static void until_ended(uint64_t n) {
+  while (ended < n) zx_nanosleep(zx_deadline_after(ZX_MSEC(1)));
+}
+
+static void sleepers(void) {  // until one instant
+  instant = zx_deadline_after(ZX_MSEC(400));
+  until_ended(wait_threads(2, 20000));
+  instant = ZX_TIME_INFINITE;
+}
+
+static void call_threads(void) {
+  zx_handle_t peer;
+  must("channel", zx_channel_create(0, &gate, &peer));
+  uint64_t n = wait_threads(3, 3500);
+  zx_channel_write(peer, 0, "abcd", 4, NULL, 0);
+  zx_handle_close(peer);
+  until_ended(n);
+  zx_handle_close(gate);
+}
+
+static void page_threads(void) {  // all wait for one page
+  zx_handle_t g, p = port(), v, aux = vmo(PAGE, 0);
+  must("pager", zx_pager_create(0, &g));
+  must("paged", zx_pager_create_vmo(g, 0, p, 1, PAGE, &v));
+  must("map", zx_vmar_map(zx_vmar_root_self(), ZX_VM_PERM_READ | ZX_VM_PERM_WRITE, 0, v, 0, PAGE, &page));
+  uint64_t n = wait_threads(4, 20000);
+  zx_pager_supply_pages(g, v, 0, PAGE, aux, 0);
+  until_ended(n);
+  zx_vmar_unmap(zx_vmar_root_self(), page, PAGE);
+  zx_handle_close_many((zx_handle_t[]){g, p, v, aux}, 4);
+}
+
+static void vmar_empty(void) {  // regions with nothing in them
+  zx_vaddr_t base, at;
+  zx_handle_t r = region(&base), h, v = vmo(PAGE, 0);
+  size_t actual;
+  for (uint64_t i = 0; i < 60000; i++) {
+    if (zx_vmar_allocate(r, ZX_VM_CAN_MAP_READ | ZX_VM_SPECIFIC, i * 2 * PAGE, PAGE, &h, &at) != ZX_OK) break;
+    zx_handle_close(h);
+  }
+  must("map", zx_vmar_map(r, ZX_VM_PERM_READ | ZX_VM_SPECIFIC, 1ul << 40, v, 0, PAGE, &at));
+  zx_vmar_op_range(r, ZX_VMAR_OP_COMMIT, base, 1ul << 41, NULL, 0);
+  zx_vmar_protect(r, ZX_VM_PERM_READ, base, 1ul << 41);
+  zx_process_read_memory(zx_process_self(), base, buffer, 63 << 20, &actual);
+  zx_object_get_info(zx_process_self(), ZX_INFO_PROCESS_MAPS, buffer, BUFFER, &actual, &actual);
+  zx_vmar_unmap(r, base, 1ul << 40);
+  zx_vmar_destroy(r);
+  zx_handle_close_many((zx_handle_t[]){r, v}, 2);
+}
+
+static void vmo_orphans(int kind) {  // whose parent dies before they do
+  zx_handle_t root = vmo(PAGE, 0), v, h;
+  commit(root, PAGE);
+  must("child", zx_vmo_create_child(root, (uint32_t)kind, 0, PAGE, &v));
+  while (keep(zx_vmo_create_child(v, (uint32_t)kind, 0, PAGE, &h), h)) {
+  }
+  zx_vmo_write(root, buffer, 0, PAGE);
+  zx_vmo_write(v, buffer, 0, PAGE);
+  zx_handle_close(v);
+  zx_vmo_write(root, buffer, 0, PAGE);
+  zx_handle_close(root);
+  drop();
+}
+static void vmo_orphan_slices(void) { vmo_orphans(ZX_VMO_CHILD_SLICE); }
+static void vmo_orphan_clones(void) { vmo_orphans(ZX_VMO_CHILD_SNAPSHOT); }
+static void vmo_orphan_oneway(void) {
+  zx_handle_t g, p = port(), root, v, h, aux = vmo(PAGE, 0);
+  must("pager", zx_pager_create(0, &g));
+  must("paged", zx_pager_create_vmo(g, 0, p, 1, PAGE, &root));
+  zx_pager_supply_pages(g, root, 0, PAGE, aux, 0);
+  must("child", zx_vmo_create_child(root, ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, 0, PAGE, &v));
+  while (keep(zx_vmo_create_child(v, ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, 0, PAGE, &h), h)) {
+  }
+  zx_vmo_write(v, buffer, 0, PAGE);
+  zx_handle_close(v);
+  zx_vmo_write(root, buffer, 0, PAGE);
+  zx_pager_detach_vmo(g, root);
+  zx_handle_close_many((zx_handle_t[]){g, p, root, aux}, 4);
+  drop();
+}
+static void vmo_deep(int kind) {  // one in the other
+  zx_handle_t v = vmo(PAGE, 0), h;
+  commit(v, PAGE);
+  keep(ZX_OK, v);
+  while (keep(zx_vmo_create_child(v, (uint32_t)kind, 0, PAGE, &h), h)) v = h;
+  zx_vmo_read(v, buffer, 0, PAGE);
+  zx_vmo_write(v, buffer, 0, PAGE);
+  zx_vmo_op_range(held[helds / 2], ZX_VMO_OP_ZERO, 0, PAGE, NULL, 0);
+  zx_vmo_write(held[0], buffer, 0, PAGE);
+  uint64_t x;
+  zx_object_get_info(v, ZX_INFO_VMO, buffer, BUFFER, &x, &x);
+  for (uint32_t i = 0; i < helds; i++) zx_handle_close(held[i]);
+  helds = 0;
+}
+static void vmo_deep_slices(void) { vmo_deep(ZX_VMO_CHILD_SLICE); }
+static void vmo_deep_clones(void) { vmo_deep(ZX_VMO_CHILD_SNAPSHOT); }
+static void vmo_deep_references(void) { vmo_deep(ZX_VMO_CHILD_REFERENCE); }
+static void vmo_deep_oneway(void) {
+  zx_handle_t g, p = port(), root, v, h, aux = vmo(PAGE, 0);
+  must("pager", zx_pager_create(0, &g));
+  must("paged", zx_pager_create_vmo(g, 0, p, 1, PAGE, &root));
+  zx_pager_supply_pages(g, root, 0, PAGE, aux, 0);
+  v = root;
+  while (keep(zx_vmo_create_child(v, ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, 0, PAGE, &h), h)) v = h;
+  zx_vmo_read(v, buffer, 0, PAGE);
+  zx_vmo_write(v, buffer, 0, PAGE);
+  zx_pager_detach_vmo(g, root);
+  zx_handle_close_many((zx_handle_t[]){g, p, root, aux}, 4);
   drop();
 }
 
@@ -588,6 +708,17 @@ static const struct {
     {"process_read_memory", process_read_memory},
     {"system_get_program", system_get_program},
     {"timer_set", timers},
+    {"nanosleep", sleepers},
+    {"handle_close_channel_calls", call_threads},
+    {"pager_supply_threads", page_threads},
+    {"vmar_empty", vmar_empty},
+    {"vmo_orphan_slices", vmo_orphan_slices},
+    {"vmo_orphan_clones", vmo_orphan_clones},
+    {"vmo_orphan_oneway", vmo_orphan_oneway},
+    {"vmo_deep_slices", vmo_deep_slices},
+    {"vmo_deep_clones", vmo_deep_clones},
+    {"vmo_deep_references", vmo_deep_references},
+    {"vmo_deep_oneway", vmo_deep_oneway},
     {"fifo_write", fifo},
     {"cprng_draw", cprng_draw},
     {"debug_write", debug_write},
