@@ -163,7 +163,8 @@ const longest = `
 	vmar_op_range vmar_map vmar_allocate vmar_large vmo_read vmo_write vmo_op_range vmo_op_range_islands
 	vmo_op_range_mapped vmo_set_size vmo_create_child_snapshot vmo_create_child_slice vmo_create_child_chain
 	vmo_transfer_data vmo_set_cache_policy pager_calls pager_intervals channel_write stream_writev
-	process_read_memory system_get_program timer_set fifo_write cprng_draw debug_write`
+	process_read_memory system_get_program timer_set nanosleep handle_close_channel_calls
+	pager_supply_threads vmar_empty fifo_write cprng_draw debug_write`
 
 // longestTarget is the most instructions between two looks.
 const longestTarget = 500_000

@@ -26,7 +26,7 @@ func taskBoots(d disks) []boot {
 		{name: "takeover beside an innocent", mem: "128M", timeout: "60", commands: "start hoard innocent; run takeover; wait 15",
 			want: []string{`an exception of somebody's: ZX_ERR_TIMED_OUT`, `kill by it: ZX_ERR_ACCESS_DENIED`, `takeover: got nothing`, `innocent ends well`}},
 		{name: "C threads", commands: "mem; run threads; mem", check: sameFree, want: []string{`threads hold`}},
-		{name: "shares of the CPU", icount: "1", timeout: "120", commands: "mem; run sched; mem", check: sameFree, want: []string{"shares holds", "yields holds", "order holds"}},
+		{name: "shares of the CPU", icount: "1", timeout: "120", commands: "mem; run sched; mem", check: sameFree, want: []string{"shares holds", "calls holds", "instant holds", "yields holds", "order holds"}},
 		{name: "every way to die", commands: "mem; run crash all; mem; threads", check: sameFree,
 			want: []string{`killed by fatal page fault at 0x0 `, `rip 0x`, `[1-9]\d ways to die, 0 not as expected`}},
 		{name: "a pager for another process", commands: "mem; run filepager; run filepager 2000 7; run filepager 5 99; mem", check: sameFree,

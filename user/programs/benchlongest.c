@@ -589,67 +589,6 @@ static void vmar_empty(void) {  // regions with nothing in them
   zx_handle_close_many((zx_handle_t[]){r, v}, 2);
 }
 
-static void vmo_orphans(int kind) {  // whose parent dies before they do
-  zx_handle_t root = vmo(PAGE, 0), v, h;
-  commit(root, PAGE);
-  must("child", zx_vmo_create_child(root, (uint32_t)kind, 0, PAGE, &v));
-  while (keep(zx_vmo_create_child(v, (uint32_t)kind, 0, PAGE, &h), h)) {
-  }
-  zx_vmo_write(root, buffer, 0, PAGE);
-  zx_vmo_write(v, buffer, 0, PAGE);
-  zx_handle_close(v);
-  zx_vmo_write(root, buffer, 0, PAGE);
-  zx_handle_close(root);
-  drop();
-}
-static void vmo_orphan_slices(void) { vmo_orphans(ZX_VMO_CHILD_SLICE); }
-static void vmo_orphan_clones(void) { vmo_orphans(ZX_VMO_CHILD_SNAPSHOT); }
-static void vmo_orphan_oneway(void) {
-  zx_handle_t g, p = port(), root, v, h, aux = vmo(PAGE, 0);
-  must("pager", zx_pager_create(0, &g));
-  must("paged", zx_pager_create_vmo(g, 0, p, 1, PAGE, &root));
-  zx_pager_supply_pages(g, root, 0, PAGE, aux, 0);
-  must("child", zx_vmo_create_child(root, ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, 0, PAGE, &v));
-  while (keep(zx_vmo_create_child(v, ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, 0, PAGE, &h), h)) {
-  }
-  zx_vmo_write(v, buffer, 0, PAGE);
-  zx_handle_close(v);
-  zx_vmo_write(root, buffer, 0, PAGE);
-  zx_pager_detach_vmo(g, root);
-  zx_handle_close_many((zx_handle_t[]){g, p, root, aux}, 4);
-  drop();
-}
-static void vmo_deep(int kind) {  // one in the other
-  zx_handle_t v = vmo(PAGE, 0), h;
-  commit(v, PAGE);
-  keep(ZX_OK, v);
-  while (keep(zx_vmo_create_child(v, (uint32_t)kind, 0, PAGE, &h), h)) v = h;
-  zx_vmo_read(v, buffer, 0, PAGE);
-  zx_vmo_write(v, buffer, 0, PAGE);
-  zx_vmo_op_range(held[helds / 2], ZX_VMO_OP_ZERO, 0, PAGE, NULL, 0);
-  zx_vmo_write(held[0], buffer, 0, PAGE);
-  uint64_t x;
-  zx_object_get_info(v, ZX_INFO_VMO, buffer, BUFFER, &x, &x);
-  for (uint32_t i = 0; i < helds; i++) zx_handle_close(held[i]);
-  helds = 0;
-}
-static void vmo_deep_slices(void) { vmo_deep(ZX_VMO_CHILD_SLICE); }
-static void vmo_deep_clones(void) { vmo_deep(ZX_VMO_CHILD_SNAPSHOT); }
-static void vmo_deep_references(void) { vmo_deep(ZX_VMO_CHILD_REFERENCE); }
-static void vmo_deep_oneway(void) {
-  zx_handle_t g, p = port(), root, v, h, aux = vmo(PAGE, 0);
-  must("pager", zx_pager_create(0, &g));
-  must("paged", zx_pager_create_vmo(g, 0, p, 1, PAGE, &root));
-  zx_pager_supply_pages(g, root, 0, PAGE, aux, 0);
-  v = root;
-  while (keep(zx_vmo_create_child(v, ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, 0, PAGE, &h), h)) v = h;
-  zx_vmo_read(v, buffer, 0, PAGE);
-  zx_vmo_write(v, buffer, 0, PAGE);
-  zx_pager_detach_vmo(g, root);
-  zx_handle_close_many((zx_handle_t[]){g, p, root, aux}, 4);
-  drop();
-}
-
 static void fifo(void) {
   zx_handle_t a, b;
   size_t actual;
@@ -712,13 +651,6 @@ static const struct {
     {"handle_close_channel_calls", call_threads},
     {"pager_supply_threads", page_threads},
     {"vmar_empty", vmar_empty},
-    {"vmo_orphan_slices", vmo_orphan_slices},
-    {"vmo_orphan_clones", vmo_orphan_clones},
-    {"vmo_orphan_oneway", vmo_orphan_oneway},
-    {"vmo_deep_slices", vmo_deep_slices},
-    {"vmo_deep_clones", vmo_deep_clones},
-    {"vmo_deep_references", vmo_deep_references},
-    {"vmo_deep_oneway", vmo_deep_oneway},
     {"fifo_write", fifo},
     {"cprng_draw", cprng_draw},
     {"debug_write", debug_write},

@@ -1,6 +1,7 @@
 // sched: checks who gets the CPU, from ring 3: that threads which hand over to
-// each other take no more than a fair share, that a sleep without length lets
-// others run, and that whoever faults first is served first. Its figures are
+// each other take no more than a fair share, and who makes long calls no less;
+// that many who wake at one instant keep nobody away, that a sleep without length
+// lets others run, and that whoever faults first is served first. Its figures are
 // exact where instructions are counted (ICOUNT=1).
 #include "checks.h"
 
@@ -54,7 +55,67 @@ static void shares(void) {
   CHECK(longest <= 5 * TICK, true);
 }
 
+static zx_handle_t none[65536];
+
+static void caller(uintptr_t a, uintptr_t b) {
+  (void)a, (void)b;
+  while (!stop) zx_handle_close_many(none, sizeof(none) / sizeof(none[0]));
+  zx_thread_exit();
+}
+
+// calls runs a thread that is in long calls beside this one, which spins: half of
+// the CPU is fair.
+static void calls(void) {
+  for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) none[i] = 3;  // no handle
+  stop = false;
+  zx_handle_t t = thread_new(caller, 0, 0);
+  uint64_t longest, reads = spin(&longest), unused;
+  stop = true;
+  thread_join(t);
+  uint64_t share = reads * 1000 / spin(&unused);
+  printf("a spinner beside long calls: %lu.%lu %% of the CPU, away for %lu us at most\n", share / 10, share % 10, longest / 1000);
+  CHECK(share >= 400 && share <= 600, true);
+  CHECK(longest <= 5 * TICK, true);
+}
+
 // --- Sleep
+
+enum { SLEEPERS = 1500, TIMERS = 15000 };
+static zx_handle_t alarms[TIMERS];
+static uint8_t pillows[SLEEPERS][256] __attribute__((aligned(16)));
+static volatile uint32_t awake;
+
+static void sleeper(uintptr_t until, uintptr_t b) {
+  (void)b;
+  zx_nanosleep((zx_time_t)until);
+  __atomic_add_fetch(&awake, 1, __ATOMIC_SEQ_CST);
+  zx_thread_exit();
+}
+
+// instant has many threads sleep, and many timers set, until one instant.
+static void instant(void) {
+  zx_time_t at = zx_deadline_after(ZX_MSEC(200));
+  zx_handle_t last = 0;
+  for (int i = 0; i < TIMERS; i++) {
+    CHECK(zx_timer_create(0, ZX_CLOCK_MONOTONIC, &alarms[i]), ZX_OK);
+    CHECK(zx_timer_set(alarms[i], at, 0), ZX_OK);
+  }
+  for (int i = 0; i < SLEEPERS; i++) {
+    if (last) CHECK(zx_handle_close(last), ZX_OK);
+    CHECK(zx_thread_create(zx_process_self(), "sleeper", 7, 0, &last), ZX_OK);
+    CHECK(zx_thread_start(last, (zx_vaddr_t)sleeper, (zx_vaddr_t)pillows[i] + sizeof(pillows[i]) - 8, (uintptr_t)at, 0), ZX_OK);
+  }
+  until_state(last, ZX_THREAD_STATE_BLOCKED_SLEEPING);
+  CHECK(now() < (uint64_t)at, true);
+  uint64_t longest;
+  spin(&longest);
+  CHECK(awake, SLEEPERS);
+  CHECK(zx_handle_close(last), ZX_OK);
+  for (int i = 0; i < TIMERS; i++) CHECK(zx_object_wait_one(alarms[i], ZX_TIMER_SIGNALED, SOON, NULL), ZX_OK);
+  for (int i = 0; i < TIMERS; i++) CHECK(zx_handle_close(alarms[i]), ZX_OK);
+  printf("a spinner while %d threads and %d timers end at one instant: away for %lu us at most\n", SLEEPERS, TIMERS, longest / 1000);
+  CHECK(longest <= 10 * TICK, true);
+}
 
 static volatile bool ran;
 
@@ -130,7 +191,7 @@ static void order_kept(void) {
 static const struct {
   const char* name;
   void (*run)(void);
-} checks[] = {{"shares", shares}, {"yields", yields}, {"order", order_kept}};
+} checks[] = {{"shares", shares}, {"calls", calls}, {"instant", instant}, {"yields", yields}, {"order", order_kept}};
 
 int main(int argc, char** argv) {
   (void)argc, (void)argv;
