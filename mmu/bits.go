@@ -201,6 +201,22 @@ func (t *table) span(at, to uint64) []uint64 {
 	return t[i : (to-1)>>zx.PageShift&indexMask+1]
 }
 
+// firstUsed gives the place of the first of entries that is in use, or how many there
+// are. What is not there is passed over in three instructions.
+func firstUsed(entries []uint64) (i int) {
+	for ; i+8 <= len(entries); i += 8 {
+		e := (*[8]uint64)(entries[i:])
+		if atomic.LoadUint64(&e[0])|atomic.LoadUint64(&e[1])|atomic.LoadUint64(&e[2])|atomic.LoadUint64(&e[3])|
+			atomic.LoadUint64(&e[4])|atomic.LoadUint64(&e[5])|atomic.LoadUint64(&e[6])|atomic.LoadUint64(&e[7]) != 0 {
+			break
+		}
+	}
+	for i < len(entries) && atomic.LoadUint64(&entries[i]) == 0 {
+		i++
+	}
+	return i
+}
+
 // remove clears bits of an entry in one step, so that an A or D the CPU sets
 // meanwhile is not lost.
 func (t *table) remove(i uint64, bits PTE) { atomic.AndUint64(&t[i&indexMask], ^uint64(bits)) }

@@ -55,40 +55,37 @@ func (m *Memory) CPU() int {
 	return m.current()
 }
 
-// pop takes out a frame, 0 if there is none. Locks: c.mu held.
-func (c *cache) pop(m *Memory) Frame {
-	f := c.head
-	if f != 0 {
+// pop takes out a frame, 0 if there is none, and says whether it is known to be full
+// of zeros. Locks: c.mu held.
+func (c *cache) pop(m *Memory) (f Frame, zeroed bool) {
+	if f = c.head; f != 0 {
 		meta := &m.metas[f-m.first]
 		c.head = meta.Next
+		zeroed = meta.Owner == OwnerZeroed
 		*meta = Meta{}
 		c.n--
 	}
-	return f
+	return f, zeroed
 }
 
 // allocNear is alloc from the owner's cache, or that of this CPU.
-func (m *Memory) allocNear() (Frame, zx.Status) {
+func (m *Memory) allocNear() (f Frame, zeroed bool, st zx.Status) {
 	if c := m.near; c != nil && m.sim == nil && c.mu.TryLock() {
-		if f := c.head; f != 0 {
-			meta := &m.metas[f-m.first]
-			c.head = meta.Next
-			*meta = Meta{}
-			c.n--
-			c.mu.Unlock()
-			return f, zx.OK
-		}
+		f, zeroed = c.pop(m)
 		c.mu.Unlock()
+		if f != 0 {
+			return f, zeroed, zx.OK
+		}
 	}
 	if !m.mayAlloc() {
-		return 0, zx.ErrNoMemory
+		return m.none()
 	}
 	c := m.lockMine()
-	f := c.pop(m)
+	f, zeroed = c.pop(m)
 	var low func()
 	if f == 0 {
 		low = m.stock(c)
-		f = c.pop(m)
+		f, zeroed = c.pop(m)
 	}
 	c.mu.Unlock()
 	if low != nil {
@@ -98,14 +95,14 @@ func (m *Memory) allocNear() (Frame, zx.Status) {
 		return m.allocFar()
 	}
 	m.simAllocated(f)
-	return f, zx.OK
+	return f, zeroed, zx.OK
 }
 
 // lockMine locks the cache of this CPU, with which the owner stays from now on, if
 // he has a lock that guards this.
 func (m *Memory) lockMine() *cache {
 	c := &m.caches[m.current()]
-	if m.payer != nil && !m.payer.shared {
+	if m.payer != nil && m.payer.shared == nil {
 		m.near = c
 	}
 	c.mu.Lock()
@@ -113,18 +110,18 @@ func (m *Memory) lockMine() *cache {
 }
 
 // allocFar takes a frame that some CPU has at hand. Locks: those of the caches.
-func (m *Memory) allocFar() (Frame, zx.Status) {
+func (m *Memory) allocFar() (Frame, bool, zx.Status) {
 	for i := range m.caches {
 		c := &m.caches[i]
 		c.mu.Lock()
-		f := c.pop(m)
+		f, zeroed := c.pop(m)
 		c.mu.Unlock()
 		if f != 0 {
 			m.simAllocated(f)
-			return f, zx.OK
+			return f, zeroed, zx.OK
 		}
 	}
-	return 0, zx.ErrNoMemory
+	return m.none()
 }
 
 // stock fills c with a block of the pool, a smaller one when little is left there, and
@@ -148,18 +145,18 @@ func (m *Memory) stock(c *cache) (low func()) {
 	return low
 }
 
-// freeNear is Free to the owner's cache, or that of this CPU.
-func (m *Memory) freeNear(f Frame) {
+// freeNear is free1 to the owner's cache, or that of this CPU.
+func (m *Memory) freeNear(f Frame, as uint32) {
 	meta := &m.metas[f-m.first]
-	if meta.Owner >= OwnerZero && meta.Owner != OwnerTable {
+	if meta.Owner >= OwnerZeroed && meta.Owner != OwnerTable {
 		m.unused(f, meta)
 	}
-	m.simFreed(f)
+	as = m.simFreed(f, as)
 	c := m.near
 	if c == nil || !c.mu.TryLock() {
 		c = m.lockMine()
 	}
-	meta.Owner, meta.Next = OwnerFree, c.head
+	meta.Owner, meta.Next = as, c.head
 	c.head = f
 	if c.n++; c.n > cacheMost {
 		m.unstock(c, cacheBatch)
@@ -173,7 +170,8 @@ func (m *Memory) unstock(c *cache, n int) {
 	m.lowest = min(m.lowest, m.free)
 	m.free += n
 	for ; n > 0; n-- {
-		m.giveBlock(c.pop(m), 0)
+		f, _ := c.pop(m)
+		m.giveBlock(f, 0)
 	}
 	m.mu.Unlock()
 }

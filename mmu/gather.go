@@ -76,7 +76,7 @@ func (g *Gather) Flush(tlb TLB) {
 	}
 	for f := g.tables; f != 0; {
 		next := g.mem.Meta(f).Next
-		g.mem.freeTable(f)
+		g.mem.freeTable(f, OwnerZeroed)
 		f = next
 	}
 	*g = Gather{}

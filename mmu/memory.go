@@ -140,28 +140,30 @@ func (m *Memory) Open() error {
 // the owner held, if one pays.
 // Errors: NO_MEMORY.
 func (m *Memory) Alloc() (Frame, zx.Status) {
-	if p := m.payer; p != nil {
-		if !p.take() {
-			return 0, zx.ErrNoMemory
-		}
-		f, st := m.alloc()
-		if st != zx.OK {
-			p.give(1)
-		}
-		return f, st
-	}
-	return m.alloc()
+	f, _, st := m.alloc()
+	return f, st
 }
 
-// alloc is Alloc of a frame that is paid for.
-func (m *Memory) alloc() (Frame, zx.Status) {
+// AllocZeroed gives a frame full of zeros. Otherwise as Alloc.
+func (m *Memory) AllocZeroed() (Frame, zx.Status) {
+	f, zeroed, st := m.alloc()
+	if st == zx.OK && !zeroed {
+		m.Zero(f)
+	}
+	return f, st
+}
+
+// alloc is Alloc; zeroed says that the frame is known to be full of zeros.
+func (m *Memory) alloc() (f Frame, zeroed bool, st zx.Status) {
+	if p := m.payer; p != nil && !p.take() {
+		return 0, false, zx.ErrNoMemory
+	}
 	p := m.pool
 	if p.caches != nil {
 		return m.allocNear()
 	}
 	p.mu.Lock()
-	f := p.head
-	if f == 0 {
+	if f = p.head; f == 0 {
 		f = p.run.next
 	}
 	if f == p.run.end /* mostly: there is none */ || p.free-1 == p.trip || m.sim != nil {
@@ -174,36 +176,46 @@ func (m *Memory) alloc() (Frame, zx.Status) {
 	} else {
 		p.run.next++
 	}
+	zeroed = meta.Owner == OwnerZeroed
 	*meta = Meta{}
 	p.free--
 	p.mu.Unlock()
-	return f, zx.OK
+	return f, zeroed, zx.OK
+}
+
+// none is the answer of alloc when there is no frame.
+func (m *Memory) none() (Frame, bool, zx.Status) {
+	if m.payer != nil {
+		m.payer.give(1)
+	}
+	return 0, false, zx.ErrNoMemory
 }
 
 // allocAny is Alloc of any frame, the hook and simulated memory included.
 // Locks: m.mu held; it unlocks.
-func (m *Memory) allocAny() (Frame, zx.Status) {
+func (m *Memory) allocAny() (f Frame, zeroed bool, st zx.Status) {
 	if m.sim != nil && !m.sim.mayAlloc() {
 		m.mu.Unlock()
-		return 0, zx.ErrNoMemory
+		return m.none()
 	}
-	f := m.take()
-	if f == 0 {
+	if f = m.take(); f == 0 {
 		m.mu.Unlock()
-		return 0, zx.ErrNoMemory
+		return m.none()
 	}
-	m.metas[f-m.first] = Meta{}
+	meta := &m.metas[f-m.first]
+	zeroed = meta.Owner == OwnerZeroed
+	*meta = Meta{}
 	if m.sim != nil {
 		m.sim.allocated(m, f)
 	}
 	if m.free != m.trip {
 		m.mu.Unlock()
-		return f, zx.OK
+		return f, zeroed, zx.OK
 	}
 	hook := m.lowHook
 	m.mu.Unlock()
 	hook()
-	return f, zx.OK
+	return f, zeroed, zx.OK
 }
 
 // take takes a frame out of the pool, 0 if there is none. Locks: m.mu held.
@@ -222,38 +234,73 @@ func (m *Memory) take() Frame {
 	return f
 }
 
-// AllocZeroed gives a frame full of zeros. Otherwise as Alloc.
-func (m *Memory) AllocZeroed() (Frame, zx.Status) {
-	f, st := m.Alloc()
-	if st == zx.OK {
-		m.Zero(f)
-	}
-	return f, st
-}
-
 // Free takes a frame back. Pre: f came from Alloc, no page-table entry and no
 // TLB entry still leads to it. Panics on a double free and on the zero page.
 // O(1). Locks: as Alloc.
-func (m *Memory) Free(f Frame) {
+func (m *Memory) Free(f Frame) { m.release(f, OwnerFree) }
+
+// FreeZeroed is Free of a frame full of zeros, as a table without entries is: who
+// asks for zeros next need not make them.
+func (m *Memory) FreeZeroed(f Frame) { m.release(f, OwnerZeroed) }
+
+// FreeRun is Free of the n frames from f on that hang together by Meta.Next.
+func (m *Memory) FreeRun(f Frame, n int) {
+	if p := m.payer; p != nil && n > 0 {
+		p.give(n)
+	}
+	p := m.pool
+	if p.caches != nil || m.sim != nil {
+		for ; n > 0; n-- {
+			next := m.metas[f-m.first].Next
+			m.free1(f, OwnerFree)
+			f = next
+		}
+		return
+	}
+	p.mu.Lock()
+	p.lowest = min(p.lowest, p.free)
+	p.free += n
+	p.single += n
+	head := p.head
+	for ; n > 0; n-- {
+		meta := &m.metas[f-m.first]
+		if meta.Owner >= OwnerZeroed && meta.Owner != OwnerTable {
+			m.unused(f, meta)
+		}
+		next := meta.Next
+		meta.Owner, meta.Next = OwnerFree, head
+		head, f = f, next
+	}
+	p.head = head
+	p.mu.Unlock()
+}
+
+// release is Free of a frame that is as as says.
+func (m *Memory) release(f Frame, as uint32) {
 	if p := m.payer; p != nil {
 		p.give(1)
 	}
+	m.free1(f, as)
+}
+
+// free1 is release of a frame that nobody pays for any more.
+func (m *Memory) free1(f Frame, as uint32) {
 	p := m.pool
 	if p.caches != nil {
-		m.freeNear(f)
+		m.freeNear(f, as)
 		return
 	}
 	meta := &m.metas[f-m.first]
 	p.mu.Lock()
-	if meta.Owner >= OwnerZero && meta.Owner != OwnerTable {
+	if meta.Owner >= OwnerZeroed && meta.Owner != OwnerTable {
 		p.mu.Unlock()
 		m.unused(f, meta)
 		return
 	}
 	if m.sim != nil {
-		m.sim.freed(m, f)
+		as = m.sim.freed(m, f, as)
 	}
-	meta.Owner = OwnerFree
+	meta.Owner = as
 	meta.Next = p.head
 	p.head = f
 	if p.free < p.lowest {
@@ -359,13 +406,14 @@ func (m *Memory) allocTable() (Frame, zx.Status) {
 	return f, st
 }
 
-// freeTable takes a page table back. Pre: no CPU can walk it any more.
-func (m *Memory) freeTable(f Frame) {
+// freeTable takes a page table back; as is OwnerZeroed if it is empty, else OwnerFree.
+// Pre: no CPU can walk it any more.
+func (m *Memory) freeTable(f Frame, as uint32) {
 	if o := m.Meta(f).Owner; o != OwnerTable {
 		panic(fmt.Sprintf("mmu.freeTable: frame %#x is not a page table: owner %#x", f, o))
 	}
 	m.tables.Add(-1)
-	m.Free(f)
+	m.release(f, as)
 }
 
 // target reaches the contents of the page a leaf leads to.

@@ -21,6 +21,7 @@ func FrameAt(pa zx.PhysAddr) Frame { return Frame(pa >> zx.PageShift) }
 const (
 	OwnerNone     uint32 = 0           // allocated, not claimed yet
 	OwnerReserved uint32 = 0xffff_fff0 // first value that is not an owner's to use
+	OwnerZeroed   uint32 = 0xffff_fffb // free, and full of zeros
 	OwnerZero     uint32 = 0xffff_fffc // the shared zero page
 	OwnerTable    uint32 = 0xffff_fffd // a page table
 	OwnerBlock    uint32 = 0xffff_fffe // the first frame of a free block

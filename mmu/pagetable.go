@@ -28,11 +28,16 @@ const (
 // two or three tables, so one would miss every time.
 type recents [16]recentTable
 
-// recentTable is a page table used lately.
+// recentTable is a page table used lately, or a page directory.
 type recentTable struct {
-	key  uint64 // address >> 21 it translates; noKey: none
+	key  uint64 // address >> 21, or >> 30, it translates; noKey: none
 	leaf *table
 	meta *Meta // counts the entries in use
+}
+
+// dir gives the place of the page directory of va. It is there if its key is va >> 30.
+func (l *Lane) dir(va uint64) *recentTable {
+	return &l.dirs[va>>shift(LevelPDPT)&uint64(len(l.dirs)-1)]
 }
 
 // noKey is the key of no page table.
@@ -86,7 +91,8 @@ type Lane struct {
 	mu    spin.Lock // held by who copies, and those of all lanes by who takes pages away
 
 	copied recents // guarded by mu
-	mapped recents // whoever calls Map has the lane to himself
+	mapped recents // whoever calls Map has the lane to himself, as for dirs
+	dirs   [4]recentTable
 	_      [64]byte
 }
 
@@ -252,6 +258,8 @@ func (t *PageTable) unmap(va zx.VirtAddr, npages uint64, g *Gather, b *zx.Budget
 	for c != nil {
 		entries, first, last := c.leaf.span(at, to), -1, 0
 		used := uint32(0)
+		skip := firstUsed(entries)
+		entries = entries[skip:]
 		for i := range entries {
 			if atomic.LoadUint64(&entries[i]) != 0 {
 				atomic.StoreUint64(&entries[i], 0)
@@ -262,7 +270,7 @@ func (t *PageTable) unmap(va zx.VirtAddr, npages uint64, g *Gather, b *zx.Budget
 			}
 		}
 		if first >= 0 {
-			g.addPages(t, at, first, last)
+			g.addPages(t, at, skip+first, skip+last)
 		}
 		if c.meta.addLive(-used) == 0 && unlink {
 			g.add(t, zx.VirtAddr(at)&^zx.PageMask) // for the CPUs that walk the table
@@ -323,31 +331,33 @@ func (t *PageTable) weaken(va zx.VirtAddr, npages uint64, off, on PTE, g *Gather
 		return npages
 	}
 	t.lock()
-	start, end := uint64(va), uint64(va)+npages<<zx.PageShift
+	start, end, keep := uint64(va), uint64(va)+npages<<zx.PageShift, ^uint64(off)
 	c, at, to := t.seek(start, end)
 	for c != nil {
 		entries, first, last, changed := c.leaf.span(at, to), -1, 0, 0
+		// Locked steps, so that a dirty flag the CPU sets meanwhile is not lost.
+		skip := firstUsed(entries)
+		entries = entries[skip:]
 		for i := range entries {
-			e := &entries[i]
-			old := PTE(atomic.LoadUint64(e))
-			if old == 0 || old&off|on&^old == 0 {
-				continue
+			if e := &entries[i]; atomic.LoadUint64(e)&uint64(off) != 0 {
+				atomic.AndUint64(e, keep)
+				if last = i; first < 0 {
+					first = i
+				}
+				changed++
 			}
-			changed++
-			// Locked steps, so that a dirty flag the CPU sets meanwhile is
-			// not lost.
-			if old&off != 0 {
-				atomic.AndUint64(e, ^uint64(off))
-			}
-			if on&^old != 0 {
-				atomic.OrUint64(e, uint64(on))
-			}
-			if last = i; first < 0 {
-				first = i
+		}
+		for i := 0; on != 0 && i < len(entries); i++ {
+			if old := PTE(atomic.LoadUint64(&entries[i])); old != 0 && on&^old != 0 {
+				atomic.OrUint64(&entries[i], uint64(on))
+				if last = max(last, i); first < 0 || i < first {
+					first = i
+				}
+				changed++
 			}
 		}
 		if first >= 0 {
-			g.addPages(t, at, first, last)
+			g.addPages(t, at, skip+first, skip+last)
 		}
 		if b != nil && b.Spend(tableCost+changed/changeCost) {
 			t.unlock()
@@ -428,7 +438,7 @@ func (t *PageTable) Destroy() {
 			t.mem.freeTables(e.Frame(), LevelPDPT)
 		}
 	}
-	t.mem.freeTable(t.root)
+	t.mem.freeTable(t.root, OwnerFree)
 	t.root = 0
 }
 
@@ -443,7 +453,7 @@ func (m *Memory) freeTables(f Frame, level int) {
 			}
 		}
 	}
-	m.freeTable(f)
+	m.freeTable(f, OwnerFree)
 }
 
 // forget makes no page table a recent one. Pre: t is nobody else's.
@@ -451,6 +461,9 @@ func (t *PageTable) forget() {
 	for i := range t.lanes {
 		t.lanes[i].copied.forget()
 		t.lanes[i].mapped.forget()
+		for j := range t.lanes[i].dirs {
+			t.lanes[i].dirs[j].key = noKey
+		}
 	}
 }
 
@@ -501,7 +514,7 @@ func (t *PageTable) grow(w *walked, va uint64, to int, rights PTE) zx.Status {
 		f, st := t.mem.allocTable()
 		if st != zx.OK {
 			for l--; l >= to; l-- {
-				t.mem.freeTable(w.table[l])
+				t.mem.freeTable(w.table[l], OwnerZeroed)
 			}
 			return st
 		}
@@ -535,13 +548,38 @@ func (t *PageTable) reach(r *recents, va uint64) (c *recentTable, w walked) {
 // the tables are not ours. Errors: NO_MEMORY, nothing changed.
 func (l *Lane) reachAlloc(va uint64) (*recentTable, zx.Status) {
 	t := l.table
+	if c := l.mapped.at(va); c.key == va>>shift(LevelPD) {
+		return c, zx.OK
+	}
+	d := l.dir(va)
+	if d.key != va>>shift(LevelPDPT) {
+		return l.walkAlloc(d, va)
+	}
+	e := d.leaf.load(va >> shift(LevelPD))
+	if e == 0 {
+		t.grown.Lock()
+		if e = d.leaf.load(va >> shift(LevelPD)); e == 0 { // else another has added it
+			f, st := t.mem.allocTable()
+			if st != zx.OK {
+				t.grown.Unlock()
+				return nil, st
+			}
+			e = PTE(f)<<zx.PageShift | userTable
+			d.leaf.store(va>>shift(LevelPD), e)
+			d.meta.addLive(1)
+		}
+		t.grown.Unlock()
+	}
+	return l.mapped.remember(t.mem, va, e.Frame()), zx.OK
+}
+
+// walkAlloc is reachAlloc from the root down; the page directory it finds is d then.
+func (l *Lane) walkAlloc(d *recentTable, va uint64) (*recentTable, zx.Status) {
+	t := l.table
 	if !t.isUser(va) {
 		t.foreign(va)
 	}
-	c, w := t.reach(&l.mapped, va)
-	if c != nil {
-		return c, zx.OK
-	}
+	w := t.walk(va, LevelPT)
 	t.grown.Lock()
 	st := zx.OK
 	if t.mem.table(w.table[w.level]).load(va>>(shift(w.level)&63)) != 0 {
@@ -554,6 +592,8 @@ func (l *Lane) reachAlloc(va uint64) (*recentTable, zx.Status) {
 	if st != zx.OK {
 		return nil, st
 	}
+	pd := w.table[LevelPD]
+	d.key, d.leaf, d.meta = va>>shift(LevelPDPT), t.mem.table(pd), t.mem.Meta(pd)
 	return l.mapped.remember(t.mem, va, w.table[LevelPT]), zx.OK
 }
 
@@ -574,8 +614,8 @@ func (t *PageTable) seek(va, end uint64) (c *recentTable, from, to uint64) {
 		tab, bit := t.mem.table(w.table[w.level]), shift(w.level)
 		base := va >> (bit + indexBits) << (bit + indexBits)
 		i, limit := va>>bit&indexMask+1, min(tableEntries, (end-1-base)>>bit+1)
-		for i < limit && tab.load(i)&PTE_P == 0 {
-			i++
+		if i < limit {
+			i += uint64(firstUsed(tab[i:limit]))
 		}
 		va = base + i<<bit
 	}
@@ -595,10 +635,14 @@ func (t *PageTable) prune(va uint64, g *Gather) {
 		}
 	}
 	for i := range t.lanes {
-		for _, r := range [...]*recents{&t.lanes[i].copied, &t.lanes[i].mapped} {
+		l := &t.lanes[i]
+		for _, r := range [...]*recents{&l.copied, &l.mapped} {
 			if c := r.at(va); c.key == va>>shift(LevelPD) {
 				c.key = noKey
 			}
+		}
+		if d := l.dir(va); d.key == va>>shift(LevelPDPT) {
+			d.key = noKey
 		}
 	}
 }

@@ -2,6 +2,7 @@ package mmu
 
 import (
 	"faultline/account"
+	"faultline/spin"
 	"faultline/zx"
 )
 
@@ -13,7 +14,14 @@ type payer struct {
 	paid    int64 // charged, and not in use; guarded by the owner's lock
 	charged int64 // in all; as paid
 	keep    int64 // the most that paid may be, by charged; as paid
-	shared  bool  // nothing is paid ahead
+	// Of an owner without a lock: who really pays. Then paid stays 0, keep -1.
+	shared *sharedPayer
+}
+
+// sharedPayer is a payer with a lock.
+type sharedPayer struct {
+	mu spin.Lock // guards payer; before the account's
+	payer
 }
 
 // aheadMost is how many frames are paid for ahead at most.
@@ -26,13 +34,27 @@ func (m *Memory) PaidBy(a *account.Account, shared bool) *Memory {
 	if a == nil {
 		return m
 	}
-	// One allocation of two cache lines: owners that different CPUs work for share
-	// none.
-	v := &struct {
-		Memory
-		payer
-		_ [8]byte
-	}{Memory: *m, payer: payer{account: a, shared: shared}}
+	v := &Owned{}
+	if shared {
+		v.payer.shared, v.keep = &sharedPayer{payer: payer{account: a}}, -1
+	}
+	return v.Init(m, a)
+}
+
+// Owned is the memory of what PaidBy makes: for who has room for it. It takes two
+// cache lines, so that owners that different CPUs work for share none.
+type Owned struct {
+	Memory
+	payer
+	_ [8]byte
+}
+
+// Init is PaidBy in v, which is zero, of an owner with a lock.
+func (v *Owned) Init(m *Memory, a *account.Account) *Memory {
+	if a == nil {
+		return m
+	}
+	v.Memory, v.account = *m, a
 	v.Memory.payer = &v.payer
 	return &v.Memory
 }
@@ -47,10 +69,22 @@ func (m *Memory) Payer() *account.Account {
 
 // take pays for one more frame, and says whether it did.
 func (p *payer) take() bool {
-	if p.shared {
-		return p.account.ChargePages(1) == zx.OK
+	if p.paid > 0 {
+		p.paid--
+		return true
 	}
-	if p.paid == 0 && !p.ahead(1) {
+	return p.takeOne()
+}
+
+// takeOne is take where nothing is paid ahead, as far as p knows.
+func (p *payer) takeOne() bool {
+	if s := p.shared; s != nil {
+		s.mu.Lock()
+		ok := s.take()
+		s.mu.Unlock()
+		return ok
+	}
+	if !p.ahead(1) {
 		return false
 	}
 	p.paid--
@@ -79,7 +113,7 @@ func (p *payer) charge(n int64) {
 
 // give is for n frames that the owner has no more.
 func (p *payer) give(n int) {
-	if paid := p.paid + int64(n); paid <= p.keep { // not if it is shared
+	if paid := p.paid + int64(n); paid <= p.keep {
 		p.paid = paid
 		return
 	}
@@ -88,8 +122,10 @@ func (p *payer) give(n int) {
 
 // giveBack is give of more than the owner keeps.
 func (p *payer) giveBack(n int64) {
-	if p.shared {
-		p.account.ReleasePages(n)
+	if s := p.shared; s != nil {
+		s.mu.Lock()
+		s.give(int(n))
+		s.mu.Unlock()
 		return
 	}
 	p.paid += n
@@ -126,11 +162,11 @@ func (m *Memory) Adopt(n int) int {
 	if p == nil {
 		return n
 	}
-	if p.paid > int64(n) { // not if it is shared
+	if p.paid > int64(n) {
 		p.paid -= int64(n)
 		return n
 	}
-	if p.shared {
+	if p.shared != nil {
 		paid := 0
 		for paid < n && p.take() {
 			paid++
@@ -161,7 +197,15 @@ func (m *Memory) Disown(n int) {
 
 // Settle gives back what the owner has paid for ahead: it owns no frame any more.
 func (m *Memory) Settle() {
-	if p := m.payer; p != nil && !p.shared {
+	p := m.payer
+	switch {
+	case p == nil:
+	case p.shared != nil:
+		s := p.shared
+		s.mu.Lock()
+		s.back(s.paid)
+		s.mu.Unlock()
+	default:
 		p.back(p.paid)
 	}
 }

@@ -82,6 +82,7 @@ func TestPayerRefuses(t *testing.T) {
 			break
 		}
 	}
+	rich.Settle()
 	if got := rich.Payer().UsedPages(); got != int64(n) {
 		t.Errorf("%d paid for %d frames when there are no more", got, n)
 	}

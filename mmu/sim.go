@@ -99,12 +99,18 @@ func (s *simulation) allocated(m *Memory, f Frame) {
 	s.live[f].Store(true)
 }
 
-// freed marks f dead. Locks: Memory.mu.
-func (s *simulation) freed(m *Memory, f Frame) {
+// freed marks f dead, which is as as says, and gives what it is then: not zeros.
+// Locks: Memory.mu.
+func (s *simulation) freed(m *Memory, f Frame, as uint32) uint32 {
 	s.mustBeLive(f)
-	fill(m.window.page(f), PoisonFree)
+	p := m.window.page(f)
+	if as == OwnerZeroed && *p != [zx.PageSize]byte{} {
+		panic(fmt.Sprintf("mmu.FreeZeroed: frame %#x is not full of zeros", f))
+	}
+	fill(p, PoisonFree)
 	s.freed1[f] = true
 	s.live[f].Store(false)
+	return OwnerFree
 }
 
 // mustBeLive panics when f is not allocated. It is kept out of line so that
@@ -148,10 +154,11 @@ func (m *Memory) simAllocated(f Frame) {
 	}
 }
 
-func (m *Memory) simFreed(f Frame) {
+func (m *Memory) simFreed(f Frame, as uint32) uint32 {
 	if m.sim != nil {
 		m.mu.Lock()
-		m.sim.freed(m, f)
+		as = m.sim.freed(m, f, as)
 		m.mu.Unlock()
 	}
+	return as
 }

@@ -62,7 +62,7 @@ func (s *Proxy) letGo() {
 	}
 }
 
-// OnGone implements vmo.Ender.
+// OnGone implements vmo.Provider.
 func (s *Proxy) OnGone() { s.letGo() }
 
 // ProxyOf gives the proxy of a VMO that a pager made, nil for any other.

@@ -75,7 +75,10 @@ var objectBytes = account.Bytes(208)
 // Errors: ErrNoMemory | ErrBadState the process is ending.
 func (c *Context) add(o object.Object, rights zx.Rights) (zx.Handle, zx.Status) {
 	bytes := objectBytes
-	if o, ok := o.(interface{ KernelBytes() int64 }); ok {
+	switch o := o.(type) {
+	case *VMO:
+		bytes = 0 // the VMO's own charge has it
+	case interface{ KernelBytes() int64 }:
 		bytes = o.KernelBytes()
 	}
 	h := zx.HandleInvalid

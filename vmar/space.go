@@ -124,6 +124,7 @@ func (as *AddressSpace) Destroy(y zx.Yielder) {
 		st = as.root.Destroy(y)
 	}
 	as.table.Destroy()
+	as.mem.Settle()
 }
 
 // inSlices calls step, with all lanes locked, until it says that all is done or fails.

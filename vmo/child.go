@@ -191,7 +191,7 @@ func (v *VMO) snapshot(c *cowPages, child *VMO, kind uint32, off, size uint64) z
 		}
 	}
 	n := &cowPages{}
-	by.initCow(n, c.fam, length)
+	by.initCow(n, c.fam, length, by.mem.PaidBy(by.account, false))
 	n.stream = size
 	n.addWindow(child)
 	at.adopt(n, from, limit)
@@ -228,7 +228,7 @@ func (c *cowPages) hide() zx.Status {
 	}
 	c.removeWrite(0, c.size)
 	n := &cowPages{}
-	by.initCow(n, c.fam, c.size)
+	by.initCow(n, c.fam, c.size, by.mem.PaidBy(by.account, false))
 	n.stream, n.reclaimed = c.stream, c.reclaimed
 	n.windows, n.mappings = c.windows, c.mappings
 	for w := n.windows; w != nil; w = w.nextWindow {

@@ -55,12 +55,15 @@ type family struct {
 	source     *PageSource // nil without a pager
 	root       *cowPages   // the pager's; nil without one
 	zeroMapped bool        // the shared zero page may be mapped somewhere
+	nodes      int32       // that are not decayed
+
+	founder *cowPages // the first node, dead perhaps; constant
 
 	// Constant once made; neither kind has clones.
 	contiguous bool // its pages lie in a row, and stay
 	physical   bool // it shows memory that is no RAM, from cowPages.base on
 
-	_ [32]byte // of nobody else's cache line: a fault writes mu
+	_ [16]byte // of nobody else's cache line: a fault writes mu
 }
 
 // hidden says whether nobody has a handle on the node: it only keeps what its
@@ -150,7 +153,7 @@ func (c *cowPages) dropPages(start, end uint64, mask uint16) {
 	age := &c.store.age
 	for first < limit {
 		slots, n, leaf := c.tree.run(c.mem, first, limit)
-		gone := 0
+		gone, pages, chain := 0, 0, mmu.Frame(0)
 		if slots != nil && c.paged {
 			age.mu.Lock()
 		}
@@ -161,17 +164,20 @@ func (c *cowPages) dropPages(start, end uint64, mask uint16) {
 			}
 			c.transition(&slots[i], 0)
 			gone++
-			if s.hasPage() {
-				c.pages--
+			if f := s.frame(); f != 0 {
 				if c.paged {
-					age.remove(s.frame())
+					age.remove(f)
 				}
-				c.mem.Free(s.frame())
+				c.mem.Meta(f).Next = chain
+				chain = f
+				pages++
 			}
 		}
 		if slots != nil && c.paged {
 			age.mu.Unlock()
 		}
+		c.pages -= uint64(pages)
+		c.mem.FreeRun(chain, pages)
 		c.tree.gone(c.mem, first, leaf, gone)
 		first += n
 	}

@@ -369,9 +369,25 @@ func (c *cowPages) nextDirty(pos, limit, end uint64) (next uint64, r zx.DirtyRan
 	const dirty = 1<<Dirty | 1<<AwaitingClean
 	for pos < limit {
 		zeros := c.zeros.next(pos, limit)
-		if page := c.tree.scan(c.mem, pageIndex(pos), pageIndex(zeros), dirty) << zx.PageShift; page < zeros {
-			stop := c.slotsEnd(pageIndex(page), pageIndex(c.zeros.next(page, end)), dirty) << zx.PageShift
-			return stop, zx.DirtyRange{Offset: page, Length: stop - page}
+		for idx, until := pageIndex(pos), pageIndex(zeros); idx < until; {
+			slots, n, _ := c.tree.run(c.mem, idx, until)
+			i := 0
+			for i < len(slots) && dirty>>slots[i].state()&1 == 0 {
+				i++
+			}
+			if i == len(slots) {
+				idx += n
+				continue
+			}
+			first := idx + uint64(i)
+			for i < len(slots) && dirty>>slots[i].state()&1 != 0 {
+				i++
+			}
+			stop := idx + uint64(i)
+			if i == len(slots) {
+				stop = c.slotsEnd(stop, pageIndex(c.zeros.next(stop<<zx.PageShift, end)), dirty)
+			}
+			return stop << zx.PageShift, zx.DirtyRange{Offset: first << zx.PageShift, Length: (stop - first) << zx.PageShift}
 		}
 		if zeros == limit {
 			break

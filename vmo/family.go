@@ -295,10 +295,16 @@ func (c *cowPages) decay(b *zx.Budget) bool {
 	c.zeros.clear()
 	c.mem.Settle()
 	if c.paged {
-		c.fam.source.gone()
+		c.fam.source.provider.OnGone()
 	}
 	c.store.nodes.give(c.id)
-	c.mem.Payer().Release(nodeBytes)
+	f := c.fam
+	if c != f.founder {
+		c.store.account.Release(nodeBytes)
+	}
+	if f.nodes--; f.nodes == 0 {
+		f.founder.store.account.Release(founderBytes)
+	}
 	return true
 }
 

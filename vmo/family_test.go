@@ -102,6 +102,7 @@ func (s *famSource) Send(r *PageRequest)       { s.ask = r }
 func (s *famSource) Clear(*PageRequest)        {}
 func (s *famSource) Swap(r, heir *PageRequest) {}
 func (s *famSource) OnDetach()                 {}
+func (*famSource) OnGone()                     {}
 func (s *famSource) Awaited()                  {}
 func (s *famSource) Wake() bool                { return false }
 func (s *famSource) Yield() zx.Status          { return zx.OK }

@@ -49,6 +49,7 @@ func (*deafPager) Send(*PageRequest)         {}
 func (*deafPager) Clear(*PageRequest)        {}
 func (*deafPager) Swap(r, heir *PageRequest) {}
 func (*deafPager) OnDetach()                 {}
+func (*deafPager) OnGone()                   {}
 func (*deafPager) Awaited()                  {}
 
 // TestFamiliesRace makes, uses and closes children of one root, anonymous or a

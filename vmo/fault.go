@@ -79,6 +79,9 @@ func (v *VMO) RequirePage(by *MappingPlace, off uint64, write bool, r *PageReque
 			*s = p | slotReferenced
 			return Page{}, c.ask(RequestDirty, off, off+zx.PageSize, r)
 		}
+		c.transition(s, p.in(Dirty)|slotReferenced)
+		c.modified = true
+		return Page{p.frame(), true}, zx.OK
 	}
 	p, st := c.require(off, off+zx.PageSize, write, r)
 	if st == zx.OK {

@@ -28,7 +28,7 @@ func (k RequestKind) Command() zx.PageCommand {
 
 // Provider is who answers for the pages of a PageSource; pager implements it.
 //
-// Locks: all but Awaited are called with the source's lock held.
+// Locks: all but Awaited and OnGone are called with the source's lock held.
 type Provider interface {
 	// Send has the new primary r asked of the pager.
 	Send(r *PageRequest)
@@ -39,14 +39,11 @@ type Provider interface {
 	Swap(r, heir *PageRequest)
 	// OnDetach says that nothing will be asked again; every request was let go.
 	OnDetach()
+	// OnGone says that the VMO is no more, the last thing a provider hears. Locks:
+	// the family's held.
+	OnGone()
 	// Awaited says that a thread begins to wait while RequestStats.Unwatched is set.
 	Awaited()
-}
-
-// Ender is a Provider that must hear of the end of its VMO.
-type Ender interface {
-	// OnGone says that the VMO is no more, the last thing a provider hears.
-	OnGone()
 }
 
 // RequestStats counts the requests of many sources.
@@ -616,13 +613,6 @@ func (s *PageSource) DetachLocked() {
 		s.release(RequestKind(kind), 0, ^uint64(0))
 	}
 	s.provider.OnDetach()
-}
-
-// gone says that the VMO is no more. Locks: the family's held.
-func (s *PageSource) gone() {
-	if p, ok := s.provider.(Ender); ok {
-		p.OnGone()
-	}
 }
 
 // Each calls f with every request, READ before DIRTY and by offset, those that

@@ -27,6 +27,7 @@ func (s *scriptPager) Send(r *PageRequest) {
 func (s *scriptPager) Clear(*PageRequest)                     {}
 func (s *scriptPager) Swap(r, heir *PageRequest)              {}
 func (s *scriptPager) OnDetach()                              {}
+func (s *scriptPager) OnGone()                                {}
 func (s *scriptPager) Awaited()                               {}
 func (s *scriptPager) Wait(zx.ThreadState, zx.Time) zx.Status { return zx.ErrInternalIntrKilled }
 func (s *scriptPager) Yield() zx.Status                       { return zx.OK }

@@ -135,25 +135,38 @@ func (s *Store) NewPaged(size uint64, options uint32, source *PageSource) (*VMO,
 	return v, zx.OK
 }
 
-// What a window and a node are charged for: themselves, their places in the
-// registries, the node's account of its frames, and the family, which lives as long
-// as one of its nodes. TestChildCosts measures them.
+// What a window, a node and a founder are charged for: themselves, their places in the
+// registries, the object that names the window, and the node's account of its frames.
+// TestChildCosts measures them.
 var (
-	windowBytes = account.Bytes(160) + 16
-	nodeBytes   = account.Bytes(288) + account.Bytes(128) + account.Bytes(64) + 16
+	windowBytes  = account.Bytes(160) + account.Bytes(208) + 16
+	nodeBytes    = account.Bytes(288) + account.Bytes(128) + 16
+	founderBytes = account.Bytes(640) + account.Bytes(208) + 32
 )
+
+// founder is a VMO with a node of its own in a new family, in one piece of memory. As
+// long as one of its parts is in use none is free, and so it is charged for until the
+// family is gone.
+type founder struct {
+	vmo    VMO
+	node   cowPages
+	family family // at a cache line's beginning
+	owned  mmu.Owned
+}
 
 // newRoot makes a VMO with a node of its own in a new family, and its first
 // reference. Errors: ErrNoMemory.
 func (s *Store) newRoot(source *PageSource, size, stream uint64, options uint32) (*VMO, zx.Status) {
-	if st := s.account.Charge(windowBytes + nodeBytes); st != zx.OK {
+	if st := s.account.Charge(founderBytes); st != zx.OK {
 		return nil, st
 	}
-	v, c, f := &VMO{}, &cowPages{}, &family{source: source}
+	n := &founder{}
+	v, c, f := &n.vmo, &n.node, &n.family
+	f.source, f.founder = source, c
 	if options&zx.VMODiscardable != 0 {
 		c.discard = &discardable{}
 	}
-	s.initCow(c, f, size)
+	s.initCow(c, f, size, n.owned.Init(s.mem, s.account))
 	c.stream = stream
 	s.initVMO(v, f, options)
 	v.primary = true
@@ -168,9 +181,11 @@ func (s *Store) initVMO(v *VMO, f *family, options uint32) {
 	s.vmos.take(v)
 }
 
-// initCow makes c, which is zero, an empty node. Pre: it is charged.
-func (s *Store) initCow(c *cowPages, f *family, size uint64) {
-	c.fam, c.store, c.mem, c.size = f, s, s.mem.PaidBy(s.account, false), size
+// initCow makes c, which is zero, an empty node whose frames are of mem. Pre: it is
+// charged. Locks: the family's held, if it has other nodes.
+func (s *Store) initCow(c *cowPages, f *family, size uint64, mem *mmu.Memory) {
+	c.fam, c.store, c.mem, c.size = f, s, mem, size
+	f.nodes++
 	c.zeros.pool, c.zeros.by = &s.zeros, s.account
 	s.nodes.take(c)
 }

@@ -83,11 +83,7 @@ func (s *Store) Append(r *PageRun) (*[zx.PageSize]byte, zx.Status) {
 
 // Discard frees the pages left in r and empties it.
 func (s *Store) Discard(r *PageRun) {
-	for f := r.head; f != 0; {
-		next := s.mem.Meta(f).Next
-		s.mem.Free(f)
-		f = next
-	}
+	s.mem.FreeRun(r.head, r.pages)
 	*r = PageRun{}
 }
 
@@ -412,6 +408,12 @@ func (p *supply) fill(idx, stop uint64, b *zx.Budget) (uint64, zx.Status) {
 	next, meta, nextAt := run.next(mem, p.base)
 	for i := range slots {
 		s := &slots[i]
+		if next == 0 && *s == 0 { // zeros, often many
+			c.transition(s, slot(Marker))
+			added++
+			at++
+			continue
+		}
 		switch {
 		case *s != 0:
 			if nextAt == at {

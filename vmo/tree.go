@@ -314,7 +314,7 @@ func (t *tree) prune(m *mmu.Memory, idx uint64) {
 			return
 		}
 		t.hotKey = 0
-		m.Free(f)
+		m.FreeZeroed(f)
 		*path[depth] = 0
 		if depth > 0 {
 			m.Meta(mmu.Frame(*path[depth-1])).AddLive(-1)

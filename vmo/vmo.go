@@ -99,18 +99,26 @@ func (v *VMO) Release() {
 	v.Unlock()
 	s := v.store
 	s.vmos.give(v.id)
-	s.account.Release(windowBytes)
+	if !v.primary || v.clone { // else it is a founder's
+		s.account.Release(windowBytes)
+	}
 	if !last {
 		return
 	}
-	if s.later != nil {
+	var b zx.Budget
+	b.Spend(zx.BudgetUnits - buryAtOnce)
+	switch more := s.bury(&b); {
+	case more && s.later != nil:
 		s.later(s.bury)
-		return
-	}
-	for more := true; more; {
-		more = s.bury(&zx.Budget{})
+	case more:
+		for more {
+			more = s.bury(&zx.Budget{})
+		}
 	}
 }
+
+// buryAtOnce is how many units of a zx.Budget whoever ends a VMO does at once.
+const buryAtOnce = 32
 
 // addWindow makes v show c. Locks: the family's held.
 func (c *cowPages) addWindow(v *VMO) {

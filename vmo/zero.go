@@ -43,6 +43,10 @@ const errSpent zx.Status = 1
 // counts it: by the slots and intervals that are there, whatever its size. It
 // cuts no interval.
 func (c *cowPages) turn(pos, end uint64, b *zx.Budget) uint64 {
+	if n := end - pos; n <= 64<<zx.PageShift { // little, whatever is there
+		b.Spend(int(n>>zx.PageShift)/4 + 1)
+		return end
+	}
 	for full := false; pos < end && !full; {
 		if iv := c.zeros.holding(pos); iv != nil {
 			pos = min(iv.end, end)
