@@ -34,6 +34,7 @@ type Tables struct {
 	Overrides []Override
 	Serial    *x86.SerialPort
 	Power     x86.Power
+	Bridges   int // host bridges of PCI
 
 	// Problems are tables that were left out, and why.
 	Problems []error
@@ -208,6 +209,7 @@ func (t *Tables) fadt(b []byte, read x86.PhysReader) error {
 	if err != nil {
 		return fmt.Errorf("DSDT: %w", err)
 	}
+	t.Bridges = hostBridges(aml[headerBytes:])
 	a, b2, ok := sleepTypes(aml[headerBytes:])
 	if !ok {
 		return nil
@@ -267,6 +269,12 @@ func sleepTypes(aml []byte) (a, b uint8, ok bool) {
 			return a & 7, b & 7, true
 		}
 	}
+}
+
+// hostBridges counts the devices of AML that are host bridges of PCI, by the way in which
+// their ID is written: each has one of the two, or both. Source: ACPI 6.5, 5.6.7 and 6.1.5.
+func hostBridges(aml []byte) int {
+	return max(bytes.Count(aml, []byte("\x41\xd0\x0a\x03")), bytes.Count(aml, []byte("\x41\xd0\x0a\x08")))
 }
 
 // serialPort reads the console that firmware uses; nil if it is none of ours.

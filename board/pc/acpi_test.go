@@ -75,7 +75,7 @@ func sample() memory {
 	binary.LittleEndian.PutUint64(at(120), 0xcf9)
 	at(128)[0] = 0x0e
 	m.put(0x4000, "FACP", facp)
-	m.put(0x5000, "DSDT", []byte("junk_S5_junk\x08_S5_\x12\x06\x04\x0a\x05\x0a\x07\x00\x00"))
+	m.put(0x5000, "DSDT", []byte("\x41\xd0\x0a\x08\x41\xd0\x0a\x03 \x41\xd0\x0a\x03junk_S5_junk\x08_S5_\x12\x06\x04\x0a\x05\x0a\x07\x00\x00"))
 	m.put(0x6000, "HPET", append(words(uint32(0), uint8(spaceMemory), [3]byte{}), words(uint64(0xfed00000), [4]byte{})...))
 	m.put(0x7000, "MCFG", append(make([]byte, 8), words(uint64(0xb0000000), uint16(0), uint8(0), uint8(255), uint32(0))...))
 	m.put(0x8000, "SPCR", append(words(uint8(0), [3]byte{}, uint8(spaceIO), uint8(8), uint8(0), uint8(1), uint64(0x2f8)), append(make([]byte, 6), 7, 0, 0)...))
@@ -94,6 +94,7 @@ func TestParse(t *testing.T) {
 	want := &Tables{
 		Maker: "MAKER", CPUs: []uint32{0, 2, 300}, IOAPICs: []IOAPIC{{0xfec00000, 0}},
 		Overrides: []Override{{0, 2}, {9, 20}},
+		Bridges:   2,
 		Serial:    &x86.SerialPort{Port: 0x2f8, Baud: 115200},
 		Power:     x86.Power{PM1a: 0x604, TypeA: 5, TypeB: 7, SMIPort: 0xb2, SMIEnable: 0xf1, ResetPort: 0xcf9, ResetValue: 0x0e},
 	}

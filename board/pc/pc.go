@@ -31,6 +31,7 @@ func Open() (*x86.Machine, error) {
 		return x86.Open()
 	}
 	p := &x86.Platform
+	p.HostBridges = t.Bridges
 	p.Name, p.Power, p.Serial, p.Problems = t.Maker, t.Power, t.Serial, append(p.Problems, t.Problems...)
 	if len(t.IOAPICs) > 0 {
 		p.IOAPIC, p.GSIBase = t.IOAPICs[0].Address, t.IOAPICs[0].GSIBase

@@ -79,7 +79,7 @@ func findDevices(boot *BootInfo) (drives []Drive, port *Port) {
 		findMMIO(slots, virtioConsole, at(console))
 		return drives, port
 	}
-	scanPCI(0, 0, func(f pciFunction, id uint32) bool {
+	scanPCI(func(f pciFunction, id uint32) {
 		switch {
 		case id == virtioVendor|(virtioModern+virtioBlock)<<16 || id == virtioVendor|virtioTransBlk<<16:
 			virtio(openPCI(f))
@@ -89,7 +89,6 @@ func findDevices(boot *BootInfo) (drives []Drive, port *Port) {
 			d, err := openNVMe(f)
 			disk("nvme", d, err)
 		}
-		return false
 	})
 	return drives, port
 }

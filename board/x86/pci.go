@@ -65,10 +65,22 @@ func machineName() string {
 	return "unknown"
 }
 
-// scanPCI calls visit for each function on bus and behind its bridges until
-// visit returns true.
-func scanPCI(bus, depth uint32, visit func(f pciFunction, vendor uint32) bool) bool {
-	const maxDepth = 8
+// scanPCI calls visit for each function of the machine: on bus 0 and behind its bridges,
+// and, where there are several host bridges, on each bus that this did not reach.
+func scanPCI(visit func(f pciFunction, vendor uint32)) {
+	var seen [256]bool
+	scanBus(0, &seen, visit)
+	for bus := uint32(1); Platform.HostBridges > 1 && bus < 256; bus++ {
+		scanBus(bus, &seen, visit)
+	}
+}
+
+// scanBus calls visit for each function on a bus that was not seen, and behind its bridges.
+func scanBus(bus uint32, seen *[256]bool, visit func(f pciFunction, vendor uint32)) {
+	if seen[bus] {
+		return
+	}
+	seen[bus] = true
 	for device := range uint32(32) {
 		for function := range uint32(8) {
 			f := pciFunction(bus<<16 | device<<11 | function<<8)
@@ -79,14 +91,11 @@ func scanPCI(bus, depth uint32, visit func(f pciFunction, vendor uint32) bool) b
 				}
 				continue
 			}
-			if visit(f, id) {
-				return true
-			}
+			visit(f, id)
 			header := f.read32(pciHeaderType) >> 16
-			if header&0x7f == 1 && depth < maxDepth {
-				// A bridge leads to a higher bus, or firmware has not set it up.
-				if next := f.read32(pciBusNumbers) >> 8 & 0xff; next > bus && scanPCI(next, depth+1, visit) {
-					return true
+			if header&0x7f == 1 { // a bridge leads to a higher bus, or firmware has not set it up
+				if next := f.read32(pciBusNumbers) >> 8 & 0xff; next > bus {
+					scanBus(next, seen, visit)
 				}
 			}
 			if function == 0 && header&0x80 == 0 {
@@ -94,7 +103,6 @@ func scanPCI(bus, depth uint32, visit func(f pciFunction, vendor uint32) bool) b
 			}
 		}
 	}
-	return false
 }
 
 // bar is the physical address that a memory BAR decodes.

@@ -5,14 +5,16 @@ import "faultline/zx"
 // Platform is what firmware's tables say of the machine. A board that reads them
 // fills it in before Open; without, it is as every PC used to be.
 var Platform = struct {
-	Name     string // who made the machine
-	IOAPIC   zx.PhysAddr
-	GSIBase  uint32     // of that I/O APIC
-	GSI      [16]uint32 // where ISA interrupts arrive
-	CPUs     []uint32   // local APIC IDs; nil if nobody knows
-	Serial   *SerialPort
-	Power    Power
-	Problems []error // what could not be believed
+	Name    string // who made the machine
+	IOAPIC  zx.PhysAddr
+	GSIBase uint32     // of that I/O APIC
+	GSI     [16]uint32 // where ISA interrupts arrive
+	CPUs    []uint32   // local APIC IDs; nil if nobody knows
+	Serial  *SerialPort
+	Power   Power
+	// HostBridges is how many buses of PCI the CPUs reach without a bridge of PCI.
+	HostBridges int
+	Problems    []error // what could not be believed
 }{
 	IOAPIC: chipset,
 	GSI:    [16]uint32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},

@@ -77,6 +77,9 @@ func diskBoots(d disks) ([]boot, error) {
 	list = append(list, boot{name: "two NVMe controllers, the first is asked for", machine: "q35", disk: d.test, append: "disk=nvme0", fails: true,
 		flags:    "-drive if=none,id=noise,format=raw,readonly=on,file=" + d.corrupt + " -device nvme,serial=1,drive=noise " + fileDrive + onNVMe,
 		commands: "ls", want: []string{`(?i)FAT`}})
+	list = append(list, boot{name: "NVMe behind a second host bridge", machine: "q35", disk: d.test,
+		flags:    fileDrive + "-device pxb-pcie,id=px,bus_nr=0x40,bus=pcie.0 -device pcie-root-port,id=rp,bus=px,slot=1 " + onNVMe + ",bus=rp",
+		commands: "sum PAGE.BIN; poke PAGE.BIN 9 77; sync", want: []string{d.sums["PAGE.BIN"]}, effect: wrote("PAGE.BIN", 9, 0x77)})
 	// Names that are not believed, chains that are not followed.
 	list = append(list, boot{name: "odd entries", disk: image["odd"], damaged: true, fails: true,
 		commands: "ls; cat \U0001F436.txt; cat DOG~1.TXT; poke CAT~1.TXT 0 43 41 54; sync; cat DOG~1.TXT; cat SHORT.TXT; cat long_name_test.txt; " +
