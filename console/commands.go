@@ -171,7 +171,8 @@ Until all have ended, or SECONDS have passed. How each ended is printed; it
 fails if one ended badly.`, (*Console).waitJobs, 0, 1},
 
 		{"kill", "KOID|PROGRAM", "kill programs in the background", `
-By the koid of its process, or all that run the program of that name.`, (*Console).kill, 1, 1},
+By the koid of its process, or all that run the program of that name; or what
+a program that has ended left running, with all in its job.`, (*Console).kill, 1, 1},
 
 		{"demo", "[NAME]", "show the whole path in a dozen lines", `
 Faults a file in, pokes it, writes it back, verifies it, fails a page. The

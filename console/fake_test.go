@@ -203,6 +203,7 @@ type fakeKernel struct {
 	space    *vmar.AddressSpace // of process 2000
 	measurer *trace.Measurer
 	log      io.Writer
+	killed   int // of process 2000
 }
 
 // noTLB is that of a machine without a CPU.
@@ -285,7 +286,7 @@ func (k *fakeKernel) Processes() []ProcessInfo {
 	if len(k.handles) == 0 {
 		return nil
 	}
-	return []ProcessInfo{{Koid: 2000, Job: 1999, Name: "tester", Space: k.space, Account: 5000, Pages: 12}}
+	return []ProcessInfo{{Koid: 2000, Job: 1999, Name: "tester", Space: k.space, Account: 5000, Pages: 12, Kill: func() { k.killed++ }}}
 }
 func (k *fakeKernel) Counters() []pager.Counter { return k.system.Counters() }
 func (k *fakeKernel) StartTrace(f trace.Filter) { trace.Start(1, f) }

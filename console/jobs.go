@@ -13,7 +13,7 @@ import (
 )
 
 // Programs in the background: `start` begins one, `wait` tells how they end,
-// `kill` ends one.
+// `kill` ends one, or what a program that has ended left behind.
 
 // job is a program that runs while commands go on.
 type job struct {
@@ -130,8 +130,16 @@ func (c *Console) kill(args []string) error {
 			j.process.Kill()
 		}
 	}
+	// What a program made may run on when it has ended.
+	for _, p := range c.kernel.Processes() {
+		if !found && (err == nil && uint64(p.Koid) == koid || err != nil && p.Name == args[0]) {
+			p.Kill()
+			c.note("killed what runs in job %d", p.Job)
+			return nil
+		}
+	}
 	if !found {
-		return fmt.Errorf("%q is no program that `start` began, nor the koid of one that runs", args[0])
+		return fmt.Errorf("%q is neither the koid nor the name of a program that runs; `threads` lists them", args[0])
 	}
 	return nil
 }

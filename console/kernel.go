@@ -61,6 +61,7 @@ type ProcessInfo struct {
 	Space     *vmar.AddressSpace
 	// Account is what it makes the kernel keep, in bytes, Pages what it pays for.
 	Account, Pages int64
+	Kill           func() // ends it, and all in its job
 }
 
 // CPUInfo tells of one CPU.

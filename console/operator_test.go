@@ -289,6 +289,11 @@ func TestJobs(t *testing.T) {
 	if n := len(r.jobs.list); n != 0 {
 		t.Errorf("%d jobs left", n)
 	}
+	// What a program left behind is nobody's in the background.
+	r.kernel.handles = make([]HandleInfo, 1)
+	if out, err = r.run("kill 2000; kill tester"); err != nil || r.kernel.killed != 2 {
+		t.Errorf("%d killed: %v\n%s", r.kernel.killed, err, out)
+	}
 }
 
 // TestWidth runs every command on a screen of 80 columns, and one of 120, with

@@ -271,6 +271,7 @@ func (t *Thread) callAgain() bool {
 		t.context.Forget()
 		return true
 	}
+	t.regs.RAX = t.saved.Number() // of the call, which may be suspended again
 	return t.called(syscall.Dispatch(&t.context, &t.saved), zx.OK)
 }
 

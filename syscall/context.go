@@ -227,6 +227,9 @@ const (
 	rax = 14
 )
 
+// Number is that of the call.
+func (r *Registers) Number() uint64 { return r[rax] }
+
 // scratchBytes is the size of the largest record copied through Context.
 const scratchBytes = 256
 

@@ -88,7 +88,7 @@ func (p consoleProcess) Kill()                                    { p.Job().Kill
 func (k consoleKernel) Processes() (list []console.ProcessInfo) {
 	for _, p := range k.Kernel.Processes() {
 		list = append(list, console.ProcessInfo{Koid: p.Koid(), Job: p.Job().Koid(), Name: p.Name(), Space: p.Space(),
-			Account: p.Account().Used(), Pages: p.Account().UsedPages()})
+			Account: p.Account().Used(), Pages: p.Account().UsedPages(), Kill: consoleProcess{p}.Kill})
 	}
 	return list
 }
