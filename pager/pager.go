@@ -79,8 +79,8 @@ func (p *Pager) orphanSome(b *zx.Budget) (more bool) {
 // adopt lists s. Errors: ErrBadState the pager is closed.
 func (p *Pager) adopt(s *Proxy) zx.Status {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.closed {
+		p.mu.Unlock()
 		return zx.ErrBadState
 	}
 	s.next, s.listed = p.proxies, true
@@ -88,6 +88,7 @@ func (p *Pager) adopt(s *Proxy) zx.Status {
 		s.next.prev = s
 	}
 	p.proxies = s
+	p.mu.Unlock()
 	return zx.OK
 }
 

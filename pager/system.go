@@ -187,7 +187,7 @@ func (s *Proxy) tick(now zx.Time) bool {
 	var late zx.Time // the longest wait to be warned of
 	ended, said := 0, ""
 	s.Each(func(r *vmo.PageRequest) {
-		if r.Woken || r.Since.Load() == 0 {
+		if r.Woken.Load() || r.Since.Load() == 0 {
 			return
 		}
 		took := now - since(r, now)

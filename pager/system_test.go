@@ -53,7 +53,7 @@ func TestOvertimeClocks(t *testing.T) {
 		t.Fatal(st)
 	}
 	w.advance(9 * second)
-	if !th.req.Outstanding || th.req.Woken {
+	if !th.req.Outstanding || th.req.Woken.Load() {
 		t.Error("given up though nobody waits")
 	}
 	f.v.Source().Cancel(&th.req)

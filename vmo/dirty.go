@@ -368,7 +368,10 @@ func (v *VMO) EnumerateDirty(off, length uint64, sink DirtySink, countAll bool, 
 func (c *cowPages) nextDirty(pos, limit, end uint64) (next uint64, r zx.DirtyRange) {
 	const dirty = 1<<Dirty | 1<<AwaitingClean
 	for pos < limit {
-		zeros := c.zeros.next(pos, limit)
+		zeros := limit
+		if !c.zeros.empty() {
+			zeros = c.zeros.next(pos, limit)
+		}
 		for idx, until := pageIndex(pos), pageIndex(zeros); idx < until; {
 			slots, n, _ := c.tree.run(c.mem, idx, until)
 			i := 0

@@ -122,10 +122,10 @@ type PageRequest struct {
 	tried   bool // Direct was asked for the page at Offset; own thread only
 
 	Kind        RequestKind
-	Outstanding bool      // registered: a primary, or attached to one
-	Woken       bool      // Wake was meant for this registration
-	Status      zx.Status // how it ended, OK so far
-	Offset      uint64    // bytes; the range after cutting
+	Outstanding bool        // registered: a primary, or attached to one
+	Woken       atomic.Bool // Wake was meant for this registration; last of all that is written
+	Status      zx.Status   // how it ended, OK so far
+	Offset      uint64      // bytes; the range after cutting
 	Length      uint64
 	Pending     uint64 // bytes still missing; of a primary
 	WakeAt      uint64 // early wake: progress that begins here wakes
@@ -217,16 +217,22 @@ func (r *PageRequest) Awaited() bool {
 // first.
 // Source: docs/pager.md 5.4, 5.7, 5.8.
 func (r *PageRequest) Answer(woken zx.Status) zx.Status {
+	if woken == zx.OK && !r.Early && r.Woken.Load() && r.Status == zx.OK {
+		// Only an early request stands after it was woken.
+		r.Woken.Store(false)
+		r.Since.Store(0)
+		return zx.OK
+	}
 	s, st := r.source, woken
 	s.mu.Lock()
 	switch {
 	case st != zx.OK:
 		s.cancel(r)
-	case !r.Woken:
+	case !r.Woken.Load():
 		s.mu.Unlock()
 		return zx.ErrShouldWait
 	default:
-		r.Woken = false
+		r.Woken.Store(false)
 		if st = r.Status; st != zx.OK {
 			s.cancel(r)
 		}
@@ -288,8 +294,9 @@ func (s *PageSource) Request(kind RequestKind, off, length uint64, r *PageReques
 		return st
 	}
 	// The only one of its kind: nothing to cut, nothing to hang on.
-	r.Kind, r.Outstanding, r.Woken, r.Status = kind, true, false, zx.OK
+	r.Kind, r.Outstanding, r.Status = kind, true, zx.OK
 	r.Offset, r.Length, r.WakeAt, r.Pending = off, length, off, length
+	r.Woken.Store(false)
 	set.last = r
 	s.stats.Sent.Add(1)
 	s.provider.Send(r)
@@ -303,7 +310,8 @@ func (s *PageSource) request(kind RequestKind, off, length uint64, r *PageReques
 		// An early-woken reader: re-armed while it stays inside its own
 		// request, without a new packet.
 		if r.Kind == kind && off >= r.Offset && off < r.End() {
-			r.WakeAt, r.Woken = off, false
+			r.WakeAt = off
+			r.Woken.Store(false)
 			return zx.ErrShouldWait
 		}
 		s.cancel(r)
@@ -314,8 +322,9 @@ func (s *PageSource) request(kind RequestKind, off, length uint64, r *PageReques
 	if s.detached.Load() {
 		return zx.ErrBadState
 	}
-	r.Kind, r.Outstanding, r.Woken, r.Status = kind, true, false, zx.OK
+	r.Kind, r.Outstanding, r.Status = kind, true, zx.OK
 	r.Offset, r.WakeAt = off, off
+	r.Woken.Store(false)
 	set := &s.sets[kind]
 	if p := set.first(off, off+length); p != nil {
 		if p.Offset <= off {
@@ -428,7 +437,14 @@ func (s *PageSource) Progress(kind RequestKind, off, length uint64) {
 		// Just what the last one asked for, after its delivery: no searching,
 		// nothing to withdraw.
 		set.last = nil
-		s.resolved(r)
+		if r.Status == zx.OK {
+			s.stats.Succeeded.Add(1)
+			r.Outstanding = false
+			r.Woken.Store(true)
+			r.waiter.Wake()
+		} else {
+			s.resolved(r)
+		}
 		s.mu.Unlock()
 		return
 	}
@@ -475,7 +491,7 @@ func (s *PageSource) progress(r *PageRequest, off, end uint64) {
 
 // wake has the thread of r look again.
 func (r *PageRequest) wake() {
-	r.Woken = true
+	r.Woken.Store(true)
 	r.waiter.Wake()
 }
 

@@ -73,7 +73,7 @@ func pageSlot(f mmu.Frame, st State) slot {
 
 // edges says, by state, to which states a slot may move: a bit each. An empty
 // slot becomes Dirty when a page of a zero interval is written.
-var edges = [8]uint8{
+var edges = [8]uint32{
 	Absent:        1<<Marker | 1<<Clean | 1<<Dirty | 1<<Untracked,
 	Marker:        1<<Clean | 1<<Dirty | 1<<Absent,
 	Clean:         1<<Dirty | 1<<Absent,
@@ -87,7 +87,7 @@ var edges = [8]uint8{
 //
 // Locks: the VMO's held. The caller keeps the counts of tree and VMO.
 func (c *cowPages) transition(s *slot, to slot) {
-	if edges[*s&slotStateMask]>>(to&slotStateMask)&1 == 0 {
+	if edges[*s&slotStateMask]&(1<<(to&slotStateMask)) == 0 {
 		badTransition(s, to)
 	}
 	*s = to

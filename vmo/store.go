@@ -202,14 +202,15 @@ type registry[T any] struct {
 
 // take gives t a number.
 func (r *registry[T]) take(t *T) {
+	id := r.id(t)
 	r.mu.Lock()
 	if n := len(r.free); n > 0 {
-		*r.id(t) = r.free[n-1]
+		*id = r.free[n-1]
 		r.free = r.free[:n-1]
-		r.list[*r.id(t)-1] = t
+		r.list[*id-1] = t
 	} else {
 		r.list = append(r.list, t)
-		*r.id(t) = uint32(len(r.list))
+		*id = uint32(len(r.list))
 	}
 	r.mu.Unlock()
 }

@@ -291,7 +291,10 @@ func (c *cowPages) takeOne(off uint64) mmu.Frame {
 		return 0
 	}
 	idx := pageIndex(off)
-	s := c.tree.find(c.mem, idx)
+	s := c.tree.near(idx)
+	if s == nil {
+		s = c.tree.walk(c.mem, idx)
+	}
 	if s == nil || *s&(slotStateMask|slotPinned) != slot(Untracked) {
 		return 0
 	}
