@@ -38,7 +38,7 @@ func TestRoom(t *testing.T) {
 
 // table is a made-up image.
 var table = symbols{
-	{"runtime.park", 0x100}, {"faultline/vmar.(*Lane).Fault", 0x200}, {"faultline/vmo.(*VMO).RequirePage", 0x300},
+	{"runtime.park", 0x100}, {"faultline/vmar.(*Lane).TryFault", 0x200}, {"faultline/vmo.(*VMO).RequirePage", 0x300},
 	{"faultline/cpu.Exec.abi0", 0x400}, {markBegin, 0x1000}, {markEnd, 0x1010}, {"user:touch", 0x1020},
 }
 
@@ -80,7 +80,7 @@ func TestCounts(t *testing.T) {
 	if c.ops != 2 || c.total != 18 {
 		t.Fatalf("%d operations, %d instructions", c.ops, c.total)
 	}
-	f := c.symbol["faultline/vmar.(*Lane).Fault"]
+	f := c.symbol["faultline/vmar.(*Lane).TryFault"]
 	if f == nil || f.instructions != 6 || f.calls != 2 {
 		t.Errorf("Fault: %+v", f)
 	}
@@ -94,8 +94,8 @@ func TestCounts(t *testing.T) {
 	if err := errors.Join(c.stacks.writeFolded(&folded), c.stacks.writeFlame(&page, "a<b", c.ops), c.stacks.writePprof(&packed, c.ops)); err != nil {
 		t.Fatal(err)
 	}
-	if got := folded.String(); got != "user:touch 4\nuser:touch;vmar.(*Lane).Fault 6\n"+
-		"user:touch;vmar.(*Lane).Fault;cpu.Exec.abi0 2\nuser:touch;vmar.(*Lane).Fault;vmo.(*VMO).RequirePage 6\n" {
+	if got := folded.String(); got != "user:touch 4\nuser:touch;vmar.(*Lane).TryFault 6\n"+
+		"user:touch;vmar.(*Lane).TryFault;cpu.Exec.abi0 2\nuser:touch;vmar.(*Lane).TryFault;vmo.(*VMO).RequirePage 6\n" {
 		t.Errorf("folded stacks:\n%s", got)
 	}
 	if s := page.String(); strings.Contains(s, "a<b") || strings.Count(s, "<rect") != 5 || !strings.Contains(s, "vmo.(*VMO).RequirePage: 3.0 instructions") {
