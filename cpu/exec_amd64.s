@@ -66,9 +66,7 @@ iret:
 
 other:
 	// Another thread than last time, or the slow path.
-	MOVQ $const_regsMagic, AX
-	XORQ SI, AX
-	CMPQ AX, Regs_magic(SI)
+	CMPQ SI, Regs_self(SI)
 	JNE bad
 	// A trap from ring 3 pushes its frame into this Regs.
 	LEAQ const_regsFrame(SI), AX

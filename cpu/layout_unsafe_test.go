@@ -69,8 +69,8 @@ func TestNewRegs(t *testing.T) {
 		if at%64 != 0 {
 			t.Fatalf("Regs at %#x", at)
 		}
-		if r.magic != uint64(at)^regsMagic {
-			t.Fatal("magic")
+		if r.self != uint64(at) {
+			t.Fatal("self")
 		}
 		if r.cs != 0x2b || r.ss != 0x23 || r.RFLAGS() != 0x202 || r.Vector() != VectorStart || r.RAX|r.R15|r.RSP|r.RIP() != 0 {
 			t.Fatalf("%+v", *r)

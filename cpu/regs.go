@@ -34,7 +34,7 @@ type Regs struct {
 	gsBase uint64
 	cr2    uint64
 	kernSP uint64 // stack pointer of the goroutine inside Exec
-	magic  uint64 // &Regs ^ regsMagic: made by NewRegs, never copied
+	self   uint64 // &Regs: made by NewRegs, never copied
 	_      [regsBytes - 27*8]byte
 	// Then the floating-point area, of the size the CPU asks for.
 }

@@ -5,8 +5,6 @@ import (
 	"unsafe"
 )
 
-const regsMagic uint64 = 0x6661756c746c696e
-
 // NewRegs makes the registers of a thread about to start: all zero, flags and
 // floating-point state as after reset, RIP to be set with SetRIP. It sizes the
 // floating-point area for the features Init found.
@@ -22,7 +20,7 @@ func NewRegs() *Regs {
 	binary.LittleEndian.PutUint16(fp[0:], fcwReset)
 	binary.LittleEndian.PutUint32(fp[24:], mxcsrReset)
 	forget(r) // a dead thread lay here: the first Exec must not take it for the same
-	r.magic = uint64(uintptr(unsafe.Pointer(r))) ^ regsMagic
+	r.self = uint64(uintptr(unsafe.Pointer(r)))
 	return r
 }
 

@@ -326,7 +326,7 @@ func (d *deadlines) Pop() any {
 //	     executor of a thread   +--> (idle): nothing is ready
 type executor struct {
 	parker
-	cpu  *percpu   // its own while it runs
+	cpu  *percpu   // whose it is; constant
 	next *executor // guarded by cpu.mu
 }
 
@@ -336,9 +336,9 @@ func newExecutor(c *percpu) *executor { return &executor{cpu: c} }
 // waited for, enter ring 3 and decide about what made it come back, again, until
 // it waits, ends, or its slice is over.
 func (e *executor) run() {
-	e.cpu.machine.Pin(e.cpu.id)
+	c := e.cpu
+	c.machine.Pin(c.id)
 	for {
-		c := e.cpu
 		t := c.direct
 		if t != nil {
 			c.direct, c.turn = nil, turnThread
@@ -352,9 +352,9 @@ func (e *executor) run() {
 			}
 			continue
 		}
-		t.executor, t.cpu = e, c
-		if t.lane != c {
-			t.lane, t.context.Space = c, t.process.space.Lane(c.id)
+		if t.executor != e || t.cpu != c {
+			t.executor, t.cpu = e, c
+			t.context.Space = t.process.space.Lane(c.id)
 			t.lastCPU.Store(uint32(c.id))
 		}
 		now := cpu.ReadTSC() // tally, by hand
@@ -377,7 +377,6 @@ func (e *executor) run() {
 			continue
 		}
 		for {
-			c = e.cpu // a call may have waited, and come back to another one
 			if c.heed.Load()|t.interrupted.Load() != 0 || !*c.armed {
 				if c.heed.Load()&heedChores != 0 {
 					c.heed.And(^heedChores)
@@ -394,11 +393,13 @@ func (e *executor) run() {
 			}
 			// Nothing before Exec may let a goroutine run: it could bring about what
 			// was just seen to.
-			if c.several {
-				c.enter()
-			}
-			cpu.Exec(t.regs)
-			if c.watched {
+			if !c.watched {
+				cpu.Exec(t.regs)
+			} else {
+				if c.several {
+					c.enter()
+				}
+				cpu.Exec(t.regs)
 				c.crossing.user.Store(0)
 				if c.tracing {
 					t.traceTrap()
@@ -554,7 +555,6 @@ func (e *executor) handTo(x *executor) bool {
 		c.spares++
 	}
 	c.mu.Unlock()
-	x.cpu = c
 	x.Wake()
 	if stay {
 		e.take()

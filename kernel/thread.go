@@ -54,7 +54,6 @@ type Thread struct {
 	interrupted atomic.Uint32 // interrupt bits
 
 	cpu      *percpu   // where it is ready
-	lane     *percpu   // whose lane of the address space it uses
 	executor *executor // that runs it, or waits with it in the midst of a call
 	step     step
 	deep     bool              // its executor waits with it
@@ -93,7 +92,7 @@ var (
 
 // newThread makes a thread of p that has not started.
 func newThread(p *Process, name string) *Thread {
-	t := &Thread{process: p, cpu: p.kernel.cpus[0], lane: p.kernel.cpus[0], root: p.space.CR3()}
+	t := &Thread{process: p, cpu: p.kernel.cpus[0], root: p.space.CR3()}
 	t.SetName(name)
 	t.Base.Init(zx.ObjThread, 0)
 	t.regs = cpu.NewRegs()
@@ -280,14 +279,14 @@ func (t *Thread) callAgain() bool {
 func (t *Thread) pageFault() bool {
 	t.faults.Add(1)
 	code := mmu.PageFaultError(t.regs.ErrorCode())
-	switch {
-	case code&mmu.PF_US == 0:
+	if code.Unknown()|code&mmu.PF_US != mmu.PF_US {
+		if code&mmu.PF_US != 0 {
+			return t.faulted(zx.ErrNotSupported)
+		}
 		// Not an access of the thread's own: the CPU read a descriptor table
 		// or the like for an instruction of ring 3, and found nothing there.
 		// No page of user space could help. Source: Intel SDM 3A 4.6.1.
 		return t.raise(zx.ExcpGeneral, zx.OK)
-	case code.Unknown() != 0:
-		return t.faulted(zx.ErrNotSupported)
 	}
 	t.need = code.Need()
 	st := t.context.Space.TryFault(zx.VirtAddr(t.regs.CR2()), t.need, &t.request)
