@@ -279,7 +279,7 @@ func (t *Thread) callAgain() bool {
 func (t *Thread) pageFault() bool {
 	t.faults.Add(1)
 	code := mmu.PageFaultError(t.regs.ErrorCode())
-	if code.Unknown()|code&mmu.PF_US != mmu.PF_US {
+	if !code.Plain() {
 		if code&mmu.PF_US != 0 {
 			return t.faulted(zx.ErrNotSupported)
 		}

@@ -45,11 +45,12 @@ const (
 // PageFaultError is the error code of a page fault.
 type PageFaultError uint64
 
-// Unknown gives the bits this kernel has no meaning for: protection keys,
-// shadow stacks, SGX, and RSVD, which no table of ours can cause.
-func (e PageFaultError) Unknown() PageFaultError { return e &^ (PF_P | PF_WR | PF_US | PF_ID) }
+// Plain says that ring 3 made the access itself, and that no bit is set that this
+// kernel has no meaning for: protection keys, shadow stacks, SGX, and RSVD, which
+// no table of ours can cause.
+func (e PageFaultError) Plain() bool { return e&^(PF_P|PF_WR|PF_ID) == PF_US }
 
-// Need gives the permissions behind an error code without unknown bits: Read, or
+// Need gives the permissions behind a Plain error code: Read, or
 // Write instead; Exec besides for an instruction fetch. User mode and the present
 // bit decide nothing here: every mapping is for user mode, and a present page may
 // lack a permission or none. Source: SDM 3A 4.7.

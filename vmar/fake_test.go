@@ -179,7 +179,7 @@ func (w *world) store1(va zx.VirtAddr) zx.Status {
 
 // fault takes a fault to its end, as a thread does.
 func (w *world) fault(va zx.VirtAddr, code mmu.PageFaultError) zx.Status {
-	if code.Unknown() != 0 {
+	if !(code | mmu.PF_US).Plain() {
 		return zx.ErrNotSupported
 	}
 	st := w.as.Lane(0).Fault(va, code.Need(), &w.req)
