@@ -236,6 +236,8 @@ func (t *Thread) called(result int64, woken zx.Status) bool {
 }
 
 // callSleeps puts the thread to sleep in its call. It says whether it goes on.
+//
+//go:nosplit
 func (t *Thread) callSleeps() bool {
 	t.step = stepCall
 	state, deadline := t.context.Sleep()
@@ -246,6 +248,8 @@ func (t *Thread) callSleeps() bool {
 }
 
 // callWoken goes on with a call that slept.
+//
+//go:nosplit
 func (t *Thread) callWoken() bool {
 	woken := zx.OK
 	if t.runs(); t.interrupted.Load() != 0 { // woke, by hand
@@ -276,6 +280,8 @@ func (t *Thread) callAgain() bool {
 
 // pageFault decides the fault the thread has just taken. It says whether the
 // thread goes on, by its step.
+//
+//go:nosplit
 func (t *Thread) pageFault() bool {
 	t.faults.Add(1)
 	code := mmu.PageFaultError(t.regs.ErrorCode())
@@ -298,6 +304,8 @@ func (t *Thread) pageFault() bool {
 }
 
 // faultWoken goes on with a page fault that waited for a pager.
+//
+//go:nosplit
 func (t *Thread) faultWoken() bool {
 	t.step = stepUser
 	st := zx.OK

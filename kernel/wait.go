@@ -21,6 +21,8 @@ const (
 
 // Wake ends the sleep of the thread, or its next one, and says whether it did. It
 // never blocks and may be called under any lock.
+//
+//go:nosplit
 func (t *Thread) Wake() bool {
 	if t.token.Swap(tokenWoken) != tokenAsleep {
 		return false
@@ -30,16 +32,18 @@ func (t *Thread) Wake() bool {
 	}
 	c := t.cpu
 	if c.several {
-		c = c.kernel.here()
-	}
-	if c.turn == turnThread && (!t.deep || t.cpu == c) {
-		t.cpu, c.direct, c.turn = c, t, turnHanded
-		if c.several && c.kernel.idle.Load() != 0 {
+		if c = c.kernel.here(); c.turn != turnThread || t.deep && t.cpu != c {
+			t.cpu.enqueue(t)
+			return true
+		}
+		if t.cpu = c; c.kernel.idle.Load() != 0 {
 			c.heed.Or(heedShare)
 		}
-	} else {
-		t.cpu.enqueue(t)
+	} else if c.turn != turnThread {
+		c.enqueue(t)
+		return true
 	}
+	c.direct, c.turn = t, turnHanded
 	return true
 }
 

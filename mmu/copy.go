@@ -78,6 +78,8 @@ func (l *Lane) copyOut(va zx.VirtAddr, src []byte) int {
 // trip through a port pays for, in half the instructions. It does nothing, and says
 // so, unless the packet lies in one page whose page table a copy has used lately:
 // CopyIn and CopyOut know all others.
+//
+//go:nosplit
 func (l *Lane) CopyPacket(va zx.VirtAddr, p *zx.Packet, out bool) bool {
 	need := PTE_P | PTE_US | PTE_A
 	if out {

@@ -157,6 +157,8 @@ func shift(level int) uint { return uint(zx.PageShift + indexBits*(level-1)) }
 //
 // A fresh entry in a page table used lately, the end of nearly every fault,
 // takes 30 instructions; a walk adds 70.
+//
+//go:nosplit
 func (l *Lane) Map(va zx.VirtAddr, f Frame, leaf PTE) (stale bool, st zx.Status) {
 	if c := l.mapped.at(uint64(va)); c.key == uint64(va)>>shift(LevelPD) {
 		if e := c.leaf.at(uint64(va)); atomic.LoadUint64(e) == 0 {

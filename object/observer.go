@@ -426,7 +426,7 @@ func (p *Port) queueSignal(o *Observer) {
 	p.mu.Lock()
 	if !p.closed {
 		p.unlinkObserver(o)
-		if p.serve(&o.packet.Packet, zx.PacketSignalOne) {
+		if p.serve(&o.packet.Packet) {
 			o.packet.settle()
 		} else {
 			p.append(&o.packet)

@@ -138,13 +138,15 @@ func NewPort() *Port {
 // Locks: takes Port.mu; callable under any lock above it.
 // Errors: ErrBadHandle the last handle of the port is closed; k stays idle.
 // Source: docs/pager.md 5.6.
+//
+//go:nosplit
 func (p *Port) Queue(k *PortPacket) (taken bool, st zx.Status) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
 		return false, zx.ErrBadHandle
 	}
-	taken = p.serve(&k.Packet, k.Packet.Type)
+	taken = p.serve(&k.Packet)
 	if !taken {
 		p.append(k)
 	}
@@ -152,19 +154,20 @@ func (p *Port) Queue(k *PortPacket) (taken bool, st zx.Status) {
 	return taken, zx.OK
 }
 
-// QueueUser gives a copy of packet, with its type forced to USER, to the first
-// thread in line, or appends it; then a pays.
+// QueueUser forces the type of packet to USER and gives a copy to the first thread
+// in line, or appends it; then a pays.
 //
 // Locks: takes Port.mu.
 // Errors: ErrBadHandle the port is closed | ErrShouldWait PortUserPacketLimit
 // user packets are queued already | ErrNoMemory.
 // Source: docs/pager.md 3.17.
 func (p *Port) QueueUser(a *account.Account, packet *zx.Packet) zx.Status {
+	packet.Type = zx.PacketUser
 	p.mu.Lock()
 	st := zx.OK
 	if p.closed {
 		st = zx.ErrBadHandle
-	} else if !p.serve(packet, zx.PacketUser) {
+	} else if !p.serve(packet) {
 		st = p.appendUser(a, packet)
 	}
 	p.mu.Unlock()
@@ -192,7 +195,6 @@ func (p *Port) appendUser(a *account.Account, packet *zx.Packet) zx.Status {
 		k = &PortPacket{kind: packetUser}
 	}
 	k.Packet, k.account = *packet, a
-	k.Packet.Type = zx.PacketUser
 	p.users++
 	p.append(k)
 	return zx.OK
@@ -220,6 +222,8 @@ func (p *Port) Cancel(k *PortPacket) bool {
 // on this thread before Take returns, as before Answer does.
 // Errors: OK taken | Waiting in line.
 // Source: docs/pager.md 3.17.
+//
+//go:nosplit
 func (p *Port) Take(n *PortWaiter) zx.Status {
 	p.mu.Lock()
 	if p.head != nil {
@@ -323,15 +327,16 @@ func (p *Port) take(n *PortWaiter) {
 	}
 }
 
-// serve wakes the first thread that sleeps in line and gives it a copy of packet
-// with that type; false if none does. One that something else has woken looks at
-// the queue by itself when it runs. Locks: mu held.
-func (p *Port) serve(packet *zx.Packet, t zx.PacketType) bool {
+// serve wakes the first thread that sleeps in line and gives it a copy of packet;
+// false if none does. One that something else has woken looks at the queue by
+// itself when it runs. Locks: mu held.
+//
+//go:nosplit
+func (p *Port) serve(packet *zx.Packet) bool {
 	for n := p.waitHead; n != nil; n = p.waitHead {
 		p.waitHead = n.next
 		if n.w.Wake() {
 			n.Packet = *packet
-			n.Packet.Type = t
 			n.place.Store(placeServed) // at last: the thread looks without the lock
 			return true
 		}

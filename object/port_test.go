@@ -248,7 +248,7 @@ func TestPortStoppedWaiterPassesTheWake(t *testing.T) {
 		p.mu.Lock()
 		first.stop <- stop
 		first.untilAwake()
-		if !p.serve(user(1), zx.PacketUser) || p.waitHead != nil {
+		if !p.serve(user(1)) || p.waitHead != nil {
 			t.Fatal("the packet is not for the thread that sleeps")
 		}
 		p.mu.Unlock()

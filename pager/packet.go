@@ -66,6 +66,8 @@ func (q *sendQueue) replace(r, heir *vmo.PageRequest) {
 // Send implements vmo.Provider: it puts the packet of the primary r on the port,
 // or r in line for the slot. Source: docs/pager.md 5.6. Locks: the page source's
 // held, as for all below.
+//
+//go:nosplit
 func (s *Proxy) Send(r *vmo.PageRequest) {
 	if trace.On() {
 		s.trace(trace.Request, r)
@@ -84,6 +86,8 @@ func (s *Proxy) trace(kind trace.Kind, r *vmo.PageRequest) {
 
 // put sends r's packet by the free slot, where it stays until a pager takes it. A
 // closed port keeps the slot busy for ever.
+//
+//go:nosplit
 func (s *Proxy) put(r *vmo.PageRequest) {
 	// Key, type and the reserved fields are what newProxy made them.
 	s.packet.Packet.SetPageRequest(zx.PageRequest{Command: r.Kind.Command(), Offset: r.Offset, Length: r.Length})

@@ -201,6 +201,8 @@ func (p *Pager) Detach(v *vmo.VMO, y zx.Yielder) zx.Status {
 // Errors, in this order: ErrInvalidArgs unaligned, or v is not p's | those of
 // vmo.VMO.TakePages | those of vmo.VMO.SupplyPages.
 // Source: docs/pager.md 3.4.
+//
+//go:nosplit
 func (p *Pager) SupplyPages(v *vmo.VMO, off, length uint64, aux *vmo.VMO, auxOff uint64, r *vmo.PageRequest) zx.Status {
 	if (off|length|auxOff)&zx.PageMask != 0 {
 		return zx.ErrInvalidArgs

@@ -40,6 +40,8 @@ func (c *Context) write(dst userOut, p []byte) zx.Status {
 }
 
 // writePacket is write of a packet.
+//
+//go:nosplit
 func (c *Context) writePacket(dst userOut, p *zx.Packet) zx.Status {
 	if c.Space.CopyPacket(zx.VirtAddr(dst), p, true) {
 		return zx.OK

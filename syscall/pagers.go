@@ -78,6 +78,8 @@ func pagerDetachVMO(c *Context, pagerHandle, vmoHandle zx.Handle) zx.Status {
 }
 
 // pagerSupplyPages is zx_pager_supply_pages.
+//
+//go:nosplit
 func pagerSupplyPages(c *Context, pagerHandle, vmoHandle zx.Handle, offset, length uint64, aux zx.Handle, auxOffset uint64) zx.Status {
 	if (offset|length|auxOffset)&zx.PageMask != 0 {
 		return zx.ErrInvalidArgs

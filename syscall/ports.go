@@ -21,9 +21,11 @@ func portCreate(c *Context, options uint32, out userOut) zx.Status {
 
 // portWait is zx_port_wait. The packet has left the port when it is copied out:
 // a bad pointer loses it.
+//
+//go:nosplit
 func portWait(c *Context, h zx.Handle, deadline zx.Time, out userOut) zx.Status {
 	k := &c.recent.read
-	if !k.still(h, c.Handles) {
+	if k.handle != h || k.version != c.Handles.Version() {
 		if st := k.find(c.Handles, h, zx.RightRead); st != zx.OK {
 			return st
 		}
@@ -36,11 +38,16 @@ func portWait(c *Context, h zx.Handle, deadline zx.Time, out userOut) zx.Status 
 }
 
 // portWoken goes on with a portWait that slept.
+//
+//go:nosplit
 func portWoken(c *Context, woken zx.Status) zx.Status {
 	if n := &c.wait.place; !n.Served() {
 		if st := c.wait.queue.Answer(n, woken); st != zx.OK {
 			return st
 		}
+	}
+	if c.Space.CopyPacket(zx.VirtAddr(c.wait.out), &c.wait.place.Packet, true) { // writePacket, by hand
+		return zx.OK
 	}
 	return c.writePacket(c.wait.out, &c.wait.place.Packet)
 }
@@ -48,7 +55,7 @@ func portWoken(c *Context, woken zx.Status) zx.Status {
 // portQueue is zx_port_queue.
 func portQueue(c *Context, h zx.Handle, packet userIn) zx.Status {
 	k := &c.recent.write
-	if !k.still(h, c.Handles) {
+	if k.handle != h || k.version != c.Handles.Version() {
 		if st := k.find(c.Handles, h, zx.RightWrite); st != zx.OK {
 			return st
 		}

@@ -77,6 +77,8 @@ func (c *Context) managed(pagerHandle, vmoHandle zx.Handle) (*pager.Pager, *VMO,
 
 // supplier is managed that also looks up the VMO whose pages are to be supplied,
 // with READ and WRITE, after the pair.
+//
+//go:nosplit
 func (c *Context) supplier(pagerHandle, vmoHandle, aux zx.Handle) (*pager.Pager, *VMO, *VMO, zx.Status) {
 	k, x := &c.recent.managed, &c.recent.aux
 	if k.from == pagerHandle && k.handle == vmoHandle && x.handle == aux && k.version == x.version && k.version == c.Handles.Version() && k.vmo.TryRef() {

@@ -67,6 +67,8 @@ func (l *Lane) Fault(va zx.VirtAddr, need mmu.Prot, r *vmo.PageRequest) zx.Statu
 // the pager is gone | ErrNoMemory ask Fault.
 // Flush: done here.
 // Source: docs/pager.md 6.1 steps 2 to 6.
+//
+//go:nosplit
 func (l *Lane) TryFault(va zx.VirtAddr, need mmu.Prot, r *vmo.PageRequest) zx.Status {
 	l.mu.Lock()
 	m := l.last // usually; va, if it is no user address, is in no mapping

@@ -30,6 +30,8 @@ type Page struct {
 // Flush: translations of the shared zero page that a new page replaces are
 // removed and flushed here; that of by is the caller's matter.
 // Source: docs/pager.md 4.2, 4.3, 6.1 steps 5 and 6.
+//
+//go:nosplit
 func (v *VMO) RequirePage(by *MappingPlace, off uint64, write bool, r *PageRequest) (Page, zx.Status) {
 	c := v.cow
 	if v.isSlice {

@@ -216,6 +216,8 @@ func (r *PageRequest) Awaited() bool {
 // ErrTimedOut | woken itself. The request is not outstanding after any but the
 // first.
 // Source: docs/pager.md 5.4, 5.7, 5.8.
+//
+//go:nosplit
 func (r *PageRequest) Answer(woken zx.Status) zx.Status {
 	if woken == zx.OK && !r.Early && r.Woken.Load() && r.Status == zx.OK {
 		// Only an early request stands after it was woken.
@@ -279,6 +281,8 @@ func (r *PageRequest) done(asked bool, st zx.Status) zx.Status {
 // Errors: ErrShouldWait registered | ErrNotSupported the source does not know
 // the kind | ErrBadState detached.
 // Source: docs/pager.md 5.3.
+//
+//go:nosplit
 func (s *PageSource) Request(kind RequestKind, off, length uint64, r *PageRequest) zx.Status {
 	if s.direct != nil && !s.detached.Load() && !r.Outstanding && !(r.tried && r.source == s && r.Kind == kind && r.Offset == off) {
 		r.source, r.offered, r.tried = s, true, false
@@ -430,6 +434,8 @@ func (r *PageRequest) unhang() {
 
 // Progress says that the pages of the range are newly satisfied. Source: docs/pager.md
 // 5.4.
+//
+//go:nosplit
 func (s *PageSource) Progress(kind RequestKind, off, length uint64) {
 	s.mu.Lock()
 	set, end := &s.sets[kind], off+length
@@ -511,6 +517,8 @@ func (s *PageSource) finish(r *PageRequest) {
 }
 
 // resolved ends the registration of r and wakes its thread.
+//
+//go:nosplit
 func (s *PageSource) resolved(r *PageRequest) {
 	if r.Status == zx.OK {
 		s.stats.Succeeded.Add(1)

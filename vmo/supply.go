@@ -248,6 +248,8 @@ func (v *VMO) SupplyPages(off uint64, run *PageRun) zx.Status {
 // Pre: off, length and auxOff page aligned; v has a source.
 // Locks: none held; takes the lock of aux, then that of v.
 // Errors, in this order: those of TakePages | those of SupplyPages.
+//
+//go:nosplit
 func (v *VMO) SupplyFrom(off, length uint64, aux *VMO, auxOff uint64, r *PageRequest) zx.Status {
 	f := mmu.Frame(0)
 	if length == zx.PageSize { // the usual single page
@@ -286,6 +288,8 @@ func (v *VMO) supplyTaken(off uint64, f mmu.Frame) zx.Status {
 
 // takeOne takes the page at off out of an anonymous VMO; 0 if there is none, or
 // none that may be taken. Locks: the family's held.
+//
+//go:nosplit
 func (c *cowPages) takeOne(off uint64) mmu.Frame {
 	if c.paged || c.fam.physical || c.parent != nil {
 		return 0
@@ -311,6 +315,8 @@ func (c *cowPages) takeOne(off uint64) mmu.Frame {
 
 // supplyOne makes f the page at off, if there is nothing yet, and says whether
 // it did. Locks: the family's held.
+//
+//go:nosplit
 func (c *cowPages) supplyOne(off uint64, f mmu.Frame) bool {
 	if off >= c.size || c.fam.source.Detached() || !c.zeros.empty() && c.zeros.holding(off) != nil {
 		return false
