@@ -26,7 +26,7 @@ import (
 
 type board struct{ *x86.Machine }
 
-func (b board) TickArmed(id int) *bool            { return x86.TimerOf(id).ArmedFlag() }
+func (b board) TickWord(id int) *atomic.Uint32    { return x86.TimerOf(id).Word() }
 func (b board) Lasted(ticks uint64) int64         { return x86.Lasted(ticks) }
 func (b board) StartCPUs(root zx.PhysAddr) int    { return x86.StartCPUs(root) }
 func (b board) Pin(id int)                        { x86.Pin(id) }

@@ -34,7 +34,7 @@ type percpu struct {
 	kernel  *Kernel
 	id      int
 	machine Board
-	armed   *bool // machine.TickArmed()
+	heed    *atomic.Uint32 // look at something before ring 3, see attend: machine.TickWord()
 
 	// Only the executor that has the CPU touches these.
 	turn    turn
@@ -48,10 +48,8 @@ type percpu struct {
 	debug   *cpu.DebugRegs // what the CPU has: see loadDebug
 	stretch stretch        // while records are left
 
-	heed     atomic.Uint32 // look at something before ring 3: see attend
-	several  bool          // there are other CPUs
-	tracing  bool          // what makes a thread leave ring 3 is recorded
-	watched  bool          // several or tracing
+	several  bool // there are other CPUs
+	tracing  bool // what makes a thread leave ring 3 is recorded
 	crossing crossing
 	queued   atomic.Int32 // length of the list of ready threads
 	stolen   atomic.Uint64
@@ -76,7 +74,9 @@ const (
 
 // What a CPU must look at before it enters ring 3.
 const (
-	heedYield  uint32 = 1 << iota // a goroutine of the kernel was made ready
+	heedTick   uint32 = 1 << iota // no tick is to come; the board's
+	heedWatch                     // several CPUs, or tracing: others see the entry
+	heedYield                     // a goroutine of the kernel was made ready
 	heedTrace                     // records are left
 	heedShare                     // another CPU could run the next thread
 	heedLoad                      // what another thread needs may be loaded
@@ -85,7 +85,7 @@ const (
 
 // newCPU makes the part of CPU id, whose page table is root.
 func newCPU(k *Kernel, id int, root zx.PhysAddr) *percpu {
-	c := &percpu{kernel: k, id: id, machine: k.machine, armed: k.machine.TickArmed(id), root: root}
+	c := &percpu{kernel: k, id: id, machine: k.machine, heed: k.machine.TickWord(id), root: root}
 	c.ran, c.since = &c.unused, cpu.ReadTSC()
 	c.crossing.root.Store(uint64(root))
 	c.alarm = time.AfterFunc(time.Hour, c.rouse)
@@ -97,8 +97,16 @@ func newCPU(k *Kernel, id int, root zx.PhysAddr) *percpu {
 func (k *Kernel) startExecutors() {
 	for _, c := range k.cpus {
 		c.several = len(k.cpus) > 1
-		c.watched = c.several
+		c.watch()
 		go newExecutor(c).run()
+	}
+}
+
+// watch sets heedWatch as several and tracing say.
+func (c *percpu) watch() {
+	c.heed.And(^heedWatch)
+	if c.several || c.tracing {
+		c.heed.Or(heedWatch)
 	}
 }
 
@@ -183,7 +191,7 @@ func (c *percpu) attend(t *Thread) {
 		c.heed.And(^heedLoad)
 		c.loadFor(t)
 	}
-	if *c.armed {
+	if c.heed.Load()&heedTick == 0 {
 		return
 	}
 	now := c.kernel.now()
@@ -273,7 +281,7 @@ func (c *percpu) await(t *Thread) {
 	first := c.deadlines[0] == t
 	c.mu.Unlock()
 	if first {
-		*c.armed = false // so that attend arms the timer for this one
+		c.heed.Or(heedTick) // so that attend arms the timer for this one
 	}
 }
 
@@ -377,25 +385,26 @@ func (e *executor) run() {
 			continue
 		}
 		for {
-			if c.heed.Load()|t.interrupted.Load() != 0 || !*c.armed {
-				if c.heed.Load()&heedChores != 0 {
+			heed := c.heed.Load()
+			if heed|t.interrupted.Load() == 0 {
+				cpu.Exec(t.regs)
+			} else {
+				if heed&heedChores != 0 {
 					c.heed.And(^heedChores)
 					c.kernel.doChores((*copyWaiter)(t))
 					continue
 				}
-				c.attend(t)
-				if t.interrupted.Load() != 0 {
-					if t.heed() && t.goOn() {
-						continue
+				if heed != heedWatch || t.interrupted.Load() != 0 {
+					c.attend(t)
+					if t.interrupted.Load() != 0 {
+						if t.heed() && t.goOn() {
+							continue
+						}
+						break
 					}
-					break
 				}
-			}
-			// Nothing before Exec may let a goroutine run: it could bring about what
-			// was just seen to.
-			if !c.watched {
-				cpu.Exec(t.regs)
-			} else {
+				// Nothing from here to Exec may let a goroutine run: it could bring about
+				// what was just seen to.
 				if c.several {
 					c.enter()
 				}

@@ -129,10 +129,10 @@ type Board interface {
 	StopCPUs()
 	// ArmTick makes an interrupt arrive on this CPU ns nanoseconds from now.
 	ArmTick(ns int64)
-	// TickArmed is where the board keeps whether such an interrupt is still to
-	// come on this CPU. The run loop reads it before each entry into ring 3, so it is
-	// not worth a call.
-	TickArmed(cpu int) *bool
+	// TickWord is where the board keeps whether no such interrupt is to come on this
+	// CPU, as heedTick. The other bits are the run loop's: it looks at the word before
+	// each entry into ring 3, so a call would be too much.
+	TickWord(cpu int) *atomic.Uint32
 	// Lasted is how many nanoseconds so many ticks of the time stamp counter take:
 	// the same whenever it is asked.
 	Lasted(ticks uint64) int64

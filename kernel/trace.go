@@ -190,7 +190,7 @@ func (t *Thread) traceWake() {
 // no records passes by without another instruction.
 func (c *percpu) traceEntry(t *Thread) {
 	c.tracing = trace.On()
-	c.watched = c.several || c.tracing
+	c.watch()
 	if !c.tracing {
 		c.heed.And(^heedTrace)
 		return

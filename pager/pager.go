@@ -196,13 +196,11 @@ func (p *Pager) Detach(v *vmo.VMO, y zx.Yielder) zx.Status {
 //
 // r is for what aux shares with another VMO and must be copied first. A system
 // call checks between the steps: CheckAligned, handles of pager and
-// VMO, Owns, handle of aux, and then calls this, which repeats them.
+// VMO, Owns, handle of aux, and then calls Supply.
 //
 // Errors, in this order: ErrInvalidArgs unaligned, or v is not p's | those of
 // vmo.VMO.TakePages | those of vmo.VMO.SupplyPages.
 // Source: docs/pager.md 3.4.
-//
-//go:nosplit
 func (p *Pager) SupplyPages(v *vmo.VMO, off, length uint64, aux *vmo.VMO, auxOff uint64, r *vmo.PageRequest) zx.Status {
 	if (off|length|auxOff)&zx.PageMask != 0 {
 		return zx.ErrInvalidArgs
@@ -210,6 +208,14 @@ func (p *Pager) SupplyPages(v *vmo.VMO, off, length uint64, aux *vmo.VMO, auxOff
 	if st := p.check(v); st != zx.OK {
 		return st
 	}
+	return Supply(v, off, length, aux, auxOff, r)
+}
+
+// Supply is Pager.SupplyPages without the first two checks, for a caller that has
+// made them.
+//
+//go:nosplit
+func Supply(v *vmo.VMO, off, length uint64, aux *vmo.VMO, auxOff uint64, r *vmo.PageRequest) zx.Status {
 	if trace.On() {
 		traceRange(trace.Supply, 0, v, off, length)
 	}

@@ -84,11 +84,11 @@ func pagerSupplyPages(c *Context, pagerHandle, vmoHandle zx.Handle, offset, leng
 	if (offset|length|auxOffset)&zx.PageMask != 0 {
 		return zx.ErrInvalidArgs
 	}
-	p, o, a, st := c.supplier(pagerHandle, vmoHandle, aux)
+	o, a, st := c.supplier(pagerHandle, vmoHandle, aux)
 	if st != zx.OK {
 		return st
 	}
-	st = p.SupplyPages(o.VMO, offset, length, a.VMO, auxOffset, c.Request)
+	st = pager.Supply(o.VMO, offset, length, a.VMO, auxOffset, c.Request)
 	a.Unref(a)
 	o.Unref(o)
 	return st

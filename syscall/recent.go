@@ -79,23 +79,23 @@ func (c *Context) managed(pagerHandle, vmoHandle zx.Handle) (*pager.Pager, *VMO,
 // with READ and WRITE, after the pair.
 //
 //go:nosplit
-func (c *Context) supplier(pagerHandle, vmoHandle, aux zx.Handle) (*pager.Pager, *VMO, *VMO, zx.Status) {
+func (c *Context) supplier(pagerHandle, vmoHandle, aux zx.Handle) (*VMO, *VMO, zx.Status) {
 	k, x := &c.recent.managed, &c.recent.aux
 	if k.from == pagerHandle && k.handle == vmoHandle && x.handle == aux && k.version == x.version && k.version == c.Handles.Version() && k.vmo.TryRef() {
 		if x.vmo.TryRef() {
-			return k.pager, k.vmo, x.vmo, zx.OK
+			return k.vmo, x.vmo, zx.OK
 		}
 		k.vmo.Unref(k.vmo)
 	}
-	p, o, st := c.managed(pagerHandle, vmoHandle)
+	_, o, st := c.managed(pagerHandle, vmoHandle)
 	if st != zx.OK {
-		return nil, nil, nil, st
+		return nil, nil, st
 	}
 	a, st := c.vmo(aux, zx.RightRead|zx.RightWrite)
 	if st != zx.OK {
 		o.Unref(o)
-		return nil, nil, nil, st
+		return nil, nil, st
 	}
 	*x = knownVMO{known{aux, k.version}, a}
-	return p, o, a, zx.OK
+	return o, a, zx.OK
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"faultline/board/pc"
 	"faultline/board/x86"
@@ -43,7 +44,7 @@ func SetAside(name string, size uint64) { aside[name] = size }
 type board struct{ *x86.Machine }
 
 func (b board) ArmTick(ns int64)                  { x86.LocalTimer().Arm(ns) }
-func (b board) TickArmed(id int) *bool            { return x86.TimerOf(id).ArmedFlag() }
+func (b board) TickWord(id int) *atomic.Uint32    { return x86.TimerOf(id).Word() }
 func (b board) Lasted(ticks uint64) int64         { return x86.Lasted(ticks) }
 func (b board) StartCPUs(root zx.PhysAddr) int    { return x86.StartCPUs(root) }
 func (b board) Pin(id int)                        { x86.Pin(id) }

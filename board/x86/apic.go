@@ -4,6 +4,7 @@ package x86
 
 import (
 	"math/bits"
+	"sync/atomic"
 
 	"github.com/usbarmory/tamago/soc/intel/ioapic"
 
@@ -108,9 +109,9 @@ func readLAPIC() uint64 { return uint64(^lapicRead(lapicCurrent)) }
 //
 // Context: IF=0, as all of ring 0; no allocation.
 type Timer struct {
-	armed    bool
-	deadline bool   // TSC-deadline mode
-	mult     uint64 // timer ticks a nanosecond, times 2^32
+	word     atomic.Uint32 // TimerUnarmed, and bits of the run loop's
+	deadline bool          // TSC-deadline mode
+	mult     uint64        // timer ticks a nanosecond, times 2^32
 	hz       uint64
 	fired    uint64
 	_        [64]byte // of no other CPU's cache line
@@ -122,9 +123,12 @@ const MaxArm = 4e9 // ns
 // Vector is the interrupt that the timer raises.
 func (t *Timer) Vector() cpu.Vector { return VectorTimer }
 
+// TimerUnarmed is the bit of Timer.Word that says that Armed is false.
+const TimerUnarmed = 1
+
 // Armed says whether the timer will fire: Arm was called, and HandleInterrupt
 // has not seen the interrupt yet.
-func (t *Timer) Armed() bool { return t.armed }
+func (t *Timer) Armed() bool { return t.word.Load()&TimerUnarmed == 0 }
 
 // Fired counts the timer's interrupts since boot.
 func (t *Timer) Fired() uint64 { return t.fired }
@@ -135,7 +139,7 @@ func (t *Timer) Fired() uint64 { return t.fired }
 //go:nosplit
 func (t *Timer) Arm(ns int64) {
 	ns = max(0, min(ns, MaxArm))
-	t.armed = true
+	t.word.And(^uint32(TimerUnarmed))
 	if t.deadline {
 		cpu.WriteMSR(msrDeadline, cpu.ReadTSC()+ticksOf(ns)+1)
 		return
@@ -145,13 +149,13 @@ func (t *Timer) Arm(ns int64) {
 	lapicWrite(lapicInitial, uint32(max(1, min(n, 1<<32-1))))
 }
 
-// ArmedFlag is where Armed is kept, for a run loop that looks before it enters
-// ring 3 each time.
-func (t *Timer) ArmedFlag() *bool { return &t.armed }
+// Word is where TimerUnarmed is kept. A run loop that looks before it enters ring 3
+// each time keeps what else it looks at in the other bits.
+func (t *Timer) Word() *atomic.Uint32 { return &t.word }
 
 // Disarm stops the timer. An interrupt that is already pending still comes.
 func (t *Timer) Disarm() {
-	t.armed = false
+	t.word.Or(TimerUnarmed)
 	if t.deadline {
 		cpu.WriteMSR(msrDeadline, 0)
 		return
@@ -182,6 +186,7 @@ func (t *Timer) join(boot *Timer) {
 	lapicWrite(lapicLVT0, lvtMasked)
 	lapicWrite(lapicLVT1, lvtMasked)
 	lapicWrite(lapicSVR, svrEnable|uint32(cpu.VectorSpurious))
+	t.word.Or(TimerUnarmed)
 	t.deadline, t.hz, t.mult = boot.deadline, boot.hz, boot.mult
 	if t.deadline {
 		lapicWrite(lapicLVTTmr, lvtDeadline|uint32(VectorTimer))

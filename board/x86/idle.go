@@ -14,7 +14,7 @@ func HandleInterrupt(v cpu.Vector) bool {
 	switch v {
 	case VectorTimer:
 		t := &timers[cpu.ID()]
-		t.armed = false
+		t.word.Or(TimerUnarmed)
 		t.fired++
 		lapicWrite(lapicEOI, 0)
 	case VectorKick:
@@ -53,7 +53,7 @@ func halt(ns int64) {
 		lapicWrite(lapicEOI, 0)
 	}
 	if cpu.TakeOne(VectorTimer) {
-		t.armed = false
+		t.word.Or(TimerUnarmed)
 		t.fired++
 		lapicWrite(lapicEOI, 0)
 	}
@@ -78,7 +78,7 @@ func Idle(until int64) {
 		HandleInterrupt(v)
 	}
 	// The run loop must find the timer as if nobody had slept.
-	if t := &timers[cpu.ID()]; t.armed {
+	if t := &timers[cpu.ID()]; t.Armed() {
 		t.Disarm()
 	}
 }

@@ -258,7 +258,7 @@ func restUntil(until int64) {
 	}
 	halt(until - now)
 	t := &timers[cpu.ID()]
-	if t.armed {
+	if t.Armed() {
 		t.Disarm()
 	}
 }
