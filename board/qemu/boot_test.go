@@ -117,7 +117,7 @@ func TestBootStatus(t *testing.T) {
 		{args: []string{"panic"}, status: 2, say: "panic: as asked"},
 		{args: []string{"nil"}, status: 3, say: "main.main"},
 		{args: []string{"reset"}, status: 120, say: "triple fault"},
-		{args: []string{"hang"}, env: []string{"TIMEOUT=2s"}, status: 124, say: "timeout"},
+		{args: []string{"hang"}, env: []string{"TIMEOUT=10s"}, status: 124, say: "timeout"},
 		{args: []string{"silent"}, env: []string{"TIMEOUT=2s"}, status: 123, say: "silence"},
 		{args: []string{"exit", "0"}, env: []string{"CPU=qemu32"}, status: 1, say: "no 64-bit mode"},
 		{args: []string{"exit", "0"}, env: []string{"MEM=64M"}, status: 1, say: "too little RAM"},
