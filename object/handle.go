@@ -362,6 +362,11 @@ func (t *HandleTable) CloseAll(y zx.Yielder) {
 	t.mu.Lock()
 	t.closed = true
 	for i := range uint32(len(t.blocks) * blockSlots) {
+		if i%32 == 0 && b.Spend(1) {
+			t.mu.Unlock()
+			b.Look()
+			t.mu.Lock()
+		}
 		s := t.slot(i)
 		if s.obj == nil {
 			continue

@@ -192,7 +192,7 @@ func (c *Context) channelFull(st zx.Status) zx.Status {
 // ErrNoMemory | ErrInvalidArgs bytes | ErrInvalidArgs they are fewer than least |
 // ErrInvalidArgs handles | for the first bad handle: what take says.
 func (c *Context) message(o object.Object, w *outgoing) (*object.Message, zx.Status) {
-	parts, n, st := c.parts(w)
+	list, n, st := c.parts(w)
 	var m *object.Message
 	if st == zx.OK {
 		m, st = object.NewMessage(c.Account, n, w.numHandles)
@@ -202,8 +202,12 @@ func (c *Context) message(o object.Object, w *outgoing) (*object.Message, zx.Sta
 		return nil, st
 	}
 	at, b := uint32(0), zx.Budget{By: c.Thread}
-	for _, p := range parts {
-		if st = c.read(m.Bytes[at:at+p.length], p.buffer); st != zx.OK {
+	for b.Spend(len(list) / channelIovecBytes / 16); len(list) > 0; list = list[channelIovecBytes:] {
+		p := partAt(list)
+		if p.length > 0 {
+			st = c.read(m.Bytes[at:at+p.length], p.buffer)
+		}
+		if st != zx.OK {
 			break
 		}
 		at += p.length
@@ -234,8 +238,15 @@ func (c *Context) message(o object.Object, w *outgoing) (*object.Message, zx.Sta
 
 // part is a piece of a message's bytes.
 type part struct {
-	buffer userIn
-	length uint32
+	buffer   userIn
+	length   uint32
+	reserved uint32
+}
+
+// partAt gives the first of a list of zx_channel_iovec_t.
+func partAt(list []byte) part {
+	le := binary.LittleEndian
+	return part{userIn(le.Uint64(list)), le.Uint32(list[8:]), le.Uint32(list[12:])}
 }
 
 // channelIovecBytes is the size of zx_channel_iovec_t: buffer, capacity, reserved.
@@ -244,37 +255,38 @@ const (
 	channelMaxIovecs  = 8192
 )
 
-// parts gives the pieces of a message's bytes that are not empty, and their sum.
+// parts gives the pieces of a message's bytes, as zx_channel_iovec_t, and their sum.
 //
 // Errors: ErrOutOfRange too many bytes, handles or pieces | ErrInvalidArgs.
-func (c *Context) parts(w *outgoing) (parts []part, n uint32, st zx.Status) {
+func (c *Context) parts(w *outgoing) (list []byte, n uint32, st zx.Status) {
 	if w.numHandles > object.ChannelMaxHandles || !w.vector && w.numBytes > object.ChannelMaxBytes ||
 		w.vector && w.numBytes > channelMaxIovecs {
 		return nil, 0, zx.ErrOutOfRange
 	}
 	if !w.vector {
-		return []part{{w.bytes, w.numBytes}}[:min(1, w.numBytes)], w.numBytes, zx.OK
+		if w.numBytes > 0 {
+			list = binary.LittleEndian.AppendUint64(make([]byte, 0, channelIovecBytes), uint64(w.bytes))
+			list = binary.LittleEndian.AppendUint64(list, uint64(w.numBytes))
+		}
+		return list, w.numBytes, zx.OK
 	}
-	list := make([]byte, w.numBytes*channelIovecBytes)
+	list = make([]byte, w.numBytes*channelIovecBytes)
 	if len(list) > 0 {
 		if st := c.read(list, w.bytes); st != zx.OK {
 			return nil, 0, st
 		}
 	}
-	for le := binary.LittleEndian; len(list) > 0; list = list[channelIovecBytes:] {
-		p := part{userIn(le.Uint64(list)), le.Uint32(list[8:])}
-		if le.Uint32(list[12:]) != 0 {
+	for i := 0; i < len(list); i += channelIovecBytes {
+		switch p := partAt(list[i : i+channelIovecBytes]); {
+		case p.reserved != 0:
 			return nil, 0, zx.ErrInvalidArgs
-		}
-		if p.length > object.ChannelMaxBytes-n {
+		case p.length > object.ChannelMaxBytes-n:
 			return nil, 0, zx.ErrOutOfRange
-		}
-		n += p.length
-		if p.length > 0 {
-			parts = append(parts, p)
+		default:
+			n += p.length
 		}
 	}
-	return parts, n, zx.OK
+	return list, n, zx.OK
 }
 
 // dispositionBytes is the size of zx_handle_disposition_t: operation, handle,

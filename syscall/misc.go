@@ -13,8 +13,8 @@ func debugWrite(c *Context, buffer userIn, size uint64) zx.Status {
 	if size > debugWriteLimit {
 		return zx.ErrInvalidArgs
 	}
-	// A byte takes some fifty instructions to get through the port.
-	return c.inPieces(uint64(buffer), size, scratchBytes/16, func(at, n uint64) zx.Status {
+	// A byte takes up to a hundred instructions to get through the port.
+	return c.inPieces(uint64(buffer), size, scratchBytes/8, func(at, n uint64) zx.Status {
 		p := c.scratch[:n]
 		st := c.read(p, userIn(at))
 		if st == zx.OK {

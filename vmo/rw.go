@@ -9,8 +9,8 @@ import (
 const writeBatch = 16 * zx.PageSize
 
 // copyUnits is what a page costs of a turn: it may be copied twice, from a parent
-// and then from the far side.
-const copyUnits = 5
+// and then from the far side, where a fault must find it first.
+const copyUnits = 8
 
 // Read copies n bytes at off into buf. Bytes already copied stay when it
 // fails. Whenever the lock was dropped the whole range is checked anew.
@@ -94,7 +94,7 @@ func (v *VMO) copyRange(b side, off, n uint64, write bool, r *PageRequest) zx.St
 		case zx.ErrNext: // the far side is missing a page
 			if st = b.user.Resolve(pos-off, end-pos, !write); st == zx.OK && ahead {
 				ahead = false
-				st = b.resolveRest(pos-off, n)
+				st = b.resolveRest(pos-off, n, &turn)
 			}
 		case zx.ErrNoMemory:
 			st = v.MakeRoom(nil, turn.By)
@@ -113,9 +113,13 @@ func (v *VMO) copyRange(b side, off, n uint64, write bool, r *PageRequest) zx.St
 // side need not be page aligned, so its last byte is resolved by itself.
 //
 // Locks: none held. Source: docs/pager.md 3.8.
-func (b *side) resolveRest(pos, n uint64) zx.Status {
+func (b *side) resolveRest(pos, n uint64, turn *zx.Budget) zx.Status {
 	for pos += zx.PageSize; pos < n; pos += zx.PageSize {
-		if st := b.user.Resolve(pos, n-pos, false); st != zx.OK {
+		st := b.user.Resolve(pos, n-pos, false)
+		if st == zx.OK && turn.Spend(2) {
+			st = turn.Look()
+		}
+		if st != zx.OK {
 			return st
 		}
 	}

@@ -191,44 +191,70 @@ func (s *Store) initCow(c *cowPages, f *family, size uint64, mem *mmu.Memory) {
 }
 
 // registry gives things numbers, from 1 on, and finds them by these. A number
-// given back is used again.
+// given back is used again. It grows by a block at a time, which moves nothing.
 type registry[T any] struct {
 	id func(*T) *uint32 // where a thing keeps its number
 
-	mu   spin.Lock
-	list []*T // by number less one
-	free []uint32
+	mu     spin.Lock
+	blocks []*registryBlock[T]
+	most   uint32 // the greatest number there ever was
+	used   int
+	free   uint32 // a number not in use, 0 for none; registryBlock.free has the others
+}
+
+// blockNumbers fills a block of 4 KiB, with what the allocator keeps of it.
+const blockNumbers = 340
+
+// registryBlock is what has blockNumbers numbers in a row, or the number that was
+// given back before one that nothing has.
+type registryBlock[T any] struct {
+	thing [blockNumbers]*T
+	free  [blockNumbers]uint32
+}
+
+// at gives where to find what has a number. Pre: 0 < id <= most.
+func (r *registry[T]) at(id uint32) (b *registryBlock[T], i uint32) {
+	return r.blocks[(id-1)/blockNumbers], (id - 1) % blockNumbers
 }
 
 // take gives t a number.
 func (r *registry[T]) take(t *T) {
-	id := r.id(t)
 	r.mu.Lock()
-	if n := len(r.free); n > 0 {
-		*id = r.free[n-1]
-		r.free = r.free[:n-1]
-		r.list[*id-1] = t
-	} else {
-		r.list = append(r.list, t)
-		*id = uint32(len(r.list))
+	id := r.free
+	if id == 0 {
+		if r.most%blockNumbers == 0 {
+			r.blocks = append(r.blocks, new(registryBlock[T]))
+		}
+		r.most++
+		id = r.most
 	}
+	b, i := r.at(id)
+	if r.free == id {
+		r.free = b.free[i]
+	}
+	b.thing[i], *r.id(t) = t, id
+	r.used++
 	r.mu.Unlock()
 }
 
 // give takes a number back.
 func (r *registry[T]) give(id uint32) {
 	r.mu.Lock()
-	r.list[id-1] = nil
-	r.free = append(r.free, id)
+	b, i := r.at(id)
+	b.thing[i], b.free[i] = nil, r.free
+	r.free = id
+	r.used--
 	r.mu.Unlock()
 }
 
 // swap lets a and b change numbers.
 func (r *registry[T]) swap(a, b *T) {
 	r.mu.Lock()
-	i, j := r.id(a), r.id(b)
-	*i, *j = *j, *i
-	r.list[*i-1], r.list[*j-1] = a, b
+	*r.id(a), *r.id(b) = *r.id(b), *r.id(a)
+	for _, t := range [...]*T{a, b} {
+		block, i := r.at(*r.id(t))
+		block.thing[i] = t
+	}
 	r.mu.Unlock()
 }
 
@@ -236,17 +262,18 @@ func (r *registry[T]) swap(a, b *T) {
 func (r *registry[T]) get(id uint32) *T {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if i := int(id) - 1; i >= 0 && i < len(r.list) {
-		return r.list[i]
+	if id == 0 || id > r.most {
+		return nil
 	}
-	return nil
+	b, i := r.at(id)
+	return b.thing[i]
 }
 
 // count gives how many numbers are in use, and the greatest there ever was.
 func (r *registry[T]) count() (used, most int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.list) - len(r.free), len(r.list)
+	return r.used, int(r.most)
 }
 
 // ForEach calls f with every VMO, holding a reference but no lock, until f

@@ -270,7 +270,10 @@ const allStates = 1<<Marker | 1<<Clean | 1<<Dirty | 1<<AwaitingClean | 1<<Untrac
 // whole, so the cost is that of the nodes that exist.
 func (t *tree) scan(m *mmu.Memory, idx, limit uint64, mask uint16) uint64 {
 	for idx < limit {
-		slots, n, _ := t.run(m, idx, limit)
+		slots, n, leaf := t.run(m, idx, limit)
+		if leaf != 0 && m.Meta(leaf).Live() == 0 {
+			slots = nil
+		}
 		for i, s := range slots {
 			if mask>>s.state()&1 != 0 {
 				return idx + uint64(i)
