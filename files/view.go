@@ -138,7 +138,9 @@ func (f *File) keep(off, length uint64) zx.Status {
 				_, st = f.vmo.RequirePage(nil, at, true, &r)
 			}
 			f.vmo.Unlock()
-			if st != zx.ErrNoMemory || !f.volume.store.Reclaim(maxBlockRead/zx.PageSize, nil) {
+			if st == vmo.ErrAgain {
+				f.vmo.GoOn(st, nil, nil)
+			} else if st != zx.ErrNoMemory || !f.volume.store.Reclaim(maxBlockRead/zx.PageSize, nil) {
 				break
 			}
 		}

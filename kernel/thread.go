@@ -326,7 +326,7 @@ func (t *Thread) faultWoken() bool {
 // unresolved goes on with a page fault that ended with st.
 func (t *Thread) unresolved(st zx.Status) bool {
 	l, va := t.context.Space, zx.VirtAddr(t.regs.CR2())
-	if st == zx.ErrNoMemory {
+	if st == zx.ErrNoMemory || st == vmo.ErrAgain {
 		st = l.Fault(va, t.need, &t.request)
 	}
 	for st == zx.ErrShouldWait {
@@ -335,7 +335,7 @@ func (t *Thread) unresolved(st zx.Status) bool {
 			return !t.sleep(zx.ThreadBlockedPager)
 		}
 		if st == zx.OK {
-			if st = l.TryFault(va, t.need, &t.request); st == zx.ErrNoMemory {
+			if st = l.TryFault(va, t.need, &t.request); st == zx.ErrNoMemory || st == vmo.ErrAgain {
 				st = l.Fault(va, t.need, &t.request)
 			}
 		}

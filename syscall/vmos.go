@@ -231,7 +231,7 @@ func vmoCreateChild(c *Context, h zx.Handle, options uint32, offset, size uint64
 		return st
 	}
 	parent := o.(*VMO)
-	v, st := parent.VMO.CreateChildFor(c.Store, options, offset, size)
+	v, st := parent.VMO.CreateChildFor(c.Store, options, offset, size, c.Thread)
 	if st != zx.OK {
 		object.Unref(o)
 		return st

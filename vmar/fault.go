@@ -28,13 +28,14 @@ func (l *Lane) require(va zx.VirtAddr, need mmu.Prot, r *vmo.PageRequest) zx.Sta
 }
 
 // Fault is TryFault that makes room where there is no memory, for as long as there
-// is something to take from others.
+// is something to take from others, and gives others time where that is needed.
 //
-// Errors: as TryFault; ErrNoMemory nothing could be reclaimed | those of Yield.
+// Errors: as TryFault but ErrAgain; ErrNoMemory nothing could be reclaimed | those of
+// Yield.
 func (l *Lane) Fault(va zx.VirtAddr, need mmu.Prot, r *vmo.PageRequest) zx.Status {
 	for {
 		st := l.TryFault(va, need, r)
-		if st != zx.ErrNoMemory {
+		if st != zx.ErrNoMemory && st != vmo.ErrAgain {
 			return st
 		}
 		l.mu.Lock()
@@ -43,7 +44,7 @@ func (l *Lane) Fault(va zx.VirtAddr, need mmu.Prot, r *vmo.PageRequest) zx.Statu
 		if m == nil {
 			return zx.ErrNotFound
 		}
-		if st = m.v.MakeRoom(l.space.account, r.Budget().By); st != zx.OK {
+		if st = m.v.GoOn(st, l.space.account, r.Budget().By); st != zx.OK {
 			return st
 		}
 	}
@@ -64,7 +65,7 @@ func (l *Lane) Fault(va zx.VirtAddr, need mmu.Prot, r *vmo.PageRequest) zx.Statu
 // Locks: none held; takes the lane's, then the VMO's.
 // Errors: ErrShouldWait | ErrNotFound not a user address, or no mapping (any
 // more) | ErrAccessDenied | ErrOutOfRange past the end of the VMO | ErrBadState
-// the pager is gone | ErrNoMemory ask Fault.
+// the pager is gone | ErrNoMemory, vmo.ErrAgain: ask Fault.
 // Flush: done here.
 // Source: docs/pager.md 6.1 steps 2 to 6.
 //
@@ -89,6 +90,9 @@ func (l *Lane) TryFault(va zx.VirtAddr, need mmu.Prot, r *vmo.PageRequest) zx.St
 	st := zx.ErrOutOfRange
 	if !m.streamed || off < m.limitLocked() {
 		p, st = v.RequirePage(&m.shown, off, need&mmu.Write != 0, r)
+	}
+	if st == zx.OK && v.Held() {
+		st = vmo.ErrAgain
 	}
 	if st == zx.OK {
 		leaf := m.readable

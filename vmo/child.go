@@ -26,7 +26,7 @@ var childKinds = [...]uint32{
 
 // CreateChild is CreateChildFor by the Store that made v.
 func (v *VMO) CreateChild(options uint32, off, size uint64) (*VMO, zx.Status) {
-	return v.CreateChildFor(v.store, options, off, size)
+	return v.CreateChildFor(v.store, options, off, size, nil)
 }
 
 // CreateChildFor makes a child of v that shows [off, off+size): a slice or a
@@ -36,17 +36,17 @@ func (v *VMO) CreateChild(options uint32, off, size uint64) (*VMO, zx.Status) {
 //
 // The caller rounds nothing, and has done CheckChild, which is repeated.
 //
-// The Store by pays for it.
+// The Store by pays for it, and y, which may be nil, yields.
 //
 // Units: bytes.
 // Locks: takes the family's.
 // Errors, in this order: those of CheckChild | ErrNotSupported discardable |
 // ErrInvalidArgs no kind, or an option the kind does not allow | ErrNoMemory | those
-// of the kind (slice, reference, snapshot).
+// of the kind (slice, reference, snapshot) | those of y.
 // Flush: done; an exact snapshot takes write permission from the mappings of
 // the node.
 // Source: docs/pager.md 3.15, 7.
-func (v *VMO) CreateChildFor(by *Store, options uint32, off, size uint64) (*VMO, zx.Status) {
+func (v *VMO) CreateChildFor(by *Store, options uint32, off, size uint64, y zx.Yielder) (*VMO, zx.Status) {
 	if st := CheckChild(options, size); st != zx.OK {
 		return nil, st
 	}
@@ -69,6 +69,24 @@ func (v *VMO) CreateChildFor(by *Store, options uint32, off, size uint64) (*VMO,
 	if st := by.account.Charge(windowBytes); st != zx.OK {
 		return nil, st
 	}
+	for b := (zx.Budget{By: y}); ; {
+		child, st := v.createChild(by, kind, options, off, size)
+		if st == zx.OK {
+			return child, zx.OK
+		}
+		if st == errSpent {
+			st = b.Look()
+		}
+		if st != zx.OK {
+			by.account.Release(windowBytes)
+			return nil, st
+		}
+	}
+}
+
+// createChild is CreateChildFor of a kind, until a turn is spent. Locks: takes the
+// family's.
+func (v *VMO) createChild(by *Store, kind, options uint32, off, size uint64) (*VMO, zx.Status) {
 	child := &VMO{store: by}
 	c := v.lock()
 	defer v.Unlock()
@@ -89,7 +107,6 @@ func (v *VMO) CreateChildFor(by *Store, options uint32, off, size uint64) (*VMO,
 		st = v.snapshot(c, child, kind, off, size)
 	}
 	if st != zx.OK {
-		by.account.Release(windowBytes)
 		return nil, st
 	}
 	by.initVMO(child, v.fam, childOptions)
@@ -220,13 +237,15 @@ func (c *cowPages) hangPoint(off, length uint64, oneWay bool) (at *cowPages, fro
 }
 
 // hide makes c a hidden node: its windows, with their mappings, go to a new node
-// below it that has nothing yet. Errors: ErrNoMemory.
+// below it that has nothing yet. Errors: ErrNoMemory | errSpent.
 func (c *cowPages) hide() zx.Status {
+	if !c.cleared(0, c.size, true) {
+		return errSpent
+	}
 	by := c.store.PaidBy(c.mem.Payer())
 	if st := by.account.Charge(nodeBytes); st != zx.OK {
 		return st
 	}
-	c.removeWrite(0, c.size)
 	n := &cowPages{}
 	by.initCow(n, c.fam, c.size, by.mem.PaidBy(by.account, false))
 	n.stream, n.reclaimed = c.stream, c.reclaimed

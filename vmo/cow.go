@@ -55,6 +55,8 @@ type family struct {
 	source     *PageSource // nil without a pager
 	root       *cowPages   // the pager's; nil without one
 	zeroMapped bool        // the shared zero page may be mapped somewhere
+	clearing   *clearing   // in progress
+	clearCost  int         // of a turn, so far
 	nodes      int32       // that are not decayed
 
 	founder *cowPages // the first node, dead perhaps; constant
@@ -183,46 +185,6 @@ func (c *cowPages) dropPages(start, end uint64, mask uint16) {
 	}
 }
 
-// unmap removes the translations of [off, off+length) everywhere: in the windows
-// of the node and of those below that see it there.
-//
-// Flush: done.
-func (c *cowPages) unmap(off, length uint64) {
-	if length == 0 {
-		return
-	}
-	if c.pinned != 0 {
-		c.unpinned(off, off+length, c.unmapAll)
-		return
-	}
-	c.unmapAll(off, off+length)
-}
-
-// unmapAll is unmap of [off, end), where nothing is pinned. Of one page, nodes below
-// that have their own are passed over.
-func (c *cowPages) unmapAll(off, end uint64) {
-	c.unmapHere(off, end)
-	if c.children.Empty() {
-		return
-	}
-	one := end-off == zx.PageSize
-	d := c.descend(off, end)
-	for n, past := d.next(false), false; n != nil; n = d.next(past) {
-		lo, hi := d.here()
-		if past = one && n.owns(lo); past {
-			continue
-		}
-		if hi = min(hi, n.parentLimit()); n.pinned != 0 {
-			n.unpinned(lo, hi, n.unmapHere)
-		} else {
-			n.unmapHere(lo, hi)
-		}
-	}
-}
-
-// unmapHere is unmap for the windows of the node alone.
-func (c *cowPages) unmapHere(off, end uint64) { c.shown(off, end, Mapping.UnmapRange) }
-
 // shown calls f for each mapping in windows of the node that shows some of
 // [off, end), with that as a range of the window.
 func (c *cowPages) shown(off, end uint64, f func(m Mapping, off, length uint64)) {
@@ -232,30 +194,6 @@ func (c *cowPages) shown(off, end uint64, f func(m Mapping, off, length uint64))
 		f(m.Mapping, lo, hi-lo)
 	}
 }
-
-// unmapZeros removes what translations of the shared zero page may linger in
-// the range. It is all that can be mapped where no page is: so a family of which
-// no zero was ever mapped, the usual case, pays nothing here.
-func (c *cowPages) unmapZeros(off, length uint64) {
-	if c.fam.zeroMapped {
-		c.unmap(off, length)
-	}
-}
-
-// removeWrite takes write permission from the translations of [off, end) in the
-// windows of the node, but for pinned pages; no other maps its pages writable.
-//
-// Flush: done.
-func (c *cowPages) removeWrite(off, end uint64) {
-	if c.pinned != 0 {
-		c.unpinned(off, end, c.removeWriteHere)
-		return
-	}
-	c.removeWriteHere(off, end)
-}
-
-// removeWriteHere is removeWrite where nothing is pinned.
-func (c *cowPages) removeWriteHere(off, end uint64) { c.shown(off, end, Mapping.RemoveWriteRange) }
 
 // accessed says which of the pages in [off, end), 64 at most, were accessed since
 // they were mapped, in the windows of the node and of those below.

@@ -199,12 +199,15 @@ func (c *cowPages) prepareDirty(off, end uint64, fresh *PageRun) zx.Status {
 // Flush: done.
 // Source: docs/pager.md 3.5.3.
 func (v *VMO) WritebackBegin(off, length uint64, zeroOnly bool, y zx.Yielder) zx.Status {
-	return v.writeback(off, length, y, func(c *cowPages, pos, stop, end uint64) {
+	return v.writeback(off, length, y, func(c *cowPages, pos, stop, end uint64) bool {
+		if !c.cleared(pos, stop-pos, true) {
+			return false
+		}
 		if !zeroOnly {
 			c.beginPages(pageIndex(pos), pageIndex(stop))
 		}
 		c.zeros.begin(pos, stop, end)
-		c.removeWrite(pos, stop)
+		return true
 	})
 }
 
@@ -223,15 +226,17 @@ func (c *cowPages) beginPages(idx, limit uint64) {
 
 // writeback does piece after piece of the range; y, which may be nil, yields
 // between two.
-func (v *VMO) writeback(off, length uint64, y zx.Yielder, piece func(c *cowPages, pos, stop, end uint64)) zx.Status {
+func (v *VMO) writeback(off, length uint64, y zx.Yielder, piece func(c *cowPages, pos, stop, end uint64) bool) zx.Status {
 	b, end := zx.Budget{By: y}, off+length
 	for pos := off; ; {
 		c := v.lock()
 		st := v.checkRange(off, length)
 		if st == zx.OK && length != 0 {
 			stop := c.turn(pos, end, &b)
-			piece(c, pos, stop, end)
-			if pos = stop; pos < end {
+			if piece(c, pos, stop, end) {
+				pos = stop
+			}
+			if pos < end {
 				st = errSpent
 			}
 		}
@@ -253,9 +258,10 @@ func (v *VMO) writeback(off, length uint64, y zx.Yielder, piece func(c *cowPages
 // Source: docs/pager.md 3.5.4.
 func (v *VMO) WritebackEnd(off, length uint64, y zx.Yielder) zx.Status {
 	mark := off
-	return v.writeback(off, length, y, func(c *cowPages, pos, stop, end uint64) {
+	return v.writeback(off, length, y, func(c *cowPages, pos, stop, end uint64) bool {
 		c.endPages(pageIndex(pos), pageIndex(stop))
 		mark = c.zeros.finish(pos, stop, end, mark)
+		return true
 	})
 }
 
@@ -437,22 +443,26 @@ func (v *VMO) Detach(y zx.Yielder) zx.Status {
 	v.Lock()
 	v.fam.source.Detach()
 	v.Unlock()
-	return v.inTurns(y, func(c *cowPages, pos, stop uint64) {
-		c.unmap(pos, stop-pos)
+	return v.inTurns(y, func(c *cowPages, pos, stop uint64) bool {
+		if !c.cleared(pos, stop-pos, false) {
+			return false
+		}
 		c.dropPages(pos, stop, 1<<Clean|1<<Marker)
+		return true
 	})
 }
 
-// inTurns does all of the node piece by piece. Locks: none held; f has the family's.
-// Errors: those of y.
-func (v *VMO) inTurns(y zx.Yielder, f func(c *cowPages, pos, stop uint64)) zx.Status {
+// inTurns does all of the node piece by piece, each until f says that it is done.
+// Locks: none held; f has the family's. Errors: those of y.
+func (v *VMO) inTurns(y zx.Yielder, f func(c *cowPages, pos, stop uint64) bool) zx.Status {
 	b := zx.Budget{By: y}
 	for pos := uint64(0); ; {
 		c := v.lock()
 		if pos < c.size {
 			stop := c.turn(pos, c.size, &b)
-			f(c, pos, stop)
-			pos = stop
+			if f(c, pos, stop) {
+				pos = stop
+			}
 		}
 		more := pos < c.size
 		v.Unlock()

@@ -219,7 +219,14 @@ func (c *cowPages) evict(needed bool, batch []victim, of *account.Account) (free
 func (c *cowPages) evictRun(needed bool, run []victim) (freed int) {
 	off, length := run[0].index<<zx.PageShift, uint64(len(run))<<zx.PageShift
 	used := c.accessed(off, off+length)
-	c.unmap(off, length)
+	var k clearing
+	k.begin(c, off, off+length, false)
+	if k.walk(clearUnits); !k.done { // too many have it mapped
+		for _, v := range run {
+			c.store.age.spare(v.frame)
+		}
+		return 0
+	}
 	for i, v := range run {
 		slots, _, leaf := c.tree.run(c.mem, v.index, v.index+1)
 		s := &slots[0]

@@ -170,6 +170,7 @@ func (c *cowPages) firstPage(pos, end uint64) uint64 {
 
 // adopt hangs child below c, which it sees from off on for limit bytes.
 func (c *cowPages) adopt(child *cowPages, off, limit uint64) {
+	c.fam.reshaped()
 	child.parent = c
 	c.children.Insert(&child.sibling, child, off, off+limit)
 }
@@ -178,6 +179,7 @@ func (c *cowPages) adopt(child *cowPages, off, limit uint64) {
 func (c *cowPages) disown() {
 	c.parent.children.Remove(&c.sibling)
 	c.parent = nil
+	c.fam.reshaped()
 }
 
 // clipView ends what c sees of its parent at limit, for good.

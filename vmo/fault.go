@@ -26,7 +26,7 @@ type Page struct {
 // Errors: ErrOutOfRange past the end | ErrShouldWait r is registered: unlock,
 // r.Wait, start over from the look-up of the mapping | ErrNoMemory: unlock,
 // Store.Reclaim, start over | ErrBadState the pager is gone | ErrNotFound the VMO
-// was discarded.
+// was discarded | ErrAgain: unlock, GoOn, start over.
 // Flush: translations of the shared zero page that a new page replaces are
 // removed and flushed here; that of by is the caller's matter.
 // Source: docs/pager.md 4.2, 4.3, 6.1 steps 5 and 6.
@@ -107,7 +107,7 @@ func (v *VMO) RequirePage(by *MappingPlace, off uint64, write bool, r *PageReque
 // Source: docs/pager.md 3.16, 4.2.
 func (v *VMO) PeekPages(off uint64, frames []mmu.Frame) (n int, writable bool) {
 	size := v.sizeLocked()
-	if off >= size {
+	if off >= size || v.Held() {
 		return 0, false
 	}
 	c := v.cow
@@ -234,6 +234,9 @@ func (c *cowPages) requireShared(off, limit uint64, write bool, r *PageRequest) 
 	if shared && w.c.hidden() && w.c.sharers(w.at, c, 1) == 0 {
 		return Page{w.s.frame(), true}, c.take(w.c, w.at, off)
 	}
+	if (shared || c.fam.zeroMapped) && !c.cleared(off, zx.PageSize, false) {
+		return Page{}, errSpent
+	}
 	var f mmu.Frame
 	var st zx.Status
 	if shared {
@@ -253,18 +256,7 @@ func (c *cowPages) requireShared(off, limit uint64, write bool, r *PageRequest) 
 		c.mem.Copy(f, w.s.frame())
 	}
 	c.own(s, off, f)
-	c.unmapForked(off, shared)
 	return Page{f, true}, zx.OK
-}
-
-// unmapForked removes the translations of what c, and those below it, showed at
-// off until it got a page of its own: a page of another, or the zero page.
-func (c *cowPages) unmapForked(off uint64, page bool) {
-	if page {
-		c.unmap(off, zx.PageSize)
-	} else {
-		c.unmapZeros(off, zx.PageSize)
-	}
 }
 
 // requireZero is require for an offset that reads as zero and has no page.
@@ -303,6 +295,9 @@ func (c *cowPages) ask(kind RequestKind, off, end uint64, r *PageRequest) zx.Sta
 // Locks: the VMO's held. Flush: translations of the shared zero page are removed,
 // but in the mapping at by, which is replaced by the caller.
 func (c *cowPages) materialize(off, idx uint64, to State, by *MappingPlace) (mmu.Frame, zx.Status) {
+	if c.fam.zeroMapped && (by == nil || !c.mappings.Single() || !c.children.Empty()) && !c.cleared(off, zx.PageSize, false) {
+		return 0, errSpent
+	}
 	if !c.zeros.empty() {
 		if st := c.zeros.reserve(1); st != zx.OK {
 			return 0, st
@@ -316,9 +311,6 @@ func (c *cowPages) materialize(off, idx uint64, to State, by *MappingPlace) (mmu
 	if st != zx.OK {
 		c.mem.Free(f)
 		return 0, st
-	}
-	if by == nil || !c.mappings.Single() || !c.children.Empty() {
-		c.unmapZeros(off, zx.PageSize)
 	}
 	c.place(s, off, idx, f, to)
 	return f, zx.OK

@@ -80,7 +80,7 @@ func (c *cowPages) pinLocked(pos, end uint64, write bool, r *PageRequest, b *zx.
 				stop = min(end, pos+pinBatch*zx.PageSize)
 			}
 			var turn zx.Budget // pinning counts
-			if got, st = c.commitLocked(pos, stop, r, &turn); st == errSpent {
+			if got, st = c.commitLocked(pos, stop, r, &turn); st == errSpent && got > pos {
 				st = zx.OK
 			}
 		}

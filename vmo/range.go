@@ -167,12 +167,14 @@ func (c *cowPages) commitLocked(pos, end uint64, r *PageRequest, b *zx.Budget) (
 // where it got. Pre: what c has no page for reads as zero, and no interval says so.
 // Locks: the family's held. Errors: ErrNoMemory | errSpent.
 func (c *cowPages) commitRun(idx, limit uint64, b *zx.Budget) (uint64, zx.Status) {
+	if stop := min(limit, (idx|nodeMask)+1); c.fam.zeroMapped && !c.cleared(idx<<zx.PageShift, (stop-idx)<<zx.PageShift, false) {
+		return idx, errSpent
+	}
 	turn := uint64(max(zx.BudgetUnits-b.Spent(), 1))
 	slots, leaf, st := c.tree.fill(c.mem, idx, min(limit, idx+turn))
 	if st != zx.OK {
 		return idx, st
 	}
-	c.unmapZeros(idx<<zx.PageShift, uint64(len(slots))<<zx.PageShift)
 	added := 0
 	at := idx
 	for i := range slots {
@@ -318,21 +320,21 @@ func (v *VMO) DropClean() (n int) {
 	if !v.root {
 		return 0
 	}
-	v.inTurns(nil, func(c *cowPages, pos, stop uint64) {
+	v.inTurns(nil, func(c *cowPages, pos, stop uint64) (done bool) {
 		before := c.pages
-		for pos < stop {
+		for !done {
 			pos = c.tree.scan(c.mem, pageIndex(pos), pageIndex(stop), 1<<Clean) << zx.PageShift
-			if pos >= stop {
+			end := c.slotsEnd(pageIndex(pos), pageIndex(stop), 1<<Clean) << zx.PageShift
+			if done = pos >= stop; done || !c.cleared(pos, end-pos, false) {
 				break
 			}
-			end := c.slotsEnd(pageIndex(pos), pageIndex(stop), 1<<Clean) << zx.PageShift
-			c.unmap(pos, end-pos)
 			c.dropPages(pos, end, 1<<Clean)
 			pos = end
 		}
 		c.reclaimed += before - c.pages
 		v.store.evicted.Add(before - c.pages)
 		n += int(before - c.pages)
+		return done
 	})
 	return n
 }
@@ -367,7 +369,10 @@ func (v *VMO) Decommit(off, length uint64, y zx.Yielder) zx.Status {
 		default:
 			stop := c.turn(pos, end, &b)
 			if c.tree.scan(c.mem, pageIndex(pos), pageIndex(stop), allStates) < pageIndex(stop) { // or zeros are mapped, which stay
-				c.unmap(pos, stop-pos)
+				if !c.cleared(pos, stop-pos, false) {
+					st = errSpent
+					break
+				}
 				c.dropPages(pos, stop, allStates)
 			}
 			if pos = stop; pos < end {

@@ -158,7 +158,9 @@ func (v *VMO) takeLocked(c *cowPages, off, length uint64, done *uint64, run *Pag
 	}
 	pos := start + *done
 	stop := c.turn(pos, end, b)
-	c.unmap(pos, stop-pos)
+	if !c.cleared(pos, stop-pos, false) {
+		return errSpent
+	}
 	c.takeOwn(pageIndex(pos), pageIndex(stop), base, run)
 	if *done = stop - start; stop < end {
 		return errSpent
@@ -200,7 +202,9 @@ func (c *cowPages) takeShared(pos, end, base uint64, run *PageRun, r *PageReques
 			return st
 		}
 	}
-	c.unmap(pos, end-pos)
+	if !c.cleared(pos, end-pos, false) {
+		return errSpent
+	}
 	c.takeOwn(pageIndex(pos), pageIndex(end), base, run)
 	c.coverShared(pos, end)
 	return zx.OK
@@ -303,7 +307,7 @@ func (c *cowPages) takeOne(off uint64) mmu.Frame {
 		return 0
 	}
 	if !c.mappings.Empty() {
-		c.unmapHere(off, off+zx.PageSize)
+		c.unmap(off, zx.PageSize)
 	}
 	f := s.frame()
 	c.transition(s, 0)

@@ -230,6 +230,7 @@ func (v *VMO) ShrinkMapping(p *MappingPlace, size uint64) {
 // Locks: takes the VMO's.
 func (v *VMO) RemoveMapping(p *MappingPlace) {
 	c := v.lock()
+	v.fam.unmapped(p)
 	c.mappings.Remove(&p.node)
 	v.mapped--
 	v.Unlock()

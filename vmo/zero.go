@@ -163,8 +163,10 @@ func (c *cowPages) zeroUnpinned(start, stop uint64) zx.Status {
 	if start >= stop {
 		return zx.OK
 	}
+	if !c.cleared(start, stop-start, false) {
+		return errSpent
+	}
 	c.modified = true
-	c.unmap(start, stop-start)
 	if !c.paged {
 		if c.parent != nil {
 			if st := c.zeros.reserve(1); st != zx.OK {
@@ -339,7 +341,9 @@ func (c *cowPages) resizeTo(size, stream uint64, step *uint64, b *zx.Budget) zx.
 	for size < c.size {
 		start, st := c.turnBack(size, c.size, step, b)
 		if st == zx.OK {
-			st = c.resize(start)
+			if st = c.resize(start); st == errSpent {
+				*step = max(*step/2, zx.PageSize) // the same again
+			}
 		}
 		if st != zx.OK {
 			return st
@@ -357,8 +361,8 @@ func (c *cowPages) resizeTo(size, stream uint64, step *uint64, b *zx.Budget) zx.
 	return zx.OK
 }
 
-// resize moves the end of the node. Locks: the family's held. Errors:
-// ErrNoMemory, nothing changed.
+// resize moves the end of the node. Locks: the family's held. Errors, nothing
+// changed: ErrNoMemory | errSpent.
 func (c *cowPages) resize(size uint64) zx.Status {
 	if c.paged {
 		if st := c.zeros.reserve(1); st != zx.OK {
@@ -368,7 +372,9 @@ func (c *cowPages) resize(size uint64) zx.Status {
 	old := c.size
 	switch {
 	case size < old:
-		c.unmap(size, old-size)
+		if !c.cleared(size, old-size, false) {
+			return errSpent
+		}
 		if c.paged {
 			c.progressAbsent(size, old)
 			if c.traps {
@@ -383,7 +389,9 @@ func (c *cowPages) resize(size uint64) zx.Status {
 			c.parent.sweep(c.parentOff()+size, c.parentOff()+end)
 		}
 	case size > old:
-		c.unmap(old, size-old)
+		if !c.cleared(old, size-old, false) {
+			return errSpent
+		}
 		if c.paged {
 			c.zeros.add(old, size, zerosDirty)
 		}
@@ -460,10 +468,12 @@ func (c *cowPages) setStreamLocked(size uint64, w *streamWork, r *PageRequest, b
 		if st == zx.OK {
 			st = c.zeros.reserve(2)
 		}
+		if st == zx.OK && !c.cleared(start, end-start, false) {
+			w.step, st = max(w.step/2, zx.PageSize), errSpent // the same again
+		}
 		if st != zx.OK {
 			return st
 		}
-		c.unmap(start, end-start)
 		if c.paged {
 			c.modified = c.untrack(start, end) || c.modified
 		} else if st := c.zeroPages(start, end, r); st != zx.OK {
@@ -474,7 +484,9 @@ func (c *cowPages) setStreamLocked(size uint64, w *streamWork, r *PageRequest, b
 		}
 		w.pos = start
 	}
-	c.unmap(zx.RoundDown(lo), whole-zx.RoundDown(lo))
+	if !c.cleared(zx.RoundDown(lo), whole-zx.RoundDown(lo), false) {
+		return errSpent
+	}
 	c.stream = size
 	return zx.OK
 }
