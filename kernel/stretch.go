@@ -34,7 +34,6 @@ type stretches [stretchKinds]atomic.Uint64
 
 // begin begins a stretch of t.
 //
-//go:noinline
 func (s *stretch) begin(t *Thread, what uint32) {
 	*s = stretch{t, min(what, stretchKinds-1), cpu.ReadTSC()}
 }
