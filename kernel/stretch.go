@@ -33,7 +33,6 @@ type stretch struct {
 type stretches [stretchKinds]atomic.Uint64
 
 // begin begins a stretch of t.
-//
 func (s *stretch) begin(t *Thread, what uint32) {
 	*s = stretch{t, min(what, stretchKinds-1), cpu.ReadTSC()}
 }
