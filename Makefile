@@ -139,6 +139,10 @@ bench-smp: $(B)/faultline.elf $(B)/bin/qemu ## what 2 CPUs, or SMP, do at once b
 	@(echo '['; grep '^{' $(B)/bench-smp.txt | sed '$$!s/$$/,/'; echo ']') > $(B)/bench-smp.json
 	@cat $(B)/bench-smp.json
 
+bench-smp-peer: $(B)/bin/bench ## the same of Linux, on Debian's kernel in the same QEMU: build/bench-smp-peer.json
+	@$(NEED) qemu-system-x86_64 gcc
+	@SMP='$(if $(filter 1,$(SMP)),2,$(SMP))' $(B)/bin/bench smp-peer
+
 bench-smp-lines: $(B)/faultline.elf $(B)/bin/qemu ## with 1, 2 and 4 CPUs: instructions a fault, and cache lines that CPUs share in it: build/lines-N.txt
 	@$(NEED) qemu-system-x86_64 gcc
 	@gcc -O2 -Wall -Wextra -shared -fPIC -o $(B)/lines.so bench/plugin/lines.c \
@@ -174,6 +178,9 @@ lint: programs ## vet, gofmt, the rules of the house
 
 powercut: host-tools programs ## rebuild a disk as it stands when the power goes, at CUTS moments
 	@TAMAGO='$(TAMAGO)' go run ./cmd/testall -cuts $(CUTS)
+
+mutants: host-tools $(B)/faultline.elf $(B)/bin/qemu ## take each step of a shootdown out: a test must fail, three times of three
+	@TAMAGO='$(TAMAGO)' go run ./cmd/testall -mutants 3
 
 hostile: host-tools programs ## hoard everything in every way at 128M, 512M, 2G; ten million random calls beside a bystander; ONLY=
 	@TAMAGO='$(TAMAGO)' go run ./cmd/testall -hostile -run '$(ONLY)'
@@ -215,13 +222,18 @@ help: ## this text
 
 # --- What is built
 
-.PHONY: run trace watch test-watch image boot-matrix bench bench-boot bench-smp bench-smp-lines strain bench-peer bench-report bench-docs profile conform debug program test lint fuzz powercut hostile stdtest soak clean help programs host-tools demo-disk FORCE
+.PHONY: run trace watch test-watch image boot-matrix bench bench-boot bench-smp bench-smp-peer bench-smp-lines strain bench-peer bench-report bench-docs profile conform debug program test lint fuzz powercut mutants hostile stdtest soak clean help programs host-tools demo-disk FORCE
 
 # go build knows itself what changed; a target of FORCE asks it each time.
 $(B)/faultline.elf: programs $(B)/bin/mkimage FORCE
 	@mkdir -p $(B)
 	@$(IMAGE_ENV) $(TAMAGO) $(IMAGE_BUILD) -o $(B)/kernel.elf ./cmd/faultline
 	@$(B)/bin/mkimage elf $(B)/kernel.elf $@
+
+# An image with a file replaced, for make mutants.
+$(B)/mutant.elf: $(B)/bin/mkimage FORCE
+	@$(IMAGE_ENV) $(TAMAGO) $(IMAGE_BUILD) -overlay '$(OVERLAY)' -o $(B)/mutant.kernel ./cmd/faultline
+	@$(B)/bin/mkimage elf $(B)/mutant.kernel $@
 
 $(B)/faultline.efi: $(B)/faultline.elf $(B)/setup.bin
 	@$(B)/bin/mkimage efi $(B)/setup.bin $(B)/kernel.elf $@

@@ -255,7 +255,7 @@ func (t *Thread) deal(e *Exception) bool {
 
 // handleWoken goes on with an exception that a handler had.
 func (t *Thread) handleWoken() bool {
-	t.woke(interruptKill)
+	t.token.Store(tokenRunning)
 	return t.handle()
 }
 
@@ -349,6 +349,7 @@ func (t *Thread) offer(kind channelKind, c exceptionChannel, e *Exception) *exce
 	binary.LittleEndian.PutUint64(info[8:], uint64(t.Koid()))
 	binary.LittleEndian.PutUint32(info[16:], uint32(e.Type))
 	m.Handles = append(m.Handles, object.NewMoving(x, exceptionRights))
+	t.state.Store(uint32(zx.ThreadBlockedException)) // for who reads the message at once
 	if c.end.Write(m) != zx.OK {
 		m.Discard()
 		x.state.Store(exceptionTryNext)
@@ -358,6 +359,7 @@ func (t *Thread) offer(kind channelKind, c exceptionChannel, e *Exception) *exce
 
 // takeBack ends what offer began.
 func (t *Thread) takeBack() {
+	t.state.Store(uint32(zx.ThreadRunning))
 	t.mu.Lock() // and settle
 	x := t.exception
 	t.exception = nil

@@ -48,13 +48,20 @@ type crossing struct {
 //
 // Pre: c.root is loaded; nothing but Exec follows.
 func (c *percpu) enter() {
-	x := &c.crossing
+	if c.crossing.enter() {
+		cpu.WriteCR3(uint64(c.root))
+	}
+}
+
+// enter is 2 and 3 on the right; stale says that CR3 is to be loaded.
+func (x *crossing) enter() (stale bool) {
 	x.stays++
 	x.user.Store(x.stays)
 	if x.stale.Load() {
 		x.stale.Store(false)
-		cpu.WriteCR3(uint64(c.root))
+		return true
 	}
+	return false
 }
 
 // here is the part of the CPU that calls it; see cpu.ID.

@@ -129,17 +129,19 @@ func (t *Thread) pause() bool {
 		return true
 	}
 	t.after, t.step = t.step, stepPause
+	t.state.Store(uint32(zx.ThreadSuspended)) // for who sees the signal at once
 	t.UpdateSignals(zx.SignalThreadRunning, zx.SignalThreadSuspended)
 	return !t.block(zx.ThreadSuspended, zx.TimeInfinite, interruptKill)
 }
 
 // pauseWoken goes on with a pause.
 func (t *Thread) pauseWoken() bool {
-	t.woke(interruptKill)
+	t.token.Store(tokenRunning)
 	if t.suspended() {
 		return !t.block(zx.ThreadSuspended, zx.TimeInfinite, interruptKill)
 	}
 	t.step = t.after
+	t.runs()
 	t.UpdateSignals(zx.SignalThreadSuspended, zx.SignalThreadRunning)
 	t.settle()
 	return true
@@ -151,7 +153,8 @@ func (t *Thread) suspended() bool {
 }
 
 // settle waits until nobody is at the registers of the thread any more, which
-// has left the state in which they may be. See stopped.
+// has left the state in which they may be, and not shown another in between for being
+// woken for nothing. See stopped.
 func (t *Thread) settle() {
 	t.mu.Lock()
 	//lint:ignore SA2001 the point is to wait

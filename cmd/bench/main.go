@@ -5,6 +5,7 @@
 //	bench boots    boot it by each loader -> build/bench/boots.json
 //	bench peer     fetch Debian's cloud kernel, measure userfaultfd on it
 //	               -> build/bench/linux-best.json, linux-default.json
+//	bench smp-peer what several CPUs do at once on that kernel -> build/bench-smp-peer.json
 //	bench report   what there is of these -> build/bench.json, build/bench.html,
 //	               and a table
 //	bench docs     write the tables of docs/performance.md anew; profiles too
@@ -44,7 +45,7 @@ func main() {
 	flags.DurationVar(&o.timeout, "timeout", 8*time.Minute, "time limit of one boot")
 	flags.StringVar(&o.history, "history", "", "folder with the bench.json files of earlier commits, to compare with; their names' order is time's")
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "usage: bench run|boots|peer|report|docs|check|rung [flags]")
+		fmt.Fprintln(flags.Output(), "usage: bench run|boots|peer|smp-peer|report|docs|check|rung [flags]")
 		flags.PrintDefaults()
 	}
 	if len(os.Args) < 2 {
@@ -60,6 +61,8 @@ func main() {
 		err = boots(o)
 	case "peer":
 		err = peer(o)
+	case "smp-peer":
+		err = smpPeer(o)
 	case "report":
 		err = report(o, os.Stdout)
 	case "docs":

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -17,6 +18,9 @@ const kernelPackage = "linux-image-cloud-amd64"
 
 // best is the command line with which Linux is at its best.
 const best = "mitigations=off init_on_alloc=0"
+
+// always is what every command line has.
+const always = "console=ttyS0 reboot=t panic=-1 quiet norandmaps "
 
 // setups are the ways Linux is measured: the release's kernel at its best and
 // as shipped, and the newest of the backports at its best.
@@ -37,7 +41,7 @@ func peer(o options) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	initramfs, err := buildInitramfs(dir)
+	initramfs, err := buildInitramfs(dir, "init")
 	if err != nil {
 		return err
 	}
@@ -53,20 +57,15 @@ func peer(o options) error {
 		if cpu == "" {
 			cpu = o.cpu
 		}
-		line := strings.TrimSpace("console=ttyS0 reboot=t panic=-1 quiet norandmaps " + s.append)
+		line := strings.TrimSpace(always + s.append)
 		res := &results{Setup: fmt.Sprintf("Debian %s, -cpu %s, %s", release, cpu, strings.TrimSpace("command line: "+s.append))}
 		if s.append == "" {
 			res.Setup = fmt.Sprintf("Debian %s, -cpu %s, as shipped", release, cpu)
 		}
-		qemu, err := exec.LookPath("qemu-system-x86_64")
+		cmd, err := linux(kernel, initramfs, line, cpu, "-smp", "1", "-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2024-01-01,clock=vm")
 		if err != nil {
 			return err
 		}
-		cmd := exec.Command(qemu,
-			"-M", "microvm,isa-serial=on,rtc=on", "-display", "none", "-nodefaults", "-no-user-config",
-			"-serial", "stdio", "-no-reboot", "-accel", "tcg", "-icount", "shift=0,sleep=off", "-seed", "1",
-			"-rtc", "base=2024-01-01,clock=vm", "-cpu", cpu, "-m", "1G", "-smp", "1",
-			"-kernel", kernel, "-initrd", initramfs, "-append", line)
 		done, err := collect(cmd, res, s.name, o.timeout)
 		if err == nil && !done {
 			err = errors.New("the benchmark did not come to its end")
@@ -79,6 +78,58 @@ func peer(o options) error {
 		}
 	}
 	return nil
+}
+
+// linux is the QEMU that boots a kernel on the machine of the peer.
+func linux(kernel, initramfs, line, cpu string, more ...string) (*exec.Cmd, error) {
+	qemu, err := exec.LookPath("qemu-system-x86_64")
+	if err != nil {
+		return nil, err
+	}
+	return exec.Command(qemu, append(more, "-M", "microvm,isa-serial=on,rtc=on", "-display", "none", "-nodefaults", "-no-user-config",
+		"-serial", "stdio", "-no-reboot", "-accel", "tcg", "-cpu", cpu, "-m", "1G",
+		"-kernel", kernel, "-initrd", initramfs, "-append", line)...), nil
+}
+
+// smpPeer measures on Linux at its best, with $SMP CPUs, 2 if that is not set, what
+// several do at once, and leaves the rows in bench-smp-peer.json.
+func smpPeer(o options) error {
+	dir := filepath.Join(o.build, "peer")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	initramfs, err := buildInitramfs(dir, "smp")
+	if err != nil {
+		return err
+	}
+	kernel, _, err := fetchKernel(dir, false)
+	if err != nil {
+		return err
+	}
+	cmd, err := linux(kernel, initramfs, always+best, "max", "-smp", cmp.Or(os.Getenv("SMP"), "2"))
+	if err != nil {
+		return err
+	}
+	stop := time.AfterFunc(o.timeout, func() { cmd.Process.Kill() })
+	defer stop.Stop()
+	out, err := cmd.Output()
+	var rows []string
+	for line := range strings.Lines(string(out)) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "{") {
+			rows = append(rows, line)
+		} else if strings.HasPrefix(line, "fail") {
+			err = errors.Join(err, errors.New(line))
+		}
+	}
+	if err == nil && len(rows) == 0 {
+		err = fmt.Errorf("no row was measured:\n%s", out)
+	}
+	if err != nil {
+		return err
+	}
+	text := "[\n" + strings.Join(rows, ",\n") + "\n]\n"
+	fmt.Print(text)
+	return os.WriteFile(filepath.Join(o.build, "bench-smp-peer.json"), []byte(text), 0o644)
 }
 
 // fetchKernel downloads a kernel package of Debian's, once, and extracts the
@@ -197,11 +248,11 @@ func command(dir, name string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// buildInitramfs compiles bench/peer/init.c and packs it as /init.
-func buildInitramfs(dir string) (string, error) {
-	program := filepath.Join(dir, "init")
+// buildInitramfs compiles a program of bench/peer and packs it as /init.
+func buildInitramfs(dir, name string) (string, error) {
+	program := filepath.Join(dir, name)
 	out, err := command("", "gcc", "-static", "-O2", "-Wall", "-Wextra", "-Werror", "-Iuser/programs",
-		"-o", program, "bench/peer/init.c", "-lpthread")
+		"-o", program, "bench/peer/"+name+".c", "-lpthread")
 	if err != nil {
 		return "", fmt.Errorf("gcc: %w\n%s", err, out)
 	}
@@ -215,6 +266,6 @@ func buildInitramfs(dir string) (string, error) {
 		{name: "dev/console", mode: 0o020600, major: 5, minor: 1},
 		{name: "init", mode: 0o100755, content: content},
 	})
-	path := filepath.Join(dir, "initramfs")
+	path := program + ".initramfs"
 	return path, os.WriteFile(path, b.Bytes(), 0o644)
 }

@@ -129,6 +129,7 @@ func main() {
 	matrix := flag.Bool("matrix", false, "boot by every loader on every machine and disk, and nothing else")
 	cuts := flag.Int("cuts", 0, "cut the power at so many moments, and nothing else")
 	hostile := flag.Bool("hostile", false, "hoard every kind of thing in every way, make ten million random calls beside a bystander, and nothing else")
+	mutated := flag.Int("mutants", 0, "take each step of a shootdown out, see a test fail so many times, and nothing else")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "testall: unexpected argument %q\n", flag.Arg(0))
@@ -145,6 +146,10 @@ func main() {
 	r := &report{out: os.Stdout}
 	if *fuzzFor > 0 {
 		fuzz(r, *fuzzFor)
+		os.Exit(r.summary(time.Since(started)))
+	}
+	if *mutated > 0 {
+		killMutants(r, *mutated)
 		os.Exit(r.summary(time.Since(started)))
 	}
 	if *matrix {

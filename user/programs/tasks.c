@@ -278,6 +278,56 @@ static void suspends(void) {
 
 // --- Deadlines
 
+static void break_on(uintptr_t a, uintptr_t b) {
+  (void)a, (void)b;
+  while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
+    __asm__ volatile("int3");
+  }
+  zx_thread_exit();
+}
+
+// stands checks that the registers of a thread can be had as soon as anybody can know
+// that it has stopped, though the one who looks runs on another CPU, and that a wake-up
+// for nothing does not change that.
+static void stands(void) {
+  const int rounds = zx_system_get_num_cpus() > 1 ? 300 : 30;  // with one, looking is waiting for a tick
+  zx_thread_state_general_regs_t regs;
+  zx_exception_info_t info;
+  zx_handle_t t, channel, x, token;
+  uint32_t handled = ZX_EXCEPTION_STATE_HANDLED;
+
+  stop = false;
+  CHECK(zx_task_create_exception_channel(zx_process_self(), 0, &channel), ZX_OK);
+  t = thread_new(break_on, 0, 0);
+  for (int i = 0; i < rounds && failures == 0; i++) {
+    while (zx_channel_read(channel, 0, &info, &x, sizeof(info), 1, NULL, NULL) == ZX_ERR_SHOULD_WAIT) {
+    }
+    CHECK(zx_thread_read_state(t, 0, &regs, sizeof(regs)), ZX_OK);
+    CHECK(zx_task_suspend(t, &token), ZX_OK);
+    CHECK(zx_handle_close(token), ZX_OK);
+    CHECK(zx_thread_write_state(t, 0, &regs, sizeof(regs)), ZX_OK);
+    CHECK(thread_info(t).state, ZX_THREAD_STATE_BLOCKED_EXCEPTION);
+    __atomic_store_n(&stop, i + 1 == rounds, __ATOMIC_RELEASE);
+    CHECK(zx_object_set_property(x, ZX_PROP_EXCEPTION_STATE, &handled, sizeof(handled)), ZX_OK);
+    CHECK(zx_handle_close(x), ZX_OK);
+  }
+  thread_join(t);
+  zx_handle_close(channel);
+
+  stop = false;
+  t = thread_new(spin, 0, 0);
+  for (int i = 0; i < rounds && failures == 0; i++) {
+    CHECK(zx_task_suspend(t, &token), ZX_OK);
+    while (zx_object_wait_one(t, ZX_THREAD_SUSPENDED, 0, NULL) == ZX_ERR_TIMED_OUT) {
+    }
+    CHECK(zx_thread_read_state(t, 0, &regs, sizeof(regs)), ZX_OK);
+    CHECK(zx_handle_close(token), ZX_OK);
+    CHECK(zx_object_wait_one(t, ZX_THREAD_RUNNING, SOON, NULL), ZX_OK);
+  }
+  stop = true;
+  thread_join(t);
+}
+
 static void poll(uintptr_t deadline, uintptr_t event) {
   zx_wait_item_t item = {(zx_handle_t)event, ZX_EVENT_SIGNALED, 0};
   zx_port_packet_t packet;
@@ -643,7 +693,7 @@ static const struct {
   const char* name;
   void (*run)(void);
 } checks[] = {
-    {"exceptions", exceptions}, {"policy", policy},       {"suspends", suspends}, {"deadlines", deadlines}, {"properties", properties},
+    {"exceptions", exceptions}, {"policy", policy},       {"suspends", suspends}, {"stands", stands}, {"deadlines", deadlines}, {"properties", properties},
     {"futexes", futexes},       {"channels", channels},   {"wait_many", wait_many}, {"processes", processes},
 };
 

@@ -1,0 +1,108 @@
+// benchsmp.h: how benchsmp measures what several CPUs do at once, here and on Linux
+// (bench/peer/smp.c): both sides are measured by the same code.
+//
+// Each row is the work of one thread a CPU, with 1 CPU and then more, up to all. One line
+// a row, which make bench-smp and make bench-smp-peer collect:
+//
+//   {"name":"null_call","cpus":2,"per_second":...,"ratio":...}
+//
+// The ratio is to one thread of the same run, for the time of an emulator's host
+// means nothing by itself. In a round the two take turns, SLICE long, so that what
+// else the host does meets both; a round's ratio is of the sums of its turns, and the
+// row the median of the rounds. Each thread divides its work by its own time.
+#ifndef PROGRAMS_BENCHSMP_H_
+#define PROGRAMS_BENCHSMP_H_
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { MOST = 8, PAGES = 1024, UNIT = 64, ROUNDS_MOST = 9, TURNS = 4 };
+#define SLICE 50000000  // nanoseconds
+
+typedef struct {
+  const char* name;
+  uint64_t (*work)(uint32_t thread, uint64_t turn);  // some of it, and how much
+} work_t;
+
+// What the side that includes this has: the time, a sleep, and a thread that runs
+// worker(i). Times are nanoseconds.
+static uint64_t clock_now(void);
+static void sleep_for(uint64_t time);
+static void start_worker(uint32_t i);
+
+static const work_t* job;
+static uint32_t crew, go, ready, done;
+static uint64_t rates[MOST];
+
+static inline void worker(uint32_t i) {
+  __atomic_fetch_add(&ready, 1, __ATOMIC_ACQ_REL);
+  while (__atomic_load_n(&go, __ATOMIC_ACQUIRE) == 0) {
+  }
+  uint64_t n = 0, began = clock_now();
+  for (uint64_t turn = 0; __atomic_load_n(&go, __ATOMIC_ACQUIRE) == 1; turn++) {
+    n += job->work(i, turn);
+  }
+  rates[i] = n * 1000000000 / (clock_now() - began);
+  __atomic_fetch_add(&done, 1, __ATOMIC_ACQ_REL);
+}
+
+static inline void await(const uint32_t* what, uint32_t threads) {
+  while (__atomic_load_n(what, __ATOMIC_ACQUIRE) < threads) {
+    sleep_for(1000000);
+  }
+}
+
+// rate is how much threads do in a second.
+static inline uint64_t rate(const work_t* w, uint32_t threads) {
+  job = w;
+  crew = threads;
+  go = ready = done = 0;
+  for (uint32_t i = 0; i < threads; i++) {
+    start_worker(i);
+  }
+  await(&ready, threads);
+  __atomic_store_n(&go, 1, __ATOMIC_RELEASE);
+  sleep_for(SLICE);
+  __atomic_store_n(&go, 2, __ATOMIC_RELEASE);
+  await(&done, threads);
+  uint64_t n = 0;
+  for (uint32_t i = 0; i < threads; i++) {
+    n += rates[i];
+  }
+  return n;
+}
+
+static inline uint64_t median(uint64_t* v, uint32_t n) {
+  for (uint32_t i = 1; i < n; i++) {
+    for (uint32_t j = i; j > 0 && v[j - 1] > v[j]; j--) {
+      uint64_t x = v[j];
+      v[j] = v[j - 1];
+      v[j - 1] = x;
+    }
+  }
+  return v[n / 2];
+}
+
+// measure prints the rows of works.
+static inline void measure(const work_t* works, uint32_t count, uint32_t cpus, uint32_t rounds) {
+  for (const work_t* w = works; w < works + count; w++) {
+    uint64_t ratio[ROUNDS_MOST], many[ROUNDS_MOST];
+    for (uint32_t n = 1; n <= cpus; n *= 2) {
+      rate(w, n);  // so that what is measured has been translated
+      for (uint32_t r = 0; r < rounds; r++) {
+        uint64_t one = many[r] = 0;
+        for (int turn = 0; turn < TURNS; turn++) {
+          one += rate(w, 1);
+          many[r] += n == 1 ? 0 : rate(w, n);
+        }
+        many[r] = n == 1 ? one : many[r];
+        ratio[r] = many[r] * 1000 / (one != 0 ? one : 1);
+      }
+      unsigned long m = median(ratio, rounds), per = median(many, rounds) / TURNS;
+      printf("{\"name\":\"%s\",\"cpus\":%u,\"per_second\":%lu,\"ratio\":%lu.%03lu}\n", w->name, n, per, m / 1000, m % 1000);
+    }
+  }
+}
+
+#endif  // PROGRAMS_BENCHSMP_H_
