@@ -62,7 +62,7 @@ func peer(o options) error {
 		if s.append == "" {
 			res.Setup = fmt.Sprintf("Debian %s, -cpu %s, as shipped", release, cpu)
 		}
-		cmd, err := linux(kernel, initramfs, line, cpu, "-smp", "1", "-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2024-01-01,clock=vm")
+		cmd, err := linux("microvm,isa-serial=on,rtc=on", kernel, initramfs, line, cpu, "-smp", "1", "-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2024-01-01,clock=vm")
 		if err != nil {
 			return err
 		}
@@ -81,12 +81,12 @@ func peer(o options) error {
 }
 
 // linux is the QEMU that boots a kernel on the machine of the peer.
-func linux(kernel, initramfs, line, cpu string, more ...string) (*exec.Cmd, error) {
+func linux(machine, kernel, initramfs, line, cpu string, more ...string) (*exec.Cmd, error) {
 	qemu, err := exec.LookPath("qemu-system-x86_64")
 	if err != nil {
 		return nil, err
 	}
-	return exec.Command(qemu, append(more, "-M", "microvm,isa-serial=on,rtc=on", "-display", "none", "-nodefaults", "-no-user-config",
+	return exec.Command(qemu, append(more, "-M", machine, "-display", "none", "-nodefaults", "-no-user-config",
 		"-serial", "stdio", "-no-reboot", "-accel", "tcg", "-cpu", cpu, "-m", "1G",
 		"-kernel", kernel, "-initrd", initramfs, "-append", line)...), nil
 }
@@ -106,7 +106,8 @@ func smpPeer(o options) error {
 	if err != nil {
 		return err
 	}
-	cmd, err := linux(kernel, initramfs, always+best, "max", "-smp", cmp.Or(os.Getenv("SMP"), "2"))
+	// Without -icount it finds no clock on microvm.
+	cmd, err := linux("q35", kernel, initramfs, always+best, "max", "-smp", cmp.Or(os.Getenv("SMP"), "2"))
 	if err != nil {
 		return err
 	}

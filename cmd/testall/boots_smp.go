@@ -13,13 +13,13 @@ func smpBoots(d disks) []boot {
 		}
 	}
 	for _, cpu := range cpus {
-		list = append(list, boot{name: "2 CPUs " + cpu, cpu: cpu, smp: "2", commands: "cpus; run shootdown 100", want: []string{`\n2 CPUs`, "shootdown holds on 2 CPUs"}})
+		list = append(list, boot{name: "2 CPUs " + cpu, cpu: cpu, smp: "2", commands: "cpus; run shootdown 60", want: []string{`\n2 CPUs`, "shootdown holds on 2 CPUs"}})
 	}
 	list = append(list, boot{name: "4,000 threads fault at once", mem: "1G", timeout: "200", commands: "mem; run crowd; mem", check: sameFree, want: []string{"4000 threads served in their order"}})
 	on4 := func(name, commands string, want ...string) {
 		list = append(list, boot{name: name + ", 4 CPUs", smp: "4", timeout: "200", commands: commands, check: sameFree, want: want})
 	}
-	on4("shootdown", "mem; run shootdown 500; mem", `read holds`, `write holds`, `execute holds`, `shootdown holds on 4 CPUs`)
+	on4("shootdown", "mem; run shootdown 60; mem", `read holds`, `write holds`, `execute holds`, `shootdown holds on 4 CPUs`)
 	on4("writers", "mem; run writers 8; run writers 8 2 beside; mem", `nothing is lost`, `times mapped anew`, `nothing is lost`)
 	on4("random calls", "mem; run grind 1 20000; mem", `0 hung`)
 	on4("history", "mem; run history 5 5000; mem")

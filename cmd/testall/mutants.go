@@ -81,7 +81,7 @@ func mutate(file, from, to string) (overlay string, err error) {
 	if err != nil {
 		return "", err
 	}
-	mutant, overlay := filepath.Join(dir, "mutant.go"), filepath.Join(dir, "overlay.json")
+	mutant, overlay := filepath.Join(dir, "_mutant.go"), filepath.Join(dir, "overlay.json")
 	replaced, err := filepath.Abs(file)
 	if err != nil {
 		return "", err
