@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"strconv"
 	"time"
 
 	"faultline/trace"
@@ -21,6 +22,13 @@ type (
 		Pages uint64 `json:"pages"`
 		Paged bool   `json:"paged"`
 	}
+	// streamPages says what state the pages of a VMO are in: runs of a letter and a
+	// count, from page 0 on.
+	streamPages struct {
+		Kind string `json:"k"` // "pages"
+		ID   uint64 `json:"id"`
+		Runs string `json:"runs"`
+	}
 	// streamRecords are records of package trace, encoded, in each CPU's order.
 	streamRecords struct {
 		Kind    string  `json:"k"` // "records"
@@ -33,16 +41,30 @@ type (
 // streamEvery is the time between two lines of records.
 const streamEvery = 33 * time.Millisecond
 
+// A round tells of the states of so many runs of one VMO, and of all, at the most.
+const (
+	streamRuns  = 1 << 12
+	streamRound = 1 << 15
+)
+
+// stateLetters are the states as a line of pages has them: absent, zero, clean, dirty,
+// being written, anonymous.
+var stateLetters = map[vmo.State]byte{vmo.Absent: 'a', vmo.Marker: 'z', vmo.Clean: 'c', vmo.Dirty: 'd', vmo.AwaitingClean: 'w', vmo.Untracked: 'u',
+	vmo.ZeroDirty: 'd', vmo.ZeroAwaiting: 'w', vmo.ZeroUntracked: 'z'}
+
 // Stream traces, and writes to w what is recorded and which VMOs it is about, until
-// w fails. It is meant for a port of its own and a goroutine of its own.
+// w fails. Once a second it tells in what state the pages are of those that had to do
+// with it: a record does not tell all, and may be lost. It is meant for a port of its
+// own and a goroutine of its own.
 func (c *Console) Stream(w io.Writer) error {
 	c.kernel.StartTrace(trace.Filter{Kinds: []trace.Kind{
 		trace.Fault, trace.FaultEnd, trace.Request, trace.Packet, trace.Supply, trace.Operation, trace.Switch, trace.Evict,
 	}})
 	from := trace.NewReader()
-	s := stream{c, json.NewEncoder(w), map[zx.Koid]uint64{}, map[zx.Koid]bool{}}
+	s := stream{c, json.NewEncoder(w), map[zx.Koid]*streamed{}}
 	some := make([]trace.Record, 1024)
 	var b []byte
+	lost := uint64(0)
 	for i := 0; ; i++ {
 		time.Sleep(streamEvery)
 		// Once a second is soon enough for what is resized or gone.
@@ -57,9 +79,18 @@ func (c *Console) Stream(w io.Writer) error {
 			b = b[:0]
 			for i := range some[:n] {
 				r := &some[i]
-				_, known := s.sizes[zx.Koid(r.Object)]
-				unknown = unknown || !known && r.Object != 0
+				if v := s.vmos[zx.Koid(r.Object)]; v != nil {
+					v.stale = true
+				} else if r.Object != 0 {
+					unknown = true
+				}
 				b = r.Append(b)
+			}
+			if from.Lost != lost {
+				lost = from.Lost
+				for _, v := range s.vmos {
+					v.stale = true
+				}
 			}
 			if unknown {
 				if err := s.lookRound(); err != nil {
@@ -76,43 +107,56 @@ func (c *Console) Stream(w io.Writer) error {
 // stream is a Stream in progress.
 type stream struct {
 	*Console
-	lines    *json.Encoder
-	sizes    map[zx.Koid]uint64 // in pages, of the VMOs that w knows
-	nameless map[zx.Koid]bool   // of them, those to be looked at once more
+	lines *json.Encoder
+	vmos  map[zx.Koid]*streamed // that w knows
+}
+
+// streamed is what w knows of a VMO.
+type streamed struct {
+	pages    uint64
+	nameless bool // to be looked at once more
+	stale    bool // it does not know the states of all pages
 }
 
 // lookRound writes a line about each VMO that w does not know in its present size,
-// or knows though it is gone.
+// or knows though it is gone, and the states of pages that w does not know.
 func (s *stream) lookRound() error {
-	var lines []streamVMO
-	alive := make(map[zx.Koid]bool, len(s.sizes))
+	var lines []any
+	var names map[zx.Koid]string
+	alive, room := make(map[zx.Koid]bool, len(s.vmos)), streamRound
 	s.kernel.Store().ForEach(func(v *vmo.VMO) bool {
 		koid, pages := v.Koid(), v.Size()/zx.PageSize
 		alive[koid] = true
-		if known, ok := s.sizes[koid]; !ok || known != pages || s.nameless[koid] {
-			lines = append(lines, streamVMO{"vmo", uint64(koid), "", pages, v.Info().PagerBacked})
-			s.sizes[koid] = pages
+		known := s.vmos[koid]
+		if known == nil || known.pages != pages || known.nameless {
+			if names == nil {
+				names = s.vmoNames()
+			}
+			// Its maker has yet to take in one without a name, perhaps.
+			s.vmos[koid] = &streamed{pages, known == nil && names[koid] == "", true}
+			known = s.vmos[koid]
+			lines = append(lines, streamVMO{"vmo", uint64(koid), names[koid], pages, v.Info().PagerBacked})
+		}
+		if known.stale && room > 0 {
+			known.stale = false
+			_, runs, _ := pageCounts(v, streamRuns)
+			text := make([]byte, 0, 4*len(runs))
+			for _, r := range runs {
+				text = strconv.AppendUint(append(text, stateLetters[r.State]), r.Length>>zx.PageShift, 10)
+			}
+			room -= len(runs)
+			lines = append(lines, streamPages{"pages", uint64(koid), string(text)})
 		}
 		return true
 	})
-	if len(lines) > 0 {
-		for names, i := s.vmoNames(), 0; i < len(lines); i++ {
-			koid := zx.Koid(lines[i].ID)
-			if lines[i].Name = names[koid]; lines[i].Name == "" && !s.nameless[koid] {
-				s.nameless[koid] = true // its maker has yet to take it in, perhaps
-			} else {
-				delete(s.nameless, koid)
-			}
-		}
-	}
-	for koid := range s.sizes {
+	for koid := range s.vmos {
 		if !alive[koid] {
-			delete(s.sizes, koid)
+			delete(s.vmos, koid)
 			lines = append(lines, streamVMO{Kind: "gone", ID: uint64(koid)})
 		}
 	}
-	for i := range lines {
-		if err := s.lines.Encode(&lines[i]); err != nil {
+	for _, line := range lines {
+		if err := s.lines.Encode(line); err != nil {
 			return err
 		}
 	}

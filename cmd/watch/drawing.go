@@ -14,7 +14,7 @@ type drawing struct {
 	requests int             // outstanding
 	faults   int
 	took     []float64 // of faults since the last tick, microseconds
-	cpus     [][2]float64
+	cpus     []float64
 	line     func(string)
 	ends     []span // of write-back, see end
 }

@@ -16,6 +16,7 @@ type fromKernel struct {
 	Name    string  `json:"name"`
 	Pages   int     `json:"pages"`
 	Paged   bool    `json:"paged"`
+	Runs    string  `json:"runs"`
 	Ticks   float64 `json:"ticks"`
 	Lost    uint64  `json:"lost"`
 	Records string  `json:"r"`
@@ -56,6 +57,11 @@ func (l *live) take(text string) error {
 		}
 		l.resize(m.ID, name, m.Pages)
 		l.anonymous[m.ID] = !m.Paged
+	case "pages":
+		if v := l.vmos[m.ID]; v != nil {
+			v.set(0, m.Runs)
+			l.changed[m.ID] = true
+		}
 	case "gone":
 		delete(l.vmos, m.ID)
 		delete(l.changed, m.ID)
@@ -154,7 +160,7 @@ func (l *live) shares(now uint64) {
 			share = min(float64(l.busy[cpu])/float64(now-l.before), 1)
 		}
 		l.busy[cpu] = 0
-		l.cpus = append(l.cpus, [2]float64{share, 0})
+		l.cpus = append(l.cpus, share)
 	}
 	l.before = now
 }

@@ -14,11 +14,11 @@
 //	{"k":"vmo","id":3,"name":"POEM.TXT","pages":5}      there is a VMO, or it has another size
 //	{"k":"gone","id":3}                                 it is gone
 //	{"k":"tick","t":NS,"s":{"3":[[0,"a2c3"]]},          the time; pages that changed, from a first on,
-//	 "req":1,"faults":17,"lat":[P50,P99],"cpu":[[U,K]]}  as runs of a letter and a count
+//	 "req":1,"faults":17,"lat":[P50,P99],"cpu":[SHARE]}  as runs of a letter and a count
 //
 // Letters: a absent, z zero, c clean, d dirty, w being written, u anonymous.
-// req are requests outstanding, faults those since boot, lat nanoseconds, cpu
-// for each CPU the shares of ring 3 and of the kernel since the last tick.
+// req are requests outstanding, faults those since boot, lat nanoseconds, cpu how much
+// of the time since the last tick each CPU ran a thread.
 package main
 
 import (

@@ -19,7 +19,7 @@ type message struct {
 	Requests int                   `json:"req,omitempty"`
 	Faults   int                   `json:"faults,omitempty"`
 	Latency  []int64               `json:"lat,omitempty"`
-	CPUs     [][2]float64          `json:"cpu,omitempty"`
+	CPUs     []float64             `json:"cpu,omitempty"`
 	vmos     map[uint64]*vmoStates // of a picture
 }
 
@@ -68,17 +68,14 @@ func (m *message) apply(line string) error {
 
 // set writes runs from page at on.
 func (v *vmoStates) set(at int, runs string) {
-	for i := 0; i < len(runs); {
+	for i := 0; i < len(runs) && at < len(v.states); {
 		letter := runs[i]
 		n := 0
 		for i++; i < len(runs) && runs[i] >= '0' && runs[i] <= '9'; i++ {
 			n = min(n*10+int(runs[i]-'0'), maxPages)
 		}
-		for range max(n, 1) {
-			if at < len(v.states) {
-				v.states[at] = letter
-			}
-			at++
+		for end := min(at+max(n, 1), len(v.states)); at < end; at++ {
+			v.states[at] = letter
 		}
 	}
 }

@@ -77,9 +77,9 @@ func (p *replayer) moment(at float64) {
 	p.ran = rest
 	for cpu, time := range busy {
 		for len(p.cpus) <= cpu {
-			p.cpus = append(p.cpus, [2]float64{})
+			p.cpus = append(p.cpus, 0)
 		}
-		p.cpus[cpu][0] = min(time/tickTime, 1)
+		p.cpus[cpu] = min(time/tickTime, 1)
 	}
 	p.tick(int64(at * 1000))
 	clear(p.cpus)

@@ -27,7 +27,7 @@ import (
 var script = []string{
 	`{"k":"vmo","id":3,"name":"POEM.TXT","pages":8}`,
 	`{"k":"vmo","id":4,"name":"gone soon","pages":8}`,
-	`{"k":"tick","t":33000000,"faults":4,"lat":[3000,9000],"cpu":[[0.5,0.2]],"s":{"3":[[0,"c4"]]}}`,
+	`{"k":"tick","t":33000000,"faults":4,"lat":[3000,9000],"cpu":[0.5],"s":{"3":[[0,"c4"]]}}`,
 	`{"k":"gone","id":4}`,
 	`{"k":"tick","t":66000000,"faults":5,"req":1,"s":{"3":[[1,"d"]]}}`,
 	`{"k":"tick","t":99000000,"faults":5,"s":{"3":[[1,"w"]]}}`,
@@ -96,10 +96,10 @@ func TestReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"k":"vmo","id":1,"name":"A","pages":4}
-{"k":"tick","t":33000000,"s":{"1":[[0,"c4"]]},"faults":1,"lat":[5000,5000],"cpu":[[0,0],[0.5,0]]}
-{"k":"tick","t":66000000,"s":{"1":[[0,"cdc2"]]},"faults":1,"cpu":[[0,0],[0.5,0]]}
+{"k":"tick","t":33000000,"s":{"1":[[0,"c4"]]},"faults":1,"lat":[5000,5000],"cpu":[0,0.5]}
+{"k":"tick","t":66000000,"s":{"1":[[0,"cdc2"]]},"faults":1,"cpu":[0,0.5]}
 {"k":"vmo","id":1028,"name":"A.TXT","pages":1}
-{"k":"tick","t":99000000,"s":{"1":[[0,"cwca"]],"1028":[[0,"c"]]},"faults":1,"cpu":[[0,0],[0,0]]}`
+{"k":"tick","t":99000000,"s":{"1":[[0,"cwca"]],"1028":[[0,"c"]]},"faults":1,"cpu":[0,0]}`
 	if got := strings.Join(lines, "\n"); got != want {
 		t.Errorf("lines:\n%s", got)
 	}
@@ -133,6 +133,7 @@ func TestLive(t *testing.T) {
 		`{"k":"gone","id":4}`,
 		records(trace.Record{Time: 7000, Kind: trace.Operation, Object: 3, Arg: 2, Length: 0x3000}, // written in no time: seen all the same
 			trace.Record{Time: 7000, Kind: trace.Operation, Object: 3, Arg: 3, Length: 0x1000 << 2}, trace.Record{Time: 7000, Kind: trace.Operation, Object: 3, Arg: 4, Length: 0x4000}),
+		`{"k":"pages","id":3,"runs":"z2d99999999999999999999c"}`, `{"k":"pages","id":99,"runs":"z"}`,
 		records(trace.Record{Time: 8000, Kind: trace.Supply, Object: 99}),
 	} {
 		if err := l.take(line); err != nil {
@@ -141,12 +142,12 @@ func TestLive(t *testing.T) {
 	}
 	want := `{"k":"vmo","id":3,"name":"A","pages":4}
 {"k":"vmo","id":4,"name":"VMO","pages":2}
-{"k":"tick","t":1500,"req":1,"cpu":[[0.3333333333333333,0]]}
-{"k":"tick","t":5000,"s":{"3":[[0,"cda2"]],"4":[[0,"ua"]]},"faults":2,"lat":[2000,2000],"cpu":[[0.42857142857142855,0]]}
-{"k":"tick","t":6000,"s":{"3":[[0,"awa2"]]},"faults":2,"cpu":[[0,0]]}
+{"k":"tick","t":1500,"req":1,"cpu":[0.3333333333333333]}
+{"k":"tick","t":5000,"s":{"3":[[0,"cda2"]],"4":[[0,"ua"]]},"faults":2,"lat":[2000,2000],"cpu":[0.42857142857142855]}
+{"k":"tick","t":6000,"s":{"3":[[0,"awa2"]]},"faults":2,"cpu":[0]}
 {"k":"gone","id":4}
-{"k":"tick","t":7000,"s":{"3":[[0,"awa2"]]},"faults":2,"cpu":[[0,0]]}
-{"k":"tick","t":8000,"s":{"3":[[0,"aca2"]]},"faults":2,"cpu":[[0,0]]}`
+{"k":"tick","t":7000,"s":{"3":[[0,"awa2"]]},"faults":2,"cpu":[0]}
+{"k":"tick","t":8000,"s":{"3":[[0,"z2d2"]]},"faults":2,"cpu":[0]}`
 	if got := strings.Join(lines, "\n"); got != want {
 		t.Errorf("lines:\n%s", got)
 	}
