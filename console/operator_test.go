@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand"
 	"regexp"
 	"slices"
@@ -265,6 +266,48 @@ func TestTrace(t *testing.T) {
 		if out, err := r.run(script); err == nil || !strings.Contains(unwrapped(out), want) {
 			t.Errorf("%s: %v\n%s", script, err, out)
 		}
+	}
+}
+
+// full is a writer that fails once it has had so many writes.
+type full struct {
+	bytes.Buffer
+	left int
+}
+
+func (w *full) Write(p []byte) (int, error) {
+	if w.left--; w.left < 0 {
+		return 0, io.ErrClosedPipe
+	}
+	return w.Buffer.Write(p)
+}
+
+// TestStream reads what a second port is told: which VMOs there are, in what state their
+// pages are, records.
+func TestStream(t *testing.T) {
+	r := newOperatorRig(t)
+	t.Cleanup(trace.Stop)
+	v := r.create(0, 1, 6)
+	v.SetName("a \"name\"\x1b")
+	r.supply(v, 1, 2, true)
+	r.supply(v, 3, 1, false)
+	w := &full{left: 3}
+	if err := r.Stream(w); err != io.ErrClosedPipe {
+		t.Error(err)
+	}
+	kinds := map[string]int{}
+	for line := range strings.Lines(w.String()) {
+		var m struct{ K, Name, Runs, R string }
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			t.Fatalf("%v: %q", err, line)
+		}
+		kinds[m.K]++
+		if m.K == "vmo" && m.Name != v.Name() || m.K == "pages" && m.Runs != "a1c2z1a2" {
+			t.Errorf("%q", line)
+		}
+	}
+	if kinds["vmo"] != 1 || kinds["pages"] != 1 || kinds["records"] < 2 {
+		t.Errorf("%v in\n%s", kinds, w.String())
 	}
 }
 

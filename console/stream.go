@@ -1,8 +1,10 @@
 package console
 
 import (
+	"bufio"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"strconv"
 	"time"
@@ -29,14 +31,12 @@ type (
 		ID   uint64 `json:"id"`
 		Runs string `json:"runs"`
 	}
-	// streamRecords are records of package trace, encoded, in each CPU's order.
-	streamRecords struct {
-		Kind    string  `json:"k"` // "records"
-		Ticks   float64 `json:"ticks"`
-		Lost    uint64  `json:"lost"`
-		Records string  `json:"r"` // base64
-	}
 )
+
+// A line of records has those of package trace, encoded, in each CPU's order: ticks
+// of a microsecond, how many were lost, and r in base64. No JSON library is asked: there
+// are many.
+const streamRecords = `{"k":"records","ticks":%g,"lost":%d,"r":"`
 
 // streamEvery is the time between two lines of records.
 const streamEvery = 33 * time.Millisecond
@@ -60,22 +60,22 @@ func (c *Console) Stream(w io.Writer) error {
 	c.kernel.StartTrace(trace.Filter{Kinds: []trace.Kind{
 		trace.Fault, trace.FaultEnd, trace.Request, trace.Packet, trace.Supply, trace.Operation, trace.Switch, trace.Evict,
 	}})
-	from := trace.NewReader()
-	s := stream{c, json.NewEncoder(w), map[zx.Koid]*streamed{}}
+	from, out := trace.NewReader(), bufio.NewWriterSize(w, 1<<16)
+	s := stream{c, json.NewEncoder(out), map[zx.Koid]*streamed{}}
 	some := make([]trace.Record, 1024)
 	var b []byte
-	lost := uint64(0)
+	lost, unknown := uint64(0), false
 	for i := 0; ; i++ {
 		time.Sleep(streamEvery)
-		// Once a second is soon enough for what is resized or gone.
-		if i%32 == 0 {
+		// Once a second is soon enough for what is resized or gone. What is new is waited for.
+		if i%32 == 0 || i%4 == 0 && unknown {
+			unknown = false
 			if err := s.lookRound(); err != nil {
 				return err
 			}
 		}
 		for n := -1; n != 0; {
 			n = from.Read(some)
-			unknown := false
 			b = b[:0]
 			for i := range some[:n] {
 				r := &some[i]
@@ -92,14 +92,14 @@ func (c *Console) Stream(w io.Writer) error {
 					v.stale = true
 				}
 			}
-			if unknown {
-				if err := s.lookRound(); err != nil {
-					return err
-				}
-			}
-			if err := s.lines.Encode(streamRecords{"records", c.kernel.TraceTicks(), from.Lost, base64.StdEncoding.EncodeToString(b)}); err != nil {
-				return err
-			}
+			fmt.Fprintf(out, streamRecords, c.kernel.TraceTicks(), from.Lost)
+			r := base64.NewEncoder(base64.StdEncoding, out)
+			r.Write(b)
+			r.Close()
+			out.WriteString("\"}\n") // Flush tells of its errors
+		}
+		if err := out.Flush(); err != nil {
+			return err
 		}
 	}
 }

@@ -3,8 +3,6 @@ package x86
 import (
 	"errors"
 	"fmt"
-	"runtime"
-	"slices"
 	"sync"
 	"time"
 )
@@ -13,8 +11,12 @@ import (
 // 1.2, 5.3.2.
 const portTransmit = 1
 
-// portTimeout is how long the host may take to accept a Write.
-const portTimeout = 5 * time.Second
+// portTimeout is how long the host may take to accept a Write, portPoll how often that
+// is looked at.
+const (
+	portTimeout = 5 * time.Second
+	portPoll    = time.Millisecond
+)
 
 var errPortSilent = errors.New("virtio console: the host takes nothing")
 
@@ -25,6 +27,7 @@ type Port struct {
 	mu      sync.Mutex
 	dev     transport       // guarded by mu
 	queue   *ring[struct{}] // guarded by mu
+	wire    []byte          // guarded by mu; what the host is given
 	err     error           // guarded by mu; why it is not used any more
 }
 
@@ -59,11 +62,11 @@ func (p *Port) Write(b []byte) (int, error) {
 	if p.err != nil {
 		return 0, p.err
 	}
-	wire := slices.Clone(b) // b may lie on a stack, which moves
-	p.queue.push([]segment{{addr: p.address(wire), length: uint32(len(wire))}}, struct{}{})
+	p.wire = append(p.wire[:0], b...) // b may lie on a stack, which moves
+	p.queue.push([]segment{{addr: p.address(p.wire), length: uint32(len(b))}}, struct{}{})
 	p.queue.publish()
 	p.dev.notify(portTransmit)
-	for start := time.Now(); ; runtime.Gosched() {
+	for start := time.Now(); ; time.Sleep(portPoll) {
 		_, _, done, err := p.queue.pop()
 		if err == nil && !done && time.Since(start) > portTimeout {
 			err = errPortSilent
@@ -74,7 +77,6 @@ func (p *Port) Write(b []byte) (int, error) {
 			return 0, err
 		}
 		if done {
-			runtime.KeepAlive(wire)
 			return len(b), nil
 		}
 	}
