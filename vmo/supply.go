@@ -226,6 +226,15 @@ func (v *VMO) SupplyPages(off uint64, run *PageRun) zx.Status {
 	if !v.root {
 		panic(fmt.Sprintf("vmo.SupplyPages: VMO %d has no source", v.koid))
 	}
+	if run.Length == zx.PageSize && run.pages == 1 { // the usual single page
+		c := v.lock()
+		supplied := c.supplyOne(off, run.head)
+		v.Unlock()
+		if supplied {
+			*run = PageRun{}
+			return zx.OK
+		}
+	}
 	st := zx.OK
 	switch {
 	case off+run.Length < off:
