@@ -225,14 +225,20 @@ func (t *Tree[T]) hang(n, child *Node[T]) {
 
 // heaviest gives what n.most should be.
 func (n *Node[T]) heaviest() uint64 {
-	most := n.weight
-	if n.left != nil {
-		most = max(most, n.left.most)
-	}
-	if n.right != nil {
-		most = max(most, n.right.most)
-	}
+	_, _, most := n.below()
 	return most
+}
+
+// below gives the heights of n's children, perhaps nil, and what n.most should be.
+func (n *Node[T]) below() (left, right uint8, most uint64) {
+	most = n.weight
+	if c := n.left; c != nil {
+		left, most = c.height, max(most, c.most)
+	}
+	if c := n.right; c != nil {
+		right, most = c.height, max(most, c.most)
+	}
+	return left, right, most
 }
 
 // tall is the height of a subtree, perhaps nil.
@@ -245,14 +251,14 @@ func (n *Node[T]) tall() uint8 {
 
 // measure sets height and most of n from those of its children.
 func (n *Node[T]) measure() {
-	n.height = max(n.left.tall(), n.right.tall()) + 1
-	n.most = n.heaviest()
+	l, r, most := n.below()
+	n.height, n.most = max(l, r)+1, most
 }
 
 // mend restores height, most and balance from n, perhaps nil, up to the root.
 func (t *Tree[T]) mend(n *Node[T]) {
 	for n != nil {
-		switch l, r := n.left.tall(), n.right.tall(); {
+		switch l, r, most := n.below(); {
 		case l > r+1:
 			if c := n.left; c.left.tall() < c.right.tall() {
 				t.turnLeft(c)
@@ -264,7 +270,7 @@ func (t *Tree[T]) mend(n *Node[T]) {
 			}
 			n = t.turnLeft(n)
 		default:
-			height, most := max(l, r)+1, n.heaviest()
+			height := max(l, r) + 1
 			if n.height == height && n.most == most {
 				return // nothing changes further up
 			}

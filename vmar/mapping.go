@@ -116,8 +116,7 @@ func (r *VMAR) newMapping(base, size uint64, v *vmo.VMO, off uint64, p, most mmu
 	m := &Mapping{v: v, off: off, max: most}
 	m.parent, m.mapping, m.base, m.size = r, m, base, size
 	v.Retain()
-	v.AddMapping(&m.shown, m, off, size)
-	if m.cache = mmu.CacheLeaf(v.CachePolicy()); v.Physical() { // it cannot change while mapped
+	if m.cache = mmu.CacheLeaf(v.AddMapping(&m.shown, m, off, size)); v.Physical() {
 		m.cache |= mmu.PTE_MMIO
 	}
 	m.setProt(p)

@@ -206,16 +206,19 @@ type MappingPlace struct {
 
 // AddMapping makes m, whose place p is, hear of every range of [off, off+size)
 // that must be unmapped or write protected. The mapping holds its own reference
-// to the VMO. O(log n) in the mappings of the node.
+// to the VMO. It gives the cache policy, which stays while there are mappings.
+// O(log n) in the mappings of the node.
 //
 // Locks: takes the VMO's.
-func (v *VMO) AddMapping(p *MappingPlace, m Mapping, off, size uint64) {
+func (v *VMO) AddMapping(p *MappingPlace, m Mapping, off, size uint64) (policy uint32) {
 	c := v.lock()
 	p.Mapping, p.window = m, v
 	at := addSaturating(v.off, off)
 	c.mappings.Insert(&p.node, p, at, addSaturating(at, size))
 	v.mapped++
+	policy = c.cache
 	v.Unlock()
+	return policy
 }
 
 // ShrinkMapping makes the range of a mapping size bytes long. Locks: the VMO's
