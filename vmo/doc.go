@@ -79,7 +79,8 @@
 // What ring 3 can make long goes in turns (zx.Budget): a piece under the lock, a look
 // at the world without it, and on with all checks anew. What shrinks does so from its
 // end on, so that size, stream and pages agree after every turn (turnBack). A node
-// that dies is only laid in its grave (die): its pages are freed in turns (bury), by
+// that dies is only laid in its grave (die): its pages are freed in turns (bury), a few
+// at once by whoever ended it, the rest by
 // what Store.SetLater names or by whoever is short of memory.
 //
 // # Ageing
