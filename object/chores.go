@@ -66,7 +66,10 @@ func Remind() {
 	if chores.remind != nil {
 		chores.remind()
 	} else {
-		go WorkAll(nil)
+		go func() {
+			for WorkAll(nil) {
+			}
+		}()
 	}
 }
 
@@ -153,18 +156,24 @@ func Work(y zx.Yielder) {
 	}
 }
 
-// WorkAll does chores until there are none: also those that come of them. y's
+// worksMost is how often WorkAll looks for chores that came of others. Somebody on
+// another CPU may make new ones without end.
+const worksMost = 1024
+
+// WorkAll does chores until there are none: also those that come of them, but leaves
+// what comes worksMost chores deep to others, and says whether it left any. y's
 // answers are ignored.
 //
 // Locks: none held.
-func WorkAll(y zx.Yielder) {
-	for {
+func WorkAll(y zx.Yielder) (more bool) {
+	for range worksMost {
 		chores.mu.Lock()
 		left := chores.head != nil
 		chores.mu.Unlock()
 		if !left {
-			return
+			return false
 		}
 		Work(y)
 	}
+	return true
 }
