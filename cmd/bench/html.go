@@ -24,6 +24,7 @@ type groupText struct {
 
 type plotGroup struct {
 	Title, About string
+	Linux        bool // is drawn too
 	Plots        []plotText
 }
 
@@ -68,7 +69,7 @@ func writeHTML(path string, s sides, lines []line) error {
 		}
 		p.Groups = append(p.Groups, t)
 	}
-	growth := plotGroup{Title: "Cost against size", About: "Medians. A line that stays level is what is wanted."}
+	growth := plotGroup{Title: "Cost against size", About: "Medians. A line that stays level is what is wanted.", Linux: s.best != nil}
 	for _, f := range scale {
 		svg, ok, err := growthPlot(f.rung, f.linux, f.axis, f.sizes, s)
 		if err != nil {
@@ -88,7 +89,7 @@ func writeHTML(path string, s sides, lines []line) error {
 			past.Plots = append(past.Plots, plotText{lines[i].Name + ": " + lines[i].What, svg})
 		}
 	}
-	spread := plotGroup{Title: "Distribution of each rung", About: "How many of 4,096 operations take at most so many instructions, up to the slowest of all."}
+	spread := plotGroup{Title: "Distribution of each rung", About: "How many of 4,096 operations take at most so many instructions, up to the slowest of all.", Linux: s.best != nil}
 	for i := range lines {
 		l := &lines[i]
 		if l.ours == nil || len(l.ours.Quantiles) < 2 || l.Group == "What must not grow" {
@@ -153,7 +154,7 @@ The floor is what a kernel of assembly alone takes that decides nothing. CR3 loa
 {{end}}</table></div>
 {{end}}
 {{range .Plots}}<h2>{{.Title}}</h2><p>{{.About}}</p>
-<p class="key"><span><i style="background:#0b62c4"></i>Faultline</span><span><i style="background:#c2600a"></i>Linux</span></p>
+<p class="key"><span><i style="background:#0b62c4"></i>Faultline</span>{{if .Linux}}<span><i style="background:#c2600a"></i>Linux</span>{{end}}</p>
 <div class="plots">{{range .Plots}}<figure>{{.SVG}}<figcaption>{{.Caption}}</figcaption></figure>
 {{end}}</div>
 {{end}}

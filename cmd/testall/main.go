@@ -46,9 +46,10 @@ type report struct {
 	count [verdicts.Skipped + 1]int
 }
 
-// add keeps a verdict. Locks: r.mu held.
+// add keeps a verdict; a name that begins with its tier's says that once. Locks: r.mu
+// held.
 func (r *report) add(name string, result verdicts.Result, text string, took time.Duration) {
-	r.list = append(r.list, verdicts.Verdict{Suite: r.tier, Name: name, Result: result, Text: text, Took: took})
+	r.list = append(r.list, verdicts.Verdict{Suite: r.tier, Name: strings.TrimPrefix(name, r.tier+" "), Result: result, Text: text, Took: took})
 	r.count[result]++
 }
 

@@ -23,6 +23,10 @@ func TestSummary(t *testing.T) {
 	if status := r.summary(0); status != 1 || !strings.HasSuffix(out.String(), "\n1 passed, 1 failed, 2 skipped\n") {
 		t.Errorf("status %d, output %q", status, out.String())
 	}
+	r = &report{out: &out, tier: "boot"}
+	if r.pass("boot a disk", 0); r.list[0].Name != "a disk" {
+		t.Errorf("the verdict is %+v", r.list[0])
+	}
 	if status := (&report{out: &out}).summary(0); status != 1 {
 		t.Error("nothing ran, yet the status is 0")
 	}
