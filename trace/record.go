@@ -21,7 +21,7 @@ const (
 	Wake                       // Object is the koid of a thread that may run on
 	Switch                     // a CPU turns to a thread, or to none
 	Shootdown                  // translations are taken from other CPUs; Arg is how many CPUs
-	Evict                      // a clean page is taken
+	Evict                      // clean pages are taken
 	Syscall                    // a system call begins; Arg is its number
 	SyscallEnd                 // it ends; Object is its result
 	Interrupt                  // one takes a CPU out of ring 3; Arg is the vector

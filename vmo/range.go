@@ -2,6 +2,7 @@ package vmo
 
 import (
 	"faultline/mmu"
+	"faultline/trace"
 	"faultline/zx"
 )
 
@@ -329,6 +330,9 @@ func (v *VMO) DropClean() (n int) {
 				break
 			}
 			c.dropPages(pos, end, 1<<Clean)
+			if trace.On() {
+				trace.Emit(trace.Evict, 0, uint64(c.shownBy()), pos, end-pos)
+			}
 			pos = end
 		}
 		c.reclaimed += before - c.pages

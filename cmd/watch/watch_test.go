@@ -99,7 +99,8 @@ func TestReplay(t *testing.T) {
 {"k":"tick","t":33000000,"s":{"1":[[0,"c4"]]},"faults":1,"lat":[5000,5000],"cpu":[0,0.5]}
 {"k":"tick","t":66000000,"s":{"1":[[0,"cdc2"]]},"faults":1,"cpu":[0,0.5]}
 {"k":"vmo","id":1028,"name":"A.TXT","pages":1}
-{"k":"tick","t":99000000,"s":{"1":[[0,"cwca"]],"1028":[[0,"c"]]},"faults":1,"cpu":[0,0]}`
+{"k":"tick","t":99000000,"s":{"1":[[0,"cwca"]],"1028":[[0,"c"]]},"faults":1,"cpu":[0,0]}
+{"k":"tick","t":132000000,"faults":1,"cpu":[0,0]}`
 	if got := strings.Join(lines, "\n"); got != want {
 		t.Errorf("lines:\n%s", got)
 	}
