@@ -331,7 +331,8 @@ func strip(p image.Image, color [3]uint32) bool {
 }
 
 // TestMany shows 2,000 VMOs and a million pages, 4,096 of which change at every
-// update: the page keeps up.
+// update: the page keeps up, and meanwhile scrolls, shows a VMO's history, pauses, steps
+// back and goes on.
 func TestMany(t *testing.T) {
 	f := newFeed()
 	ctx := browser(t, f)
@@ -340,6 +341,13 @@ func TestMany(t *testing.T) {
 		f.add(marshal(message{Kind: "vmo", ID: id, Name: "many", Pages: 512}))
 	}
 	const updates = 150
+	uses := map[int]string{
+		0:   `window.drawn = 0; (function f() { drawn++; requestAnimationFrame(f) })(); true`,
+		30:  `$("scroll").scrollTop = 1e9; true`,
+		60:  `$("strips").dispatchEvent(new MouseEvent("click", {clientY: $("strips").getBoundingClientRect().top + 5})); selected > 1900`,
+		90:  `pause(true); step(-10); shown.tick === +$("slider").value && shown.tick >= 50`,
+		120: `$("detail").className === "shown" && (pause(false), true)`,
+	}
 	start := time.Now()
 	for i := range updates {
 		m := message{Kind: "tick", Time: int64(i+1) * 33e6, States: map[string][][2]any{}}
@@ -347,9 +355,19 @@ func TestMany(t *testing.T) {
 			m.States[string('1'+rune(j))] = [][2]any{{0, strings.Repeat("cd", 128) + strings.Repeat("dc", 128)}, {i % 512, "w"}}
 		}
 		f.add(marshal(m))
+		if use := uses[i]; use != "" {
+			if ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](use)); err != nil || !ok {
+				t.Errorf("at update %d: %v, %v: %s", i, ok, err, use)
+			}
+		}
 		time.Sleep(time.Until(start.Add(time.Duration(i+1) * 33 * time.Millisecond)))
 	}
 	if err := chromedp.Do(ctx, chromedp.Poll[chromedp.Void]("shown.tick === 150 && shown.vmos.size === 2000", chromedp.WithPollingTimeout(2*time.Second))); err != nil {
 		t.Errorf("the page lags behind: %v", err)
+	}
+	if drawn, err := chromedp.Run(ctx, chromedp.Evaluate[int]("drawn")); err != nil || drawn < updates/10 {
+		t.Errorf("%d pictures drawn in %d updates: %v", drawn, updates, err)
+	} else {
+		t.Logf("%d pictures drawn in %d updates", drawn, updates)
 	}
 }
