@@ -361,15 +361,35 @@ func (c *Channel) Close() {
 	}
 	c.closed = true
 	unread, _ := c.takeAll()
-	for c.calls != nil {
-		c.calls.finish(zx.ErrCanceled)
-	}
-	for p := c.peer; p.calls != nil; {
-		p.calls.finish(zx.ErrPeerClosed)
-	}
+	calls := c.calls != nil || c.peer.calls != nil
 	c.peer.UpdateSignals(zx.SignalWritable, zx.SignalPeerClosed)
 	unlock()
 	discard(unread)
+	if calls {
+		Do(c.endCalls)
+	}
+}
+
+// endCalls ends the calls at both ends, of which c is closed, so that there come
+// no new ones: a chore.
+func (c *Channel) endCalls(b *zx.Budget) (more bool) {
+	for {
+		n := 0
+		c.pair.mu.Lock()
+		for ; n < watchAtOnce && c.calls != nil; n++ {
+			c.calls.finish(zx.ErrCanceled)
+		}
+		for ; n < watchAtOnce && c.peer.calls != nil; n++ {
+			c.peer.calls.finish(zx.ErrPeerClosed)
+		}
+		c.pair.mu.Unlock()
+		if n < watchAtOnce {
+			return false
+		}
+		if b.Spend(n) {
+			return true
+		}
+	}
 }
 
 // takeAll takes all messages off the queue, for discard. Locks: transit.mu and

@@ -399,3 +399,36 @@ func TestCollectInPieces(t *testing.T) {
 		t.Errorf("%d bytes left", payer.Used())
 	}
 }
+
+// TestCloseBesideCalls closes either end while many wait for replies there.
+func TestCloseBesideCalls(t *testing.T) {
+	const many = 10 * watchAtOnce
+	for _, own := range []bool{false, true} {
+		a, b := NewChannel()
+		end, want := b, zx.ErrPeerClosed
+		if own {
+			end, want = a, zx.ErrCanceled
+		}
+		var calls [many]Call
+		c := new(crowd)
+		for i := range calls {
+			m, _ := NewMessage(nil, 4, 0)
+			if st := calls[i].Begin(a, c, m); st != zx.OK {
+				t.Fatal(st)
+			}
+		}
+		end.Close()
+		for limit := time.Now().Add(10 * time.Second); c.woken.Load() < many; time.Sleep(time.Millisecond) {
+			if time.Now().After(limit) {
+				t.Fatalf("%d of %d were woken", c.woken.Load(), many)
+			}
+		}
+		for i := range calls {
+			if st := calls[i].Answer(zx.OK); st != want || calls[i].End() != nil {
+				t.Errorf("own %v, call %d: %v", own, i, st)
+			}
+		}
+		a.Close()
+		b.Close()
+	}
+}
