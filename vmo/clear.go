@@ -40,8 +40,9 @@ const patience = 1 << 14
 // GoOn, and start over.
 const ErrAgain = errSpent
 
-func (k *clearing) begin(c *cowPages, off, end uint64, writes bool) {
-	*k = clearing{top: c, lo: off, hi: end, writes: writes, d: c.descend(off, end), next: c.mappings.Heavy(0, off+1)}
+// clearingOf is one that has not begun. Where it does not last nothing is allocated.
+func clearingOf(c *cowPages, off, end uint64, writes bool) clearing {
+	return clearing{top: c, lo: off, hi: end, writes: writes, d: c.descend(off, end), next: c.mappings.Heavy(0, off+1)}
 }
 
 // walk clears until that costs most or all is done, and gives the cost.
@@ -110,13 +111,18 @@ func (c *cowPages) cleared(off, length uint64, writes bool) bool {
 		fam.clearCost = 0
 		return false
 	case k == nil:
-		var now clearing
-		now.begin(c, off, end, writes)
-		if fam.clearCost += now.walk(clearUnits - fam.clearCost); now.done {
+		now := clearingOf(c, off, end, writes)
+		spent := fam.clearCost
+		if fam.clearCost += now.walk(clearUnits - spent); now.done {
 			return true
 		}
-		fam.clearCost, fam.clearing = 0, new(clearing)
-		*fam.clearing = now
+		if fam.clearCost = 0; spent == 0 {
+			fam.clearing = new(clearing)
+			*fam.clearing = now
+		}
+		return false
+	case k.top == c && (off < k.lo || k.hi < end || k.writes && !writes) && off <= k.hi && k.lo <= end:
+		*k = clearingOf(c, min(k.lo, off), max(k.hi, end), k.writes && writes) // wider than the last time
 		return false
 	}
 	mine := k.top == c && k.lo <= off && k.hi >= end && (!k.writes || writes)
@@ -141,7 +147,7 @@ func (k *clearing) help(mine bool) {
 // reshaped has a clearing begin again, since nodes of the family came or went.
 func (f *family) reshaped() {
 	if k := f.clearing; k != nil && !k.done {
-		k.begin(k.top, k.lo, k.hi, k.writes)
+		*k = clearingOf(k.top, k.lo, k.hi, k.writes)
 	}
 }
 
@@ -189,8 +195,7 @@ func (v *VMO) GoOn(st zx.Status, by *account.Account, y zx.Yielder) zx.Status {
 // Flush: done.
 func (c *cowPages) unmap(off, length uint64) {
 	if length != 0 {
-		var k clearing
-		k.begin(c, off, off+length, false)
+		k := clearingOf(c, off, off+length, false)
 		k.walk(int(^uint(0) >> 1))
 	}
 }

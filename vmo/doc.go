@@ -80,8 +80,9 @@
 // at the world without it, and on with all checks anew. What shrinks does so from its
 // end on, so that size, stream and pages agree after every turn (turnBack). A node
 // that dies is only laid in its grave (die): its pages are freed in turns (bury), a few
-// at once by whoever ended it, the rest by
-// what Store.SetLater names or by whoever is short of memory.
+// at once by whoever ended it, the rest by what Store.SetLater names or by whoever is
+// short of memory. Where thousands of mappings show a page, they are visited in turns,
+// while faults are held (clear.go).
 //
 // # Ageing
 //

@@ -219,8 +219,7 @@ func (c *cowPages) evict(needed bool, batch []victim, of *account.Account) (free
 func (c *cowPages) evictRun(needed bool, run []victim) (freed int) {
 	off, length := run[0].index<<zx.PageShift, uint64(len(run))<<zx.PageShift
 	used := c.accessed(off, off+length)
-	var k clearing
-	k.begin(c, off, off+length, false)
+	k := clearingOf(c, off, off+length, false)
 	if k.walk(clearUnits); !k.done { // too many have it mapped
 		for _, v := range run {
 			c.store.age.spare(v.frame)

@@ -395,14 +395,14 @@ func (c *cowPages) transferLocked(off uint64, done *uint64, run *PageRun, b *zx.
 		}
 		if *done < next {
 			stop := c.turn(off+*done, off+next, b)
-			if st := c.zeroPages(off+*done, stop, nil); st != zx.OK {
+			if _, st := c.zeroPages(off+*done, stop, nil); st != zx.OK {
 				return st
 			}
 			*done = stop - off
 			continue
 		}
 		stop := min(run.Length, *done+transferBatch<<zx.PageShift)
-		if st := c.zeroPages(off+*done, off+stop, nil); st != zx.OK {
+		if _, st := c.zeroPages(off+*done, off+stop, nil); st != zx.OK {
 			return st
 		}
 		for ; *done < stop; *done += zx.PageSize {

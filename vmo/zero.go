@@ -106,7 +106,9 @@ func (v *VMO) zeroFrom(c *cowPages, pos *uint64, end uint64, r *PageRequest, b *
 		case st != zx.OK || stop == *pos:
 		case whole:
 			stop = c.turn(v.off+*pos, v.off+stop, b) - v.off
-			st = c.zeroPages(v.off+*pos, v.off+stop, r)
+			var got uint64
+			got, st = c.zeroPages(v.off+*pos, v.off+stop, r)
+			*pos = got - v.off
 		default:
 			st = c.zeroBytes(v.off+*pos, v.off+stop, r)
 		}
@@ -140,22 +142,23 @@ func (c *cowPages) zeroBytes(from, to uint64, r *PageRequest) zx.Status {
 }
 
 // zeroPages makes the whole pages [start, stop) zeros; a pinned one stays and is
-// written, which may have to be asked for. Locks: the family's held.
-// Errors: ErrNoMemory | those of zeroBytes, with the front zeroed.
-func (c *cowPages) zeroPages(start, stop uint64, r *PageRequest) zx.Status {
+// written, which may have to be asked for. It gives where it got, from where the next
+// try must go on. Locks: the family's held.
+// Errors: ErrNoMemory | errSpent | those of zeroBytes.
+func (c *cowPages) zeroPages(start, stop uint64, r *PageRequest) (uint64, zx.Status) {
 	for start < stop {
 		pinned := c.nextPinned(start, stop)
 		if st := c.zeroUnpinned(start, pinned); st != zx.OK {
-			return st
+			return start, st
 		}
-		if pinned < stop {
+		if start = pinned; pinned < stop {
 			if st := c.zeroBytes(pinned, pinned+zx.PageSize, r); st != zx.OK {
-				return st
+				return start, st
 			}
+			start += zx.PageSize
 		}
-		start = pinned + zx.PageSize
 	}
-	return zx.OK
+	return max(start, stop), zx.OK
 }
 
 // zeroUnpinned is zeroPages where nothing is pinned.
@@ -247,12 +250,11 @@ func (c *cowPages) zeroRun(pos, limit uint64) uint64 {
 
 // untrack makes [start, end) untracked zeros whatever was there, and says whether
 // anything else was. Locks: the family's held. Pre: start < end, no page there is
-// pinned, the VMO is paged, two intervals are reserved.
+// pinned or mapped, the VMO is paged, two intervals are reserved.
 func (c *cowPages) untrack(start, end uint64) bool {
 	if iv := c.zeros.holding(start); iv != nil && iv.kind == zerosUntracked && iv.end >= end {
 		return false
 	}
-	c.unmap(start, end-start)
 	c.progressAbsent(start, end)
 	c.dropPages(start, end, allStates)
 	c.zeros.remove(start, end)
@@ -437,8 +439,9 @@ func (v *VMO) SetStreamSize(size uint64, r *PageRequest) zx.Status {
 	}
 }
 
-// streamWork is how far SetStreamSize got: what lies from pos on is done.
-type streamWork struct{ pos, step uint64 }
+// streamWork is how far SetStreamSize got: what lies from pos on is done, and the
+// whole pages before front.
+type streamWork struct{ pos, step, front uint64 }
 
 // setStreamLocked is SetStreamSize until something is missing or b is spent. The
 // pages go from the end on, and the stream ends where they begin: so a shrinking
@@ -460,23 +463,30 @@ func (c *cowPages) setStreamLocked(size uint64, w *streamWork, r *PageRequest, b
 			return st
 		}
 	}
-	if st := c.zeroPages(whole, up, r); st != zx.OK {
-		return st
+	if front := max(whole, w.front); front < up {
+		var st zx.Status
+		if w.front, st = c.zeroPages(front, up, r); st != zx.OK {
+			return st
+		}
 	}
 	for end := min(w.pos, c.size); end > up; end = w.pos {
 		start, st := c.turnBack(up, end, &w.step, b)
 		if st == zx.OK {
 			st = c.zeros.reserve(2)
 		}
-		if st == zx.OK && !c.cleared(start, end-start, false) {
-			w.step, st = max(w.step/2, zx.PageSize), errSpent // the same again
+		switch {
+		case st != zx.OK:
+		case !c.paged:
+			_, st = c.zeroPages(start, end, r)
+		case c.cleared(start, end-start, false):
+			c.modified = c.untrack(start, end) || c.modified
+		default:
+			st = errSpent
+		}
+		if st == errSpent {
+			w.step = max(w.step/2, zx.PageSize) // the same again
 		}
 		if st != zx.OK {
-			return st
-		}
-		if c.paged {
-			c.modified = c.untrack(start, end) || c.modified
-		} else if st := c.zeroPages(start, end, r); st != zx.OK {
 			return st
 		}
 		if size < c.stream {
