@@ -325,7 +325,7 @@ func (c *Console) pause(t zx.Time) (pressed bool) {
 	const look = zx.Time(50e6)
 	for ; t > 0 && !pressed; t -= look {
 		time.Sleep(time.Duration(min(t, look)))
-		pressed = c.keyboard != nil && c.keyboard.pressed()
+		pressed = c.stop.Load() || c.keyboard != nil && !c.json && c.keyboard.pressed()
 	}
 	return pressed
 }

@@ -141,9 +141,9 @@ type requestRow struct {
 	Packet  string  `t:"+PACKET"`
 }
 
-// requests lists the outstanding requests of a source.
-func (c *Console) requests(s *pager.Proxy) (rows []requestRow) {
-	threads, koid := c.threadNames(), s.Info().VMO
+// requests lists the outstanding requests of a source; threads are the names of all.
+func (c *Console) requests(s *pager.Proxy, threads map[zx.Koid]string) (rows []requestRow) {
+	koid := s.Info().VMO
 	for _, r := range s.Requests() {
 		row := requestRow{fmt.Sprintf("%s [%#x, %#x)", r.Name(), r.Offset, r.End()), koid, addr(r.Offset), addr(r.Length), addr(r.Pending),
 			r.Overlaps, 0, r.Thread, threads[r.Thread], r.Sent()}

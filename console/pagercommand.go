@@ -161,7 +161,7 @@ type sourceRow struct {
 // pagerShow shows the VMOs of one pager by key, and what is asked of each.
 func (c *Console) pagerShow(k *knownPager) {
 	c.note("pager %d, held by %s: %d VMOs", k.Koid(), k.held(), len(k.proxies))
-	names, rows, requests := c.vmoNames(), []sourceRow{}, []requestRow{}
+	names, threads, rows, requests := c.vmoNames(), c.threadNames(), []sourceRow{}, []requestRow{}
 	slices.SortFunc(k.proxies, func(a, b *pager.Proxy) int {
 		return cmp.Or(cmp.Compare(a.Key(), b.Key()), cmp.Compare(a.Info().VMO, b.Info().VMO))
 	})
@@ -174,7 +174,7 @@ func (c *Console) pagerShow(k *knownPager) {
 			row.Source += ", options " + optionNames(&n)
 			v.Release()
 		}
-		rows, requests = append(rows, row), append(requests, c.requests(s)...)
+		rows, requests = append(rows, row), append(requests, c.requests(s, threads)...)
 	}
 	c.table("sources", rows)
 	c.table("requests", requests)

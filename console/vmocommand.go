@@ -192,7 +192,7 @@ func (c *Console) vmoShow(v *vmo.VMO) error {
 	if s != nil {
 		c.tell("  source      ", "%s", sourceState(s.Info()))
 		c.dirtyRanges(v)
-		c.table("requests", c.requests(s))
+		c.table("requests", c.requests(s, c.threadNames()))
 	}
 	for _, p := range c.kernel.Processes() {
 		p.eachMapping(func(e vmar.Entry) {
