@@ -49,11 +49,16 @@ func operatorBoots(d disks) []boot {
 			check: func(output string) error {
 				return checkTrace(output, "page fault", "request READ", "packet READ", "supply", "request DIRTY", "DIRTY", "WRITEBACK_BEGIN", "WRITEBACK_END")
 			}},
-		boot{name: "a trace that four CPUs overwrite, turned off and on meanwhile", smp: "4", timeout: "240",
+		boot{name: "a trace that is overwritten, turned off and on meanwhile", timeout: "240",
 			commands: "start filepager 900 7; start filepager 900 99; trace on; wait 0.1; trace off; trace on switch; trace on; wait; trace off; trace print",
 			want:     []string{`[1-9]\d* were overwritten`},
 			check: func(output string) error {
-				return checkTrace(output, "page fault", "request READ", "packet READ", "supply", "shootdown", "zx_port_wait")
+				return checkTrace(output, "page fault", "request READ", "packet READ", "supply", "zx_port_wait")
+			}},
+		boot{name: "a trace of four CPUs", smp: "4", timeout: "240",
+			commands: "trace on shootdown switch wake fault fault-end request packet supply operation; start filepager 300 7; run shootdown; wait; trace off; trace print",
+			check: func(output string) error {
+				return checkTrace(output, "page fault", "request READ", "packet READ", "supply", "shootdown", "wake")
 			}})
 
 	// A pager that never answers: warned of each second, given up in the third.
