@@ -16,15 +16,15 @@
 //	         Wake, deadline, kill, suspend
 //
 // A thread that is ready shows RUNNING, or what it waited for. Its state changes
-// in two functions: block puts a thread to sleep, and woke, when an executor has
-// it again, says what ended the sleep. Who may touch a thread is told by its
+// in two functions: sleep, mostly by way of block, puts a thread to sleep, and runs,
+// when an executor has it again, ends that; woke says why. Who may touch a thread is told by its
 // token, in wait.go: its executor while it runs, whoever wakes it while it sleeps.
 //
 // These are the places where a thread can wait. At the top nothing is left on a
 // stack; the thread has a step that goes on:
 //
-//	a page fault             Thread.unresolved   decide again, from the start
-//	a call that waits        Thread.called       syscall.Context.Resume: port_wait,
+//	a page fault             Thread.pageFault    decide again, from the start
+//	a call that waits        Thread.callSleeps   syscall.Context.Resume: port_wait,
 //	                                             object_wait_one, object_wait_many,
 //	                                             futex_wait, channel_call, nanosleep
 //	an exception             Thread.handle       see what the handler decided
@@ -49,10 +49,10 @@
 //	vmar       Lane.TryFault                mapping found, rights checked
 //	vmo        RequirePage                  absent: should wait
 //	pager      Proxy.Send                   the thread at the port has the packet, and is next
-//	kernel     Thread.block                 no lock held, no stack kept
+//	kernel     Thread.sleep                 no lock held, no stack kept
 //	           ... the pager's thread supplies, Progress wakes ours, which is next ...
 //	kernel     Thread.faultWoken            the answer is there
-//	vmar       Fault, from the top          the page is there: PTE written
+//	vmar       TryFault, from the top       the page is there: PTE written
 //	cpu        Exec                         the same instruction again
 //
 // # Jobs: who may do what to whom
