@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"faultline/mmu"
@@ -20,7 +21,7 @@ func (noTLB) Invalidate(zx.PhysAddr, zx.VirtAddr, zx.VirtAddr) {}
 func TestMeasured(t *testing.T) {
 	k := &Kernel{now: func() int64 { return 0 }, Store: vmo.NewStore(mmu.NewSimulated(200))}
 	for id := range runtime.GOMAXPROCS(0) { // any CPU may run this
-		k.cpus = append(k.cpus, &percpu{id: id})
+		k.cpus = append(k.cpus, &percpu{id: id, heed: new(atomic.Uint32)})
 	}
 	k.initTrace()
 	defer k.StopTrace()

@@ -68,19 +68,15 @@ type HandleTable struct {
 	freeHead, freeTail uint32
 	count              int
 	closed             bool
-	removed            atomic.Uint64 // handles, so far, and one; written under mu
+	removed            atomic.Uint64 // handles, so far; written under mu
 }
 
 // NewHandleTable makes an empty table whose memory a pays for.
-func NewHandleTable(a *account.Account) *HandleTable {
-	t := &HandleTable{account: a}
-	t.removed.Store(1)
-	return t
-}
+func NewHandleTable(a *account.Account) *HandleTable { return &HandleTable{account: a} }
 
 // Version changes, from above 0, whenever a handle leaves the table. A handle that
 // was looked up after it was had names the same while it stays.
-func (t *HandleTable) Version() uint64 { return t.removed.Load() }
+func (t *HandleTable) Version() uint64 { return t.removed.Load() + 1 }
 
 // slot gives slot i. Pre: there is one. Locks: mu held.
 func (t *HandleTable) slot(i uint32) *slot { return &t.blocks[i/blockSlots][i%blockSlots] }

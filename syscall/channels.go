@@ -201,7 +201,7 @@ func (c *Context) message(o object.Object, w *outgoing) (*object.Message, zx.Sta
 		c.drop(w)
 		return nil, st
 	}
-	at, b := uint32(0), zx.Budget{By: c.Thread}
+	at, b := uint32(0), zx.Budget{By: c.yielder}
 	for b.Spend(len(list) / channelIovecBytes / 16); len(list) > 0; list = list[channelIovecBytes:] {
 		p := partAt(list)
 		if p.length > 0 {
@@ -387,7 +387,7 @@ func (c *Context) drop(w *outgoing) {
 	if w.etc {
 		each = dispositionBytes
 	}
-	le, at, b := binary.LittleEndian, w.handles, zx.Budget{By: c.Thread}
+	le, at, b := binary.LittleEndian, w.handles, zx.Budget{By: c.yielder}
 	for count := min(w.numHandles, object.HandleLimit); count > 0; {
 		// It cannot be issued again; the thread stops when it is done.
 		if b.Spend(scratchBytes/int(each)) && b.Look() == zx.ErrInternalIntrKilled {

@@ -256,8 +256,9 @@ type Context struct {
 	// 5.7).
 	Request, CopyRequest *vmo.PageRequest
 
-	wait     wait     // of the call in progress
-	progress progress // of a call that will be issued again
+	yielder  zx.Yielder // Thread, asked once: the runtime looks in a table for what it does not remember
+	wait     wait       // of the call in progress
+	progress progress   // of a call that will be issued again
 	recent   recent
 
 	// Scratch of the call in progress: buffers that would otherwise be
@@ -270,6 +271,7 @@ type Context struct {
 
 // Init completes a Context whose exported fields are filled in.
 func (c *Context) Init() {
+	c.yielder = c.Thread
 	c.wait.place.Init(c.Waiter)
 	c.wait.futex.Init(c.Waiter)
 }

@@ -89,7 +89,7 @@ func futexWake(c *Context, at userIn, count uint32) zx.Status {
 	if st := futexAddress(at); st != zx.OK {
 		return st
 	}
-	for b := (zx.Budget{By: c.Thread}); count > 0; {
+	for b := (zx.Budget{By: c.yielder}); count > 0; {
 		// It cannot be issued again: a suspend waits.
 		if count = c.Futexes.Wake(zx.VirtAddr(at), count); count > 0 && b.Look() == zx.ErrInternalIntrKilled {
 			break
@@ -113,7 +113,7 @@ func futexRequeue(c *Context, at userIn, wakeCount uint32, current int32, requeu
 	if st != zx.OK {
 		return st
 	}
-	for b := (zx.Budget{By: c.Thread}); ; c.Futexes.Lock() {
+	for b := (zx.Budget{By: c.yielder}); ; c.Futexes.Lock() {
 		wakeCount, requeueCount = c.Futexes.WakeAndRequeue(zx.VirtAddr(at), wakeCount, zx.VirtAddr(requeue), requeueCount)
 		c.Futexes.Unlock()
 		if wakeCount|requeueCount == 0 || b.Look() == zx.ErrInternalIntrKilled {

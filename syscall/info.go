@@ -186,7 +186,7 @@ func objectGetInfo(c *Context, h zx.Handle, topic uint32, buffer userOut, size u
 //
 // Errors: ErrInvalidArgs a pointer.
 func (c *Context) koids(next func(zx.Koid) (zx.Koid, bool), buffer userOut, size uint64, actual, avail userOut) zx.Status {
-	r := records{c: c, buffer: buffer, room: size, budget: zx.Budget{By: c.Thread}}
+	r := records{c: c, buffer: buffer, room: size, budget: zx.Budget{By: c.yielder}}
 	for k, ok := next(0); ok; k, ok = next(k) {
 		binary.LittleEndian.PutUint64(c.scratch[:], uint64(k))
 		if st := r.add(c.scratch[:8]); st != zx.OK {

@@ -65,7 +65,7 @@ func (c *Context) processInfo(p Process, topic uint32, buffer userOut, size uint
 	if p.Info().Exited {
 		return zx.ErrBadState
 	}
-	r := records{c: c, buffer: buffer, room: size, budget: zx.Budget{By: c.Thread}}
+	r := records{c: c, buffer: buffer, room: size, budget: zx.Budget{By: c.yielder}}
 	version, st := topic>>infoVersion, zx.OK
 	switch topic &^ (infoVersion3) {
 	case infoTaskStats:

@@ -38,7 +38,7 @@ type progress struct {
 //
 // Errors: those of f | ErrInternalIntrKilled | ErrInternalIntrRetry.
 func (c *Context) inPieces(at, size uint64, units int, f func(at, n uint64) zx.Status) zx.Status {
-	b, done := zx.Budget{By: c.Thread}, uint64(0)
+	b, done := zx.Budget{By: c.yielder}, uint64(0)
 	if p := c.progress; p.at == at && p.size == size {
 		done = p.done
 	}

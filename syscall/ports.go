@@ -89,7 +89,7 @@ func portCancel(c *Context, h, source zx.Handle, key uint64) zx.Status {
 	if !waitable(o.ObjectBase().Type()) {
 		return zx.ErrNotSupported
 	}
-	n := o.ObjectBase().CancelAsync(object.Source{Table: c.Handles, Handle: source}, po.(*object.Port), key, c.Thread)
+	n := o.ObjectBase().CancelAsync(object.Source{Table: c.Handles, Handle: source}, po.(*object.Port), key, c.yielder)
 	if n == 0 {
 		return zx.ErrNotFound
 	}
@@ -105,7 +105,7 @@ func portCancelKey(c *Context, h zx.Handle, options uint32, key uint64) zx.Statu
 	if st != zx.OK {
 		return st
 	}
-	n := o.(*object.Port).CancelKey(key, c.Thread)
+	n := o.(*object.Port).CancelKey(key, c.yielder)
 	object.Unref(o)
 	if n == 0 {
 		return zx.ErrNotFound

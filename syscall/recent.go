@@ -20,6 +20,7 @@ type recent struct {
 // known is one such handle, looked up at version of the table.
 type known struct {
 	handle  zx.Handle
+	from    zx.Handle // of a VMO of a pager: the pager's
 	version uint64
 }
 
@@ -56,7 +57,6 @@ type knownVMO struct {
 // WRITE.
 type knownPair struct {
 	known // the VMO's
-	from  zx.Handle
 	pager *pager.Pager
 	vmo   *VMO
 }
@@ -70,7 +70,7 @@ func (c *Context) managed(pagerHandle, vmoHandle zx.Handle) (*pager.Pager, *VMO,
 	version := c.Handles.Version()
 	p, o, st := c.pair(pagerHandle, zx.RightManageVMO, vmoHandle, zx.RightWrite)
 	if st == zx.OK {
-		*k = knownPair{known{vmoHandle, version}, pagerHandle, p, o}
+		*k = knownPair{known{vmoHandle, pagerHandle, version}, p, o}
 	}
 	return p, o, st
 }
@@ -96,6 +96,6 @@ func (c *Context) supplier(pagerHandle, vmoHandle, aux zx.Handle) (*VMO, *VMO, z
 		o.Unref(o)
 		return nil, nil, st
 	}
-	*x = knownVMO{known{aux, k.version}, a}
+	*x = knownVMO{known{aux, 0, k.version}, a}
 	return o, a, zx.OK
 }

@@ -127,7 +127,7 @@ func (c *Context) eachVector(vectors userIn, count uint64, f func(buffer, length
 // readAt copies out of the stream from at, and gives how far it came: to its end
 // at most. A copy that fails after some vectors is a short one.
 func (s *Stream) readAt(c *Context, vectors userIn, count, at uint64) (n uint64, st zx.Status) {
-	turn := turn{zx.Budget{By: c.Thread}}
+	turn := turn{zx.Budget{By: c.yielder}}
 	bad := c.eachVector(vectors, count, func(buffer, length uint64) bool {
 		end := s.v.VMO.StreamSize()
 		if at+n < at || at+n >= end {
@@ -210,7 +210,7 @@ func (s *Stream) writeAt(c *Context, vectors userIn, count, at uint64, extend bo
 			return at, 0, st
 		}
 	}
-	turn := turn{zx.Budget{By: c.Thread}}
+	turn := turn{zx.Budget{By: c.yielder}}
 	bad := c.eachVector(vectors, count, func(buffer, length uint64) bool {
 		length = min(length, end-at-n)
 		if length == 0 {

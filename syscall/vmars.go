@@ -36,7 +36,7 @@ func vmarAllocate(c *Context, parent zx.Handle, options uint32, offset, size uin
 	if st != zx.OK {
 		return st
 	}
-	r, base, st := p.Region.Allocate(options, offset, size, have, c.Thread)
+	r, base, st := p.Region.Allocate(options, offset, size, have, c.yielder)
 	object.Unref(p)
 	if st != zx.OK {
 		return st
@@ -65,7 +65,7 @@ func vmarDestroy(c *Context, h zx.Handle) zx.Status {
 	if o.Region == o.Region.Space().Root() {
 		st = zx.ErrNotSupported
 	} else {
-		st = o.Region.Destroy(c.Thread)
+		st = o.Region.Destroy(c.yielder)
 	}
 	object.Unref(o)
 	return st
@@ -92,7 +92,7 @@ func vmarMap(c *Context, h zx.Handle, options uint32, offset uint64, vmoHandle z
 	}
 	addr := zx.VirtAddr(0)
 	if st = c.writeOrExecute(options); st == zx.OK {
-		addr, st = o.Region.Map(allowXOM(options), offset, vo.(*VMO).VMO, vmoOffset, length, vmoRights, rights, c.Thread)
+		addr, st = o.Region.Map(allowXOM(options), offset, vo.(*VMO).VMO, vmoOffset, length, vmoRights, rights, c.yielder)
 	}
 	object.Unref(vo)
 	if st == zx.OK {
@@ -110,7 +110,7 @@ func vmarUnmap(c *Context, h zx.Handle, addr zx.VirtAddr, length uint64) zx.Stat
 	if st != zx.OK {
 		return st
 	}
-	st = o.Region.Unmap(addr, length, have, c.Thread)
+	st = o.Region.Unmap(addr, length, have, c.yielder)
 	object.Unref(o)
 	return st
 }
@@ -124,7 +124,7 @@ func vmarProtect(c *Context, h zx.Handle, options uint32, addr zx.VirtAddr, leng
 		return st
 	}
 	if st = c.writeOrExecute(options); st == zx.OK {
-		st = o.Region.Protect(options, addr, length, have, c.Thread)
+		st = o.Region.Protect(options, addr, length, have, c.yielder)
 	}
 	object.Unref(o)
 	return st
