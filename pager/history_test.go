@@ -389,15 +389,18 @@ func (m *model) compare(f *file, fail func(string, ...any)) {
 
 // accessAs is mapping.access for a thread that is killed when it waits.
 func (m *mapping) accessAs(page uint64, write bool, b byte, req *vmo.PageRequest) (byte, zx.Status) {
-	if e, ok := m.ptes[page]; !ok || write && !e.Writable {
+	for e, ok := m.ptes[page]; !ok || write && !e.Writable; e, ok = m.ptes[page] {
 		m.v.Lock()
 		p, st := m.v.RequirePage(&m.place, page*pg, write, req)
 		if st == zx.OK {
 			m.ptes[page] = p
 		}
 		m.v.Unlock()
-		if st == zx.ErrShouldWait {
-			st = req.Wait()
+		switch {
+		case st == zx.ErrShouldWait:
+			return 0, req.Wait()
+		case st == vmo.ErrAgain:
+			st = m.v.GoOn(st, nil, nil)
 		}
 		if st != zx.OK {
 			return 0, st
