@@ -216,8 +216,8 @@ func (c *cowPages) beginPages(idx, limit uint64) {
 	for idx < limit {
 		slots, n, _ := c.tree.run(c.mem, idx, limit)
 		for i := range slots {
-			if s := slots[i]; s&(slotStateMask|slotPinned) == slot(Dirty) {
-				c.transition(&slots[i], s.in(AwaitingClean))
+			if s := &slots[i]; *s&(slotStateMask|slotPinned) == slot(Dirty) {
+				c.transition(s, *s^slot(Dirty^AwaitingClean)) // in(AwaitingClean), known to be Dirty
 			}
 		}
 		idx += n

@@ -36,7 +36,7 @@ func (v *VMO) Zero(off, n uint64, r *PageRequest) zx.Status {
 }
 
 // errSpent is what a locked part answers that has done as much as one turn may:
-// it goes on after a look at the world. It never leaves the package.
+// it goes on after a look at the world. Out of the package only faults answer it, as ErrAgain.
 const errSpent zx.Status = 1
 
 // turn gives where a piece of [pos, end) ends that costs about one turn of b, and
