@@ -84,6 +84,9 @@ func (v *VMO) RequirePage(by *MappingPlace, off uint64, write bool, r *PageReque
 		c.transition(s, p.in(Dirty)|slotReferenced)
 		c.modified = true
 		return Page{p.frame(), true}, zx.OK
+	case !write && s.state() == Marker:
+		c.fam.zeroMapped = true
+		return Page{c.mem.ZeroPage(), false}, zx.OK
 	}
 	p, st := c.require(off, off+zx.PageSize, write, r)
 	if st == zx.OK {
@@ -111,6 +114,7 @@ func (v *VMO) PeekPages(off uint64, frames []mmu.Frame) (n int, writable bool) {
 		return 0, false
 	}
 	c := v.cow
+	zero := c.mem.ZeroPage()
 	idx, limit := pageIndex(v.off+off), pageIndex(v.off+size)
 	for n < len(frames) && idx < limit {
 		if c.fam.physical {
@@ -121,18 +125,22 @@ func (v *VMO) PeekPages(off uint64, frames []mmu.Frame) (n int, writable bool) {
 		slots, _, _ := c.tree.run(c.mem, idx, min(limit, idx+uint64(len(frames)-n)))
 		was := n
 		for _, s := range slots {
-			if may := s.state() == Untracked; !s.hasPage() || n > 0 && may != writable {
+			f, may := s.frame(), s.state() == Untracked
+			if s.state() == Marker {
+				f, c.fam.zeroMapped = zero, true
+			} else if !s.hasPage() {
 				break
-			} else {
-				frames[n], writable = s.frame(), may
 			}
+			if n > 0 && may != writable {
+				break
+			}
+			frames[n], writable = f, may
 			n++
 		}
 		if idx += uint64(n - was); n > was {
 			continue
 		}
-		w := c.see(idx << zx.PageShift)
-		f := c.mem.ZeroPage()
+		w, f := c.see(idx<<zx.PageShift), zero
 		if w.s.hasPage() {
 			f = w.s.frame()
 		}
