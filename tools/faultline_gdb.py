@@ -141,7 +141,8 @@ all fields of one."""
         super().__init__("vmo", gdb.COMMAND_STATUS)
 
     def invoke(self, argument, from_tty):
-        vmos = elements(kernel()["Store"]["stock"]["vmos"]["list"])
+        things = [block["thing"] for block in elements(kernel()["Store"]["stock"]["vmos"]["blocks"])]
+        vmos = [t[i] for t in things for i in range(t.type.range()[1] + 1)]
         if argument:
             koid = int(gdb.parse_and_eval(argument))
             found = [v for v in vmos if int(v) != 0 and int(v["koid"]) == koid]
