@@ -56,7 +56,7 @@ func operatorBoots(d disks) []boot {
 				return checkTrace(output, "page fault", "request READ", "packet READ", "supply", "zx_port_wait")
 			}},
 		boot{name: "a trace of four CPUs", smp: "4", timeout: "240",
-			commands: "trace on shootdown switch wake fault fault-end request packet supply operation; start filepager 300 7; run shootdown; wait; trace off; trace print",
+			commands: "trace on shootdown switch wake fault fault-end request packet supply operation; run shootdown; run filepager 300 7; trace off; trace print",
 			check: func(output string) error {
 				return checkTrace(output, "page fault", "request READ", "packet READ", "supply", "shootdown", "wake")
 			}})
