@@ -69,14 +69,24 @@ func (q *sendQueue) replace(r, heir *vmo.PageRequest) {
 //
 //go:nosplit
 func (s *Proxy) Send(r *vmo.PageRequest) {
-	if trace.On() {
-		s.trace(trace.Request, r)
+	switch {
+	case trace.On(): // one look for both records
+		s.sendTraced(r)
+	case s.busy:
+		s.fifo.push(r)
+	default:
+		s.put(r)
 	}
+}
+
+// sendTraced is Send that leaves records.
+func (s *Proxy) sendTraced(r *vmo.PageRequest) {
+	s.trace(trace.Request, r)
 	if s.busy {
 		s.fifo.push(r)
-		return
+	} else if s.put(r) {
+		s.trace(trace.Packet, r)
 	}
-	s.put(r)
 }
 
 // trace records that r was made, or its packet taken.
@@ -85,25 +95,23 @@ func (s *Proxy) trace(kind trace.Kind, r *vmo.PageRequest) {
 }
 
 // put sends r's packet by the free slot, where it stays until a pager takes it. A
-// closed port keeps the slot busy for ever.
+// closed port keeps the slot busy for ever. It says whether one that waited has taken it.
 //
 //go:nosplit
-func (s *Proxy) put(r *vmo.PageRequest) {
+func (s *Proxy) put(r *vmo.PageRequest) (taken bool) {
 	// Key, type and the reserved fields are what newProxy made them.
 	s.packet.Packet.SetPageRequest(zx.PageRequest{Command: r.Kind.Command(), Offset: r.Offset, Length: r.Length})
 	r.Packet = vmo.PacketDelivered
 	taken, st := s.port.Queue(&s.packet)
 	if taken {
-		if trace.On() {
-			s.trace(trace.Packet, r)
-		}
-		return
+		return true
 	}
 	s.busy = true
 	if st == zx.OK {
 		r.Packet = vmo.PacketSlot
 		s.active = r
 	}
+	return false
 }
 
 // sendComplete queues the goodbye message behind whatever is in the slot.
@@ -183,8 +191,11 @@ func (s *Proxy) free() {
 			return
 		}
 		s.fifo.remove(r)
-		if s.put(r); s.busy {
+		if !s.put(r) {
 			return
+		}
+		if trace.On() {
+			s.trace(trace.Packet, r)
 		}
 	}
 	if s.complete == completeWaiting {
