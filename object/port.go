@@ -381,16 +381,15 @@ func (p *Port) sweep(source *Source, key uint64, registrations bool, y zx.Yielde
 	s.packet = p.head
 	p.stand(s)
 	p.mu.Unlock()
-	for b := (zx.Budget{By: y}); s.observer != nil; {
-		removed += p.sweepObservers(s, source, key)
-		if b.Spend(sweepPiece/8) && b.Look() == zx.ErrInternalIntrKilled {
-			break
-		}
-	}
-	for b := (zx.Budget{By: y}); s.packet != nil; {
-		removed += p.sweepPackets(s, source, key)
-		if b.Spend(sweepPiece/8) && b.Look() == zx.ErrInternalIntrKilled {
-			break
+	b := zx.Budget{By: y}
+	for _, piece := range []func(*sweep, *Source, uint64) (int, bool){p.sweepObservers, p.sweepPackets} {
+		for more := true; more; {
+			n := 0
+			n, more = piece(s, source, key)
+			removed += n
+			if b.Spend(sweepPiece/8) && b.Look() == zx.ErrInternalIntrKilled {
+				break
+			}
 		}
 	}
 	p.mu.Lock()
@@ -413,8 +412,8 @@ func (p *Port) stand(s *sweep) {
 	}
 }
 
-// sweepObservers is a piece of sweep. Locks: none held.
-func (p *Port) sweepObservers(s *sweep, source *Source, key uint64) (removed int) {
+// sweepObservers is a piece of sweep, and says whether more is left. Locks: none held.
+func (p *Port) sweepObservers(s *sweep, source *Source, key uint64) (removed int, more bool) {
 	var found []*Observer
 	p.mu.Lock()
 	for n := sweepPiece; s.observer != nil && n > 0 && !p.closed; n-- {
@@ -428,6 +427,7 @@ func (p *Port) sweepObservers(s *sweep, source *Source, key uint64) (removed int
 		s.observer, s.packet = nil, nil
 	}
 	p.stand(s)
+	more = s.observer != nil
 	p.mu.Unlock()
 	for _, o := range found {
 		b := o.of
@@ -439,11 +439,11 @@ func (p *Port) sweepObservers(s *sweep, source *Source, key uint64) (removed int
 		}
 		b.mu.Unlock()
 	}
-	return removed
+	return removed, more
 }
 
-// sweepPackets is a piece of sweep. Locks: none held.
-func (p *Port) sweepPackets(s *sweep, source *Source, key uint64) (removed int) {
+// sweepPackets is sweepObservers for packets.
+func (p *Port) sweepPackets(s *sweep, source *Source, key uint64) (removed int, more bool) {
 	var told *PortPacket // removed kernel packets, by next
 	p.mu.Lock()
 	for n := sweepPiece; s.packet != nil && n > 0; n-- {
@@ -462,13 +462,14 @@ func (p *Port) sweepPackets(s *sweep, source *Source, key uint64) (removed int) 
 		}
 	}
 	p.stand(s)
+	more = s.packet != nil
 	p.mu.Unlock()
 	for told != nil {
 		k := told
 		told, k.next = k.next, nil
 		k.owner.PacketDequeued(k)
 	}
-	return removed
+	return removed, more
 }
 
 // OnZeroHandles drops what is queued and refuses more. Threads that wait keep
