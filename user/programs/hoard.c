@@ -288,6 +288,8 @@ static void waiter(uintptr_t unused, uintptr_t unused2) {
   zx_thread_exit();
 }
 
+static bool started;  // what is held are threads that run
+
 static zx_status_t waiters(uint64_t i) {
   for (int k = 0; i == 0 && k < 64; k++) {
     waits[k] = (zx_wait_item_t){event, ZX_EVENT_SIGNALED, 0};
@@ -297,7 +299,12 @@ static zx_status_t waiters(uint64_t i) {
   }
   zx_handle_t h;
   zx_status_t st = keep(zx_thread_create(zx_process_self(), "waits", 5, 0, &h), &h);
-  return st == ZX_OK ? zx_thread_start(h, (zx_vaddr_t)waiter, (zx_vaddr_t)pillows[i] + 248, 0, 0) : st;
+  if (st == ZX_OK) {
+    st = zx_thread_start(h, (zx_vaddr_t)waiter, (zx_vaddr_t)pillows[i] + 248, 0, 0);
+    started = true;
+    zx_nanosleep(0);  // it waits before the next is made
+  }
+  return st;
 }
 
 static const struct kind {
@@ -352,10 +359,14 @@ static uint64_t fill(const struct kind* k, zx_status_t* st) {
 static void drop(void) {
   must("close", zx_handle_close_many((zx_handle_t[]){event, vmo, huge, pager, port, channel[0], channel[1], thread}, 8));
   for (uint32_t i = 0; i < helds; i++) {
+    if (started) {  // nothing to wait for is left: all end
+      zx_object_wait_one(held[i], ZX_THREAD_TERMINATED, zx_deadline_after(ZX_SEC(1)), NULL);
+    }
     zx_vmar_destroy(held[i]);  // a region outlives its handles
     zx_handle_close(held[i]);
   }
   helds = 0;
+  started = false;
   if (window_bytes != 0) {
     must("unmap", zx_vmar_unmap(zx_vmar_root_self(), window, window_bytes));
     window_bytes = 0;
