@@ -67,13 +67,6 @@ func (c *Console) Stream(w io.Writer) error {
 	lost, unknown := uint64(0), false
 	for i := 0; ; i++ {
 		time.Sleep(streamEvery)
-		// Once a second is soon enough for what is resized or gone. What is new is waited for.
-		if i%32 == 0 || i%4 == 0 && unknown {
-			unknown = false
-			if err := s.lookRound(); err != nil {
-				return err
-			}
-		}
 		for n := -1; n != 0; {
 			n = from.Read(some)
 			b = b[:0]
@@ -97,6 +90,14 @@ func (c *Console) Stream(w io.Writer) error {
 			r.Write(b)
 			r.Close()
 			out.WriteString("\"}\n") // Flush tells of its errors
+		}
+		// Once a second is soon enough for what is resized or gone. What is new is waited
+		// for. It comes behind the records, which tell how the states came to be so.
+		if i%32 == 0 || i%4 == 0 && unknown {
+			unknown = false
+			if err := s.lookRound(); err != nil {
+				return err
+			}
 		}
 		if err := out.Flush(); err != nil {
 			return err
