@@ -134,8 +134,8 @@ func (s *stream) lookRound() error {
 				names = s.vmoNames()
 			}
 			// Its maker has yet to take in one without a name, perhaps.
-			s.vmos[koid] = &streamed{pages, known == nil && names[koid] == "", true}
-			known = s.vmos[koid]
+			known = &streamed{pages, known == nil && names[koid] == "", true}
+			s.vmos[koid] = known
 			lines = append(lines, streamVMO{"vmo", uint64(koid), names[koid], pages, v.Info().PagerBacked})
 		}
 		if known.stale && room > 0 {
