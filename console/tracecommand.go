@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"faultline/mmu"
+	"faultline/syscall"
 	"faultline/trace"
 	"faultline/zx"
 )
@@ -107,12 +108,7 @@ func (c *Console) traceText() ([]byte, error) {
 			}
 			return ""
 		},
-		Syscall: func(n uint32) string {
-			if n < uint32(len(zx.SysNames)) {
-				return "zx_" + zx.SysNames[n]
-			}
-			return ""
-		},
+		Syscall: syscall.Name,
 	})
 	return b.Bytes(), err
 }

@@ -4,7 +4,7 @@ import (
 	"sync/atomic"
 
 	"faultline/cpu"
-	"faultline/zx"
+	"faultline/syscall"
 )
 
 // A stretch is what ring 0 does for a thread between two looks at the world: from
@@ -17,7 +17,7 @@ import (
 
 // What a stretch may be besides a call.
 const (
-	stretchFault = zx.SysCount + iota
+	stretchFault = syscall.Count + iota
 	stretchEnd
 	stretchKinds
 )
@@ -57,13 +57,13 @@ func (t *Thread) resumeStretch(what uint32) { t.cpu.stretch.begin(t, what) }
 func (k *Kernel) LongestStretch() (ticks uint64, what string) {
 	for i := range k.stretches {
 		if n := k.stretches[i].Swap(0); n > ticks {
-			switch ticks = n; i {
+			switch ticks = n; uint32(i) {
 			case stretchFault:
 				what = "page fault"
 			case stretchEnd:
 				what = "end of a thread"
 			default:
-				what = "zx_" + zx.SysNames[i]
+				what = syscall.Name(uint32(i))
 			}
 		}
 	}

@@ -230,6 +230,17 @@ const (
 // Number is that of the call.
 func (r *Registers) Number() uint64 { return r[rax] }
 
+// Count is the number of system calls; higher numbers answer ErrBadSyscall.
+const Count = uint32(len(names))
+
+// Name gives the name of call n; "" if there is none.
+func Name(n uint32) string {
+	if n >= Count {
+		return ""
+	}
+	return "zx_" + names[n]
+}
+
 // scratchBytes is the size of the largest record copied through Context.
 const scratchBytes = 256
 

@@ -8,8 +8,8 @@
 // no registers, no assembly, no processor; the process and the thread behind a
 // call are the small interfaces Process and Thread, which kernel implements.
 //
-// The calls themselves are listed once, in gen/table.go. `go generate` makes of
-// it the dispatch, the numbers in package zx, the C prototypes and stubs, and
+// The calls themselves are listed once, in cmd/gen/table.go. `go generate` makes of
+// it Dispatch (calls.go), the C prototypes and stubs, and
 // docs/abi.md; a test fails when one of them is not what the table says.
 //
 // # Rules
@@ -30,4 +30,4 @@
 // Source: docs/pager.md 3.
 package syscall
 
-//go:generate go run ./gen ..
+//go:generate go run ../cmd/gen ..

@@ -46,23 +46,23 @@ func TestTaskCreateExceptionChannel(t *testing.T) {
 	j.Base.Init(zx.ObjJob, 0)
 	jh := w.add(j, rightsChannelMaker|zx.RightEnumerate)
 	for _, bad := range w.bad(h) {
-		w.want("bad", zx.ErrBadHandle, zx.SysTaskCreateExceptionChannel, bad, 0, out)
+		w.want("bad", zx.ErrBadHandle, sysTaskCreateExceptionChannel, bad, 0, out)
 	}
-	w.want("type", zx.ErrWrongType, zx.SysTaskCreateExceptionChannel, w.vmo(0), 7, out)
+	w.want("type", zx.ErrWrongType, sysTaskCreateExceptionChannel, w.vmo(0), 7, out)
 	for bit := zx.Rights(1); bit <= zx.RightManageThread; bit <<= 1 {
 		if rightsChannelMaker&bit != 0 {
-			w.want("rights", zx.ErrAccessDenied, zx.SysTaskCreateExceptionChannel, w.with(h, zx.RightsThread&^bit), 7, out)
-			w.want("rights", zx.ErrAccessDenied, zx.SysTaskCreateExceptionChannel, w.with(uint64(w.self), zx.RightsProcess&^bit), 7, out)
+			w.want("rights", zx.ErrAccessDenied, sysTaskCreateExceptionChannel, w.with(h, zx.RightsThread&^bit), 7, out)
+			w.want("rights", zx.ErrAccessDenied, sysTaskCreateExceptionChannel, w.with(uint64(w.self), zx.RightsProcess&^bit), 7, out)
 		}
 	}
-	w.want("ENUMERATE", zx.ErrAccessDenied, zx.SysTaskCreateExceptionChannel, w.with(uint64(w.self), zx.RightsProcess&^zx.RightEnumerate), 0, out)
-	w.want("options", zx.ErrInvalidArgs, zx.SysTaskCreateExceptionChannel, h, 2, out)
+	w.want("ENUMERATE", zx.ErrAccessDenied, sysTaskCreateExceptionChannel, w.with(uint64(w.self), zx.RightsProcess&^zx.RightEnumerate), 0, out)
+	w.want("options", zx.ErrInvalidArgs, sysTaskCreateExceptionChannel, h, 2, out)
 	for _, st := range []zx.Status{zx.ErrAlreadyBound, zx.ErrBadState} {
 		thr.refuse = st
-		w.want("refused", st, zx.SysTaskCreateExceptionChannel, h, 0, out)
+		w.want("refused", st, sysTaskCreateExceptionChannel, h, 0, out)
 	}
 	thr.refuse = zx.OK
-	w.badOuts(4, 2, nil, zx.SysTaskCreateExceptionChannel, h, 0, 0)
+	w.badOuts(4, 2, nil, sysTaskCreateExceptionChannel, h, 0, 0)
 	if thr.channel.Signals()&zx.SignalPeerClosed == 0 {
 		t.Error("a channel that could not be handed out is open")
 	}
@@ -72,7 +72,7 @@ func TestTaskCreateExceptionChannel(t *testing.T) {
 		task    *task
 		options uint64
 	}{{"thread", w.with(h, rightsChannelMaker), &thr.task, 0}, {"process", uint64(w.self), &w.proc.task, 1}, {"job", jh, &j.task, 0}} {
-		w.want(c.name, zx.OK, zx.SysTaskCreateExceptionChannel, c.h, c.options, out)
+		w.want(c.name, zx.OK, sysTaskCreateExceptionChannel, c.h, c.options, out)
 		got := uint64(w.peek32(out))
 		if r := w.rights(got); r != zx.RightTransfer|zx.RightWait|zx.RightRead {
 			t.Errorf("%s: rights %#x", c.name, r)
@@ -91,40 +91,40 @@ func TestExceptions(t *testing.T) {
 	const rights = zx.RightTransfer | zx.RightGetProperty | zx.RightSetProperty | zx.RightInspect
 	h := w.add(x, rights)
 	out := w.alloc(8)
-	for _, n := range []uint64{zx.SysExceptionGetThread, zx.SysExceptionGetProcess} {
+	for _, n := range []uint64{sysExceptionGetThread, sysExceptionGetProcess} {
 		for _, bad := range w.bad(h) {
 			w.want("bad", zx.ErrBadHandle, n, bad, out)
 		}
 		w.want("type", zx.ErrWrongType, n, w.vmo(0), out)
 	}
-	w.want("thread, no right needed", zx.OK, zx.SysExceptionGetThread, w.with(h, 0), out)
+	w.want("thread, no right needed", zx.OK, sysExceptionGetThread, w.with(h, 0), out)
 	if k, related, _ := w.basic(uint64(w.peek32(out))); k != uint64(thr.Koid()) || related != uint64(w.proc.Koid()) || w.rights(uint64(w.peek32(out))) != zx.RightsThread {
 		t.Errorf("thread: koid %d, process %d", k, related)
 	}
-	w.badOuts(4, 1, nil, zx.SysExceptionGetThread, h, 0)
-	w.want("process of a thread's channel", zx.ErrAccessDenied, zx.SysExceptionGetProcess, h, out)
+	w.badOuts(4, 1, nil, sysExceptionGetThread, h, 0)
+	w.want("process of a thread's channel", zx.ErrAccessDenied, sysExceptionGetProcess, h, out)
 	x.processRights = zx.RightsProcess
-	w.want("process", zx.OK, zx.SysExceptionGetProcess, h, out)
+	w.want("process", zx.OK, sysExceptionGetProcess, h, out)
 	if k, _, _ := w.basic(uint64(w.peek32(out))); k != uint64(w.proc.Koid()) {
 		t.Errorf("process: koid %d", k)
 	}
-	w.badOuts(4, 1, nil, zx.SysExceptionGetProcess, h, 0)
+	w.badOuts(4, 1, nil, sysExceptionGetProcess, h, 0)
 
 	// ZX_PROP_EXCEPTION_STATE and STRATEGY
 	value := func(n uint64) uint64 { w.poke(out, binary.LittleEndian.AppendUint64(nil, n)); return out }
 	for n := range uint64(3) {
-		w.want("state", zx.OK, zx.SysObjectSetProperty, h, propExceptionState, value(n), 4)
-		w.want("state", zx.OK, zx.SysObjectGetProperty, h, propExceptionState, value(77), 8)
+		w.want("state", zx.OK, sysObjectSetProperty, h, propExceptionState, value(n), 4)
+		w.want("state", zx.OK, sysObjectGetProperty, h, propExceptionState, value(77), 8)
 		if x.state != uint32(n) || w.peek32(out) != uint32(n) {
 			t.Errorf("state %d, read %d, want %d", x.state, w.peek32(out), n)
 		}
 	}
-	w.want("state", zx.ErrInvalidArgs, zx.SysObjectSetProperty, h, propExceptionState, value(3), 4)
-	w.want("strategy", zx.ErrBadState, zx.SysObjectSetProperty, h, propExceptionStrategy, value(2), 4)
+	w.want("state", zx.ErrInvalidArgs, sysObjectSetProperty, h, propExceptionState, value(3), 4)
+	w.want("strategy", zx.ErrBadState, sysObjectSetProperty, h, propExceptionStrategy, value(2), 4)
 	x.debugger = true
-	w.want("strategy", zx.ErrInvalidArgs, zx.SysObjectSetProperty, h, propExceptionStrategy, value(2), 4)
-	w.want("strategy", zx.OK, zx.SysObjectSetProperty, h, propExceptionStrategy, value(1), 4)
-	w.want("strategy", zx.OK, zx.SysObjectGetProperty, h, propExceptionStrategy, value(77), 4)
+	w.want("strategy", zx.ErrInvalidArgs, sysObjectSetProperty, h, propExceptionStrategy, value(2), 4)
+	w.want("strategy", zx.OK, sysObjectSetProperty, h, propExceptionStrategy, value(1), 4)
+	w.want("strategy", zx.OK, sysObjectGetProperty, h, propExceptionStrategy, value(77), 4)
 	if !x.second || w.peek32(out) != 1 {
 		t.Errorf("strategy %v, read %d", x.second, w.peek32(out))
 	}
@@ -133,12 +133,12 @@ func TestExceptions(t *testing.T) {
 	self := w.selfThread()
 	buf := w.alloc(40)
 	topic := uint64(zx.InfoThreadExceptionReport)
-	w.want("no exception", zx.ErrBadState, zx.SysObjectGetInfo, self, topic, buf, 40, 0, 0)
-	w.want("type", zx.ErrWrongType, zx.SysObjectGetInfo, h, topic, buf, 40, 0, 0)
-	w.want("right", zx.ErrAccessDenied, zx.SysObjectGetInfo, w.with(self, zx.RightRead), topic, buf, 40, 0, 0)
+	w.want("no exception", zx.ErrBadState, sysObjectGetInfo, self, topic, buf, 40, 0, 0)
+	w.want("type", zx.ErrWrongType, sysObjectGetInfo, h, topic, buf, 40, 0, 0)
+	w.want("right", zx.ErrAccessDenied, sysObjectGetInfo, w.with(self, zx.RightRead), topic, buf, 40, 0, 0)
 	w.thr.report = &zx.ExceptionReport{Type: zx.ExcpFatalPageFault, Vector: 14, ErrorCode: 6, CR2: 0x8000001234, SynthCode: 0xffffffd6}
-	w.want("small", zx.ErrBufferTooSmall, zx.SysObjectGetInfo, self, topic, buf, 39, 0, 0)
-	w.want("report", zx.OK, zx.SysObjectGetInfo, self, topic, buf, 40, 0, 0)
+	w.want("small", zx.ErrBufferTooSmall, sysObjectGetInfo, self, topic, buf, 39, 0, 0)
+	w.want("report", zx.OK, sysObjectGetInfo, self, topic, buf, 40, 0, 0)
 	var want [zx.ExceptionReportBytes]byte
 	w.thr.report.Encode(&want)
 	if got := w.peek(buf, 40); !bytes.Equal(got, want[:]) {
@@ -152,7 +152,7 @@ func TestProperties(t *testing.T) {
 	self := w.selfThread()
 	buf := w.alloc(64)
 	le := binary.LittleEndian
-	for _, n := range []uint64{zx.SysObjectGetProperty, zx.SysObjectSetProperty} {
+	for _, n := range []uint64{sysObjectGetProperty, sysObjectSetProperty} {
 		w.want("null before all", zx.ErrInvalidArgs, n, 0, 999, 0, 0)
 		for _, bad := range w.bad(v) {
 			w.want("bad", zx.ErrBadHandle, n, bad, propName, buf, 32)
@@ -169,10 +169,10 @@ func TestProperties(t *testing.T) {
 		w.want("no content", zx.ErrWrongType, n, self, propVMOContentSize, buf, 8)
 		_, o := w.other()
 		w.want("another thread", zx.ErrAccessDenied, n, o, propRegisterGS, buf, 8)
-		e := w.with(w.make(zx.SysEventCreate, 0), zx.RightGetProperty|zx.RightSetProperty)
+		e := w.with(w.make(sysEventCreate, 0), zx.RightGetProperty|zx.RightSetProperty)
 		w.want("events have no name", zx.ErrWrongType, n, e, propName, buf, 32)
 	}
-	w.want("short name buffer", zx.ErrBufferTooSmall, zx.SysObjectGetProperty, v, propName, buf, 31)
+	w.want("short name buffer", zx.ErrBufferTooSmall, sysObjectGetProperty, v, propName, buf, 31)
 
 	// Names.
 	for name, h := range map[string]uint64{"VMO": v, "thread": self, "process": uint64(w.self)} {
@@ -182,21 +182,21 @@ func TestProperties(t *testing.T) {
 			get  string
 		}{{"short", 5, "short"}, {"short\x00long", 10, "short"}, {"", 0, ""}, {"0123456789012345678901234567890123456789", 40, "0123456789012345678901234567890"}} {
 			w.poke(buf, append([]byte(c.set), 0xaa))
-			w.want(name, zx.OK, zx.SysObjectSetProperty, h, propName, buf, c.size)
-			w.want(name, zx.OK, zx.SysObjectGetProperty, h, propName, buf, 32)
+			w.want(name, zx.OK, sysObjectSetProperty, h, propName, buf, c.size)
+			w.want(name, zx.OK, sysObjectGetProperty, h, propName, buf, 32)
 			want := make([]byte, 32)
 			copy(want, c.get)
 			if got := w.peek(buf, 32); !bytes.Equal(got, want) {
 				t.Errorf("%s: name %q after %q", name, got, c.set)
 			}
 		}
-		w.badIns(8, 2, zx.SysObjectSetProperty, h, propName, 0, 8)
-		w.badOuts(32, 2, nil, zx.SysObjectGetProperty, h, propName, 0, 32)
+		w.badIns(8, 2, sysObjectSetProperty, h, propName, 0, 8)
+		w.badOuts(32, 2, nil, sysObjectGetProperty, h, propName, 0, 32)
 	}
 	w.poke(buf, []byte("a VMO"))
-	w.want("name", zx.OK, zx.SysObjectSetProperty, v, propName, buf, 5)
+	w.want("name", zx.OK, sysObjectSetProperty, v, propName, buf, 5)
 	info := w.alloc(128)
-	w.want("info", zx.OK, zx.SysObjectGetInfo, v, uint64(zx.InfoVMOv2), info, 128, 0, 0)
+	w.want("info", zx.OK, sysObjectGetInfo, v, uint64(zx.InfoVMOv2), info, 128, 0, 0)
 	if got := string(w.peek(info+8, 6)); got != "a VMO\x00" {
 		t.Errorf("name in the info: %q", got)
 	}
@@ -204,15 +204,15 @@ func TestProperties(t *testing.T) {
 	// Registers.
 	for _, p := range []uint64{propRegisterFS, propRegisterGS} {
 		w.poke(buf, le.AppendUint64(nil, 0x8000_0000_0000_0000))
-		w.want("not canonical", zx.ErrInvalidArgs, zx.SysObjectSetProperty, self, p, buf, 8)
+		w.want("not canonical", zx.ErrInvalidArgs, sysObjectSetProperty, self, p, buf, 8)
 		w.poke(buf, le.AppendUint64(nil, 0x80_1234_5678+p))
-		w.want("set", zx.OK, zx.SysObjectSetProperty, self, p, buf, 8)
-		w.want("get", zx.OK, zx.SysObjectGetProperty, self, p, buf, 8)
+		w.want("set", zx.OK, sysObjectSetProperty, self, p, buf, 8)
+		w.want("get", zx.OK, sysObjectGetProperty, self, p, buf, 8)
 		if got := w.peek64(buf); got != 0x80_1234_5678+p {
 			t.Errorf("register %d: %#x", p, got)
 		}
-		w.badIns(8, 2, zx.SysObjectSetProperty, self, p, 0, 8)
-		w.badOuts(8, 2, nil, zx.SysObjectGetProperty, self, p, 0, 8)
+		w.badIns(8, 2, sysObjectSetProperty, self, p, 0, 8)
+		w.badOuts(8, 2, nil, sysObjectGetProperty, self, p, 0, 8)
 	}
 	if w.thr.fs != 0x80_1234_5678+propRegisterFS || w.thr.gs != 0x80_1234_5678+propRegisterGS {
 		t.Errorf("FS base %#x, GS base %#x", w.thr.fs, w.thr.gs)
@@ -220,25 +220,25 @@ func TestProperties(t *testing.T) {
 
 	// The stream size under its old name.
 	w.poke(buf, le.AppendUint64(nil, 5000))
-	w.want("set", zx.OK, zx.SysObjectSetProperty, v, propVMOContentSize, buf, 8)
-	w.want("get", zx.OK, zx.SysObjectGetProperty, v, propVMOContentSize, buf, 8)
+	w.want("set", zx.OK, sysObjectSetProperty, v, propVMOContentSize, buf, 8)
+	w.want("get", zx.OK, sysObjectGetProperty, v, propVMOContentSize, buf, 8)
 	if got := w.peek64(buf); got != 5000 {
 		t.Errorf("content size %d", got)
 	}
 	w.poke(buf, le.AppendUint64(nil, 2*pageSize+1))
-	w.want("no WRITE", zx.ErrAccessDenied, zx.SysObjectSetProperty, w.with(v, ^zx.RightWrite), propVMOContentSize, buf, 8)
-	w.want("beyond the VMO", zx.OK, zx.SysObjectSetProperty, v, propVMOContentSize, buf, 8)
+	w.want("no WRITE", zx.ErrAccessDenied, sysObjectSetProperty, w.with(v, ^zx.RightWrite), propVMOContentSize, buf, 8)
+	w.want("beyond the VMO", zx.OK, sysObjectSetProperty, v, propVMOContentSize, buf, 8)
 	w.poke(buf, make([]byte, 8))
-	w.want("get", zx.OK, zx.SysObjectGetProperty, v, propVMOContentSize, buf, 8)
+	w.want("get", zx.OK, sysObjectGetProperty, v, propVMOContentSize, buf, 8)
 	if got := w.peek64(buf); got != 2*pageSize+1 {
 		t.Errorf("content size %d, want 8193", got)
 	}
-	w.want("stream size", zx.OK, zx.SysVMOGetStreamSize, v, buf)
+	w.want("stream size", zx.OK, sysVMOGetStreamSize, v, buf)
 	if got := w.peek64(buf); got != 2*pageSize {
 		t.Errorf("stream size %d, want all of the VMO", got)
 	}
-	w.want("set stream size", zx.OK, zx.SysVMOSetStreamSize, v, 2*pageSize)
-	w.want("get", zx.OK, zx.SysObjectGetProperty, v, propVMOContentSize, buf, 8)
+	w.want("set stream size", zx.OK, sysVMOSetStreamSize, v, 2*pageSize)
+	w.want("get", zx.OK, sysObjectGetProperty, v, propVMOContentSize, buf, 8)
 	if got := w.peek64(buf); got != 2*pageSize {
 		t.Errorf("content size %d after set_stream_size", got)
 	}
@@ -248,7 +248,7 @@ func TestThreadState(t *testing.T) {
 	w := newWorld(t, 300)
 	thr, h := w.other()
 	buf := w.alloc(4096)
-	for n, right := range map[uint64]zx.Rights{zx.SysThreadReadState: zx.RightRead, zx.SysThreadWriteState: zx.RightWrite} {
+	for n, right := range map[uint64]zx.Rights{sysThreadReadState: zx.RightRead, sysThreadWriteState: zx.RightWrite} {
 		for _, bad := range w.bad(h) {
 			w.want("bad", zx.ErrBadHandle, n, bad, 0, buf, 160)
 		}
@@ -262,19 +262,19 @@ func TestThreadState(t *testing.T) {
 			w.want("running", zx.ErrBadState, n, h, uint64(kind), buf, uint64(size))
 		}
 	}
-	w.badIns(160, 2, zx.SysThreadWriteState, h, 0, 0, 160) // before the state
+	w.badIns(160, 2, sysThreadWriteState, h, 0, 0, 160) // before the state
 	thr.regs = make([]byte, 160)
 	for i := range thr.regs {
 		thr.regs[i] = byte(i)
 	}
 	want := append([]byte(nil), thr.regs...)
-	w.want("read", zx.OK, zx.SysThreadReadState, h, 0, buf, 200)
+	w.want("read", zx.OK, sysThreadReadState, h, 0, buf, 200)
 	if got := w.peek(buf, 161); !bytes.Equal(got[:160], want) || got[160] != 0 {
 		t.Errorf("read %x", got)
 	}
-	w.badOuts(160, 2, nil, zx.SysThreadReadState, h, 0, 0, 160)
+	w.badOuts(160, 2, nil, sysThreadReadState, h, 0, 0, 160)
 	w.poke(buf+8, []byte{0xaa, 0xbb})
-	w.want("write", zx.OK, zx.SysThreadWriteState, h, 0, buf, 160)
+	w.want("write", zx.OK, sysThreadWriteState, h, 0, buf, 160)
 	want[8], want[9] = 0xaa, 0xbb
 	if !bytes.Equal(thr.regs, want) {
 		t.Errorf("wrote %x", thr.regs)
@@ -291,20 +291,20 @@ func TestTaskKillSuspend(t *testing.T) {
 	j := newJob()
 	jh := w.add(j, zx.RightDestroy|zx.RightWrite)
 	for _, bad := range w.bad(h) {
-		w.want("bad", zx.ErrBadHandle, zx.SysTaskKill, bad)
-		w.want("bad", zx.ErrBadHandle, zx.SysTaskSuspend, bad, out)
-		w.want("bad", zx.ErrBadHandle, zx.SysTaskSuspendToken, bad, out)
+		w.want("bad", zx.ErrBadHandle, sysTaskKill, bad)
+		w.want("bad", zx.ErrBadHandle, sysTaskSuspend, bad, out)
+		w.want("bad", zx.ErrBadHandle, sysTaskSuspendToken, bad, out)
 	}
 	v := w.vmo(0)
-	w.want("type", zx.ErrWrongType, zx.SysTaskKill, v)
-	w.want("right", zx.ErrAccessDenied, zx.SysTaskKill, w.with(h, zx.RightsThread&^zx.RightDestroy))
-	w.want("job", zx.OK, zx.SysTaskKill, jh)
-	w.want("thread", zx.OK, zx.SysTaskKill, h)
-	w.want("process", zx.OK, zx.SysTaskKill, ch)
+	w.want("type", zx.ErrWrongType, sysTaskKill, v)
+	w.want("right", zx.ErrAccessDenied, sysTaskKill, w.with(h, zx.RightsThread&^zx.RightDestroy))
+	w.want("job", zx.OK, sysTaskKill, jh)
+	w.want("thread", zx.OK, sysTaskKill, h)
+	w.want("process", zx.OK, sysTaskKill, ch)
 	if thr.kills != 1 || child.kills != 1 || j.kills != 1 {
 		t.Errorf("kills: thread %d process %d job %d", thr.kills, child.kills, j.kills)
 	}
-	for _, n := range []uint64{zx.SysTaskSuspend, zx.SysTaskSuspendToken} {
+	for _, n := range []uint64{sysTaskSuspend, sysTaskSuspendToken} {
 		w.want("type", zx.ErrWrongType, n, v, out)
 		w.want("type", zx.ErrWrongType, n, jh, out)
 		w.want("right", zx.ErrAccessDenied, n, w.with(h, zx.RightsThread&^zx.RightWrite), out)

@@ -555,7 +555,7 @@ func (w *world) status(number uint64, args ...uint64) zx.Status {
 func (w *world) want(what string, st zx.Status, number uint64, args ...uint64) {
 	w.t.Helper()
 	if got := w.status(number, args...); got != st {
-		w.t.Errorf("%s: zx_%s = %v, want %v", what, zx.SysNames[number], got, st)
+		w.t.Errorf("%s: %s = %v, want %v", what, Name(uint32(number)), got, st)
 	}
 }
 
@@ -598,12 +598,12 @@ func (w *world) make(number uint64, args ...uint64) uint64 {
 	out := w.alloc(4)
 	w.next = mark
 	if st := w.status(number, append(args, out)...); st != zx.OK {
-		w.t.Fatalf("zx_%s = %v", zx.SysNames[number], st)
+		w.t.Fatalf("%s = %v", Name(uint32(number)), st)
 	}
 	return uint64(w.peek32(out))
 }
 
-func (w *world) vmo(size uint64) uint64 { return w.make(zx.SysVMOCreate, size, 0) }
+func (w *world) vmo(size uint64) uint64 { return w.make(sysVMOCreate, size, 0) }
 
 // with gives another handle of h's object with rights, whatever h carries.
 func (w *world) with(h uint64, rights zx.Rights) uint64 {
@@ -678,7 +678,7 @@ func (w *world) badOuts(n uint64, at int, undo func(), number uint64, args ...ui
 		a[at] = ptr
 		w.want("out "+name, zx.ErrInvalidArgs, number, a...)
 		if after := w.proc.handles.Count(); after != before {
-			w.t.Errorf("out %s: zx_%s: %d handles, were %d", name, zx.SysNames[number], after, before)
+			w.t.Errorf("out %s: %s: %d handles, were %d", name, Name(uint32(number)), after, before)
 		}
 	}
 }
@@ -708,6 +708,6 @@ func (w *world) ramObject() object.Object {
 func (w *world) mapHandle(h, length uint64) uint64 {
 	w.t.Helper()
 	out := w.alloc(8)
-	w.want("map", zx.OK, zx.SysVMARMap, uint64(w.rootVMAR), uint64(zx.VMPermRead|zx.VMPermWrite), 0, h, 0, length, out)
+	w.want("map", zx.OK, sysVMARMap, uint64(w.rootVMAR), uint64(zx.VMPermRead|zx.VMPermWrite), 0, h, 0, length, out)
 	return w.peek64(out)
 }

@@ -41,21 +41,21 @@ func (r *restless) Wait(_ zx.ThreadState, deadline zx.Time) zx.Status {
 // shapes says what the arguments of each call should look like for it to get
 // far: a letter each, see grinder.arg. Calls without one get anything.
 var shapes = map[uint64]string{
-	zx.SysHandleClose: "H", zx.SysHandleDuplicate: "Hrp", zx.SysHandleReplace: "Hrp",
-	zx.SysObjectGetInfo: "Htpnpp", zx.SysObjectSignal: "Ess", zx.SysObjectWaitOne: "Esdp", zx.SysObjectWaitAsync: "ETksw",
-	zx.SysEventCreate: "0p", zx.SysPortCreate: "0p", zx.SysPortWait: "Tdp", zx.SysPortQueue: "Tp", zx.SysPortCancel: "TEk", zx.SysPortCancelKey: "T0k",
-	zx.SysPagerCreate: "0p", zx.SysPagerCreateVMO: "POTkap", zx.SysPagerDetachVMO: "PV", zx.SysPagerSupplyPages: "PVaaVa",
-	zx.SysPagerOpRange: "PqVaaf", zx.SysPagerQueryDirtyRanges: "PVanpnpp", zx.SysPagerQueryVMOStats: "PVwpn",
-	zx.SysVMOCreate: "nOp", zx.SysVMORead: "Vpnn", zx.SysVMOWrite: "Vpnn", zx.SysVMOGetSize: "Vp", zx.SysVMOSetSize: "Vn",
-	zx.SysVMOGetStreamSize: "Vp", zx.SysVMOSetStreamSize: "Vn", zx.SysVMOOpRange: "Vonn00",
-	zx.SysVMARAllocate: "Rc0app", zx.SysVMARDestroy: "R", zx.SysVMARMap: "Wm0Valp", zx.SysVMARUnmap: "Wvl", zx.SysVMARProtect: "Wmvl", zx.SysVMAROpRange: "Wovl00",
-	zx.SysObjectGetProperty: "Hypn", zx.SysObjectSetProperty: "Hypn",
-	zx.SysChannelCreate: "0pp", zx.SysChannelRead: "Cwppnwpp", zx.SysChannelWrite: "C0pnp0",
-	zx.SysProcessCreate: "Jpn0pp", zx.SysTaskKill: "X", zx.SysTaskSuspend: "Dp", zx.SysTaskSuspendToken: "Dp", zx.SysTaskCreateExceptionChannel: "Xwp",
-	zx.SysExceptionGetThread: "xp", zx.SysExceptionGetProcess: "xp", zx.SysFutexWake: "uw", zx.SysFutexRequeue: "uw0uw0",
-	zx.SysThreadCreate: "Xpn0p", zx.SysThreadStart: "Dpp00", zx.SysDebugWrite: "pn", zx.SysNanosleep: "d", zx.SysCprngDraw: "pn", zx.SysJobCreate: "J0p",
-	zx.SysEventpairCreate: "0pp", zx.SysObjectSignalPeer: "Hss", zx.SysFifoCreate: "ww0pp", zx.SysTimerCreate: "w0p", zx.SysStreamCreate: "wVap",
-	zx.SysProcessReadMemory: "Xvpnp", zx.SysChannelReadEtc: "Cwppnwpp", zx.SysChannelWriteEtc: "Cwpnp0",
+	sysHandleClose: "H", sysHandleDuplicate: "Hrp", sysHandleReplace: "Hrp",
+	sysObjectGetInfo: "Htpnpp", sysObjectSignal: "Ess", sysObjectWaitOne: "Esdp", sysObjectWaitAsync: "ETksw",
+	sysEventCreate: "0p", sysPortCreate: "0p", sysPortWait: "Tdp", sysPortQueue: "Tp", sysPortCancel: "TEk", sysPortCancelKey: "T0k",
+	sysPagerCreate: "0p", sysPagerCreateVMO: "POTkap", sysPagerDetachVMO: "PV", sysPagerSupplyPages: "PVaaVa",
+	sysPagerOpRange: "PqVaaf", sysPagerQueryDirtyRanges: "PVanpnpp", sysPagerQueryVMOStats: "PVwpn",
+	sysVMOCreate: "nOp", sysVMORead: "Vpnn", sysVMOWrite: "Vpnn", sysVMOGetSize: "Vp", sysVMOSetSize: "Vn",
+	sysVMOGetStreamSize: "Vp", sysVMOSetStreamSize: "Vn", sysVMOOpRange: "Vonn00",
+	sysVMARAllocate: "Rc0app", sysVMARDestroy: "R", sysVMARMap: "Wm0Valp", sysVMARUnmap: "Wvl", sysVMARProtect: "Wmvl", sysVMAROpRange: "Wovl00",
+	sysObjectGetProperty: "Hypn", sysObjectSetProperty: "Hypn",
+	sysChannelCreate: "0pp", sysChannelRead: "Cwppnwpp", sysChannelWrite: "C0pnp0",
+	sysProcessCreate: "Jpn0pp", sysTaskKill: "X", sysTaskSuspend: "Dp", sysTaskSuspendToken: "Dp", sysTaskCreateExceptionChannel: "Xwp",
+	sysExceptionGetThread: "xp", sysExceptionGetProcess: "xp", sysFutexWake: "uw", sysFutexRequeue: "uw0uw0",
+	sysThreadCreate: "Xpn0p", sysThreadStart: "Dpp00", sysDebugWrite: "pn", sysNanosleep: "d", sysCprngDraw: "pn", sysJobCreate: "J0p",
+	sysEventpairCreate: "0pp", sysObjectSignalPeer: "Hss", sysFifoCreate: "ww0pp", sysTimerCreate: "w0p", sysStreamCreate: "wVap",
+	sysProcessReadMemory: "Xvpnp", sysChannelReadEtc: "Cwppnwpp", sysChannelWriteEtc: "Cwpnp0",
 }
 
 // grinder makes random calls with arguments that are often almost right.
@@ -255,11 +255,11 @@ func (g *grinder) wild() uint64 {
 
 // step makes one call; it says which if it panics.
 func (g *grinder) step() {
-	number := uint64(g.r.Intn(zx.SysCount + 1))
-	if number == zx.SysProcessExit && g.r.Intn(100) != 0 || number == zx.SysHandleCloseMany && g.r.Intn(50) != 0 {
+	number := uint64(g.r.Intn(int(Count) + 1))
+	if number == sysProcessExit && g.r.Intn(100) != 0 || number == sysHandleCloseMany && g.r.Intn(50) != 0 {
 		return
 	}
-	if number == zx.SysVMARDestroy && g.r.Intn(20) != 0 || number == zx.SysPagerDetachVMO && g.r.Intn(5) != 0 {
+	if number == sysVMARDestroy && g.r.Intn(20) != 0 || number == sysPagerDetachVMO && g.r.Intn(5) != 0 {
 		return
 	}
 	var a [8]uint64
@@ -271,10 +271,10 @@ func (g *grinder) step() {
 			a[i] = g.wild()
 		}
 	}
-	if number == zx.SysChannelWrite {
+	if number == sysChannelWrite {
 		a[5] = 0 // a channel in itself would live for ever
 	}
-	if number == zx.SysChannelCall {
+	if number == sysChannelCall {
 		return // as above, in memory
 	}
 	if i := strings.IndexByte(shape, 'V'); len(g.pairs) > 0 && i > 0 && shape[0] == 'P' && g.r.Intn(5) != 0 {
@@ -283,11 +283,11 @@ func (g *grinder) step() {
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			panic(fmt.Sprintf("zx_%s %#x: %v", zx.SysNames[number], a, p))
+			panic(fmt.Sprintf("%s %#x: %v", Name(uint32(number)), a, p))
 		}
 	}()
 	result := dispatch(g.ctx, number, &a)
-	if number == zx.SysClockGetMonotonic || number == zx.SysSystemGetPageSize || number == zx.SysSystemGetNumCpus {
+	if number == sysClockGetMonotonic || number == sysSystemGetPageSize || number == sysSystemGetNumCpus {
 		return
 	}
 	if result > 0 || result < -600 {
@@ -354,11 +354,11 @@ func TestGrindOneThread(t *testing.T) {
 	}
 	for number := range shapes {
 		if all[number][0] == 0 && *firstSeed == 0 {
-			t.Errorf("zx_%s never succeeded: %v", zx.SysNames[number], all[number])
+			t.Errorf("%s never succeeded: %v", Name(uint32(number)), all[number])
 		}
 	}
-	for number := range uint64(zx.SysCount) {
-		t.Logf("%-28s %v", zx.SysNames[number], all[number])
+	for number := range uint64(Count) {
+		t.Logf("%-28s %v", Name(uint32(number)), all[number])
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 func TestUnknownNumbers(t *testing.T) {
 	w := newWorld(t, 200)
-	for _, n := range []uint64{zx.SysCount, zx.SysCount + 1, 1 << 16, 1 << 32, 1<<32 + zx.SysHandleClose, 1 << 63, ^uint64(0)} {
+	for _, n := range []uint64{uint64(Count), uint64(Count) + 1, 1 << 16, 1 << 32, 1<<32 + sysHandleClose, 1 << 63, ^uint64(0)} {
 		if st := w.status(n); st != zx.ErrBadSyscall {
 			t.Errorf("number %#x: %v", n, st)
 		}
@@ -25,38 +25,38 @@ func TestHandleCalls(t *testing.T) {
 	h := w.vmo(pageSize)
 
 	// zx_handle_close
-	w.want("nothing", zx.OK, zx.SysHandleClose, 0)
-	w.want("high half ignored", zx.OK, zx.SysHandleClose, 1<<32)
+	w.want("nothing", zx.OK, sysHandleClose, 0)
+	w.want("high half ignored", zx.OK, sysHandleClose, 1<<32)
 	for _, bad := range w.bad(h)[1:] {
-		w.want("bad", zx.ErrBadHandle, zx.SysHandleClose, bad)
+		w.want("bad", zx.ErrBadHandle, sysHandleClose, bad)
 	}
 
 	// zx_handle_duplicate
 	for _, bad := range w.bad(h) {
-		w.want("bad", zx.ErrBadHandle, zx.SysHandleDuplicate, bad, uint64(zx.RightSame), out)
-		w.want("bad", zx.ErrBadHandle, zx.SysHandleReplace, bad, uint64(zx.RightSame), out)
+		w.want("bad", zx.ErrBadHandle, sysHandleDuplicate, bad, uint64(zx.RightSame), out)
+		w.want("bad", zx.ErrBadHandle, sysHandleReplace, bad, uint64(zx.RightSame), out)
 	}
-	pager := w.make(zx.SysPagerCreate, 0)
-	w.want("pager", zx.ErrAccessDenied, zx.SysHandleDuplicate, pager, uint64(zx.RightSame), out)
-	w.want("pager, more rights too", zx.ErrAccessDenied, zx.SysHandleDuplicate, pager, uint64(zx.RightExecute), out)
-	w.want("more rights", zx.ErrInvalidArgs, zx.SysHandleDuplicate, h, uint64(zx.RightExecute), out)
-	w.want("same and more", zx.ErrInvalidArgs, zx.SysHandleDuplicate, h, uint64(zx.RightSame|zx.RightRead), out)
-	w.want("none", zx.OK, zx.SysHandleDuplicate, h, 0, out)
+	pager := w.make(sysPagerCreate, 0)
+	w.want("pager", zx.ErrAccessDenied, sysHandleDuplicate, pager, uint64(zx.RightSame), out)
+	w.want("pager, more rights too", zx.ErrAccessDenied, sysHandleDuplicate, pager, uint64(zx.RightExecute), out)
+	w.want("more rights", zx.ErrInvalidArgs, sysHandleDuplicate, h, uint64(zx.RightExecute), out)
+	w.want("same and more", zx.ErrInvalidArgs, sysHandleDuplicate, h, uint64(zx.RightSame|zx.RightRead), out)
+	w.want("none", zx.OK, sysHandleDuplicate, h, 0, out)
 	weak := uint64(w.peek32(out))
-	w.want("no rights, no READ", zx.ErrAccessDenied, zx.SysVMORead, weak, uint64(w.ram), 0, 1)
-	w.want("size needs none", zx.OK, zx.SysVMOGetSize, weak, w.alloc(8))
-	w.badOuts(4, 2, nil, zx.SysHandleDuplicate, h, uint64(zx.RightSame), 0)
+	w.want("no rights, no READ", zx.ErrAccessDenied, sysVMORead, weak, uint64(w.ram), 0, 1)
+	w.want("size needs none", zx.OK, sysVMOGetSize, weak, w.alloc(8))
+	w.badOuts(4, 2, nil, sysHandleDuplicate, h, uint64(zx.RightSame), 0)
 
 	// zx_handle_replace
-	w.want("fewer", zx.OK, zx.SysHandleReplace, h, uint64(zx.RightRead), out)
+	w.want("fewer", zx.OK, sysHandleReplace, h, uint64(zx.RightRead), out)
 	r := uint64(w.peek32(out))
-	w.want("replaced", zx.ErrBadHandle, zx.SysVMOGetSize, h, w.alloc(8))
-	w.want("more rights", zx.ErrInvalidArgs, zx.SysHandleReplace, r, uint64(zx.RightWrite), out)
-	w.want("refused is closed", zx.ErrBadHandle, zx.SysHandleClose, r)
+	w.want("replaced", zx.ErrBadHandle, sysVMOGetSize, h, w.alloc(8))
+	w.want("more rights", zx.ErrInvalidArgs, sysHandleReplace, r, uint64(zx.RightWrite), out)
+	w.want("refused is closed", zx.ErrBadHandle, sysHandleClose, r)
 	for name, ptr := range w.unwritable(4) {
 		h := w.vmo(0)
 		before := w.proc.handles.Count()
-		w.want(name, zx.ErrInvalidArgs, zx.SysHandleReplace, h, uint64(zx.RightSame), ptr)
+		w.want(name, zx.ErrInvalidArgs, sysHandleReplace, h, uint64(zx.RightSame), ptr)
 		if w.proc.handles.Count() != before-1 {
 			t.Errorf("%s: replace kept a handle", name)
 		}
@@ -74,97 +74,97 @@ func TestHandleCalls(t *testing.T) {
 	}
 	many := w.alloc(uint64(len(list)))
 	w.poke(many, list)
-	w.want("many", zx.OK, zx.SysHandleCloseMany, many, 100)
-	w.want("again", zx.ErrBadHandle, zx.SysHandleCloseMany, many, 100)
-	w.want("none, null", zx.OK, zx.SysHandleCloseMany, 0, 0)
-	w.want("zeros", zx.OK, zx.SysHandleCloseMany, many, 1)
+	w.want("many", zx.OK, sysHandleCloseMany, many, 100)
+	w.want("again", zx.ErrBadHandle, sysHandleCloseMany, many, 100)
+	w.want("none, null", zx.OK, sysHandleCloseMany, 0, 0)
+	w.want("zeros", zx.OK, sysHandleCloseMany, many, 1)
 	if got := w.proc.handles.Count(); got != want {
 		t.Errorf("%d handles, want %d", got, want)
 	}
-	w.badIns(8, 0, zx.SysHandleCloseMany, 0, 2)
-	w.want("huge", zx.ErrInvalidArgs, zx.SysHandleCloseMany, many, ^uint64(0))
-	w.want("to the hole", zx.ErrInvalidArgs, zx.SysHandleCloseMany, uint64(w.ram)+ramPages*pageSize-8, 3)
+	w.badIns(8, 0, sysHandleCloseMany, 0, 2)
+	w.want("huge", zx.ErrInvalidArgs, sysHandleCloseMany, many, ^uint64(0))
+	w.want("to the hole", zx.ErrInvalidArgs, sysHandleCloseMany, uint64(w.ram)+ramPages*pageSize-8, 3)
 	// One bad entry does not save the others.
 	a, b := w.vmo(0), w.vmo(0)
 	list = binary.LittleEndian.AppendUint32(nil, uint32(a))
 	list = binary.LittleEndian.AppendUint32(list, 7)
 	list = binary.LittleEndian.AppendUint32(list, uint32(b))
 	w.poke(many, list)
-	w.want("one bad", zx.ErrBadHandle, zx.SysHandleCloseMany, many, 3)
-	w.want("closed", zx.ErrBadHandle, zx.SysHandleClose, b)
+	w.want("one bad", zx.ErrBadHandle, sysHandleCloseMany, many, 3)
+	w.want("closed", zx.ErrBadHandle, sysHandleClose, b)
 }
 
 func TestEventAndSignals(t *testing.T) {
 	w := newWorld(t, 200)
 	out := w.alloc(4)
-	w.want("options", zx.ErrInvalidArgs, zx.SysEventCreate, 1, out)
-	w.badOuts(4, 1, nil, zx.SysEventCreate, 0, 0)
-	e := w.make(zx.SysEventCreate, 0)
-	port := w.make(zx.SysPortCreate, 0)
+	w.want("options", zx.ErrInvalidArgs, sysEventCreate, 1, out)
+	w.badOuts(4, 1, nil, sysEventCreate, 0, 0)
+	e := w.make(sysEventCreate, 0)
+	port := w.make(sysPortCreate, 0)
 	obs := w.alloc(4)
 	user := uint64(1 << 24)
 
 	// zx_object_signal
 	for _, bad := range w.bad(e) {
-		w.want("bad", zx.ErrBadHandle, zx.SysObjectSignal, bad, 0, user)
-		w.want("bad", zx.ErrBadHandle, zx.SysObjectWaitOne, bad, user, 0, obs)
-		w.want("bad", zx.ErrBadHandle, zx.SysObjectWaitAsync, bad, port, 1, user, 0)
-		w.want("bad", zx.ErrBadHandle, zx.SysObjectWaitAsync, e, bad, 1, user, 0)
+		w.want("bad", zx.ErrBadHandle, sysObjectSignal, bad, 0, user)
+		w.want("bad", zx.ErrBadHandle, sysObjectWaitOne, bad, user, 0, obs)
+		w.want("bad", zx.ErrBadHandle, sysObjectWaitAsync, bad, port, 1, user, 0)
+		w.want("bad", zx.ErrBadHandle, sysObjectWaitAsync, e, bad, 1, user, 0)
 	}
-	w.want("no SIGNAL", zx.ErrAccessDenied, zx.SysObjectSignal, w.with(e, zx.RightWait), 0, 1)
-	w.want("port has no SIGNAL", zx.ErrAccessDenied, zx.SysObjectSignal, port, 0, user)
-	w.want("port has no signals", zx.ErrNotSupported, zx.SysObjectSignal, w.with(port, zx.RightSignal), 0, 1)
-	w.want("not waitable", zx.ErrNotSupported, zx.SysObjectWaitOne, w.with(port, zx.RightWait), user, 0, 1)
-	w.want("kernel signal", zx.ErrInvalidArgs, zx.SysObjectSignal, e, 0, 1<<23)
-	w.want("kernel signal", zx.ErrInvalidArgs, zx.SysObjectSignal, e, 1, user)
+	w.want("no SIGNAL", zx.ErrAccessDenied, sysObjectSignal, w.with(e, zx.RightWait), 0, 1)
+	w.want("port has no SIGNAL", zx.ErrAccessDenied, sysObjectSignal, port, 0, user)
+	w.want("port has no signals", zx.ErrNotSupported, sysObjectSignal, w.with(port, zx.RightSignal), 0, 1)
+	w.want("not waitable", zx.ErrNotSupported, sysObjectWaitOne, w.with(port, zx.RightWait), user, 0, 1)
+	w.want("kernel signal", zx.ErrInvalidArgs, sysObjectSignal, e, 0, 1<<23)
+	w.want("kernel signal", zx.ErrInvalidArgs, sysObjectSignal, e, 1, user)
 	v := w.vmo(0)
-	w.want("signaled on a VMO", zx.ErrInvalidArgs, zx.SysObjectSignal, v, 8, 0)
-	w.want("user signal on a VMO", zx.OK, zx.SysObjectSignal, v, 0, user)
+	w.want("signaled on a VMO", zx.ErrInvalidArgs, sysObjectSignal, v, 8, 0)
+	w.want("user signal on a VMO", zx.OK, sysObjectSignal, v, 0, user)
 
 	// zx_object_wait_one
-	w.want("no WAIT", zx.ErrAccessDenied, zx.SysObjectWaitOne, w.with(e, zx.RightSignal), user, 0, obs)
-	w.want("port has no WAIT", zx.ErrAccessDenied, zx.SysObjectWaitOne, port, user, 0, obs)
-	w.want("times out", zx.ErrTimedOut, zx.SysObjectWaitOne, e, user, 1000, obs)
-	w.want("times out, null", zx.ErrTimedOut, zx.SysObjectWaitOne, e, user, 0, 0)
-	w.want("event signaled", zx.OK, zx.SysObjectSignal, e, 0, 8)
-	w.want("times out with others", zx.ErrTimedOut, zx.SysObjectWaitOne, e, user, 0, obs)
+	w.want("no WAIT", zx.ErrAccessDenied, sysObjectWaitOne, w.with(e, zx.RightSignal), user, 0, obs)
+	w.want("port has no WAIT", zx.ErrAccessDenied, sysObjectWaitOne, port, user, 0, obs)
+	w.want("times out", zx.ErrTimedOut, sysObjectWaitOne, e, user, 1000, obs)
+	w.want("times out, null", zx.ErrTimedOut, sysObjectWaitOne, e, user, 0, 0)
+	w.want("event signaled", zx.OK, sysObjectSignal, e, 0, 8)
+	w.want("times out with others", zx.ErrTimedOut, sysObjectWaitOne, e, user, 0, obs)
 	if w.peek32(obs) != 8 {
 		t.Errorf("observed %#x", w.peek32(obs))
 	}
-	w.want("set", zx.OK, zx.SysObjectSignal, e, 8, user)
-	w.want("at once", zx.OK, zx.SysObjectWaitOne, e, user|8, 0, obs)
+	w.want("set", zx.OK, sysObjectSignal, e, 8, user)
+	w.want("at once", zx.OK, sysObjectWaitOne, e, user|8, 0, obs)
 	if w.peek32(obs) != uint32(user) {
 		t.Errorf("observed %#x", w.peek32(obs))
 	}
 	for name, ptr := range w.unwritable(4) {
 		if ptr != 0 {
-			w.want(name, zx.ErrInvalidArgs, zx.SysObjectWaitOne, e, user, 0, ptr)
+			w.want(name, zx.ErrInvalidArgs, sysObjectWaitOne, e, user, 0, ptr)
 		}
 	}
-	w.want("zero children", zx.OK, zx.SysObjectWaitOne, v, 8, 0, obs)
+	w.want("zero children", zx.OK, sysObjectWaitOne, v, 8, 0, obs)
 	done := make(chan bool)
 	go func() {
 		w.thr.untilBlocked(zx.ThreadBlockedWaitOne)
 		w.close(e)
 		close(done)
 	}()
-	w.want("closed meanwhile", zx.ErrCanceled, zx.SysObjectWaitOne, e, 1<<25, uint64(zx.TimeInfinite), obs)
+	w.want("closed meanwhile", zx.ErrCanceled, sysObjectWaitOne, e, 1<<25, uint64(zx.TimeInfinite), obs)
 	<-done
 	if w.peek32(obs) != uint32(user)|1<<23 {
 		t.Errorf("observed %#x", w.peek32(obs))
 	}
-	e = w.make(zx.SysEventCreate, 0)
+	e = w.make(sysEventCreate, 0)
 	for _, stop := range []zx.Status{zx.ErrInternalIntrKilled, zx.ErrInternalIntrRetry} {
 		w.thr.stop <- stop
-		w.want("stopped", stop, zx.SysObjectWaitOne, e, 1<<25, uint64(zx.TimeInfinite), 1)
+		w.want("stopped", stop, sysObjectWaitOne, e, 1<<25, uint64(zx.TimeInfinite), 1)
 	}
 
 	// zx_object_wait_async
-	w.want("options win over handles", zx.ErrInvalidArgs, zx.SysObjectWaitAsync, 0, 0, 1, user, 4)
-	w.want("port type", zx.ErrWrongType, zx.SysObjectWaitAsync, 0, e, 1, user, 0)
-	w.want("port right", zx.ErrAccessDenied, zx.SysObjectWaitAsync, 0, w.with(port, zx.RightRead), 1, user, 0)
-	w.want("no WAIT", zx.ErrAccessDenied, zx.SysObjectWaitAsync, w.with(e, zx.RightSignal), port, 1, user, 0)
-	w.want("not waitable", zx.ErrNotSupported, zx.SysObjectWaitAsync, w.with(port, zx.RightWait), port, 1, user, 0)
+	w.want("options win over handles", zx.ErrInvalidArgs, sysObjectWaitAsync, 0, 0, 1, user, 4)
+	w.want("port type", zx.ErrWrongType, sysObjectWaitAsync, 0, e, 1, user, 0)
+	w.want("port right", zx.ErrAccessDenied, sysObjectWaitAsync, 0, w.with(port, zx.RightRead), 1, user, 0)
+	w.want("no WAIT", zx.ErrAccessDenied, sysObjectWaitAsync, w.with(e, zx.RightSignal), port, 1, user, 0)
+	w.want("not waitable", zx.ErrNotSupported, sysObjectWaitAsync, w.with(port, zx.RightWait), port, 1, user, 0)
 }
 
 func TestObjectGetInfo(t *testing.T) {
@@ -174,7 +174,7 @@ func TestObjectGetInfo(t *testing.T) {
 	thr, _ := w.proc.handles.Add(w.thr, zx.RightsThread)
 	get := func(what string, want zx.Status, h uint64, topic uint32, size, act, av uint64) {
 		t.Helper()
-		w.want(what, want, zx.SysObjectGetInfo, h, uint64(topic), buf, size, act, av)
+		w.want(what, want, sysObjectGetInfo, h, uint64(topic), buf, size, act, av)
 	}
 	get("topic wins over handle", zx.ErrNotSupported, 0, 999, 256, actual, avail)
 	for _, bad := range w.bad(v) {
@@ -212,11 +212,11 @@ func TestObjectGetInfo(t *testing.T) {
 			t.Errorf("topic %#x: actual %d or wrote too much", c.topic, w.peek64(actual))
 		}
 		get("bigger, no counts", zx.OK, c.h, c.topic, 256, 0, 0)
-		w.badOuts(c.size, 2, nil, zx.SysObjectGetInfo, c.h, uint64(c.topic), 0, c.size, actual, avail)
+		w.badOuts(c.size, 2, nil, sysObjectGetInfo, c.h, uint64(c.topic), 0, c.size, actual, avail)
 		for name, ptr := range w.unwritable(8) {
 			if ptr != 0 {
-				w.want("actual "+name, zx.ErrInvalidArgs, zx.SysObjectGetInfo, c.h, uint64(c.topic), buf, c.size, ptr, avail)
-				w.want("avail "+name, zx.ErrInvalidArgs, zx.SysObjectGetInfo, c.h, uint64(c.topic), buf, c.size, actual, ptr)
+				w.want("actual "+name, zx.ErrInvalidArgs, sysObjectGetInfo, c.h, uint64(c.topic), buf, c.size, ptr, avail)
+				w.want("avail "+name, zx.ErrInvalidArgs, sysObjectGetInfo, c.h, uint64(c.topic), buf, c.size, actual, ptr)
 			}
 		}
 	}
@@ -251,36 +251,36 @@ func TestTaskAndMiscCalls(t *testing.T) {
 	w.poke(name, []byte("a thread with a name that is much too long to keep"))
 	self := uint64(w.self)
 
-	w.want("options win", zx.ErrInvalidArgs, zx.SysThreadCreate, 0, 0, 0, 1, 0)
-	w.want("name wins over handle", zx.ErrInvalidArgs, zx.SysThreadCreate, 0, 0, 0, 0, out)
+	w.want("options win", zx.ErrInvalidArgs, sysThreadCreate, 0, 0, 0, 1, 0)
+	w.want("name wins over handle", zx.ErrInvalidArgs, sysThreadCreate, 0, 0, 0, 0, out)
 	for _, bad := range w.bad(self) {
-		w.want("bad", zx.ErrBadHandle, zx.SysThreadCreate, bad, name, 5, 0, out)
-		w.want("bad", zx.ErrBadHandle, zx.SysThreadStart, bad, uint64(w.ram), 0, 0, 0)
+		w.want("bad", zx.ErrBadHandle, sysThreadCreate, bad, name, 5, 0, out)
+		w.want("bad", zx.ErrBadHandle, sysThreadStart, bad, uint64(w.ram), 0, 0, 0)
 	}
-	w.want("type", zx.ErrWrongType, zx.SysThreadCreate, w.vmo(0), name, 5, 0, out)
-	w.want("right", zx.ErrAccessDenied, zx.SysThreadCreate, w.with(self, zx.RightRead), name, 5, 0, out)
-	w.badIns(8, 1, zx.SysThreadCreate, self, 0, 8, 0, out)
-	w.badOuts(4, 4, nil, zx.SysThreadCreate, self, name, 5, 0, 0)
-	w.want("name ends at the hole", zx.OK, zx.SysThreadCreate, self, uint64(w.ram)+ramPages*pageSize-8, 8, 0, out)
+	w.want("type", zx.ErrWrongType, sysThreadCreate, w.vmo(0), name, 5, 0, out)
+	w.want("right", zx.ErrAccessDenied, sysThreadCreate, w.with(self, zx.RightRead), name, 5, 0, out)
+	w.badIns(8, 1, sysThreadCreate, self, 0, 8, 0, out)
+	w.badOuts(4, 4, nil, sysThreadCreate, self, name, 5, 0, 0)
+	w.want("name ends at the hole", zx.OK, sysThreadCreate, self, uint64(w.ram)+ramPages*pageSize-8, 8, 0, out)
 	for _, c := range []struct {
 		size uint64
 		want string
 	}{{0, ""}, {1, "a"}, {8, "a thread"}, {32, "a thread with a name that is mu"}, {50, "a thread with a name that is mu"}, {^uint64(0), "a thread with a name that is mu"}} {
-		h := w.make(zx.SysThreadCreate, self, name, c.size, 0)
+		h := w.make(sysThreadCreate, self, name, c.size, 0)
 		o, _ := w.proc.handles.Get(zx.Handle(h), zx.ObjThread, zx.RightsThread)
 		if got := o.(*thread).name; got != c.want {
 			t.Errorf("name of %d bytes: %q", c.size, got)
 		}
 		object.Unref(o)
 	}
-	th := w.make(zx.SysThreadCreate, self, name, 5, 0)
-	w.want("type", zx.ErrWrongType, zx.SysThreadStart, self, uint64(w.ram), 0, 0, 0)
-	w.want("right", zx.ErrAccessDenied, zx.SysThreadStart, w.with(th, zx.RightWrite), uint64(w.ram), 0, 0, 0)
+	th := w.make(sysThreadCreate, self, name, 5, 0)
+	w.want("type", zx.ErrWrongType, sysThreadStart, self, uint64(w.ram), 0, 0, 0)
+	w.want("right", zx.ErrAccessDenied, sysThreadStart, w.with(th, zx.RightWrite), uint64(w.ram), 0, 0, 0)
 	for _, pc := range []uint64{uint64(vmar.UserEnd), 0x8000_0000_0000, ^uint64(0), 0xffff_8000_0000_0000} {
-		w.want("entry", zx.ErrInvalidArgs, zx.SysThreadStart, th, pc, 0, 0, 0)
+		w.want("entry", zx.ErrInvalidArgs, sysThreadStart, th, pc, 0, 0, 0)
 	}
-	w.want("start", zx.OK, zx.SysThreadStart, th, uint64(w.ram)+1, 2, 3, 4)
-	w.want("twice", zx.ErrBadState, zx.SysThreadStart, th, uint64(w.ram), 0, 0, 0)
+	w.want("start", zx.OK, sysThreadStart, th, uint64(w.ram)+1, 2, 3, 4)
+	w.want("twice", zx.ErrBadState, sysThreadStart, th, uint64(w.ram), 0, 0, 0)
 	o, _ := w.proc.handles.Get(zx.Handle(th), zx.ObjThread, 0)
 	if s := o.(*thread).started; s[0] != uint64(w.ram)+1 || s[1] != 2 || s[2] != 3 || s[3] != 4 {
 		t.Errorf("started %x", s)
@@ -288,48 +288,48 @@ func TestTaskAndMiscCalls(t *testing.T) {
 	object.Unref(o)
 
 	// zx_debug_write
-	w.want("write", zx.OK, zx.SysDebugWrite, name, 50)
-	w.want("nothing", zx.OK, zx.SysDebugWrite, 0, 0)
+	w.want("write", zx.OK, sysDebugWrite, name, 50)
+	w.want("nothing", zx.OK, sysDebugWrite, 0, 0)
 	if string(w.proc.console) != "a thread with a name that is much too long to keep" {
 		t.Errorf("console %q", w.proc.console)
 	}
 	w.proc.console = nil
-	w.want("many bytes", zx.OK, zx.SysDebugWrite, uint64(w.ram), 1000)
+	w.want("many bytes", zx.OK, sysDebugWrite, uint64(w.ram), 1000)
 	if len(w.proc.console) != 1000 {
 		t.Errorf("%d bytes", len(w.proc.console))
 	}
-	w.badIns(8, 0, zx.SysDebugWrite, 0, 8)
-	w.want("too long", zx.ErrInvalidArgs, zx.SysDebugWrite, uint64(w.ram), debugWriteLimit+1)
-	w.want("huge", zx.ErrInvalidArgs, zx.SysDebugWrite, uint64(w.ram), ^uint64(0))
+	w.badIns(8, 0, sysDebugWrite, 0, 8)
+	w.want("too long", zx.ErrInvalidArgs, sysDebugWrite, uint64(w.ram), debugWriteLimit+1)
+	w.want("huge", zx.ErrInvalidArgs, sysDebugWrite, uint64(w.ram), ^uint64(0))
 
 	// zx_cprng_draw
 	buf := w.alloc(1024)
-	w.want("draw", zx.OK, zx.SysCprngDraw, buf, 1000)
+	w.want("draw", zx.OK, sysCprngDraw, buf, 1000)
 	p := w.peek(buf, 1024)
 	if p[0] == 0 || p[999] == 0 || p[1000] != 0 {
 		t.Errorf("drew %d %d %d", p[0], p[999], p[1000])
 	}
-	w.want("none", zx.OK, zx.SysCprngDraw, 0, 0)
-	w.badOuts(8, 0, nil, zx.SysCprngDraw, 0, 8)
-	w.want("into the hole", zx.ErrInvalidArgs, zx.SysCprngDraw, uint64(w.ram)+ramPages*pageSize-300, 301)
+	w.want("none", zx.OK, sysCprngDraw, 0, 0)
+	w.badOuts(8, 0, nil, sysCprngDraw, 0, 8)
+	w.want("into the hole", zx.ErrInvalidArgs, sysCprngDraw, uint64(w.ram)+ramPages*pageSize-300, 301)
 
 	// The rest.
-	if n := w.call(zx.SysSystemGetPageSize); n != 4096 {
+	if n := w.call(sysSystemGetPageSize); n != 4096 {
 		t.Errorf("page size %d", n)
 	}
-	a := w.call(zx.SysClockGetMonotonic)
-	w.want("sleep", zx.OK, zx.SysNanosleep, uint64(2*time.Millisecond))
-	if b := w.call(zx.SysClockGetMonotonic); b-a < int64(time.Millisecond) {
+	a := w.call(sysClockGetMonotonic)
+	w.want("sleep", zx.OK, sysNanosleep, uint64(2*time.Millisecond))
+	if b := w.call(sysClockGetMonotonic); b-a < int64(time.Millisecond) {
 		t.Errorf("slept %d ns", b-a)
 	}
-	w.want("past", zx.OK, zx.SysNanosleep, 0)
-	w.want("long past", zx.OK, zx.SysNanosleep, 1<<63)
+	w.want("past", zx.OK, sysNanosleep, 0)
+	w.want("long past", zx.OK, sysNanosleep, 1<<63)
 	w.thr.stop <- zx.ErrInternalIntrRetry
-	w.want("suspended", zx.ErrInternalIntrRetry, zx.SysNanosleep, uint64(zx.TimeInfinite))
-	w.call(zx.SysThreadExit)
-	w.call(zx.SysProcessExit, ^uint64(6))
+	w.want("suspended", zx.ErrInternalIntrRetry, sysNanosleep, uint64(zx.TimeInfinite))
+	w.call(sysThreadExit)
+	w.call(sysProcessExit, ^uint64(6))
 	if !w.thr.exited || !w.proc.exited || w.proc.code != -7 {
 		t.Errorf("exit: thread %v process %v code %d", w.thr.exited, w.proc.exited, w.proc.code)
 	}
-	w.want("ending", zx.ErrBadState, zx.SysThreadCreate, self, name, 5, 0, out)
+	w.want("ending", zx.ErrBadState, sysThreadCreate, self, name, 5, 0, out)
 }

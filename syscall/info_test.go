@@ -15,20 +15,20 @@ func TestProcessInfo(t *testing.T) {
 	v := w.vmo(4 * pageSize)
 	name := w.alloc(8)
 	w.poke(name, []byte("a name\x00"))
-	w.want("name", zx.OK, zx.SysObjectSetProperty, v, 3, name, 7)
-	w.want("commit", zx.OK, zx.SysVMOOpRange, v, 1, pageSize, 2*pageSize, 0, 0)
+	w.want("name", zx.OK, sysObjectSetProperty, v, 3, name, 7)
+	w.want("commit", zx.OK, sysVMOOpRange, v, 1, pageSize, 2*pageSize, 0, 0)
 	region, at, buf, actual, avail := w.alloc(8), w.alloc(8), w.alloc(16384), w.alloc(8), w.alloc(8)
 	root := uint64(w.rootVMAR)
-	w.want("region", zx.OK, zx.SysVMARAllocate, root, uint64(zx.VMCanMapRead|zx.VMCanMapSpecific), 0, 16*pageSize, region, at)
+	w.want("region", zx.OK, sysVMARAllocate, root, uint64(zx.VMCanMapRead|zx.VMCanMapSpecific), 0, 16*pageSize, region, at)
 	inner := uint64(w.peek32(region))
 	base := w.peek64(at)
 	// Two mappings of it: at the very start of the region, and of the third page alone.
-	w.want("map", zx.OK, zx.SysVMARMap, inner, uint64(zx.VMPermRead|zx.VMSpecific), 0, v, 0, 4*pageSize, at)
-	w.want("map", zx.OK, zx.SysVMARMap, inner, uint64(zx.VMPermRead|zx.VMSpecific), 8*pageSize, v, 2*pageSize, pageSize, at)
+	w.want("map", zx.OK, sysVMARMap, inner, uint64(zx.VMPermRead|zx.VMSpecific), 0, v, 0, 4*pageSize, at)
+	w.want("map", zx.OK, sysVMARMap, inner, uint64(zx.VMPermRead|zx.VMSpecific), 8*pageSize, v, 2*pageSize, pageSize, at)
 
 	get := func(want zx.Status, h uint64, topic uint32, size uint64) (n, all uint64) {
 		t.Helper()
-		w.want("info", want, zx.SysObjectGetInfo, h, uint64(topic), buf, size, actual, avail)
+		w.want("info", want, sysObjectGetInfo, h, uint64(topic), buf, size, actual, avail)
 		return w.peek64(actual), w.peek64(avail)
 	}
 	get(zx.ErrWrongType, uint64(other), infoProcessMaps, 8192)
@@ -100,7 +100,7 @@ func TestProcessInfo(t *testing.T) {
 	if shared != 3*pageSize || scaled != 3*pageSize/2 {
 		t.Errorf("mapped %d, private %d, shared %d, scaled %d", before, private, shared, scaled)
 	}
-	w.want("unmap", zx.OK, zx.SysVMARUnmap, inner, base, 4*pageSize)
+	w.want("unmap", zx.OK, sysVMARUnmap, inner, base, 4*pageSize)
 	get(zx.OK, uint64(self), infoTaskStats, 32)
 	if w.peek64(buf) != before-4*pageSize || w.peek64(buf+8) != private+pageSize || w.peek64(buf+16) != 0 {
 		t.Errorf("unmapped: %x", w.peek(buf, 32))

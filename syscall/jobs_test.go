@@ -12,17 +12,17 @@ func TestJobCreate(t *testing.T) {
 	w := newWorld(t, 300)
 	j, out := newJob(), w.alloc(8)
 	h := w.add(j, zx.RightsJob)
-	w.want("options", zx.ErrInvalidArgs, zx.SysJobCreate, h, 1, out)
+	w.want("options", zx.ErrInvalidArgs, sysJobCreate, h, 1, out)
 	for _, bad := range w.bad(h) {
-		w.want("bad", zx.ErrBadHandle, zx.SysJobCreate, bad, 0, out)
+		w.want("bad", zx.ErrBadHandle, sysJobCreate, bad, 0, out)
 	}
-	w.want("type", zx.ErrWrongType, zx.SysJobCreate, uint64(w.self), 0, out)
-	w.want("right", zx.ErrAccessDenied, zx.SysJobCreate, w.with(h, ^zx.RightManageJob), 0, out)
-	w.badOuts(4, 2, nil, zx.SysJobCreate, h, 0, 0)
+	w.want("type", zx.ErrWrongType, sysJobCreate, uint64(w.self), 0, out)
+	w.want("right", zx.ErrAccessDenied, sysJobCreate, w.with(h, ^zx.RightManageJob), 0, out)
+	w.badOuts(4, 2, nil, sysJobCreate, h, 0, 0)
 	j.refuse = zx.ErrOutOfRange
-	w.want("refused", zx.ErrOutOfRange, zx.SysJobCreate, h, 0, out)
+	w.want("refused", zx.ErrOutOfRange, sysJobCreate, h, 0, out)
 	j.refuse = zx.OK
-	child := w.make(zx.SysJobCreate, h, 0)
+	child := w.make(sysJobCreate, h, 0)
 	if r := w.rights(child); r != zx.RightsJob {
 		t.Errorf("rights %#x", r)
 	}
@@ -45,7 +45,7 @@ func TestJobSetPolicy(t *testing.T) {
 		w.poke(buf, b)
 	}
 	rules(4, 1, 0)
-	const set = zx.SysJobSetPolicy
+	const set = sysJobSetPolicy
 	w.want("options", zx.ErrInvalidArgs, set, h, 2, jobPolicyBasicV2, buf, 1)
 	w.want("topic", zx.ErrInvalidArgs, set, h, 0, 1, buf, 1)
 	w.want("null", zx.ErrInvalidArgs, set, h, 0, jobPolicyBasicV2, 0, 1)
@@ -81,9 +81,9 @@ func TestJobSetPolicy(t *testing.T) {
 func TestPolicy(t *testing.T) {
 	w := newWorld(t, 400)
 	out, at := w.alloc(16), w.alloc(8)
-	pager, port, mem := w.make(zx.SysPagerCreate, 0), w.make(zx.SysPortCreate, 0), w.vmo(pageSize)
+	pager, port, mem := w.make(sysPagerCreate, 0), w.make(sysPortCreate, 0), w.vmo(pageSize)
 	root := w.add(NewVMAR(w.proc.space.Root()), zx.RightsVMAR|w.proc.space.Root().Rights())
-	exec := w.make(zx.SysVMOReplaceAsExecutable, mem, 0)
+	exec := w.make(sysVMOReplaceAsExecutable, mem, 0)
 	job := w.add(newJob(), zx.RightsJob)
 	name := w.alloc(8)
 	wx := uint64(zx.VMPermRead | zx.VMPermWrite | zx.VMPermExecute)
@@ -92,15 +92,15 @@ func TestPolicy(t *testing.T) {
 		condition zx.PolicyCondition
 		call      []uint64
 	}{
-		{zx.PolicyNewVMO, []uint64{zx.SysVMOCreate, pageSize, 0, out}},
-		{zx.PolicyNewVMO, []uint64{zx.SysPagerCreateVMO, pager, 0, port, 0, pageSize, out}},
-		{zx.PolicyNewPager, []uint64{zx.SysPagerCreate, 0, out}},
-		{zx.PolicyNewPort, []uint64{zx.SysPortCreate, 0, out}},
-		{zx.PolicyNewEvent, []uint64{zx.SysEventCreate, 0, out}},
-		{zx.PolicyNewChannel, []uint64{zx.SysChannelCreate, 0, out, out + 4}},
-		{zx.PolicyNewProcess, []uint64{zx.SysProcessCreate, job, name, 4, 0, out, out + 4}},
-		{zx.PolicyVMARWX, []uint64{zx.SysVMARMap, root, wx, 0, exec, 0, pageSize, at}},
-		{zx.PolicyAmbientMarkVMOExec, []uint64{zx.SysVMOReplaceAsExecutable, spare, 0, out}},
+		{zx.PolicyNewVMO, []uint64{sysVMOCreate, pageSize, 0, out}},
+		{zx.PolicyNewVMO, []uint64{sysPagerCreateVMO, pager, 0, port, 0, pageSize, out}},
+		{zx.PolicyNewPager, []uint64{sysPagerCreate, 0, out}},
+		{zx.PolicyNewPort, []uint64{sysPortCreate, 0, out}},
+		{zx.PolicyNewEvent, []uint64{sysEventCreate, 0, out}},
+		{zx.PolicyNewChannel, []uint64{sysChannelCreate, 0, out, out + 4}},
+		{zx.PolicyNewProcess, []uint64{sysProcessCreate, job, name, 4, 0, out, out + 4}},
+		{zx.PolicyVMARWX, []uint64{sysVMARMap, root, wx, 0, exec, 0, pageSize, at}},
+		{zx.PolicyAmbientMarkVMOExec, []uint64{sysVMOReplaceAsExecutable, spare, 0, out}},
 	}
 	for _, c := range calls {
 		for action, want := range map[zx.PolicyAction]zx.Status{
@@ -127,8 +127,8 @@ func TestPolicy(t *testing.T) {
 	// Handles that are none, or of another type.
 	w.proc.rules, _ = zx.Policy{}.Add([]zx.PolicyRule{{Condition: zx.PolicyBadHandle, Action: zx.PolicyAllowException}, {Condition: zx.PolicyWrongObject, Action: zx.PolicyDenyException}}, false)
 	w.thr.policy = nil
-	w.ctx.Misused(w.status(zx.SysHandleClose, 4711))
-	w.ctx.Misused(w.status(zx.SysVMOGetSize, port, out))
+	w.ctx.Misused(w.status(sysHandleClose, 4711))
+	w.ctx.Misused(w.status(sysVMOGetSize, port, out))
 	if len(w.thr.policy) != 2 || w.thr.policy[0] != zx.PolicyBadHandle || w.thr.policy[1] != zx.PolicyWrongObject {
 		t.Errorf("exceptions %v", w.thr.policy)
 	}
@@ -139,7 +139,7 @@ func TestJobInfo(t *testing.T) {
 	j, buf := newJob(), w.alloc(64)
 	j.children = []zx.Koid{101, 103, 105}
 	h := w.add(j, zx.RightsJob)
-	const info = zx.SysObjectGetInfo
+	const info = sysObjectGetInfo
 	w.want("job", zx.OK, info, h, uint64(infoJob), buf, 16, 0, 0)
 	if code, exited := int64(w.peek64(buf)), w.peek32(buf+8); code != -7 || exited != 1 {
 		t.Errorf("return code %d, exited %d", code, exited)

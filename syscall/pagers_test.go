@@ -20,9 +20,9 @@ const servedPages = 5
 
 func newServed(t testing.TB) *served {
 	s := &served{world: newWorld(t, 400)}
-	s.pager, s.other = s.make(zx.SysPagerCreate, 0), s.make(zx.SysPagerCreate, 0)
-	s.port = s.make(zx.SysPortCreate, 0)
-	s.vmo = s.make(zx.SysPagerCreateVMO, s.pager, uint64(zx.VMOTrapDirty), s.port, 77, servedPages*pageSize)
+	s.pager, s.other = s.make(sysPagerCreate, 0), s.make(sysPagerCreate, 0)
+	s.port = s.make(sysPortCreate, 0)
+	s.vmo = s.make(sysPagerCreateVMO, s.pager, uint64(zx.VMOTrapDirty), s.port, 77, servedPages*pageSize)
 	s.aux = s.world.vmo(servedPages * pageSize)
 	s.pkt = s.alloc(zx.PacketBytes)
 	s.fillAux()
@@ -33,14 +33,14 @@ func (s *served) fillAux() {
 	s.t.Helper()
 	b := s.alloc(8)
 	s.poke(b, []byte("contents"))
-	s.want("fill", zx.OK, zx.SysVMOWrite, s.aux, b, 0, 8)
-	s.want("fill", zx.OK, zx.SysVMOWrite, s.aux, b, pageSize, 8)
+	s.want("fill", zx.OK, sysVMOWrite, s.aux, b, 0, 8)
+	s.want("fill", zx.OK, sysVMOWrite, s.aux, b, pageSize, 8)
 }
 
 // expect takes a packet and compares it.
 func (s *served) expect(cmd zx.PageCommand, off, length uint64) {
 	s.t.Helper()
-	s.want("packet", zx.OK, zx.SysPortWait, s.port, uint64(zx.TimeInfinite), s.pkt)
+	s.want("packet", zx.OK, sysPortWait, s.port, uint64(zx.TimeInfinite), s.pkt)
 	want := zx.PageRequestPacket(77, zx.PageRequest{Command: cmd, Offset: off, Length: length})
 	var b [zx.PacketBytes]byte
 	want.Encode(&b)
@@ -51,7 +51,7 @@ func (s *served) expect(cmd zx.PageCommand, off, length uint64) {
 
 func (s *served) quiet() {
 	s.t.Helper()
-	s.want("no packet", zx.ErrTimedOut, zx.SysPortWait, s.port, 0, s.pkt)
+	s.want("no packet", zx.ErrTimedOut, sysPortWait, s.port, 0, s.pkt)
 }
 
 // async makes a call on a thread of its own.
@@ -68,8 +68,8 @@ func (s *served) async(number uint64, args ...uint64) (thr *thread, done chan in
 func TestPagerCreateVMO(t *testing.T) {
 	s := newServed(t)
 	out := s.alloc(4)
-	s.want("options", zx.ErrInvalidArgs, zx.SysPagerCreate, 1, out)
-	s.badOuts(4, 1, nil, zx.SysPagerCreate, 0, 0)
+	s.want("options", zx.ErrInvalidArgs, sysPagerCreate, 1, out)
+	s.badOuts(4, 1, nil, sysPagerCreate, 0, 0)
 	all := uint64(^uint32(0))
 	for _, c := range []struct {
 		what                 string
@@ -95,14 +95,14 @@ func TestPagerCreateVMO(t *testing.T) {
 		{"unbounded", s.pager, 16 | 8, s.port, 5, zx.OK},
 		{"only the needed rights", s.with(s.pager, zx.RightAttachVMO), 0, s.with(s.port, zx.RightWrite), 5, zx.OK},
 	} {
-		s.want(c.what, c.want, zx.SysPagerCreateVMO, c.pager, c.options, c.port, 1, c.size, out)
+		s.want(c.what, c.want, sysPagerCreateVMO, c.pager, c.options, c.port, 1, c.size, out)
 	}
 	for _, bad := range s.bad(s.pager) {
-		s.want("bad pager", zx.ErrBadHandle, zx.SysPagerCreateVMO, bad, all, 0, 1, 1, out)
+		s.want("bad pager", zx.ErrBadHandle, sysPagerCreateVMO, bad, all, 0, 1, 1, out)
 	}
-	s.badOuts(4, 5, nil, zx.SysPagerCreateVMO, s.pager, 0, s.port, 88, pageSize, 0)
+	s.badOuts(4, 5, nil, sysPagerCreateVMO, s.pager, 0, s.port, 88, pageSize, 0)
 	// Each dropped VMO said goodbye.
-	s.want("complete", zx.OK, zx.SysPortWait, s.port, 0, s.pkt)
+	s.want("complete", zx.OK, sysPortWait, s.port, 0, s.pkt)
 	if s.peek64(s.pkt) != 88 || binary.LittleEndian.Uint16(s.peek(s.pkt+16, 2)) != uint16(zx.PageComplete) {
 		t.Errorf("packet %x", s.peek(s.pkt, 48))
 	}
@@ -142,11 +142,11 @@ func TestPagerArguments(t *testing.T) {
 	writer := s.with(s.aux, zx.RightWrite)
 
 	// zx_pager_supply_pages
-	s.pairErrors(zx.RightManageVMO, zx.RightWrite, 0, 1, zx.SysPagerSupplyPages, 0, 0, 0, pageSize, s.aux^1<<20, 0)
+	s.pairErrors(zx.RightManageVMO, zx.RightWrite, 0, 1, sysPagerSupplyPages, 0, 0, 0, pageSize, s.aux^1<<20, 0)
 	for i := range 3 {
 		args := []uint64{0, 0, 0, 0, 0, 0}
 		args[[]int{2, 3, 5}[i]] = 1
-		s.want("misaligned wins over handles", zx.ErrInvalidArgs, zx.SysPagerSupplyPages, args...)
+		s.want("misaligned wins over handles", zx.ErrInvalidArgs, sysPagerSupplyPages, args...)
 	}
 	for _, c := range []struct {
 		what             string
@@ -168,13 +168,13 @@ func TestPagerArguments(t *testing.T) {
 		if c.what == "aux wraps" {
 			c.want = zx.ErrOutOfRange
 		}
-		s.want(c.what, c.want, zx.SysPagerSupplyPages, s.pager, s.vmo, c.off, c.n, c.aux, c.aof)
+		s.want(c.what, c.want, sysPagerSupplyPages, s.pager, s.vmo, c.off, c.n, c.aux, c.aof)
 	}
 
 	// zx_pager_op_range
-	s.pairErrors(zx.RightManageVMO, zx.RightWrite, 0, 2, zx.SysPagerOpRange, 0, 99, 0, 0, 0, 99)
-	s.want("misaligned wins over handles", zx.ErrInvalidArgs, zx.SysPagerOpRange, 0, 1, 0, 1, 0, 0)
-	s.want("misaligned wins over handles", zx.ErrInvalidArgs, zx.SysPagerOpRange, 0, 1, 0, 0, 1, 0)
+	s.pairErrors(zx.RightManageVMO, zx.RightWrite, 0, 2, sysPagerOpRange, 0, 99, 0, 0, 0, 99)
+	s.want("misaligned wins over handles", zx.ErrInvalidArgs, sysPagerOpRange, 0, 1, 0, 1, 0, 0)
+	s.want("misaligned wins over handles", zx.ErrInvalidArgs, sysPagerOpRange, 0, 1, 0, 0, 1, 0)
 	sext := func(st zx.Status) uint64 { return uint64(int64(st)) }
 	for _, c := range []struct {
 		what             string
@@ -210,14 +210,14 @@ func TestPagerArguments(t *testing.T) {
 		{"END leaves", 4, pageSize, size, 0, zx.ErrOutOfRange},
 		{"END", 4, 0, size, 0, zx.OK},
 	} {
-		s.want(c.what, c.want, zx.SysPagerOpRange, s.pager, c.op, s.vmo, c.off, c.n, c.data)
+		s.want(c.what, c.want, sysPagerOpRange, s.pager, c.op, s.vmo, c.off, c.n, c.data)
 	}
-	plain := s.make(zx.SysPagerCreateVMO, s.pager, 0, s.port, 1, size)
-	s.want("DIRTY without trap", zx.ErrNotSupported, zx.SysPagerOpRange, s.pager, 2, plain, size+pageSize, 0, 0)
+	plain := s.make(sysPagerCreateVMO, s.pager, 0, s.port, 1, size)
+	s.want("DIRTY without trap", zx.ErrNotSupported, sysPagerOpRange, s.pager, 2, plain, size+pageSize, 0, 0)
 
 	// zx_pager_query_dirty_ranges
 	buf, actual, avail := s.alloc(256), s.alloc(8), s.alloc(8)
-	s.pairErrors(zx.RightManageVMO, zx.RightRead, 0, 1, zx.SysPagerQueryDirtyRanges, 0, 0, ^uint64(0), 5, 0, 0, 0, 0)
+	s.pairErrors(zx.RightManageVMO, zx.RightRead, 0, 1, sysPagerQueryDirtyRanges, 0, 0, ^uint64(0), 5, 0, 0, 0, 0)
 	for _, c := range []struct {
 		what   string
 		off, n uint64
@@ -226,29 +226,29 @@ func TestPagerArguments(t *testing.T) {
 		{"wraps", ^uint64(0), 2, zx.ErrOutOfRange}, {"leaves", 1, size, zx.ErrOutOfRange}, {"past the end", size + 1, 0, zx.ErrOutOfRange},
 		{"at the end", size, 0, zx.OK}, {"unaligned", 1, size - 1, zx.OK},
 	} {
-		s.want(c.what, c.want, zx.SysPagerQueryDirtyRanges, s.pager, s.vmo, c.off, c.n, buf, 256, actual, avail)
+		s.want(c.what, c.want, sysPagerQueryDirtyRanges, s.pager, s.vmo, c.off, c.n, buf, 256, actual, avail)
 	}
-	s.want("nothing dirty, wild buffer", zx.OK, zx.SysPagerQueryDirtyRanges, s.pager, s.vmo, 0, size, 1, 256, 0, 0)
+	s.want("nothing dirty, wild buffer", zx.OK, sysPagerQueryDirtyRanges, s.pager, s.vmo, 0, size, 1, 256, 0, 0)
 
 	// zx_pager_query_vmo_stats
-	s.pairErrors(zx.RightManageVMO, zx.RightRead, 0, 1, zx.SysPagerQueryVMOStats, 0, 0, 99, 0, 0)
-	s.want("small wins over options", zx.ErrBufferTooSmall, zx.SysPagerQueryVMOStats, s.pager, s.vmo, 2, buf, 3)
-	s.want("options win over pointer", zx.ErrInvalidArgs, zx.SysPagerQueryVMOStats, s.pager, s.vmo, 2, buf, 4)
-	s.badOuts(4, 3, nil, zx.SysPagerQueryVMOStats, s.pager, s.vmo, 0, 0, 4)
+	s.pairErrors(zx.RightManageVMO, zx.RightRead, 0, 1, sysPagerQueryVMOStats, 0, 0, 99, 0, 0)
+	s.want("small wins over options", zx.ErrBufferTooSmall, sysPagerQueryVMOStats, s.pager, s.vmo, 2, buf, 3)
+	s.want("options win over pointer", zx.ErrInvalidArgs, sysPagerQueryVMOStats, s.pager, s.vmo, 2, buf, 4)
+	s.badOuts(4, 3, nil, sysPagerQueryVMOStats, s.pager, s.vmo, 0, 0, 4)
 
 	// zx_pager_detach_vmo
-	s.pairErrors(zx.RightManageVMO|zx.RightAttachVMO, zx.RightWrite, 0, 1, zx.SysPagerDetachVMO, 0, 0)
+	s.pairErrors(zx.RightManageVMO|zx.RightAttachVMO, zx.RightWrite, 0, 1, sysPagerDetachVMO, 0, 0)
 	s.quiet()
-	s.want("detach", zx.OK, zx.SysPagerDetachVMO, s.pager, s.vmo)
+	s.want("detach", zx.OK, sysPagerDetachVMO, s.pager, s.vmo)
 	s.expect(zx.PageComplete, 0, 0)
-	s.want("again", zx.OK, zx.SysPagerDetachVMO, s.pager, s.vmo)
+	s.want("again", zx.OK, sysPagerDetachVMO, s.pager, s.vmo)
 	s.quiet()
-	s.want("supply, detached", zx.ErrBadState, zx.SysPagerSupplyPages, s.pager, s.vmo, 0, pageSize, s.aux, 0)
-	s.want("supply nothing, detached", zx.OK, zx.SysPagerSupplyPages, s.pager, s.vmo, 0, 0, s.aux, 0)
-	s.want("fail, detached", zx.ErrBadState, zx.SysPagerOpRange, s.pager, 1, s.vmo, 0, pageSize, sext(zx.ErrIO))
-	s.want("dirty, detached", zx.ErrBadState, zx.SysPagerOpRange, s.pager, 2, s.vmo, 0, pageSize, 0)
-	s.want("begin, detached", zx.OK, zx.SysPagerOpRange, s.pager, 3, s.vmo, 0, pageSize, 0)
-	s.want("read, detached", zx.ErrBadState, zx.SysVMORead, s.vmo, buf, 0, 1)
+	s.want("supply, detached", zx.ErrBadState, sysPagerSupplyPages, s.pager, s.vmo, 0, pageSize, s.aux, 0)
+	s.want("supply nothing, detached", zx.OK, sysPagerSupplyPages, s.pager, s.vmo, 0, 0, s.aux, 0)
+	s.want("fail, detached", zx.ErrBadState, sysPagerOpRange, s.pager, 1, s.vmo, 0, pageSize, sext(zx.ErrIO))
+	s.want("dirty, detached", zx.ErrBadState, sysPagerOpRange, s.pager, 2, s.vmo, 0, pageSize, 0)
+	s.want("begin, detached", zx.OK, sysPagerOpRange, s.pager, 3, s.vmo, 0, pageSize, 0)
+	s.want("read, detached", zx.ErrBadState, sysVMORead, s.vmo, buf, 0, 1)
 }
 
 // A file's life: read, write, query, writeback, failure, by two threads.
@@ -256,23 +256,23 @@ func TestPagerServes(t *testing.T) {
 	s := newServed(t)
 	buf, actual, avail := s.alloc(2*pageSize), s.alloc(8), s.alloc(8)
 
-	thr, done := s.async(zx.SysVMORead, s.vmo, buf, 0, 2*pageSize)
+	thr, done := s.async(sysVMORead, s.vmo, buf, 0, 2*pageSize)
 	s.expect(zx.PageRead, 0, 2*pageSize)
 	thr.untilBlocked(zx.ThreadBlockedPager)
-	s.want("supply", zx.OK, zx.SysPagerSupplyPages, s.pager, s.vmo, 0, 2*pageSize, s.aux, 0)
+	s.want("supply", zx.OK, sysPagerSupplyPages, s.pager, s.vmo, 0, 2*pageSize, s.aux, 0)
 	if st := <-done; st != 0 || string(s.peek(buf+pageSize, 8)) != "contents" {
 		t.Fatalf("read: %v %q", zx.Status(st), s.peek(buf+pageSize, 8))
 	}
 
-	_, done = s.async(zx.SysVMOWrite, s.vmo, buf, pageSize-1, 2)
+	_, done = s.async(sysVMOWrite, s.vmo, buf, pageSize-1, 2)
 	s.expect(zx.PageDirty, 0, 2*pageSize)
-	s.want("dirty", zx.OK, zx.SysPagerOpRange, s.pager, 2, s.vmo, 0, 2*pageSize, 0)
+	s.want("dirty", zx.OK, sysPagerOpRange, s.pager, 2, s.vmo, 0, 2*pageSize, 0)
 	if st := <-done; st != 0 {
 		t.Fatalf("write: %v", zx.Status(st))
 	}
 	stats := func(want uint32, reset uint64) {
 		t.Helper()
-		s.want("stats", zx.OK, zx.SysPagerQueryVMOStats, s.pager, s.vmo, reset, buf, 4)
+		s.want("stats", zx.OK, sysPagerQueryVMOStats, s.pager, s.vmo, reset, buf, 4)
 		if s.peek32(buf) != want {
 			t.Errorf("modified %d", s.peek32(buf))
 		}
@@ -282,7 +282,7 @@ func TestPagerServes(t *testing.T) {
 
 	query := func(size, wantActual, wantAvail uint64) {
 		t.Helper()
-		s.want("query", zx.OK, zx.SysPagerQueryDirtyRanges, s.pager, s.vmo, 0, servedPages*pageSize, buf, size, actual, avail)
+		s.want("query", zx.OK, sysPagerQueryDirtyRanges, s.pager, s.vmo, 0, servedPages*pageSize, buf, size, actual, avail)
 		if s.peek64(actual) != wantActual || s.peek64(avail) != wantAvail {
 			t.Errorf("actual %d avail %d", s.peek64(actual), s.peek64(avail))
 		}
@@ -291,32 +291,32 @@ func TestPagerServes(t *testing.T) {
 	if s.peek64(buf) != 0 || s.peek64(buf+8) != 2*pageSize || s.peek64(buf+16) != 0 {
 		t.Errorf("range %x", s.peek(buf, 24))
 	}
-	s.want("zero", zx.OK, zx.SysVMOOpRange, s.vmo, uint64(zx.VMOOpZero), 3*pageSize, pageSize, 0, 0)
+	s.want("zero", zx.OK, sysVMOOpRange, s.vmo, uint64(zx.VMOOpZero), 3*pageSize, pageSize, 0, 0)
 	query(23, 0, 2)
 	query(47, 1, 2)
 	query(48, 2, 2)
 	if s.peek64(buf+24) != 3*pageSize || s.peek64(buf+32) != pageSize || s.peek64(buf+40) != 1 {
 		t.Errorf("range %x", s.peek(buf+24, 24))
 	}
-	s.want("no counts", zx.OK, zx.SysPagerQueryDirtyRanges, s.pager, s.vmo, 0, servedPages*pageSize, buf, 24, 0, 0)
-	s.want("no room, null", zx.OK, zx.SysPagerQueryDirtyRanges, s.pager, s.vmo, 0, servedPages*pageSize, 0, 23, 0, 0)
-	s.badOuts(24, 4, nil, zx.SysPagerQueryDirtyRanges, s.pager, s.vmo, 0, servedPages*pageSize, 0, 24, 0, 0)
+	s.want("no counts", zx.OK, sysPagerQueryDirtyRanges, s.pager, s.vmo, 0, servedPages*pageSize, buf, 24, 0, 0)
+	s.want("no room, null", zx.OK, sysPagerQueryDirtyRanges, s.pager, s.vmo, 0, servedPages*pageSize, 0, 23, 0, 0)
+	s.badOuts(24, 4, nil, sysPagerQueryDirtyRanges, s.pager, s.vmo, 0, servedPages*pageSize, 0, 24, 0, 0)
 	for name, ptr := range s.unwritable(8) {
 		if ptr != 0 {
-			s.want("actual "+name, zx.ErrInvalidArgs, zx.SysPagerQueryDirtyRanges, s.pager, s.vmo, 0, pageSize, buf, 24, ptr, avail)
-			s.want("avail "+name, zx.ErrInvalidArgs, zx.SysPagerQueryDirtyRanges, s.pager, s.vmo, 0, pageSize, buf, 24, actual, ptr)
+			s.want("actual "+name, zx.ErrInvalidArgs, sysPagerQueryDirtyRanges, s.pager, s.vmo, 0, pageSize, buf, 24, ptr, avail)
+			s.want("avail "+name, zx.ErrInvalidArgs, sysPagerQueryDirtyRanges, s.pager, s.vmo, 0, pageSize, buf, 24, actual, ptr)
 		}
 	}
-	s.want("begin", zx.OK, zx.SysPagerOpRange, s.pager, 3, s.vmo, 0, servedPages*pageSize, 0)
+	s.want("begin", zx.OK, sysPagerOpRange, s.pager, 3, s.vmo, 0, servedPages*pageSize, 0)
 	query(48, 2, 2)
-	s.want("end", zx.OK, zx.SysPagerOpRange, s.pager, 4, s.vmo, 0, servedPages*pageSize, 0)
+	s.want("end", zx.OK, sysPagerOpRange, s.pager, 4, s.vmo, 0, servedPages*pageSize, 0)
 	query(48, 0, 0)
 
-	thr, done = s.async(zx.SysVMORead, s.vmo, buf, 2*pageSize, 1)
+	thr, done = s.async(sysVMORead, s.vmo, buf, 2*pageSize, 1)
 	s.expect(zx.PageRead, 2*pageSize, pageSize)
 	thr.untilBlocked(zx.ThreadBlockedPager)
 	integrity := int64(zx.ErrIODataIntegrity)
-	s.want("fail", zx.OK, zx.SysPagerOpRange, s.pager, 1, s.vmo, 2*pageSize, pageSize, uint64(integrity))
+	s.want("fail", zx.OK, sysPagerOpRange, s.pager, 1, s.vmo, 2*pageSize, pageSize, uint64(integrity))
 	if st := <-done; st != integrity {
 		t.Fatalf("failed read: %v", zx.Status(st))
 	}
@@ -324,7 +324,7 @@ func TestPagerServes(t *testing.T) {
 	// Suspended and killed waiters leave; their packet was delivered, so a new
 	// one is sent.
 	for _, stop := range []zx.Status{zx.ErrInternalIntrRetry, zx.ErrInternalIntrKilled} {
-		thr, done = s.async(zx.SysVMOOpRange, s.vmo, uint64(zx.VMOOpCommit), 2*pageSize, pageSize, 0, 0)
+		thr, done = s.async(sysVMOOpRange, s.vmo, uint64(zx.VMOOpCommit), 2*pageSize, pageSize, 0, 0)
 		s.expect(zx.PageRead, 2*pageSize, pageSize)
 		thr.stop <- stop
 		if st := <-done; st != int64(stop) {
@@ -332,9 +332,9 @@ func TestPagerServes(t *testing.T) {
 		}
 	}
 
-	thr, done = s.async(zx.SysVMORead, s.vmo, buf, 4*pageSize, 1)
+	thr, done = s.async(sysVMORead, s.vmo, buf, 4*pageSize, 1)
 	thr.untilBlocked(zx.ThreadBlockedPager)
-	s.want("detach", zx.OK, zx.SysPagerDetachVMO, s.pager, s.vmo)
+	s.want("detach", zx.OK, sysPagerDetachVMO, s.pager, s.vmo)
 	if st := <-done; st != int64(zx.ErrBadState) {
 		t.Fatalf("detached read: %v", zx.Status(st))
 	}
@@ -345,25 +345,25 @@ func TestPagerServes(t *testing.T) {
 func TestCopiesFaultThroughThePager(t *testing.T) {
 	s := newServed(t)
 	va := s.mapHandle(s.vmo, servedPages*pageSize)
-	_, done := s.async(zx.SysVMOGetSize, s.aux, va+pageSize-4)
+	_, done := s.async(sysVMOGetSize, s.aux, va+pageSize-4)
 	s.expect(zx.PageRead, 0, pageSize)
-	s.want("supply", zx.OK, zx.SysPagerSupplyPages, s.pager, s.vmo, 0, pageSize, s.aux, 0)
+	s.want("supply", zx.OK, sysPagerSupplyPages, s.pager, s.vmo, 0, pageSize, s.aux, 0)
 	s.expect(zx.PageDirty, 0, pageSize)
-	s.want("dirty", zx.OK, zx.SysPagerOpRange, s.pager, 2, s.vmo, 0, pageSize, 0)
+	s.want("dirty", zx.OK, sysPagerOpRange, s.pager, 2, s.vmo, 0, pageSize, 0)
 	s.expect(zx.PageRead, pageSize, pageSize)
-	s.want("supply", zx.OK, zx.SysPagerSupplyPages, s.pager, s.vmo, pageSize, pageSize, s.aux, pageSize)
+	s.want("supply", zx.OK, sysPagerSupplyPages, s.pager, s.vmo, pageSize, pageSize, s.aux, pageSize)
 	s.expect(zx.PageDirty, pageSize, pageSize)
-	s.want("dirty", zx.OK, zx.SysPagerOpRange, s.pager, 2, s.vmo, pageSize, pageSize, 0)
+	s.want("dirty", zx.OK, sysPagerOpRange, s.pager, 2, s.vmo, pageSize, pageSize, 0)
 	if st := <-done; st != 0 {
 		t.Fatalf("get_size: %v", zx.Status(st))
 	}
 	// A failing page is an argument that cannot be written, not a fault.
-	thr, done := s.async(zx.SysHandleDuplicate, s.aux, uint64(zx.RightSame), va+3*pageSize)
+	thr, done := s.async(sysHandleDuplicate, s.aux, uint64(zx.RightSame), va+3*pageSize)
 	s.expect(zx.PageRead, 3*pageSize, pageSize)
 	thr.untilBlocked(zx.ThreadBlockedPager)
 	before := s.proc.handles.Count()
 	io := int64(zx.ErrIO)
-	s.want("fail", zx.OK, zx.SysPagerOpRange, s.pager, 1, s.vmo, 3*pageSize, pageSize, uint64(io))
+	s.want("fail", zx.OK, sysPagerOpRange, s.pager, 1, s.vmo, 3*pageSize, pageSize, uint64(io))
 	if st := <-done; st != int64(zx.ErrInvalidArgs) {
 		t.Fatalf("duplicate: %v", zx.Status(st))
 	}
@@ -371,10 +371,10 @@ func TestCopiesFaultThroughThePager(t *testing.T) {
 		t.Errorf("%d handles, were %d", n, before)
 	}
 	// zx_vmo_write keeps the pager's code.
-	thr, done = s.async(zx.SysVMOWrite, s.aux, va+3*pageSize, 0, 8)
+	thr, done = s.async(sysVMOWrite, s.aux, va+3*pageSize, 0, 8)
 	s.expect(zx.PageRead, 3*pageSize, pageSize)
 	thr.untilBlocked(zx.ThreadBlockedPager)
-	s.want("fail", zx.OK, zx.SysPagerOpRange, s.pager, 1, s.vmo, 3*pageSize, pageSize, uint64(io))
+	s.want("fail", zx.OK, sysPagerOpRange, s.pager, 1, s.vmo, 3*pageSize, pageSize, uint64(io))
 	if st := <-done; st != io {
 		t.Fatalf("write: %v", zx.Status(st))
 	}

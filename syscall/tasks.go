@@ -10,11 +10,15 @@ import (
 // maxName is ZX_MAX_NAME_LEN, the terminating NUL included.
 const maxName = 32
 
-// processExit is zx_process_exit.
-func processExit(c *Context, code int64) { c.Process.Exit(code) }
+func processExit(c *Context, code int64) zx.Status {
+	c.Process.Exit(code)
+	return zx.OK
+}
 
-// threadExit is zx_thread_exit.
-func threadExit(c *Context) { c.Thread.Exit() }
+func threadExit(c *Context) zx.Status {
+	c.Thread.Exit()
+	return zx.OK
+}
 
 // readName copies a name in, cut at maxName-1 bytes or its first NUL.
 func (c *Context) readName(name userIn, size uint64) (string, zx.Status) {

@@ -20,16 +20,16 @@ func TestProcessCreateStart(t *testing.T) {
 	w.poke(name, []byte("child"))
 
 	// zx_process_create
-	w.want("options", zx.ErrInvalidArgs, zx.SysProcessCreate, jh, name, 5, 1, out, out+4)
-	w.badIns(8, 1, zx.SysProcessCreate, 0, 0, 8, 0, out, out+4) // before the job
+	w.want("options", zx.ErrInvalidArgs, sysProcessCreate, jh, name, 5, 1, out, out+4)
+	w.badIns(8, 1, sysProcessCreate, 0, 0, 8, 0, out, out+4) // before the job
 	for _, bad := range w.bad(jh) {
-		w.want("bad", zx.ErrBadHandle, zx.SysProcessCreate, bad, name, 5, 0, out, out+4)
+		w.want("bad", zx.ErrBadHandle, sysProcessCreate, bad, name, 5, 0, out, out+4)
 	}
-	w.want("type", zx.ErrWrongType, zx.SysProcessCreate, uint64(w.self), name, 5, 0, out, out+4)
-	w.want("right", zx.ErrAccessDenied, zx.SysProcessCreate, w.with(jh, ^zx.RightManageProcess), name, 5, 0, out, out+4)
-	w.badOuts(4, 4, nil, zx.SysProcessCreate, jh, name, 5, 0, 0, out)
-	w.badOuts(4, 5, nil, zx.SysProcessCreate, jh, name, 5, 0, out, 0)
-	w.want("create", zx.OK, zx.SysProcessCreate, jh, name, 5, 0, out, out+4)
+	w.want("type", zx.ErrWrongType, sysProcessCreate, uint64(w.self), name, 5, 0, out, out+4)
+	w.want("right", zx.ErrAccessDenied, sysProcessCreate, w.with(jh, ^zx.RightManageProcess), name, 5, 0, out, out+4)
+	w.badOuts(4, 4, nil, sysProcessCreate, jh, name, 5, 0, 0, out)
+	w.badOuts(4, 5, nil, sysProcessCreate, jh, name, 5, 0, out, 0)
+	w.want("create", zx.OK, sysProcessCreate, jh, name, 5, 0, out, out+4)
 	p, v := uint64(w.peek32(out)), uint64(w.peek32(out+4))
 	if r := w.rights(p); r != zx.RightsProcess {
 		t.Errorf("rights of the process %#x", r)
@@ -46,21 +46,21 @@ func TestProcessCreateStart(t *testing.T) {
 	// The region is that of the child.
 	mem := w.vmo(pageSize)
 	at := w.alloc(8)
-	w.want("map into the child", zx.OK, zx.SysVMARMap, v, uint64(zx.VMPermRead|zx.VMPermWrite), 0, mem, 0, pageSize, at)
+	w.want("map into the child", zx.OK, sysVMARMap, v, uint64(zx.VMPermRead|zx.VMPermWrite), 0, mem, 0, pageSize, at)
 	if child.space.Mappings() != 1 {
 		t.Errorf("%d mappings in the child", child.space.Mappings())
 	}
 
 	// zx_process_start
-	w.want("thread", zx.OK, zx.SysThreadCreate, p, name, 5, 0, out)
+	w.want("thread", zx.OK, sysThreadCreate, p, name, 5, 0, out)
 	th := uint64(w.peek32(out))
 	entry := uint64(vmar.UserBase) + 0x1000
 	count := w.proc.handles.Count()
 	refused := func(what string, st zx.Status, process, thread, entry uint64) {
 		t.Helper()
-		e := w.make(zx.SysEventCreate, 0)
-		w.want(what, st, zx.SysProcessStart, process, thread, entry, 0, e, 7)
-		w.want(what+": arg1 is gone", zx.ErrBadHandle, zx.SysHandleDuplicate, e, uint64(zx.RightSame), out)
+		e := w.make(sysEventCreate, 0)
+		w.want(what, st, sysProcessStart, process, thread, entry, 0, e, 7)
+		w.want(what+": arg1 is gone", zx.ErrBadHandle, sysHandleDuplicate, e, uint64(zx.RightSame), out)
 	}
 	for _, bad := range w.bad(p) {
 		refused("bad", zx.ErrBadHandle, bad, th, entry)
@@ -73,16 +73,16 @@ func TestProcessCreateStart(t *testing.T) {
 	_, stranger := w.other()
 	refused("thread of another process", zx.ErrAccessDenied, p, stranger, entry)
 	for _, bad := range []uint64{1, 3, 0x7fff_ffff} {
-		w.want("bad arg1", zx.ErrBadHandle, zx.SysProcessStart, p, th, entry, 0, bad, 7)
+		w.want("bad arg1", zx.ErrBadHandle, sysProcessStart, p, th, entry, 0, bad, 7)
 	}
-	e := w.with(w.make(zx.SysEventCreate, 0), zx.RightWait)
-	w.want("arg1 without TRANSFER", zx.ErrAccessDenied, zx.SysProcessStart, p, th, entry, 0, e, 7)
+	e := w.with(w.make(sysEventCreate, 0), zx.RightWait)
+	w.want("arg1 without TRANSFER", zx.ErrAccessDenied, sysProcessStart, p, th, entry, 0, e, 7)
 	if n := w.proc.handles.Count(); n != count+4 { // the weak ones, the stranger, an event
 		t.Errorf("%d handles, were %d", n, count)
 	}
-	e = w.make(zx.SysEventCreate, 0)
-	w.want("start", zx.OK, zx.SysProcessStart, p, th, entry, 0x1234, e, 7)
-	w.want("arg1 is gone", zx.ErrBadHandle, zx.SysHandleDuplicate, e, uint64(zx.RightSame), out)
+	e = w.make(sysEventCreate, 0)
+	w.want("start", zx.OK, sysProcessStart, p, th, entry, 0x1234, e, 7)
+	w.want("arg1 is gone", zx.ErrBadHandle, sysHandleDuplicate, e, uint64(zx.RightSame), out)
 	to, _ := w.proc.handles.Get(zx.Handle(th), zx.ObjThread, 0)
 	started := to.(*thread).started
 	object.Unref(to)
@@ -98,20 +98,20 @@ func TestProcessCreateStart(t *testing.T) {
 	// ZX_INFO_PROCESS and HANDLE_COUNT
 	buf := w.alloc(24)
 	child.info = ProcessInfo{ReturnCode: -1028, StartTime: 99, Started: true, DebuggerAttached: true}
-	w.want("right", zx.ErrAccessDenied, zx.SysObjectGetInfo, w.with(p, ^zx.RightInspect), uint64(infoProcess), buf, 24, 0, 0)
-	w.want("type", zx.ErrWrongType, zx.SysObjectGetInfo, th, uint64(infoProcess), buf, 24, 0, 0)
-	w.want("small", zx.ErrBufferTooSmall, zx.SysObjectGetInfo, p, uint64(infoProcess), buf, 23, 0, 0)
+	w.want("right", zx.ErrAccessDenied, sysObjectGetInfo, w.with(p, ^zx.RightInspect), uint64(infoProcess), buf, 24, 0, 0)
+	w.want("type", zx.ErrWrongType, sysObjectGetInfo, th, uint64(infoProcess), buf, 24, 0, 0)
+	w.want("small", zx.ErrBufferTooSmall, sysObjectGetInfo, p, uint64(infoProcess), buf, 23, 0, 0)
 	for _, exited := range []bool{false, true} {
 		child.info.Exited = exited
-		w.want("info", zx.OK, zx.SysObjectGetInfo, p, uint64(infoProcess), buf, 24, 0, 0)
+		w.want("info", zx.OK, sysObjectGetInfo, p, uint64(infoProcess), buf, 24, 0, 0)
 		code, flags := int64(w.peek64(buf)), w.peek32(buf+16)
 		if exited && (code != -1028 || flags != 7) || !exited && (code != 0 || flags != 5) || w.peek64(buf+8) != 99 {
 			t.Errorf("exited %v: code %d flags %d start %d", exited, code, flags, w.peek64(buf+8))
 		}
 	}
-	ev := w.make(zx.SysEventCreate, 0)
+	ev := w.make(sysEventCreate, 0)
 	w.with(ev, 0)
-	w.want("count", zx.OK, zx.SysObjectGetInfo, ev, uint64(infoHandleCount), buf, 24, 0, 0)
+	w.want("count", zx.OK, sysObjectGetInfo, ev, uint64(infoHandleCount), buf, 24, 0, 0)
 	if n := w.peek32(buf); n != 2 {
 		t.Errorf("%d handles of an event with 2", n)
 	}
@@ -131,7 +131,7 @@ func TestProcessCreateStart(t *testing.T) {
 
 func TestWaitMany(t *testing.T) {
 	w := newWorld(t, 300)
-	a, b := w.make(zx.SysEventCreate, 0), w.make(zx.SysEventCreate, 0)
+	a, b := w.make(sysEventCreate, 0), w.make(sysEventCreate, 0)
 	items := func(list ...uint64) uint64 { // handle, signals, handle, signals...
 		var p []byte
 		for i, n := range list {
@@ -151,38 +151,38 @@ func TestWaitMany(t *testing.T) {
 		}
 		return list
 	}
-	w.want("too many", zx.ErrOutOfRange, zx.SysObjectWaitMany, uint64(w.ram), 65, 0)
-	w.want("none", zx.ErrTimedOut, zx.SysObjectWaitMany, 0, 0, 1000)
-	w.badIns(24, 0, zx.SysObjectWaitMany, 0, 2, 0)
+	w.want("too many", zx.ErrOutOfRange, sysObjectWaitMany, uint64(w.ram), 65, 0)
+	w.want("none", zx.ErrTimedOut, sysObjectWaitMany, 0, 0, 1000)
+	w.badIns(24, 0, sysObjectWaitMany, 0, 2, 0)
 	for _, bad := range w.bad(a) {
-		w.want("bad", zx.ErrBadHandle, zx.SysObjectWaitMany, items(b, 8, bad, 8), 2, 0)
+		w.want("bad", zx.ErrBadHandle, sysObjectWaitMany, items(b, 8, bad, 8), 2, 0)
 	}
-	w.want("right", zx.ErrAccessDenied, zx.SysObjectWaitMany, items(a, 8, w.with(b, zx.RightSignal), 8), 2, 0)
-	w.want("not waitable", zx.ErrNotSupported, zx.SysObjectWaitMany, items(w.with(w.make(zx.SysPortCreate, 0), zx.RightWait), 8), 1, 0)
+	w.want("right", zx.ErrAccessDenied, sysObjectWaitMany, items(a, 8, w.with(b, zx.RightSignal), 8), 2, 0)
+	w.want("not waitable", zx.ErrNotSupported, sysObjectWaitMany, items(w.with(w.make(sysPortCreate, 0), zx.RightWait), 8), 1, 0)
 	// What a wait keeps is charged while it lasts, however it ends.
 	root := account.NewRoot(2*object.WaitItemBytes, 1, nil)
 	w.ctx.Account = root
-	w.want("no room", zx.ErrNoMemory, zx.SysObjectWaitMany, items(a, 8, b, 8, a, 8), 3, 1000)
+	w.want("no room", zx.ErrNoMemory, sysObjectWaitMany, items(a, 8, b, 8, a, 8), 3, 1000)
 	defer func() {
 		if got := root.Info().Bytes; got.Used != 0 || got.Refused != 1 {
 			t.Errorf("in the end: %+v", got)
 		}
 	}()
 	at := items(a, 8, b, 8)
-	w.want("times out", zx.ErrTimedOut, zx.SysObjectWaitMany, at, 2, 1000)
+	w.want("times out", zx.ErrTimedOut, sysObjectWaitMany, at, 2, 1000)
 	if got := pending(at, 2); !slices.Equal(got, []uint32{0, 0}) {
 		t.Errorf("pending after a time-out: %#x", got)
 	}
-	w.want("signal", zx.OK, zx.SysObjectSignal, b, 0, 8|1<<24)
+	w.want("signal", zx.OK, sysObjectSignal, b, 0, 8|1<<24)
 	at = items(a, 8, b, 8)
-	w.want("asserted", zx.OK, zx.SysObjectWaitMany, at, 2, uint64(zx.TimeInfinite))
+	w.want("asserted", zx.OK, sysObjectWaitMany, at, 2, uint64(zx.TimeInfinite))
 	if got := pending(at, 2); !slices.Equal(got, []uint32{0, 8 | 1<<24}) {
 		t.Errorf("pending: %#x", got)
 	}
 	// Items that cannot be written.
 	ro := uint64(w.ro)
-	w.want("read only", zx.ErrBadHandle, zx.SysObjectWaitMany, ro, 1, 0)
-	w.want("clear", zx.OK, zx.SysObjectSignal, b, 8|1<<24, 0)
+	w.want("read only", zx.ErrBadHandle, sysObjectWaitMany, ro, 1, 0)
+	w.want("clear", zx.OK, sysObjectSignal, b, 8|1<<24, 0)
 	go func() {
 		w.thr.untilBlocked(zx.ThreadBlockedWaitMany)
 		if got := root.Info().Bytes.Used; got != 2*object.WaitItemBytes {
@@ -191,13 +191,13 @@ func TestWaitMany(t *testing.T) {
 		w.close(a)
 	}()
 	at = items(b, 8, a, 8)
-	w.want("closed", zx.ErrCanceled, zx.SysObjectWaitMany, at, 2, uint64(zx.TimeInfinite))
+	w.want("closed", zx.ErrCanceled, sysObjectWaitMany, at, 2, uint64(zx.TimeInfinite))
 	if got := pending(at, 2); !slices.Equal(got, []uint32{0, uint32(zx.SignalHandleClosed)}) {
 		t.Errorf("pending after a close: %#x", got)
 	}
 	for _, st := range []zx.Status{zx.ErrInternalIntrKilled, zx.ErrInternalIntrRetry} {
 		w.thr.stop <- st
-		w.want("interrupted", st, zx.SysObjectWaitMany, items(b, 8), 1, uint64(zx.TimeInfinite))
+		w.want("interrupted", st, sysObjectWaitMany, items(b, 8), 1, uint64(zx.TimeInfinite))
 	}
 }
 
@@ -208,16 +208,16 @@ func TestFutexes(t *testing.T) {
 	inf := uint64(zx.TimeInfinite)
 	bad := []uint64{0, 1, 0x200000, at + 1, at + 2, 0x7fff_ffff_f000, 0xffff_8000_0000_0000, ^uint64(3), 0x8000_0000_0000}
 	for _, p := range bad {
-		w.want("address", zx.ErrInvalidArgs, zx.SysFutexWait, p, 5, 0, inf)
-		w.want("address", zx.ErrInvalidArgs, zx.SysFutexWake, p, 1)
-		w.want("address", zx.ErrInvalidArgs, zx.SysFutexRequeue, p, 1, 5, there, 1, 0)
-		w.want("address", zx.ErrInvalidArgs, zx.SysFutexRequeue, at, 1, 5, p, 1, 0)
+		w.want("address", zx.ErrInvalidArgs, sysFutexWait, p, 5, 0, inf)
+		w.want("address", zx.ErrInvalidArgs, sysFutexWake, p, 1)
+		w.want("address", zx.ErrInvalidArgs, sysFutexRequeue, p, 1, 5, there, 1, 0)
+		w.want("address", zx.ErrInvalidArgs, sysFutexRequeue, at, 1, 5, p, 1, 0)
 	}
 	hole := uint64(w.ram) + ramPages*pageSize
-	w.want("hole", zx.ErrInvalidArgs, zx.SysFutexWait, hole, 5, 0, inf)
-	w.want("hole", zx.ErrInvalidArgs, zx.SysFutexRequeue, hole, 1, 5, there, 1, 0)
-	w.want("wake looks at nothing", zx.OK, zx.SysFutexWake, hole, 1)
-	w.want("itself", zx.ErrInvalidArgs, zx.SysFutexRequeue, at, 1, 5, at, 1, 0)
+	w.want("hole", zx.ErrInvalidArgs, sysFutexWait, hole, 5, 0, inf)
+	w.want("hole", zx.ErrInvalidArgs, sysFutexRequeue, hole, 1, 5, there, 1, 0)
+	w.want("wake looks at nothing", zx.OK, sysFutexWake, hole, 1)
+	w.want("itself", zx.ErrInvalidArgs, sysFutexRequeue, at, 1, 5, at, 1, 0)
 	v, self := w.vmo(0), w.selfThread()
 	thr, oh := w.other()
 	thr.state = zx.ThreadRunning
@@ -228,17 +228,17 @@ func TestFutexes(t *testing.T) {
 		owner uint64
 		st    zx.Status
 	}{{"invalid owner", 7, zx.ErrBadHandle}, {"no thread", v, zx.ErrWrongType}, {"the caller", self, zx.ErrInvalidArgs}, {"not started", fh, zx.ErrInvalidArgs}} {
-		w.want(c.what+", value differs", zx.ErrBadState, zx.SysFutexWait, at, 4, c.owner, inf)
-		w.want(c.what, c.st, zx.SysFutexWait, at, 5, c.owner, inf)
-		w.want(c.what, c.st, zx.SysFutexRequeue, at, 1, 5, there, 1, c.owner)
-		w.want(c.what+", value differs", zx.ErrBadState, zx.SysFutexRequeue, at, 1, 4, there, 1, c.owner)
+		w.want(c.what+", value differs", zx.ErrBadState, sysFutexWait, at, 4, c.owner, inf)
+		w.want(c.what, c.st, sysFutexWait, at, 5, c.owner, inf)
+		w.want(c.what, c.st, sysFutexRequeue, at, 1, 5, there, 1, c.owner)
+		w.want(c.what+", value differs", zx.ErrBadState, sysFutexRequeue, at, 1, 4, there, 1, c.owner)
 	}
-	w.want("times out", zx.ErrTimedOut, zx.SysFutexWait, at, 5, 0, 1000)
-	w.want("times out, with an owner", zx.ErrTimedOut, zx.SysFutexWait, at, 5, oh, 1000)
-	w.want("high half of the value ignored", zx.ErrTimedOut, zx.SysFutexWait, at, 5|1<<40, 0, 1000)
+	w.want("times out", zx.ErrTimedOut, sysFutexWait, at, 5, 0, 1000)
+	w.want("times out, with an owner", zx.ErrTimedOut, sysFutexWait, at, 5, oh, 1000)
+	w.want("high half of the value ignored", zx.ErrTimedOut, sysFutexWait, at, 5|1<<40, 0, 1000)
 	for _, st := range []zx.Status{zx.ErrInternalIntrKilled, zx.ErrInternalIntrRetry} {
 		w.thr.stop <- st
-		w.want("interrupted", st, zx.SysFutexWait, at, 5, 0, inf)
+		w.want("interrupted", st, sysFutexWait, at, 5, 0, inf)
 	}
 	other := w.newContext(w.proc, newThread("waker"))
 	call := func(number uint64, args ...uint64) {
@@ -246,20 +246,20 @@ func TestFutexes(t *testing.T) {
 		var a [8]uint64
 		copy(a[:], args)
 		if st := dispatch(other, number, &a); st != 0 {
-			t.Errorf("zx_%s = %d", zx.SysNames[number], st)
+			t.Errorf("%s = %d", Name(uint32(number)), st)
 		}
 	}
-	go call(zx.SysFutexWake, at, 1)
-	w.want("woken", zx.OK, zx.SysFutexWait, at, 5, 0, inf)
+	go call(sysFutexWake, at, 1)
+	w.want("woken", zx.OK, sysFutexWait, at, 5, 0, inf)
 	go func() {
-		call(zx.SysFutexRequeue, at, 0, 5, there, 9, 0)
-		call(zx.SysFutexWake, at, 9)
+		call(sysFutexRequeue, at, 0, 5, there, 9, 0)
+		call(sysFutexWake, at, 9)
 		time.Sleep(time.Millisecond)
-		call(zx.SysFutexWake, there, 9)
+		call(sysFutexWake, there, 9)
 	}()
-	w.want("moved and woken", zx.OK, zx.SysFutexWait, at, 5, 0, inf)
+	w.want("moved and woken", zx.OK, sysFutexWait, at, 5, 0, inf)
 
 	// A waiter in memory that a pager backs waits for the page first.
-	w.want("page of zeros", zx.ErrBadState, zx.SysFutexWait, uint64(w.short), 5, 0, inf)
-	w.want("page of zeros", zx.ErrTimedOut, zx.SysFutexWait, uint64(w.short), 0, 0, 1)
+	w.want("page of zeros", zx.ErrBadState, sysFutexWait, uint64(w.short), 5, 0, inf)
+	w.want("page of zeros", zx.ErrTimedOut, sysFutexWait, uint64(w.short), 0, 0, 1)
 }

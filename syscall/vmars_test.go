@@ -18,14 +18,14 @@ func TestVMARMap(t *testing.T) {
 	rights := func(base uint64, drop zx.Rights) uint64 {
 		return w.with(base, w.rights(base)&^drop)
 	}
-	loose := w.make(zx.SysVMOCreate, 4*pageSize, 2)
+	loose := w.make(sysVMOCreate, 4*pageSize, 2)
 	out := w.alloc(8)
-	used := w.make(zx.SysVMOCreate, pageSize, 0)
+	used := w.make(sysVMOCreate, pageSize, 0)
 	at := w.mapHandle(used, pageSize) - uint64(w.proc.space.Root().Base())
 
 	for _, bad := range w.bad(root) {
-		w.want("vmar", zx.ErrBadHandle, zx.SysVMARMap, bad, ^uint64(0), 1, 0, 1, 0, out)
-		w.want("vmo", zx.ErrBadHandle, zx.SysVMARMap, root, ^uint64(0), 1, bad, 1, 0, out)
+		w.want("vmar", zx.ErrBadHandle, sysVMARMap, bad, ^uint64(0), 1, 0, 1, 0, out)
+		w.want("vmo", zx.ErrBadHandle, sysVMARMap, root, ^uint64(0), 1, bad, 1, 0, out)
 	}
 	for _, c := range []struct {
 		what              string
@@ -69,21 +69,21 @@ func TestVMARMap(t *testing.T) {
 		{"aligned", root, permR | 21<<24, 0, v, 0, 1, zx.OK},
 		{"xom", root, uint64(zx.VMPermReadIfXOM), 0, v, 0, pageSize, zx.OK},
 	} {
-		w.want(c.what, c.want, zx.SysVMARMap, c.vmar, c.options, c.at, c.vmo, c.off, c.len, out)
+		w.want(c.what, c.want, sysVMARMap, c.vmar, c.options, c.at, c.vmo, c.off, c.len, out)
 		if c.what == "aligned" && w.peek64(out)&(1<<21-1) != 0 {
 			t.Errorf("aligned: at %#x", w.peek64(out))
 		}
 	}
 	maps := w.proc.space.Mappings()
-	w.badOuts(8, 6, nil, zx.SysVMARMap, root, permRW, 0, v, 0, 3*pageSize-1, 0)
+	w.badOuts(8, 6, nil, sysVMARMap, root, permRW, 0, v, 0, 3*pageSize-1, 0)
 	if n := w.proc.space.Mappings(); n != maps {
 		t.Errorf("%d mappings, were %d", n, maps)
 	}
 	// Memory mapped by a call is memory for calls.
 	va := w.mapHandle(v, 4*pageSize)
-	w.want("use", zx.OK, zx.SysVMOGetSize, v, va+2*pageSize-4)
+	w.want("use", zx.OK, sysVMOGetSize, v, va+2*pageSize-4)
 	b := w.alloc(8)
-	w.want("look", zx.OK, zx.SysVMORead, v, b, 2*pageSize-4, 8)
+	w.want("look", zx.OK, sysVMORead, v, b, 2*pageSize-4, 8)
 	if w.peek64(b) != 4*pageSize {
 		t.Errorf("size %#x", w.peek64(b))
 	}
@@ -95,13 +95,13 @@ func TestVMARUnmapProtectOpRange(t *testing.T) {
 	va := w.mapHandle(v, 4*pageSize)
 	size := w.alloc(8)
 	for _, bad := range w.bad(root) {
-		w.want("bad", zx.ErrBadHandle, zx.SysVMARUnmap, bad, va, pageSize)
-		w.want("bad", zx.ErrBadHandle, zx.SysVMARProtect, bad, permR, va, pageSize)
-		w.want("bad", zx.ErrBadHandle, zx.SysVMAROpRange, bad, 1, va, pageSize, 0, 0)
-		w.want("bad", zx.ErrBadHandle, zx.SysVMARDestroy, bad)
-		w.want("bad", zx.ErrBadHandle, zx.SysVMARAllocate, bad, 0, 0, pageSize, size, size)
+		w.want("bad", zx.ErrBadHandle, sysVMARUnmap, bad, va, pageSize)
+		w.want("bad", zx.ErrBadHandle, sysVMARProtect, bad, permR, va, pageSize)
+		w.want("bad", zx.ErrBadHandle, sysVMAROpRange, bad, 1, va, pageSize, 0, 0)
+		w.want("bad", zx.ErrBadHandle, sysVMARDestroy, bad)
+		w.want("bad", zx.ErrBadHandle, sysVMARAllocate, bad, 0, 0, pageSize, size, size)
 	}
-	for _, n := range []uint64{zx.SysVMARUnmap, zx.SysVMARProtect, zx.SysVMAROpRange, zx.SysVMARDestroy, zx.SysVMARAllocate} {
+	for _, n := range []uint64{sysVMARUnmap, sysVMARProtect, sysVMAROpRange, sysVMARDestroy, sysVMARAllocate} {
 		w.want("type", zx.ErrWrongType, n, v, 0, 0, 0, 0, 0)
 	}
 	outside := uint64(w.proc.space.Root().Base()) + w.proc.space.Root().Size()
@@ -118,60 +118,60 @@ func TestVMARUnmapProtectOpRange(t *testing.T) {
 		{"above", outside, pageSize, zx.ErrInvalidArgs, zx.ErrInvalidArgs, zx.ErrOutOfRange},
 		{"hole", va + 3*pageSize, 2 * pageSize, zx.OK, zx.ErrNotFound, zx.ErrBadState},
 	} {
-		w.want(c.what, c.ops, zx.SysVMAROpRange, root, uint64(zx.VMAROpCommit), c.addr, c.len, 0, 0)
-		w.want(c.what, c.protect, zx.SysVMARProtect, root, permRW, c.addr, c.len)
-		w.want(c.what, c.unmap, zx.SysVMARUnmap, root, c.addr, c.len)
+		w.want(c.what, c.ops, sysVMAROpRange, root, uint64(zx.VMAROpCommit), c.addr, c.len, 0, 0)
+		w.want(c.what, c.protect, sysVMARProtect, root, permRW, c.addr, c.len)
+		w.want(c.what, c.unmap, sysVMARUnmap, root, c.addr, c.len)
 	}
-	w.want("gone", zx.ErrInvalidArgs, zx.SysVMOGetSize, v, va+3*pageSize)
-	w.want("stays", zx.OK, zx.SysVMOGetSize, v, va)
+	w.want("gone", zx.ErrInvalidArgs, sysVMOGetSize, v, va+3*pageSize)
+	w.want("stays", zx.OK, sysVMOGetSize, v, va)
 
 	// zx_vmar_protect
 	weak := w.with(root, zx.RightRead)
-	w.want("right wins over sense", zx.ErrAccessDenied, zx.SysVMARProtect, weak, uint64(zx.VMPermWrite), va, pageSize)
-	w.want("sense", zx.ErrInvalidArgs, zx.SysVMARProtect, root, uint64(zx.VMPermWrite), va, pageSize)
-	w.want("other option", zx.ErrInvalidArgs, zx.SysVMARProtect, root, permR|uint64(zx.VMSpecific), va, pageSize)
-	w.want("more than it may get", zx.ErrAccessDenied, zx.SysVMARProtect, root, permR|permX, va, pageSize)
-	w.want("read only", zx.OK, zx.SysVMARProtect, weak, permR, va, pageSize)
-	w.want("is", zx.ErrInvalidArgs, zx.SysVMOGetSize, v, va)
-	w.want("writable again", zx.OK, zx.SysVMARProtect, root, permRW, va, 1)
-	w.want("is", zx.OK, zx.SysVMOGetSize, v, va)
+	w.want("right wins over sense", zx.ErrAccessDenied, sysVMARProtect, weak, uint64(zx.VMPermWrite), va, pageSize)
+	w.want("sense", zx.ErrInvalidArgs, sysVMARProtect, root, uint64(zx.VMPermWrite), va, pageSize)
+	w.want("other option", zx.ErrInvalidArgs, sysVMARProtect, root, permR|uint64(zx.VMSpecific), va, pageSize)
+	w.want("more than it may get", zx.ErrAccessDenied, sysVMARProtect, root, permR|permX, va, pageSize)
+	w.want("read only", zx.OK, sysVMARProtect, weak, permR, va, pageSize)
+	w.want("is", zx.ErrInvalidArgs, sysVMOGetSize, v, va)
+	w.want("writable again", zx.OK, sysVMARProtect, root, permRW, va, 1)
+	w.want("is", zx.OK, sysVMOGetSize, v, va)
 
 	// zx_vmar_op_range
-	w.want("buffer", zx.ErrInvalidArgs, zx.SysVMAROpRange, root, 1, va, pageSize, 1, 0)
-	w.want("buffer size", zx.ErrInvalidArgs, zx.SysVMAROpRange, root, 1, va, pageSize, 0, 1)
-	w.want("op", zx.ErrInvalidArgs, zx.SysVMAROpRange, root, 99, va, pageSize, 0, 0)
-	w.want("right wins over buffer", zx.ErrAccessDenied, zx.SysVMAROpRange, weak, uint64(zx.VMAROpZero), va, pageSize, 1, 0)
-	w.want("right", zx.ErrAccessDenied, zx.SysVMAROpRange, w.with(root, zx.RightWrite), uint64(zx.VMAROpMapRange), va, pageSize, 0, 0)
+	w.want("buffer", zx.ErrInvalidArgs, sysVMAROpRange, root, 1, va, pageSize, 1, 0)
+	w.want("buffer size", zx.ErrInvalidArgs, sysVMAROpRange, root, 1, va, pageSize, 0, 1)
+	w.want("op", zx.ErrInvalidArgs, sysVMAROpRange, root, 99, va, pageSize, 0, 0)
+	w.want("right wins over buffer", zx.ErrAccessDenied, sysVMAROpRange, weak, uint64(zx.VMAROpZero), va, pageSize, 1, 0)
+	w.want("right", zx.ErrAccessDenied, sysVMAROpRange, w.with(root, zx.RightWrite), uint64(zx.VMAROpMapRange), va, pageSize, 0, 0)
 	for _, op := range []uint32{zx.VMAROpCommit, zx.VMAROpMapRange, zx.VMAROpDontNeed, zx.VMAROpAlwaysNeed, zx.VMAROpPrefetch, zx.VMAROpZero, zx.VMAROpDecommit} {
-		w.want("op", zx.OK, zx.SysVMAROpRange, root, uint64(op), va, 3*pageSize, 0, 0)
+		w.want("op", zx.OK, sysVMAROpRange, root, uint64(op), va, 3*pageSize, 0, 0)
 	}
 
 	// zx_vmar_allocate, zx_vmar_destroy
 	out, addr := w.alloc(4), w.alloc(8)
 	can := uint64(zx.VMCanMapRead | zx.VMCanMapSpecific)
-	w.want("right", zx.ErrAccessDenied, zx.SysVMARAllocate, weak, uint64(zx.VMCanMapWrite), 0, pageSize, out, addr)
-	w.want("permission", zx.ErrInvalidArgs, zx.SysVMARAllocate, root, permR, 0, pageSize, out, addr)
-	w.want("empty", zx.ErrInvalidArgs, zx.SysVMARAllocate, root, can, 0, 0, out, addr)
-	w.want("wraps", zx.ErrInvalidArgs, zx.SysVMARAllocate, root, can, 0, ^uint64(0), out, addr)
-	w.want("unaligned", zx.ErrInvalidArgs, zx.SysVMARAllocate, root, can, 0, pageSize-1, out, addr)
-	w.want("too big", zx.ErrInvalidArgs, zx.SysVMARAllocate, root, can, 0, 1<<47, out, addr)
-	w.want("no room", zx.ErrNoResources, zx.SysVMARAllocate, root, can, 0, w.proc.space.Root().Size(), out, addr)
-	w.badOuts(4, 4, nil, zx.SysVMARAllocate, root, can, 0, pageSize, 0, addr)
-	w.badOuts(8, 5, nil, zx.SysVMARAllocate, root, can, 0, pageSize, out, 0)
-	w.want("allocate", zx.OK, zx.SysVMARAllocate, weak, can, 0, 4*pageSize, out, addr)
+	w.want("right", zx.ErrAccessDenied, sysVMARAllocate, weak, uint64(zx.VMCanMapWrite), 0, pageSize, out, addr)
+	w.want("permission", zx.ErrInvalidArgs, sysVMARAllocate, root, permR, 0, pageSize, out, addr)
+	w.want("empty", zx.ErrInvalidArgs, sysVMARAllocate, root, can, 0, 0, out, addr)
+	w.want("wraps", zx.ErrInvalidArgs, sysVMARAllocate, root, can, 0, ^uint64(0), out, addr)
+	w.want("unaligned", zx.ErrInvalidArgs, sysVMARAllocate, root, can, 0, pageSize-1, out, addr)
+	w.want("too big", zx.ErrInvalidArgs, sysVMARAllocate, root, can, 0, 1<<47, out, addr)
+	w.want("no room", zx.ErrNoResources, sysVMARAllocate, root, can, 0, w.proc.space.Root().Size(), out, addr)
+	w.badOuts(4, 4, nil, sysVMARAllocate, root, can, 0, pageSize, 0, addr)
+	w.badOuts(8, 5, nil, sysVMARAllocate, root, can, 0, pageSize, out, 0)
+	w.want("allocate", zx.OK, sysVMARAllocate, weak, can, 0, 4*pageSize, out, addr)
 	sub := uint64(w.peek32(out))
 	if have := w.rights(sub); have != zx.RightsVMAR|zx.RightRead {
 		t.Errorf("rights %#x", have)
 	}
-	w.want("region forbids", zx.ErrAccessDenied, zx.SysVMARMap, sub, permRW, 0, v, 0, pageSize, size)
-	w.want("in the region", zx.OK, zx.SysVMARMap, sub, permR|uint64(zx.VMSpecific), pageSize, v, 0, pageSize, size)
+	w.want("region forbids", zx.ErrAccessDenied, sysVMARMap, sub, permRW, 0, v, 0, pageSize, size)
+	w.want("in the region", zx.OK, sysVMARMap, sub, permR|uint64(zx.VMSpecific), pageSize, v, 0, pageSize, size)
 	if w.peek64(size) != w.peek64(addr)+pageSize {
 		t.Errorf("mapped at %#x, region at %#x", w.peek64(size), w.peek64(addr))
 	}
-	w.want("destroy right", zx.ErrAccessDenied, zx.SysVMARDestroy, w.with(sub, zx.RightRead))
-	w.want("destroy root", zx.ErrNotSupported, zx.SysVMARDestroy, root)
-	w.want("destroy", zx.OK, zx.SysVMARDestroy, sub)
-	w.want("destroyed", zx.ErrBadState, zx.SysVMARDestroy, sub)
-	w.want("destroyed", zx.ErrBadState, zx.SysVMARMap, sub, permR, 0, v, 0, pageSize, size)
-	w.want("destroyed", zx.ErrBadState, zx.SysVMARUnmap, sub, w.peek64(addr), pageSize)
+	w.want("destroy right", zx.ErrAccessDenied, sysVMARDestroy, w.with(sub, zx.RightRead))
+	w.want("destroy root", zx.ErrNotSupported, sysVMARDestroy, root)
+	w.want("destroy", zx.OK, sysVMARDestroy, sub)
+	w.want("destroyed", zx.ErrBadState, sysVMARDestroy, sub)
+	w.want("destroyed", zx.ErrBadState, sysVMARMap, sub, permR, 0, v, 0, pageSize, size)
+	w.want("destroyed", zx.ErrBadState, sysVMARUnmap, sub, w.peek64(addr), pageSize)
 }

@@ -30,7 +30,7 @@ func TestVMOCreate(t *testing.T) {
 		{"unbounded", 1, 16, zx.OK},
 		{"high half of options ignored", 1, 1 << 32, zx.OK},
 	} {
-		w.want(c.what, c.want, zx.SysVMOCreate, c.size, c.options, out)
+		w.want(c.what, c.want, sysVMOCreate, c.size, c.options, out)
 		if c.want != zx.OK {
 			continue
 		}
@@ -43,7 +43,7 @@ func TestVMOCreate(t *testing.T) {
 		if have != want {
 			t.Errorf("%s: rights %#x, want %#x", c.what, have, want)
 		}
-		w.want(c.what, zx.OK, zx.SysVMOGetSize, h, size)
+		w.want(c.what, zx.OK, sysVMOGetSize, h, size)
 		rounded, _ := zx.RoundUp(c.size)
 		if c.options&16 != 0 {
 			rounded = zx.VMOMaxSize
@@ -51,26 +51,26 @@ func TestVMOCreate(t *testing.T) {
 		if w.peek64(size) != rounded {
 			t.Errorf("%s: size %#x", c.what, w.peek64(size))
 		}
-		w.want(c.what, zx.OK, zx.SysVMOGetStreamSize, h, size)
+		w.want(c.what, zx.OK, sysVMOGetStreamSize, h, size)
 		if w.peek64(size) != c.size {
 			t.Errorf("%s: stream size %#x", c.what, w.peek64(size))
 		}
 	}
-	w.badOuts(4, 2, nil, zx.SysVMOCreate, pageSize, 0, 0)
+	w.badOuts(4, 2, nil, sysVMOCreate, pageSize, 0, 0)
 	h := w.vmo(pageSize)
-	w.badOuts(8, 1, nil, zx.SysVMOGetSize, h, 0)
-	w.badOuts(8, 1, nil, zx.SysVMOGetStreamSize, h, 0)
+	w.badOuts(8, 1, nil, sysVMOGetSize, h, 0)
+	w.badOuts(8, 1, nil, sysVMOGetStreamSize, h, 0)
 	for _, bad := range w.bad(h) {
-		w.want("bad", zx.ErrBadHandle, zx.SysVMOGetSize, bad, size)
-		w.want("bad", zx.ErrBadHandle, zx.SysVMOGetStreamSize, bad, size)
-		w.want("bad", zx.ErrBadHandle, zx.SysVMOSetSize, bad, 0)
-		w.want("bad", zx.ErrBadHandle, zx.SysVMOSetStreamSize, bad, 0)
-		w.want("bad", zx.ErrBadHandle, zx.SysVMORead, bad, uint64(w.ram), 0, 1)
-		w.want("bad", zx.ErrBadHandle, zx.SysVMOWrite, bad, uint64(w.ram), 0, 1)
-		w.want("bad", zx.ErrBadHandle, zx.SysVMOOpRange, bad, 999, 0, 1, 0, 0)
+		w.want("bad", zx.ErrBadHandle, sysVMOGetSize, bad, size)
+		w.want("bad", zx.ErrBadHandle, sysVMOGetStreamSize, bad, size)
+		w.want("bad", zx.ErrBadHandle, sysVMOSetSize, bad, 0)
+		w.want("bad", zx.ErrBadHandle, sysVMOSetStreamSize, bad, 0)
+		w.want("bad", zx.ErrBadHandle, sysVMORead, bad, uint64(w.ram), 0, 1)
+		w.want("bad", zx.ErrBadHandle, sysVMOWrite, bad, uint64(w.ram), 0, 1)
+		w.want("bad", zx.ErrBadHandle, sysVMOOpRange, bad, 999, 0, 1, 0, 0)
 	}
-	port := w.make(zx.SysPortCreate, 0)
-	for _, n := range []uint64{zx.SysVMOGetSize, zx.SysVMOGetStreamSize, zx.SysVMOSetSize, zx.SysVMOSetStreamSize, zx.SysVMORead, zx.SysVMOWrite, zx.SysVMOOpRange} {
+	port := w.make(sysPortCreate, 0)
+	for _, n := range []uint64{sysVMOGetSize, sysVMOGetStreamSize, sysVMOSetSize, sysVMOSetStreamSize, sysVMORead, sysVMOWrite, sysVMOOpRange} {
 		w.want("type", zx.ErrWrongType, n, port, 0, 0, 0, 0, 0)
 	}
 }
@@ -79,9 +79,9 @@ func TestVMOReadWrite(t *testing.T) {
 	w := newWorld(t, 300)
 	const size = 5 * pageSize
 	h := w.vmo(size)
-	w.want("no READ", zx.ErrAccessDenied, zx.SysVMORead, w.with(h, zx.RightWrite), uint64(w.ram), 0, 1)
-	w.want("no WRITE", zx.ErrAccessDenied, zx.SysVMOWrite, w.with(h, zx.RightRead), uint64(w.ram), 0, 1)
-	for _, n := range []uint64{zx.SysVMORead, zx.SysVMOWrite} {
+	w.want("no READ", zx.ErrAccessDenied, sysVMORead, w.with(h, zx.RightWrite), uint64(w.ram), 0, 1)
+	w.want("no WRITE", zx.ErrAccessDenied, sysVMOWrite, w.with(h, zx.RightRead), uint64(w.ram), 0, 1)
+	for _, n := range []uint64{sysVMORead, sysVMOWrite} {
 		for _, c := range []struct {
 			what     string
 			off, len uint64
@@ -114,8 +114,8 @@ func TestVMOReadWrite(t *testing.T) {
 		{"not canonical", 0x8000_0000_0000, zx.ErrNotFound, zx.ErrNotFound},
 		{"top", ^uint64(0) - 7, zx.ErrNotFound, zx.ErrNotFound},
 	} {
-		w.want("read "+c.what, c.read, zx.SysVMORead, h, c.ptr, 0, 16)
-		w.want("write "+c.what, c.write, zx.SysVMOWrite, h, c.ptr, 0, 16)
+		w.want("read "+c.what, c.read, sysVMORead, h, c.ptr, 0, 16)
+		w.want("write "+c.what, c.write, sysVMOWrite, h, c.ptr, 0, 16)
 	}
 	// Contents, across pages at odd places.
 	src, dst := w.alloc(3*pageSize), w.alloc(3*pageSize)
@@ -125,9 +125,9 @@ func TestVMOReadWrite(t *testing.T) {
 	}
 	w.poke(src, data)
 	for _, off := range []uint64{0, 1, 4095, 4096, size - uint64(len(data))} {
-		w.want("write", zx.OK, zx.SysVMOWrite, h, src, off, uint64(len(data)))
+		w.want("write", zx.OK, sysVMOWrite, h, src, off, uint64(len(data)))
 		w.poke(dst, make([]byte, len(data)+5))
-		w.want("read", zx.OK, zx.SysVMORead, h, dst+3, off, uint64(len(data)))
+		w.want("read", zx.OK, sysVMORead, h, dst+3, off, uint64(len(data)))
 		got := w.peek(dst, len(data)+5)
 		if !bytes.Equal(got[3:3+len(data)], data) || got[2] != 0 || got[3+len(data)] != 0 {
 			t.Errorf("at %#x: other bytes came back", off)
@@ -138,11 +138,11 @@ func TestVMOReadWrite(t *testing.T) {
 	if st != zx.OK {
 		t.Fatal(st)
 	}
-	w.want("onto itself", zx.OK, zx.SysVMORead, uint64(ramH), src, src-uint64(w.ram), 2*pageSize)
+	w.want("onto itself", zx.OK, sysVMORead, uint64(ramH), src, src-uint64(w.ram), 2*pageSize)
 	if !bytes.Equal(w.peek(src, 2*pageSize), data[:2*pageSize]) {
 		t.Error("reading onto itself changed it")
 	}
-	w.want("shifted", zx.OK, zx.SysVMOWrite, uint64(ramH), src, src-uint64(w.ram)+pageSize, pageSize)
+	w.want("shifted", zx.OK, sysVMOWrite, uint64(ramH), src, src-uint64(w.ram)+pageSize, pageSize)
 	if !bytes.Equal(w.peek(src+pageSize, pageSize), data[:pageSize]) {
 		t.Error("a write from a mapping of the same VMO")
 	}
@@ -151,28 +151,28 @@ func TestVMOReadWrite(t *testing.T) {
 func TestVMOSizes(t *testing.T) {
 	w := newWorld(t, 200)
 	fixed := w.vmo(2 * pageSize)
-	loose := w.make(zx.SysVMOCreate, 2*pageSize, 2)
+	loose := w.make(sysVMOCreate, 2*pageSize, 2)
 	weak := w.with(loose, zx.RightWrite)
 	read := w.with(loose, zx.RightRead|zx.RightResize)
 	size := w.alloc(8)
 
-	w.want("right", zx.ErrAccessDenied, zx.SysVMOSetSize, read, 0)
-	w.want("RESIZE wins over the wrap", zx.ErrAccessDenied, zx.SysVMOSetSize, weak, ^uint64(0))
-	w.want("wraps", zx.ErrOutOfRange, zx.SysVMOSetSize, loose, ^uint64(0))
-	w.want("wraps, not resizable", zx.ErrOutOfRange, zx.SysVMOSetSize, fixed, ^uint64(0))
-	w.want("not resizable", zx.ErrUnavailable, zx.SysVMOSetSize, fixed, pageSize)
-	w.want("not resizable, too large", zx.ErrUnavailable, zx.SysVMOSetSize, fixed, zx.VMOMaxSize+1)
-	w.want("too large", zx.ErrOutOfRange, zx.SysVMOSetSize, loose, zx.VMOMaxSize+1)
-	w.want("grow", zx.OK, zx.SysVMOSetSize, loose, 5*pageSize+1)
-	w.want("size", zx.OK, zx.SysVMOGetSize, loose, size)
+	w.want("right", zx.ErrAccessDenied, sysVMOSetSize, read, 0)
+	w.want("RESIZE wins over the wrap", zx.ErrAccessDenied, sysVMOSetSize, weak, ^uint64(0))
+	w.want("wraps", zx.ErrOutOfRange, sysVMOSetSize, loose, ^uint64(0))
+	w.want("wraps, not resizable", zx.ErrOutOfRange, sysVMOSetSize, fixed, ^uint64(0))
+	w.want("not resizable", zx.ErrUnavailable, sysVMOSetSize, fixed, pageSize)
+	w.want("not resizable, too large", zx.ErrUnavailable, sysVMOSetSize, fixed, zx.VMOMaxSize+1)
+	w.want("too large", zx.ErrOutOfRange, sysVMOSetSize, loose, zx.VMOMaxSize+1)
+	w.want("grow", zx.OK, sysVMOSetSize, loose, 5*pageSize+1)
+	w.want("size", zx.OK, sysVMOGetSize, loose, size)
 	if w.peek64(size) != 6*pageSize {
 		t.Errorf("size %#x", w.peek64(size))
 	}
-	w.want("stream right", zx.ErrAccessDenied, zx.SysVMOSetStreamSize, read, 0)
-	w.want("stream past the end", zx.ErrOutOfRange, zx.SysVMOSetStreamSize, loose, 6*pageSize+1)
-	w.want("stream same", zx.OK, zx.SysVMOSetStreamSize, loose, 5*pageSize+1)
-	w.want("stream", zx.OK, zx.SysVMOSetStreamSize, loose, 17)
-	w.want("stream", zx.OK, zx.SysVMOGetStreamSize, loose, size)
+	w.want("stream right", zx.ErrAccessDenied, sysVMOSetStreamSize, read, 0)
+	w.want("stream past the end", zx.ErrOutOfRange, sysVMOSetStreamSize, loose, 6*pageSize+1)
+	w.want("stream same", zx.OK, sysVMOSetStreamSize, loose, 5*pageSize+1)
+	w.want("stream", zx.OK, sysVMOSetStreamSize, loose, 17)
+	w.want("stream", zx.OK, sysVMOGetStreamSize, loose, size)
 	if w.peek64(size) != 17 {
 		t.Errorf("stream size %#x", w.peek64(size))
 	}
@@ -182,12 +182,12 @@ func TestVMOSizes(t *testing.T) {
 func TestVMOLocks(t *testing.T) {
 	w := newWorld(t, 200)
 	const size = 2 * pageSize
-	v := w.make(zx.SysVMOCreate, size, uint64(zx.VMODiscardable))
+	v := w.make(sysVMOCreate, size, uint64(zx.VMODiscardable))
 	reader, writer, none := w.with(v, zx.RightRead), w.with(v, zx.RightWrite), w.with(v, zx.RightWait)
 	buf := w.alloc(pageSize)
 	op := func(what string, want zx.Status, h uint64, op uint32, off, n, buffer, room uint64) {
 		t.Helper()
-		w.want(what, want, zx.SysVMOOpRange, h, uint64(op), off, n, buffer, room)
+		w.want(what, want, sysVMOOpRange, h, uint64(op), off, n, buffer, room)
 	}
 	state := func(what string, want [4]uint64) {
 		t.Helper()
@@ -207,12 +207,12 @@ func TestVMOLocks(t *testing.T) {
 	op("bad buffer", zx.ErrInvalidArgs, v, zx.VMOOpLock, 0, size, 0xbad, 32)
 	op("both undone", zx.ErrBadState, v, zx.VMOOpUnlock, 0, size, 0, 0)
 	w.poke(buf, []byte{9})
-	w.want("write", zx.OK, zx.SysVMOWrite, v, buf, 0, 1)
+	w.want("write", zx.OK, sysVMOWrite, v, buf, 0, 1)
 	op("lock", zx.OK, reader, zx.VMOOpLock, 0, size, buf, 32)
 	state("lock", [4]uint64{0, size, 0, 0})
 	op("again", zx.OK, writer, zx.VMOOpTryLock, 0, size, 0, 0)
 	w.store.Evict(1, nil)
-	w.want("kept", zx.OK, zx.SysVMORead, v, buf, 0, 1)
+	w.want("kept", zx.OK, sysVMORead, v, buf, 0, 1)
 	if got := w.peek(buf, 1)[0]; got != 9 {
 		t.Errorf("%d, want 9", got)
 	}
@@ -221,11 +221,11 @@ func TestVMOLocks(t *testing.T) {
 	if n := w.store.Evict(1, nil); n != 1 {
 		t.Errorf("freed %d, want 1", n)
 	}
-	w.want("gone", zx.ErrNotFound, zx.SysVMORead, v, buf, 0, 1)
+	w.want("gone", zx.ErrNotFound, sysVMORead, v, buf, 0, 1)
 	op("try", zx.ErrUnavailable, v, zx.VMOOpTryLock, 0, size, 0, 0)
 	op("lock", zx.OK, v, zx.VMOOpLock, 0, size, buf, pageSize)
 	state("lock", [4]uint64{0, size, 0, size})
-	w.want("zeros", zx.OK, zx.SysVMORead, v, buf, 0, 1)
+	w.want("zeros", zx.OK, sysVMORead, v, buf, 0, 1)
 	if got := w.peek(buf, 1)[0]; got != 0 {
 		t.Errorf("%d, want 0", got)
 	}
@@ -238,7 +238,7 @@ func TestVMOOpRange(t *testing.T) {
 	reader, writer, none := w.with(v, zx.RightRead), w.with(v, zx.RightWrite), w.with(v, zx.RightWait)
 	op := func(what string, want zx.Status, h uint64, op uint32, off, n uint64) {
 		t.Helper()
-		w.want(what, want, zx.SysVMOOpRange, h, uint64(op), off, n, 0xbad, ^uint64(0))
+		w.want(what, want, sysVMOOpRange, h, uint64(op), off, n, 0xbad, ^uint64(0))
 	}
 	for _, unknown := range []uint32{0, 5, 15, 1 << 31} {
 		op("unknown", zx.ErrInvalidArgs, none, unknown, ^uint64(0), 2)
@@ -276,7 +276,7 @@ func TestVMOOpRange(t *testing.T) {
 
 	buf := w.alloc(128)
 	committed := func() uint64 {
-		w.want("info", zx.OK, zx.SysObjectGetInfo, v, uint64(zx.InfoVMOv2), buf, 128, 0, 0)
+		w.want("info", zx.OK, sysObjectGetInfo, v, uint64(zx.InfoVMOv2), buf, 128, 0, 0)
 		return w.peek64(buf + 88)
 	}
 	op("commit", zx.OK, writer, zx.VMOOpCommit, 1, pageSize) // rounds outward
@@ -291,25 +291,25 @@ func TestVMOOpRange(t *testing.T) {
 
 func TestVMOReplaceAsExecutable(t *testing.T) {
 	w := newWorld(t, 300)
-	v, e := w.vmo(pageSize), w.make(zx.SysEventCreate, 0)
+	v, e := w.vmo(pageSize), w.make(sysEventCreate, 0)
 	out := w.alloc(4)
 	for _, bad := range w.bad(v) {
-		w.want("bad", zx.ErrBadHandle, zx.SysVMOReplaceAsExecutable, bad, 0, out)
+		w.want("bad", zx.ErrBadHandle, sysVMOReplaceAsExecutable, bad, 0, out)
 		if bad != 0 {
-			w.want("bad vmex", zx.ErrBadHandle, zx.SysVMOReplaceAsExecutable, v, bad, out)
+			w.want("bad vmex", zx.ErrBadHandle, sysVMOReplaceAsExecutable, v, bad, out)
 		}
 	}
-	w.want("type", zx.ErrWrongType, zx.SysVMOReplaceAsExecutable, e, 0, out)
-	w.want("no resource", zx.ErrWrongType, zx.SysVMOReplaceAsExecutable, v, e, out)
-	w.want("replace", zx.OK, zx.SysVMOReplaceAsExecutable, v, 0, out)
-	w.want("closed", zx.ErrBadHandle, zx.SysVMOGetSize, v, w.alloc(8))
+	w.want("type", zx.ErrWrongType, sysVMOReplaceAsExecutable, e, 0, out)
+	w.want("no resource", zx.ErrWrongType, sysVMOReplaceAsExecutable, v, e, out)
+	w.want("replace", zx.OK, sysVMOReplaceAsExecutable, v, 0, out)
+	w.want("closed", zx.ErrBadHandle, sysVMOGetSize, v, w.alloc(8))
 	if r := w.rights(uint64(w.peek32(out))); r != zx.RightsVMO|zx.RightExecute {
 		t.Errorf("rights %#x", r)
 	}
 	for name, ptr := range w.unwritable(4) {
 		h := w.vmo(0)
 		before := w.proc.handles.Count()
-		w.want(name, zx.ErrInvalidArgs, zx.SysVMOReplaceAsExecutable, h, 0, ptr)
+		w.want(name, zx.ErrInvalidArgs, sysVMOReplaceAsExecutable, h, 0, ptr)
 		if w.proc.handles.Count() != before-1 {
 			t.Errorf("%s: a handle stays", name)
 		}

@@ -2,10 +2,8 @@
 //
 // Status codes, rights, object types, options, operations, packet and struct
 // layouts, and the small integer types (VirtAddr, Handle, Koid, Time) that
-// every room speaks. Names and values are Zircon's; the C header of the SDK
-// and docs/abi.md are generated beside them from the table of package
-// faultline/syscall. zx is a leaf: it imports nothing of ours and holds no
-// policy.
+// every room speaks. Names and values are Zircon's. zx is a leaf: it imports
+// nothing of ours and holds no policy.
 //
 // Source: docs/pager.md 1.
 package zx

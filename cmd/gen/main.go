@@ -1,8 +1,8 @@
 // Gen writes the files that follow from the table of system calls: the numbers
 // and the Go dispatch, the C prototypes and stubs, and docs/abi.md.
 //
-// It takes the module's root as its argument (default: the directory two above
-// this one, as `go generate` runs it from faultline/syscall).
+// It takes the module's root as its argument (default: the directory above
+// the current one, as `go generate` runs it from faultline/syscall).
 package main
 
 import (

@@ -1,9 +1,8 @@
 package main
 
 // Call describes one system call: the row from which `go generate` makes the
-// numbers (zx/numbers.go), the dispatch (dispatch.go), the C prototypes
-// (user/c/include/zx/syscalls.h), the stubs (user/c/syscalls.S) and the
-// reference (docs/abi.md).
+// dispatch (syscall/calls.go), the C prototypes (user/c/include/zx/syscalls.h), the
+// stubs (user/c/syscalls.S) and the reference (docs/abi.md).
 type Call struct {
 	Number int
 	Name   string // without the zx_ prefix
