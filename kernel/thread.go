@@ -296,7 +296,8 @@ func (t *Thread) pageFault() bool {
 	}
 	t.need = code.Need()
 	st := t.context.Space.TryFault(zx.VirtAddr(t.regs.CR2()), t.need, &t.request)
-	if st == zx.ErrShouldWait && t.request.Awaited() {
+	if st == zx.ErrShouldWait {
+		t.request.Await()
 		t.step = stepFault
 		return !t.sleep(zx.ThreadBlockedPager)
 	}
@@ -325,20 +326,13 @@ func (t *Thread) faultWoken() bool {
 
 // unresolved goes on with a page fault that ended with st.
 func (t *Thread) unresolved(st zx.Status) bool {
-	l, va := t.context.Space, zx.VirtAddr(t.regs.CR2())
 	if st == zx.ErrNoMemory || st == vmo.ErrAgain {
-		st = l.Fault(va, t.need, &t.request)
+		st = t.context.Space.Fault(zx.VirtAddr(t.regs.CR2()), t.need, &t.request)
 	}
-	for st == zx.ErrShouldWait {
-		if st = t.request.Await(); st == zx.ErrShouldWait {
-			t.step = stepFault
-			return !t.sleep(zx.ThreadBlockedPager)
-		}
-		if st == zx.OK {
-			if st = l.TryFault(va, t.need, &t.request); st == zx.ErrNoMemory || st == vmo.ErrAgain {
-				st = l.Fault(va, t.need, &t.request)
-			}
-		}
+	if st == zx.ErrShouldWait {
+		t.request.Await()
+		t.step = stepFault
+		return !t.sleep(zx.ThreadBlockedPager)
 	}
 	return st == zx.OK || t.faulted(st)
 }

@@ -105,7 +105,7 @@ func (l *Lane) TryFault(va zx.VirtAddr, need mmu.Prot, r *vmo.PageRequest) zx.St
 		}
 		if need&mmu.Write == 0 && st == zx.OK {
 			next := page + zx.PageSize
-			if page == m.next && l.space.around > 1 {
+			if page == m.next && !v.JustMade(p.Frame) && l.space.around > 1 {
 				next = l.enterAround(m, next)
 			}
 			m.next = next

@@ -88,8 +88,11 @@ func (c *cowPages) owns(off uint64) bool { return c.state(off) != Absent }
 // absentEnd gives the end of the absent run that starts at off, at most limit.
 // Pre: off is absent, both are page aligned.
 func (c *cowPages) absentEnd(off, limit uint64) uint64 {
-	limit = c.zeros.next(off, limit)
-	if end := off + zx.PageSize; end >= limit {
+	end := off + zx.PageSize
+	if end < limit { // mostly not
+		limit = c.zeros.next(off, limit)
+	}
+	if end >= limit {
 		return end
 	}
 	return c.tree.scan(c.mem, pageIndex(off), pageIndex(limit), allStates) << zx.PageShift

@@ -1,6 +1,7 @@
 package vmo
 
 import (
+	"faultline/mmu"
 	"faultline/trace"
 	"faultline/zx"
 )
@@ -9,43 +10,47 @@ import (
 // stack of the thread that asks, before any packet is sent. Either method may say
 // ErrShouldWait, not now: then the request goes its usual way. Any other status
 // but OK is the answer to the thread, as that of a failed request. Neither may
-// wait for ring 3, nor for long.
+// wait, nor take long, nor call anything of this package: the family is locked.
 type Direct interface {
-	// Fill writes the whole page at off, which is absent. Locks: none held.
+	// Fill writes the whole page at off, which is absent. Locks: the family's held.
 	Fill(off uint64, page *[zx.PageSize]byte) zx.Status
 	// Dirty says whether the page at off may become dirty. If it may, it is
-	// before anybody else sees the family again. Locks: the family's held; it
-	// calls nothing of this package.
+	// before anybody else sees the family again. Locks: the family's held.
 	Dirty(off uint64) zx.Status
 }
 
 // SetDirect has d asked first. Pre: nothing was asked yet.
 func (s *PageSource) SetDirect(d Direct) { s.direct = d }
 
-// offer asks the source's Direct for the first page of what r, which is not
-// registered, wants. OK means look again: what was not answered is then asked by
-// packet. Errors: those of Direct, but ErrShouldWait | ErrNoMemory.
-func (r *PageRequest) offer() zx.Status {
-	r.offered, r.tried = false, true
-	s, c := r.source, r.source.fam.root
-	var st zx.Status
-	if r.Kind == RequestRead {
-		st = s.fill(c, r.Offset)
-	} else {
-		c.fam.mu.Lock()
-		if st = s.direct.Dirty(r.Offset); st == zx.OK {
-			c.dirtyOne(r.Offset)
+// answer has the source's Direct answer for the page at off.
+//
+// Locks: the family's held. Errors: those of Direct, ErrShouldWait also where its
+// answer cannot be had at once | ErrNoMemory.
+func (c *cowPages) answer(kind RequestKind, off uint64) (st zx.Status) {
+	s, done := c.fam.source, false
+	if kind == RequestRead {
+		mem := c.store.mem // nobody's until supplyOne
+		var f mmu.Frame
+		if f, st = mem.Alloc(); st != zx.OK {
+			return st
 		}
-		c.fam.mu.Unlock()
+		if st = s.direct.Fill(off, mem.Bytes(f)); st == zx.OK {
+			s.made, done = f, c.supplyOne(off, f)
+		}
+		if !done {
+			mem.Free(f)
+		}
+	} else if st = s.direct.Dirty(off); st == zx.OK {
+		done = c.dirtyOne(off)
 	}
-	switch st {
-	case zx.ErrShouldWait:
-		return zx.OK
-	case zx.OK:
+	switch {
+	case done:
 		s.stats.Succeeded.Add(1)
 		if trace.On() {
-			r.traceAnswer(c)
+			c.traceAnswer(kind, off)
 		}
+	case st == zx.OK || st == zx.ErrShouldWait:
+		return zx.ErrShouldWait
 	default:
 		s.stats.Failed.Add(1)
 	}
@@ -53,36 +58,18 @@ func (r *PageRequest) offer() zx.Status {
 	return st
 }
 
-// traceAnswer records that the Direct of c answered r, as if by a call.
-func (r *PageRequest) traceAnswer(c *cowPages) {
-	c.fam.mu.Lock()
-	koid := uint64(c.shownBy())
-	c.fam.mu.Unlock()
-	if r.Kind == RequestRead {
-		trace.Emit(trace.Supply, 0, koid, r.Offset, zx.PageSize)
+// traceAnswer records an answer as if it came by a call.
+func (c *cowPages) traceAnswer(kind RequestKind, off uint64) {
+	if koid := uint64(c.shownBy()); kind == RequestRead {
+		trace.Emit(trace.Supply, 0, koid, off, zx.PageSize)
 	} else {
-		trace.Emit(trace.Operation, uint32(zx.PagerOpDirty), koid, r.Offset, zx.PageSize)
+		trace.Emit(trace.Operation, uint32(zx.PagerOpDirty), koid, off, zx.PageSize)
 	}
 }
 
-// fill makes the page at off, unless there is one by now.
-func (s *PageSource) fill(c *cowPages, off uint64) zx.Status {
-	mem := c.store.mem // nobody's until supplyOne
-	f, st := mem.Alloc()
-	for st == zx.ErrNoMemory && c.store.Reclaim(reclaimPages, nil) {
-		f, st = mem.Alloc()
-	}
-	if st != zx.OK {
-		return st
-	}
-	if st = s.direct.Fill(off, mem.Bytes(f)); st != zx.OK {
-		mem.Free(f)
-		return st
-	}
-	c.fam.mu.Lock()
-	if !c.supplyOne(off, f) {
-		mem.Free(f)
-	}
-	c.fam.mu.Unlock()
-	return zx.OK
+// JustMade says that a Direct of v's family has made the page f last: what follows
+// that is seldom there. Locks: the VMO's held.
+func (v *VMO) JustMade(f mmu.Frame) bool {
+	s := v.fam.source
+	return s != nil && s.made == f
 }

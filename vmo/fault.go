@@ -57,7 +57,10 @@ func (v *VMO) RequirePage(by *MappingPlace, off uint64, write bool, r *PageReque
 		switch {
 		case c.parent != nil, !c.zeros.empty() && c.zeros.holding(off) != nil:
 		case c.paged:
-			return Page{}, c.ask(RequestRead, off, off+zx.PageSize, r)
+			if s := c.fam.source; s.direct == nil {
+				return Page{}, s.Request(RequestRead, off, zx.PageSize, r)
+			}
+			return c.requireAnswered(RequestRead, off, write, r)
 		case write && !c.discarded():
 			f, st := c.materialize(off, idx, Untracked, by)
 			return Page{f, true}, st
@@ -79,7 +82,10 @@ func (v *VMO) RequirePage(by *MappingPlace, off uint64, write bool, r *PageReque
 		}
 		if c.traps {
 			*s = p | slotReferenced
-			return Page{}, c.ask(RequestDirty, off, off+zx.PageSize, r)
+			if s := c.fam.source; s.direct == nil {
+				return Page{}, s.Request(RequestDirty, off, zx.PageSize, r)
+			}
+			return c.requireAnswered(RequestDirty, off, write, r)
 		}
 		c.transition(s, p.in(Dirty)|slotReferenced)
 		c.modified = true
@@ -95,6 +101,16 @@ func (v *VMO) RequirePage(by *MappingPlace, off uint64, write bool, r *PageReque
 		} else if p.Frame == c.mem.ZeroPage() {
 			c.fam.zeroMapped = true
 		}
+	}
+	return p, st
+}
+
+// requireAnswered is RequirePage of a page that a Direct is asked for.
+func (c *cowPages) requireAnswered(kind RequestKind, off uint64, write bool, r *PageRequest) (Page, zx.Status) {
+	st := c.ask(kind, off, off+zx.PageSize, r)
+	p, st := c.requireAnswer(st, off, off+zx.PageSize, write, r)
+	if st == zx.OK && write {
+		c.modified = true
 	}
 	return p, st
 }
@@ -186,7 +202,10 @@ func (v *VMO) NextContent(off, limit uint64) uint64 {
 // Errors: as RequirePage.
 func (c *cowPages) require(off, limit uint64, write bool, r *PageRequest) (Page, zx.Status) {
 	idx := pageIndex(off)
-	s := c.tree.find(c.mem, idx)
+	s := c.tree.near(idx)
+	if s == nil {
+		s = c.tree.walk(c.mem, idx)
+	}
 	var p slot
 	if s != nil {
 		p = *s
@@ -201,7 +220,7 @@ func (c *cowPages) require(off, limit uint64, write bool, r *PageRequest) (Page,
 		}
 		*s |= slotReferenced
 		if write && c.traps {
-			return Page{}, c.askDirty(off, limit, r)
+			return c.requireAnswer(c.askDirty(off, limit, r), off, limit, write, r)
 		}
 		return Page{p.frame(), write}, zx.OK
 
@@ -212,7 +231,7 @@ func (c *cowPages) require(off, limit uint64, write bool, r *PageRequest) (Page,
 		switch {
 		case !c.zeros.empty() && c.zeros.holding(off) != nil:
 		case c.paged:
-			return Page{}, c.ask(RequestRead, off, c.absentEnd(off, limit), r)
+			return c.requireAnswer(c.ask(RequestRead, off, c.absentEnd(off, limit), r), off, limit, write, r)
 		case c.parent != nil && off < c.parentLimit():
 			return c.requireShared(off, limit, write, r)
 		}
@@ -221,13 +240,21 @@ func (c *cowPages) require(off, limit uint64, write bool, r *PageRequest) (Page,
 	panic(fmt.Sprintf("vmo.require: node %d page %#x has state %v", c.id, idx, p.state()))
 }
 
+// requireAnswer is require after the pager was asked, which said st.
+func (c *cowPages) requireAnswer(st zx.Status, off, limit uint64, write bool, r *PageRequest) (Page, zx.Status) {
+	if st != zx.OK {
+		return Page{}, st
+	}
+	return c.require(off, limit, write, r)
+}
+
 // requireShared is require for what c shows of its parent. A write gives c a page
 // of its own: that of a hidden node if nobody else sees it, else a copy.
 func (c *cowPages) requireShared(off, limit uint64, write bool, r *PageRequest) (Page, zx.Status) {
 	w := c.parent.see(off + c.parentOff())
 	if w.ask {
 		w = c.look(off, limit)
-		return Page{}, w.c.ask(RequestRead, w.at, w.at+w.end-off, r)
+		return c.requireAnswer(w.c.ask(RequestRead, w.at, w.at+w.end-off, r), off, limit, write, r)
 	}
 	shared := w.s.hasPage()
 	if !write {
@@ -278,7 +305,7 @@ func (c *cowPages) requireZero(off, limit, idx uint64, write bool, r *PageReques
 	to := Untracked
 	if c.paged {
 		if c.traps {
-			return Page{}, c.askDirty(off, limit, r)
+			return c.requireAnswer(c.askDirty(off, limit, r), off, limit, write, r)
 		}
 		to = Dirty
 	}
@@ -291,9 +318,17 @@ func (c *cowPages) askDirty(off, limit uint64, r *PageRequest) zx.Status {
 	return c.ask(RequestDirty, off, c.nonDirtyEnd(off, limit), r)
 }
 
-// ask registers r for [off, end).
+// ask asks the pager for [off, end). OK means that a Direct has answered for the
+// page at off: look again. Errors: those of PageSource.Request | what the Direct
+// failed the page with | ErrNoMemory there is no page for it.
 func (c *cowPages) ask(kind RequestKind, off, end uint64, r *PageRequest) zx.Status {
-	return c.fam.source.Request(kind, off, end-off, r)
+	s := c.fam.source
+	if s.direct != nil && !r.Outstanding && !s.Detached() {
+		if st := c.answer(kind, off); st != zx.ErrShouldWait {
+			return st
+		}
+	}
+	return s.Request(kind, off, end-off, r)
 }
 
 // materialize replaces zeros without a page (a marker, a page of a zero

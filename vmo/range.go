@@ -114,7 +114,7 @@ func (v *VMO) overRange(op rangeOp, off, length uint64, r *PageRequest) zx.Statu
 				return st
 			}
 			st = zx.OK
-		default:
+		case zx.OK:
 			return st
 		}
 		if st == zx.OK {
@@ -207,7 +207,10 @@ func (c *cowPages) prefetchLocked(pos, end uint64, r *PageRequest, b *zx.Budget)
 	for c.fam.source != nil && pos < end {
 		w := c.look(pos, end)
 		if w.ask {
-			return pos, w.c.ask(RequestRead, w.at, w.at+w.end-pos, r)
+			if st := w.c.ask(RequestRead, w.at, w.at+w.end-pos, r); st != zx.OK {
+				return pos, st
+			}
+			w.end = pos + zx.PageSize
 		}
 		if pos = w.end; b.Spend(1) {
 			return pos, errSpent
@@ -221,7 +224,9 @@ func (c *cowPages) needLocked(pos, end uint64, r *PageRequest, b *zx.Budget) (ui
 	for pos < end {
 		switch w := c.look(pos, end); {
 		case w.ask && !c.fam.source.Detached():
-			return pos, w.c.ask(RequestRead, w.at, w.at+w.end-pos, r)
+			if st := w.c.ask(RequestRead, w.at, w.at+w.end-pos, r); st != zx.OK {
+				return pos, st
+			}
 		case w.c != nil && w.c.paged && !w.ask:
 			w.c.markNeeded(pageIndex(w.at), pageIndex(w.at+w.end-pos))
 			pos = w.end

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"faultline/avl"
+	"faultline/mmu"
 	"faultline/spin"
 	"faultline/zx"
 )
@@ -73,8 +74,9 @@ type RequestStats struct {
 // after the VMO's. Source: docs/pager.md 5.3 to 5.7.
 type PageSource struct {
 	provider Provider
-	direct   Direct  // nil if there is none; constant
-	fam      *family // whose source it is; constant
+	direct   Direct    // nil if there is none; constant
+	made     mmu.Frame // by it last; guarded by the family's lock
+	fam      *family   // whose source it is; constant
 	traps    bool
 	stats    *RequestStats
 
@@ -117,9 +119,6 @@ type PageRequest struct {
 	// Early says that the thread wants to look again as soon as the front of
 	// its range is filled. Written by the owner before it asks.
 	Early bool
-
-	offered bool // to the source's Direct, which Await asks; not registered
-	tried   bool // Direct was asked for the page at Offset; own thread only
 
 	Kind        RequestKind
 	Outstanding bool        // registered: a primary, or attached to one
@@ -182,30 +181,16 @@ func (r *PageRequest) Budget() zx.Budget {
 // The caller sleeps by whatever means its Waiter has, then asks Answer. No clock
 // is looked at: the provider's watchdog does.
 //
-// Locks: none held.
-// Errors: ErrShouldWait sleep | OK there is nothing to sleep for, look again | what
-// a Direct failed the page with. The request is not outstanding after the last
-// two. Source: docs/pager.md 5.8.
-func (r *PageRequest) Await() zx.Status {
-	if r.offered {
-		return r.offer()
-	}
+// Locks: none held. Source: docs/pager.md 5.8.
+func (r *PageRequest) Await() {
 	r.Since.Store(RequestUnseen)
-	if s := r.source; s.stats.Unwatched.Load() {
-		s.provider.Awaited()
+	if r.source.stats.Unwatched.Load() {
+		r.unwatched()
 	}
-	return zx.ErrShouldWait
 }
 
-// Awaited is Await where that says but to sleep, as it mostly does; false is
-// nothing: ask Await.
-func (r *PageRequest) Awaited() bool {
-	if r.offered {
-		return false
-	}
-	r.Since.Store(RequestUnseen)
-	return !r.source.stats.Unwatched.Load()
-}
+// unwatched tells the provider of a wait that nobody looks at.
+func (r *PageRequest) unwatched() { r.source.provider.Awaited() }
 
 // Answer collects the answer after a sleep, of which woken is the outcome: OK
 // woken, perhaps for nothing, or why it was given up. OK means look again, never
@@ -251,9 +236,7 @@ func (r *PageRequest) Answer(woken zx.Status) zx.Status {
 // Errors: those of Answer | ErrInternalIntrKilled | ErrInternalIntrRetry
 // (suspended).
 func (r *PageRequest) Wait() zx.Status {
-	if st := r.Await(); st != zx.ErrShouldWait {
-		return st
-	}
+	r.Await()
 	for {
 		st := r.Answer(r.waiter.Wait(zx.ThreadBlockedPager, zx.TimeInfinite))
 		if st != zx.ErrShouldWait {
@@ -276,19 +259,12 @@ func (r *PageRequest) done(asked bool, st zx.Status) zx.Status {
 // kind covers, or hangs it on the request that covers off; one that is
 // registered already and holds off is re-armed.
 //
-// A source with a Direct registers nothing the first time: r.Await asks that.
-//
 // Errors: ErrShouldWait registered | ErrNotSupported the source does not know
 // the kind | ErrBadState detached.
 // Source: docs/pager.md 5.3.
 //
 //go:nosplit
 func (s *PageSource) Request(kind RequestKind, off, length uint64, r *PageRequest) zx.Status {
-	if s.direct != nil && !s.detached.Load() && !r.Outstanding && !(r.tried && r.source == s && r.Kind == kind && r.Offset == off) {
-		r.source, r.offered, r.tried = s, true, false
-		r.Kind, r.Offset, r.Length = kind, off, length
-		return zx.ErrShouldWait
-	}
 	s.mu.Lock()
 	r.source = s
 	set := &s.sets[kind]
