@@ -23,7 +23,8 @@
 //
 // Any other trap in ring 0 is a bug: fatalTrap records everything, moves to a
 // stack of its own and calls the handler of SetFatalHandler on g0. A second
-// trap on the way ends the machine through a port, without Go.
+// trap on the way ends the machine through a port, without Go. A program that has no
+// kernel under it may go on instead (Resume).
 //
 // # Several CPUs
 //

@@ -15,6 +15,13 @@ func fatalTrap()
 // fatalEnd ends the machine by the ports in block; the last line of defence.
 func fatalEnd()
 
+// Resume leaves a fatal handler: the trap is forgotten, and the code that it hit goes on
+// at rip, with these registers and no other.
+//
+// Pre: one CPU; called by the handler.
+// Context: trap stack. It does not return.
+func Resume(rip, rsp, rax, rbx uint64)
+
 // stackPointer is SP, roughly.
 func stackPointer() uint64
 

@@ -142,6 +142,20 @@ halt:
 	HLT
 	JMP halt
 
+// func Resume(rip, rsp, rax, rbx uint64)
+// On exit: to rip, with g and the stack as they were, and fatalTrap as new.
+TEXT ·Resume(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ block_self(GS), CX
+	MOVQ (block_trap+KernelTrap_g)(CX), AX
+	MOVQ AX, (TLS)
+	MOVL $0, block_reporting(CX)
+	MOVQ $0, ·reporter(SB)
+	MOVQ rip+0(FP), DX
+	MOVQ rax+16(FP), AX
+	MOVQ rbx+24(FP), BX
+	MOVQ rsp+8(FP), SP
+	JMP DX
+
 DATA ·againText+0(SB)/8, $"\r\ntrap i"
 DATA ·againText+8(SB)/8, $"n report"
 DATA ·againText+16(SB)/2, $"\r\n"

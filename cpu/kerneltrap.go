@@ -7,7 +7,7 @@ import (
 
 // KernelTrap is everything known about a trap in ring 0, or an NMI, double
 // fault or machine check anywhere. Such a trap is a bug (or broken hardware):
-// it is reported and the machine ends; nobody resumes from it.
+// it is reported and the machine ends, but where a handler knows better (Resume).
 type KernelTrap struct {
 	Vector    Vector
 	ErrorCode ErrorCode
@@ -33,15 +33,18 @@ const trapCodeBytes = 16
 // againBytes is the length of againText in fault_amd64.s.
 const againBytes = 18
 
-// SetFatalHandler installs the report of fatal traps. The handler runs on the
-// fatal stack as g0, with whatever locks the victim held: it should print with
+// SetFatalHandler installs the report of fatal traps, and gives the former one. The
+// handler runs on the fatal stack as g0, with whatever locks the victim held: it should print with
 // the least machinery it can and end the machine. Should it return, or trap
 // itself, the machine ends by Config.ExitPort.
 //
 // Without a handler the reason and the return addresses are printed.
 //
 // Context: trap stack.
-func SetFatalHandler(handler func(*KernelTrap)) { onFatal = handler }
+func SetFatalHandler(handler func(*KernelTrap)) (former func(*KernelTrap)) {
+	former, onFatal = onFatal, handler
+	return former
+}
 
 // reportFatal is called by fatalTrap on the fatal stack.
 //

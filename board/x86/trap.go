@@ -4,6 +4,7 @@ package x86
 
 import (
 	"runtime"
+	"strconv"
 
 	"faultline/cpu"
 )
@@ -14,30 +15,15 @@ import (
 // Context: trap stack. What Go might hold locked is left alone: print writes
 // straight to the port.
 func reportTrap(t *cpu.KernelTrap) {
-	print("faultline: trap in ring 0: ", t.Reason(), "\n")
-	print("rip ", hex(t.RIP), " rsp ", hex(t.RSP), " cr2 ", hex(t.CR2), " error ", hex(uint64(t.ErrorCode)), "\n")
-	where(uintptr(t.RIP))
-	for _, pc := range t.Callers() {
-		where(pc - 1)
+	print("faultline: trap in ring 0: ", t.Reason(), ", rsp 0x", strconv.FormatUint(t.RSP, 16), "\n")
+	for _, pc := range append([]uintptr{uintptr(t.RIP) + 1}, t.Callers()...) {
+		pc-- // a call, not what follows it
+		print("\t0x", strconv.FormatUint(uint64(pc), 16))
+		if f := runtime.FuncForPC(pc); f != nil {
+			file, line := f.FileLine(pc)
+			print(" ", f.Name(), " ", file, ":", line)
+		}
+		print("\n")
 	}
 	Exit(exitCodeTrap)
-}
-
-// where prints the function and line of pc.
-func where(pc uintptr) {
-	print("\t", hex(uint64(pc)))
-	if f := runtime.FuncForPC(pc); f != nil {
-		file, line := f.FileLine(pc)
-		print(" ", f.Name(), " ", file, ":", line)
-	}
-	print("\n")
-}
-
-func hex(v uint64) string {
-	const digits = "0123456789abcdef"
-	b := [18]byte{'0', 'x'}
-	for i := range 16 {
-		b[2+i] = digits[v>>(60-4*i)&15]
-	}
-	return string(b[:])
 }

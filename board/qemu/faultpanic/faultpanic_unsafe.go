@@ -5,9 +5,8 @@ package faultpanic
 import (
 	"unsafe"
 
-	"faultline/cpu"
-
 	_ "faultline/board/qemu" // the board
+	"faultline/cpu"
 )
 
 // Signal numbers as faultPanic takes them.
@@ -15,8 +14,8 @@ const (
 	signalFault  = 11
 	signalDivide = 8
 
-	// noAddress stands for an address that the CPU does not tell. It is the
-	// one that Go uses elsewhere.
+	// noAddress stands for an address that the CPU does not tell, as that of an access
+	// which is not canonical. It is the one that Go uses elsewhere.
 	noAddress = 0xb01dfacedebac1e
 )
 
@@ -26,33 +25,36 @@ const (
 //go:linkname faultPanicPC runtime.faultPanicPC
 var faultPanicPC uintptr
 
-var (
-	target uint64 // faultPanicPC, by a name that assembly can use
-
-	// Where the gates led before.
-	formerPageFault, formerGeneralProtection, formerDivideError uint64
-)
+// report is what becomes of a trap that Go has no panic for.
+var report func(*cpu.KernelTrap)
 
 func init() {
-	if faultPanicPC == 0 {
-		return
+	if faultPanicPC != 0 {
+		report = cpu.SetFatalHandler(panicAt)
 	}
-	target = uint64(faultPanicPC)
-	pf, gp, de := entries()
-	formerPageFault = bend(cpu.VectorPageFault, pf)
-	formerGeneralProtection = bend(cpu.VectorGeneralProtection, gp)
-	formerDivideError = bend(cpu.VectorDivideError, de)
 }
 
-// bend makes a vector's gate lead to entry and returns where it led. All else in
-// the gate stays.
+// panicAt leaves a fault of Go code for faultPanic, which wants the faulting RIP on top
+// of the interrupted stack (a call through nil has left its own return address there), a
+// signal number in RAX, an address in RBX.
 //
-// Pre: the table is writable; one CPU, IF=0.
-func bend(v cpu.Vector, entry uint64) (former uint64) {
-	gate := (*cpu.Gate)(unsafe.Add(nil, uintptr(tableRegister())+uintptr(v)*unsafe.Sizeof(cpu.Gate{})))
-	former = gate.Low&0xffff | gate.Low>>48<<16 | gate.High<<32
-	const offset = 0xffff<<48 | 0xffff
-	gate.Low = gate.Low&^uint64(offset) | entry&0xffff | entry>>16&0xffff<<48
-	gate.High = entry >> 32
-	return former
+// Context: trap stack; no allocation.
+func panicAt(t *cpu.KernelTrap) {
+	signal, addr := uint64(signalFault), t.CR2
+	switch t.Vector {
+	case cpu.VectorPageFault:
+	case cpu.VectorGeneralProtection:
+		addr = noAddress
+	case cpu.VectorDivideError:
+		signal, addr = signalDivide, 0
+	default:
+		report(t)
+		return
+	}
+	sp := t.RSP
+	if t.RIP != 0 {
+		sp -= 8
+		*(*uint64)(unsafe.Add(nil, uintptr(sp))) = t.RIP
+	}
+	cpu.Resume(uint64(faultPanicPC), sp, signal, addr)
 }
