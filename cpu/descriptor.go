@@ -79,9 +79,12 @@ const (
 	istCount = iota - 1
 )
 
-// interruptGate enters handler through the kernel's code segment with IF
-// cleared. ring3 lets the INT instruction use it from ring 3.
-func interruptGate(handler uint64, ist int, ring3 bool) Gate {
+// InterruptGate enters handler through the kernel's code segment with IF
+// cleared, on stack ist of the TSS, 0 for the current one. ring3 lets the INT
+// instruction use it from ring 3.
+//
+//go:nosplit
+func InterruptGate(handler uint64, ist int, ring3 bool) Gate {
 	const present, typeInterrupt = 1 << 47, 0xe << 40
 	low := handler&0xffff |
 		uint64(SelKernelCode)<<16 |

@@ -46,10 +46,10 @@ func TestSelectors(t *testing.T) {
 }
 
 func TestGates(t *testing.T) {
-	if g := interruptGate(0x1122334455667788, 2, true); g != (Gate{0x5566ee0200087788, 0x11223344}) {
+	if g := InterruptGate(0x1122334455667788, 2, true); g != (Gate{0x5566ee0200087788, 0x11223344}) {
 		t.Errorf("%#x", g)
 	}
-	if g := interruptGate(0x201000, 0, false); g != (Gate{0x00208e0000081000, 0}) {
+	if g := InterruptGate(0x201000, 0, false); g != (Gate{0x00208e0000081000, 0}) {
 		t.Errorf("%#x", g)
 	}
 	var ring3, stacks []Vector

@@ -153,7 +153,7 @@ func initIDT(slow bool) {
 	}
 	checkVectors(entries)
 	for v := Vector(0); v < VectorCount; v++ {
-		idt[v] = interruptGate(entries+uint64(v)*vectorEntryBytes, vectorIST(v), vectorFromRing3(v))
+		idt[v] = InterruptGate(entries+uint64(v)*vectorEntryBytes, vectorIST(v), vectorFromRing3(v))
 	}
 	idtr = tableRegister(idtAddr(), VectorCount*16)
 }

@@ -36,9 +36,6 @@
 #define MSR_FS_BASE 0xc0000100
 
 #define RAM_START const_imageBase
-#define WINDOW_MIN const_windowLeast
-#define WINDOW_MAX 0x40000000
-#define WINDOW_GRAIN 0x200000
 
 // Words of bootPointers.
 #define P_TABLES 0
@@ -75,8 +72,6 @@ quiet:
 
 GLOBL bootTables<>(SB), NOPTR, $(BOOT_TABLES+0x1000)
 GLOBL bootStack<>(SB), NOPTR, $0x2000
-GLOBL bootIDT<>(SB), NOPTR, $0x200
-GLOBL bootIDTR<>(SB), NOPTR, $16
 
 DATA bootGDT<>+0x00(SB)/8, $0
 DATA bootGDT<>+0x08(SB)/8, $0x00af9b000000ffff // 64-bit code, ring 0
@@ -87,6 +82,10 @@ GLOBL bootGDT<>(SB), NOPTR, $0x20
 DATA bootGDTR<>+0(SB)/2, $0x1f
 DATA bootGDTR<>+2(SB)/8, $bootGDT<>(SB)
 GLOBL bootGDTR<>(SB), NOPTR, $16
+
+DATA bootIDTR<>+0(SB)/2, $0x1ff
+DATA bootIDTR<>+2(SB)/8, $·bootIDT(SB)
+GLOBL bootIDTR<>(SB), NOPTR, $16
 
 // Absolute addresses for code that cannot form them itself.
 DATA bootPointers<>+P_TABLES(SB)/8, $bootTables<>+0xfff(SB)
@@ -427,7 +426,7 @@ stop:
 // longmode finishes what Go needs and goes to the runtime.
 //
 // Entry: 64-bit mode, boot tables, IF=0, boot stack.
-// Exit: to _rt0_tamago_start on g0's stack, IDT loaded, RamSize set.
+// Exit: to _rt0_tamago_start on g0's stack, after prepare.
 TEXT longmode<>(SB), NOSPLIT|NOFRAME, $0
 	MOVL	$KERNEL_DS, AX
 	MOVW	AX, DS
@@ -440,79 +439,17 @@ TEXT longmode<>(SB), NOSPLIT|NOFRAME, $0
 	MOVL	·loader(SB), DI
 	MARK(const_stageLong, 'l', quiet)
 
-	RDTSC
-	SHLQ	$32, DX
-	ORQ	DX, AX
-	MOVQ	AX, ·bootTSC(SB)
-
 	FINIT
 	MOVL	$0x1f80, -8(SP)
 	LDMXCSR	-8(SP)
-
-	// An interrupt gate for each exception, to one CALL in trapEntries.
-	LEAQ	bootIDT<>(SB), DI
-	LEAQ	trapEntries<>(SB), BX
-	MOVL	$32, CX
-gate:
-	MOVQ	BX, AX
-	ANDL	$0xffff, AX
-	ORL	$(KERNEL_CS<<16), AX
-	MOVL	AX, (DI)
-	MOVQ	BX, AX
-	ANDL	$0xffff0000, AX
-	ORL	$0x8e00, AX			// present, 64-bit interrupt gate
-	MOVL	AX, 4(DI)
-	MOVQ	BX, AX
-	SHRQ	$32, AX
-	MOVQ	AX, 8(DI)
-	ADDQ	$5, BX
-	ADDQ	$16, DI
-	DECL	CX
-	JNE	gate
-	LEAQ	bootIDTR<>(SB), AX
-	MOVW	$0x1ff, (AX)
-	LEAQ	bootIDT<>(SB), BX
-	MOVQ	BX, 2(AX)
-	LIDT	(AX)
-
-	// The heap window: 3/8 of the RAM that begins at RAM_START.
 	CALL	noTLS<>(SB)
+	LEAQ	trapEntries<>(SB), AX
 	SUBQ	$16, SP
-	CALL	·findRAM(SB)
-	MOVQ	0(SP), R10
-	ADDQ	$16, SP
-	CMPQ	R10, $WINDOW_MIN
-	JCC	enough
-	STAGE(const_stageNoRAM)
-	MOVQ	·smallText(SB), SI
-	CALL	putText<>(SB)
-	MOVL	$const_exitUnfit, AX
-	MOVL	$const_ExitPort, DX
-	OUTB
-	HLT
-enough:
-	SHRQ	$3, R10
-	LEAQ	(R10)(R10*2), AX
-	CMPQ	AX, $WINDOW_MAX
-	JLS	notmax
-	MOVQ	$WINDOW_MAX, AX
-notmax:
-	CMPQ	AX, $WINDOW_MIN
-	JCC	notmin
-	MOVQ	$WINDOW_MIN, AX
-notmin:
-	ANDQ	$~(WINDOW_GRAIN-1), AX
-	MOVQ	AX, runtime∕goos·RamSize(SB)
-
-	// SeaBIOS leaves the memory map in page 0: copy the page for ParsePVH,
-	// then let nil pointers fault.
-	XORL	SI, SI
-	LEAQ	·pageZero(SB), DI
-	MOVL	$(0x1000/8), CX
-	REP; MOVSQ
-	MOVQ	CR3, BX
-	MOVQ	$0, PT0(BX)
-	MOVQ	BX, CR3
+	MOVQ	AX, 0(SP)
+	CALL	·earlyGates(SB)
+	LEAQ	bootIDTR<>(SB), AX
+	LIDT	(AX)
+	CALL	·prepare(SB)
 
 	MOVL	·loader(SB), DI
 	MARK(const_stageRuntime, 'r', ready)
@@ -527,10 +464,10 @@ notmin:
 // the return address tells the vector.
 TEXT trapEntries<>(SB), NOSPLIT|NOFRAME, $0
 #define CALL4 \
-	CALL	earlyTrap<>(SB) \
-	CALL	earlyTrap<>(SB) \
-	CALL	earlyTrap<>(SB) \
-	CALL	earlyTrap<>(SB)
+	CALL	earlyEntry<>(SB) \
+	CALL	earlyEntry<>(SB) \
+	CALL	earlyEntry<>(SB) \
+	CALL	earlyEntry<>(SB)
 	CALL4
 	CALL4
 	CALL4
@@ -540,74 +477,19 @@ TEXT trapEntries<>(SB), NOSPLIT|NOFRAME, $0
 	CALL4
 	CALL4
 
-// earlyTrap says which exception came before cpu.Init had a handler for it,
-// then ends the machine. Nothing is known of the stack but that it was
-// writable a moment ago; g is not touched.
+// earlyEntry has earlyTrap tell of an exception. Nothing is known of the stack but that it
+// was writable a moment ago.
 //
 //	+8  error code, or RIP
 //	+0  address past the CALL in trapEntries
-TEXT earlyTrap<>(SB), NOSPLIT|NOFRAME, $0
-	POPQ	R12
-	LEAQ	trapEntries<>(SB), AX
-	SUBQ	AX, R12				// 5*(vector+1)
-	XORL	DX, DX
-	MOVQ	R12, AX
-	MOVL	$5, CX
-	DIVL	CX
-	LEAQ	-1(AX), R12
-	MOVQ	(SP), R13			// error code or RIP
-	MOVQ	8(SP), R14			// RIP or CS
-	MOVQ	CR2, R15
-	STAGE(const_stageTrap)
-	MOVQ	·trapText(SB), SI
-	CALL	putText<>(SB)
-	MOVQ	R12, BX
-	CALL	putHex<>(SB)
-	MOVQ	R13, BX
-	CALL	putHex<>(SB)
-	MOVQ	R14, BX
-	CALL	putHex<>(SB)
-	MOVQ	R15, BX
-	CALL	putHex<>(SB)
-	MOVQ	·lineEnd(SB), SI
-	CALL	putText<>(SB)
-	MOVL	$const_exitTrap, AX
-	MOVL	$const_ExitPort, DX
-	OUTB
-dead:
-	HLT
-	JMP	dead
-
-
-// putText writes the NUL-ended text at RSI to COM1. Clobbers AX, DX, SI.
-TEXT putText<>(SB), NOSPLIT|NOFRAME, $0
-	MOVL	$const_com1, DX
-more:
-	MOVBLZX	(SI), AX
-	TESTL	AX, AX
-	JEQ	done
-	OUTB
-	INCQ	SI
-	JMP	more
-done:
-	RET
-
-// putHex writes a space and RBX in hexadecimal. Clobbers AX, BX, CX, DX.
-TEXT putHex<>(SB), NOSPLIT|NOFRAME, $0
-	MOVL	$const_com1, DX
-	MOVL	$0x20, AX
-	OUTB
-	MOVL	$16, CX
-digit:
-	ROLQ	$4, BX
-	MOVL	BX, AX
-	ANDL	$15, AX
-	CMPL	AX, $10
-	JCS	decimal
-	ADDL	$('a'-'0'-10), AX
-decimal:
-	ADDL	$'0', AX
-	OUTB
-	DECL	CX
-	JNE	digit
-	RET
+TEXT earlyEntry<>(SB), NOSPLIT|NOFRAME, $0
+	POPQ	AX
+	LEAQ	trapEntries<>(SB), CX
+	SUBQ	CX, AX
+	MOVQ	(SP), CX			// error code or RIP
+	MOVQ	8(SP), DX			// RIP or CS
+	SUBQ	$32, SP
+	MOVQ	AX, 0(SP)
+	MOVQ	CX, 8(SP)
+	MOVQ	DX, 16(SP)
+	CALL	·earlyTrap(SB)

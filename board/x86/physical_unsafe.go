@@ -21,7 +21,7 @@ func ReadPhysical(addr zx.PhysAddr, n int) ([]byte, error) {
 		return unsafe.Slice((*byte)(unsafe.Add(nil, uintptr(addr))), n), nil
 	}
 	b := make([]byte, n)
-	low := copy(b, pageZero[addr:])
+	low := copy(b, unsafe.Slice((*byte)(unsafe.Pointer(&pageZero)), zx.PageSize)[addr:])
 	if low < n {
 		copy(b[low:], unsafe.Slice((*byte)(unsafe.Add(nil, zx.PageSize)), n-low))
 	}
