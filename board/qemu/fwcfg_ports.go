@@ -92,10 +92,9 @@ func fwReadDMA(key uint16, p []byte) error {
 	at := x86.AddressOf(control)
 	cpu.Out32(fwDMAHigh, bits.ReverseBytes32(uint32(at>>32)))
 	cpu.Out32(fwDMALow, bits.ReverseBytes32(uint32(at))) // starts it
-	start := x86.Nanotime()
-	for {
-		// The device writes behind the compiler's back.
-		state := bits.ReverseBytes32(x86.Load32(x86.AddressOf(control)))
+	for start := x86.Nanotime(); ; {
+		cpu.Pause() // the device writes: a call that the compiler does not see into has it look again
+		state := binary.BigEndian.Uint32(control)
 		if state == 0 {
 			return nil
 		}

@@ -61,7 +61,7 @@ func lapicRead(reg uint64) uint32 {
 	if lapic.x2 {
 		return uint32(cpu.ReadMSR(msrX2APIC + cpu.MSR(reg/16)))
 	}
-	return mmioRead32(lapic.base + reg)
+	return mmioRead(lapic.base+reg, 4)
 }
 
 //go:nosplit
@@ -70,7 +70,7 @@ func lapicWrite(reg uint64, v uint32) {
 		cpu.WriteMSR(msrX2APIC+cpu.MSR(reg/16), uint64(v))
 		return
 	}
-	mmioWrite32(lapic.base+reg, v)
+	mmioWrite(lapic.base+reg, 4, v)
 }
 
 // inService says whether the local APIC waits for the end of vector v's interrupt.

@@ -221,12 +221,12 @@ const (
 )
 
 func startHPET() (hz uint64) {
-	period := mmioRead32(hpetPeriod)
+	period := mmioRead(hpetPeriod, 4)
 	if period < hpetMinPeriod || period > hpetMaxPeriod {
 		return 0
 	}
-	mmioWrite32(hpetConfig, mmioRead32(hpetConfig)|hpetEnable)
+	mmioWrite(hpetConfig, 4, mmioRead(hpetConfig, 4)|hpetEnable)
 	return 1e15 / uint64(period)
 }
 
-func readHPET() uint64 { return uint64(mmioRead32(hpetCounter)) }
+func readHPET() uint64 { return uint64(mmioRead(hpetCounter, 4)) }

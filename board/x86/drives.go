@@ -2,11 +2,7 @@
 
 package x86
 
-import (
-	"fmt"
-
-	"faultline/zx"
-)
+import "fmt"
 
 // BlockDevice is what every disk can do; package files has the same.
 type BlockDevice interface {
@@ -69,14 +65,8 @@ func findDevices(boot *BootInfo) (drives []Drive, port *Port) {
 		if len(slots) == 0 {
 			slots = microvmSlots()
 		}
-		at := func(open func(transport, error)) func(mmioDevice, error) {
-			return func(d mmioDevice, err error) {
-				deviceRanges = append(deviceRanges, pages(Range{zx.PhysAddr(d), zx.PhysAddr(d) + 1}))
-				open(d, err)
-			}
-		}
-		findMMIO(slots, virtioBlock, at(virtio))
-		findMMIO(slots, virtioConsole, at(console))
+		findMMIO(slots, virtioBlock, virtio)
+		findMMIO(slots, virtioConsole, console)
 		return drives, port
 	}
 	scanPCI(func(f pciFunction, id uint32) {

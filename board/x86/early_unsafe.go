@@ -44,6 +44,40 @@ func store[T uint8 | uint16 | uint32 | uint64](addr uint64, v T) {
 	*(*T)(unsafe.Add(nil, uintptr(addr))) = v
 }
 
+// mmioRead loads a device register of width 1, 2 or 4 bytes: one access of this width, in
+// program order, which the compiler promises for ordinary memory only where it does not
+// see what is called.
+//
+// Pre: addr is mapped, uncached, and aligned to the width.
+// Context: any; no allocation.
+//
+//go:nosplit
+//go:noinline
+func mmioRead(addr, width uint64) uint32 {
+	switch width {
+	case 1:
+		return uint32(load[uint8](addr))
+	case 2:
+		return uint32(load[uint16](addr))
+	}
+	return load[uint32](addr)
+}
+
+// mmioWrite stores to a device register, as mmioRead loads.
+//
+//go:nosplit
+//go:noinline
+func mmioWrite(addr, width uint64, v uint32) {
+	switch width {
+	case 1:
+		store(addr, uint8(v))
+	case 2:
+		store(addr, uint16(v))
+	default:
+		store(addr, v)
+	}
+}
+
 // memoryTable is a loader's memory map in memory: n entries, each with its start, its
 // length, and the E820 kind at offset 16, which is how all loaders have it.
 type memoryTable struct{ at, n, stride uint64 }

@@ -13,8 +13,8 @@ const pciClassNVMe = 0x010802 // mass storage, NVM, NVM Express
 // nvmePCI reaches a controller's registers.
 type nvmePCI uint64
 
-func (base nvmePCI) read32(offset uint64) uint32     { return mmioRead32(uint64(base) + offset) }
-func (base nvmePCI) write32(offset uint64, v uint32) { mmioWrite32(uint64(base)+offset, v) }
+func (base nvmePCI) read32(offset uint64) uint32     { return mmioRead(uint64(base)+offset, 4) }
+func (base nvmePCI) write32(offset uint64, v uint32) { mmioWrite(uint64(base)+offset, 4, v) }
 
 // openNVMe lets the controller f answer.
 func openNVMe(f pciFunction) (*Disk, error) {
@@ -22,7 +22,7 @@ func openNVMe(f pciFunction) (*Disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.write32(pciCommand, f.read32(pciCommand)&0xffff|commandMemory|commandMaster)
+	f.enable(commandMemory|commandMaster, 0)
 	base, err := mapDevice(Range{bar, bar + nvmeBell})
 	if err == nil { // and as far as it has its doorbells apart
 		_, err = mapDevice(Range{bar, bar + zx.PhysAddr(nvmeRegsBytes(nvmePCI(base)))})

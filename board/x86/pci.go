@@ -44,6 +44,11 @@ func (f pciFunction) write32(reg uint8, v uint32) {
 	cpu.Out32(pciData, v)
 }
 
+// enable sets and clears bits of the command register.
+func (f pciFunction) enable(set, clear uint32) {
+	f.write32(pciCommand, f.read32(pciCommand)&0xffff&^clear|set)
+}
+
 func (f pciFunction) read8(reg uint8) uint8 { return uint8(f.read32(reg) >> (8 * (reg & 3))) }
 
 // hasPCI is whether the machine has a PCI host bridge; microvm has none.

@@ -49,29 +49,18 @@ var uart = struct {
 //go:nosplit
 func uartIn(reg uint16) uint8 {
 	if uart.memory != 0 {
-		return uint8(mmioReadWidth(uart.memory+uint64(reg)*uart.stride, uart.stride))
+		return uint8(mmioRead(uart.memory+uint64(reg)*uart.stride, uart.stride))
 	}
 	return cpu.In8(uart.port + cpu.Port(reg))
 }
 
 //go:nosplit
 func uartOut(reg uint16, v uint8) {
-	switch {
-	case uart.memory == 0:
-		cpu.Out8(uart.port+cpu.Port(reg), v)
-	case uart.stride == 4:
-		mmioWrite32(uart.memory+uint64(reg)*4, uint32(v))
-	default:
-		mmioWrite8(uart.memory+uint64(reg)*uart.stride, v)
+	if uart.memory != 0 {
+		mmioWrite(uart.memory+uint64(reg)*uart.stride, uart.stride, uint32(v))
+		return
 	}
-}
-
-//go:nosplit
-func mmioReadWidth(at, width uint64) uint32 {
-	if width == 4 {
-		return mmioRead32(at)
-	}
-	return uint32(mmioRead8(at))
+	cpu.Out8(uart.port+cpu.Port(reg), v)
 }
 
 // initUART finds out whether there is a port, and sets it to 8N1, FIFOs on if it can.
