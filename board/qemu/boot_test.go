@@ -164,7 +164,8 @@ func TestBootInput(t *testing.T) {
 }
 
 // TestBootCPUs: each CPU answers, has the boot CPU's registers, and keeps the
-// goroutines that are pinned to it while the world stops and starts.
+// goroutines that are pinned to it while the world stops and starts, and after they
+// have waited for the collector.
 func TestBootCPUs(t *testing.T) {
 	oursOnly(t, "its runtime cannot pin a goroutine to a CPU")
 	for _, machine := range []string{"microvm", "q35", "pc"} {

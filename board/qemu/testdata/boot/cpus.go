@@ -26,7 +26,15 @@ func cpus() {
 	var wg sync.WaitGroup
 	var strays, different atomic.Int64
 	var meet sync.Mutex
+	var keep atomic.Pointer[[64 << 10]byte]
 	turns := 0
+	// A list can be marked by one CPU only: who allocates meanwhile finds nothing to help
+	// with, and sleeps until the end of the mark.
+	type node struct{ next *node }
+	var list *node
+	for range 200_000 {
+		list = &node{list}
+	}
 	for id := range n {
 		for range 3 {
 			wg.Go(func() {
@@ -35,6 +43,7 @@ func cpus() {
 					different.Add(1)
 				}
 				for range 200 {
+					keep.Store(new([64 << 10]byte))
 					if cpu.ID() != id {
 						strays.Add(1)
 					}
@@ -51,5 +60,6 @@ func cpus() {
 		runtime.GC()
 	}
 	wg.Wait()
+	runtime.KeepAlive(list)
 	fmt.Println(n, runtime.GOMAXPROCS(0), different.Load(), strays.Load(), turns)
 }

@@ -57,6 +57,17 @@ func pinPut(gp *g) {
 	}
 }
 
+// pinSort makes those of q ready that are pinned, and leaves the others there.
+func pinSort(q *gQueue) {
+	for n := q.size; n > 0; n-- {
+		if gp := q.pop(); gp.lockedm != 0 {
+			pinPut(gp)
+		} else {
+			q.pushBack(gp)
+		}
+	}
+}
+
 // pinReady reports whether a goroutine waits in the M's queue.
 func pinReady(mp *m) bool {
 	return atomic.Loaduintptr((*uintptr)(&pins[mp.procid].queue.head)) != 0
