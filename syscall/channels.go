@@ -16,7 +16,6 @@ const channelWriteUseIovec = 2
 // txidBytes is what a message of zx_channel_call begins with.
 const txidBytes = 4
 
-// channelCreate is zx_channel_create.
 func channelCreate(c *Context, options uint32, out0, out1 userOut) zx.Status {
 	if options != 0 {
 		return zx.ErrInvalidArgs
@@ -431,7 +430,6 @@ func channelCall(c *Context, h zx.Handle, options uint32, deadline zx.Time, args
 	return c.channelCall(h, options, deadline, args, actualBytes, actualHandles, false)
 }
 
-// channelCallEtc is zx_channel_call_etc.
 func channelCallEtc(c *Context, h zx.Handle, options uint32, deadline zx.Time, args userOut, actualBytes, actualHandles userOut) zx.Status {
 	return c.channelCall(h, options, deadline, userIn(args), actualBytes, actualHandles, true)
 }

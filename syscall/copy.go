@@ -5,6 +5,8 @@ import (
 
 	"faultline/account"
 	"faultline/object"
+	"faultline/vmar"
+	"faultline/vmo"
 	"faultline/zx"
 )
 
@@ -39,6 +41,17 @@ func (c *Context) write(dst userOut, p []byte) zx.Status {
 	return copied(c.Space.CopyOut(zx.VirtAddr(dst), p, c.CopyRequest))
 }
 
+// copyVMO copies n bytes between the caller's buffer and v at off: into v, or out of it.
+//
+// Errors: those of vmo.Read and vmo.Write.
+func (c *Context) copyVMO(v *vmo.VMO, buffer zx.VirtAddr, off, n uint64, into bool) zx.Status {
+	c.buffer = vmar.Copier{Space: c.Space, Base: buffer, Request: c.CopyRequest}
+	if into {
+		return v.Write(&c.buffer, off, n, c.Request)
+	}
+	return v.Read(&c.buffer, off, n, c.Request)
+}
+
 // writePacket is write of a packet.
 //
 //go:nosplit
@@ -66,6 +79,19 @@ func (c *Context) optional64(dst userOut, n uint64) zx.Status {
 		return zx.OK
 	}
 	return c.write64(dst, n)
+}
+
+// with calls f with the object that h names, which is there as long as f runs, and the
+// handle's rights.
+//
+// Errors: those of HandleTable.Get | those of f.
+func with[T object.Object](c *Context, h zx.Handle, typ zx.ObjType, rights zx.Rights, f func(o T, have zx.Rights) zx.Status) zx.Status {
+	o, have, st := c.Handles.GetRights(h, typ, rights)
+	if st == zx.OK {
+		st = f(o.(T), have)
+		object.Unref(o)
+	}
+	return st
 }
 
 // objectBytes is what an object is charged for that says nothing of its own.
@@ -105,10 +131,23 @@ func (c *Context) give(o object.Object, rights zx.Rights, out userOut) zx.Status
 	return c.report(h, out)
 }
 
+// giveVMO is give of v, which the pager with that koid made if any did, unless st says
+// that there is none.
+func (c *Context) giveVMO(v *vmo.VMO, st zx.Status, pager zx.Koid, out userOut) zx.Status {
+	if st != zx.OK {
+		return st
+	}
+	o := NewVMO(v, pager)
+	return c.give(o, o.Rights(), out)
+}
+
 // share makes a handle of o, which exists without it, and writes it to out.
 //
-// Errors: as give.
+// Errors: ErrAccessDenied no rights | as give.
 func (c *Context) share(o object.Object, rights zx.Rights, out userOut) zx.Status {
+	if rights == 0 {
+		return zx.ErrAccessDenied
+	}
 	h, st := c.Handles.Add(o, rights)
 	if st != zx.OK {
 		return st

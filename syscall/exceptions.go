@@ -13,109 +13,80 @@ const exceptionDebugger = 1
 // Source: docs/pager.md 3.18.
 const rightsExceptionChannel = zx.RightTransfer | zx.RightWait | zx.RightRead
 
-// taskCreateExceptionChannel is zx_task_create_exception_channel.
 func taskCreateExceptionChannel(c *Context, h zx.Handle, options uint32, out userOut) zx.Status {
-	o, have, st := c.Handles.GetRights(h, zx.ObjNone, 0)
-	if st != zx.OK {
-		return st
-	}
-	defer object.Unref(o)
-	need := zx.RightInspect | zx.RightDuplicate | zx.RightTransfer | zx.RightManageThread
-	switch o.ObjectBase().Type() {
-	case zx.ObjThread:
-	case zx.ObjProcess, zx.ObjJob:
-		need |= zx.RightEnumerate
-	default:
-		return zx.ErrWrongType
-	}
-	if have&need != need {
-		return zx.ErrAccessDenied
-	}
-	if options&^exceptionDebugger != 0 {
-		return zx.ErrInvalidArgs
-	}
-	channel, st := o.(Task).CreateExceptionChannel(options, have)
-	if st != zx.OK {
-		return st
-	}
-	return c.give(channel, rightsExceptionChannel, out)
+	return with(c, h, zx.ObjNone, 0, func(o object.Object, have zx.Rights) zx.Status {
+		need := zx.RightInspect | zx.RightDuplicate | zx.RightTransfer | zx.RightManageThread
+		switch o.ObjectBase().Type() {
+		case zx.ObjThread:
+		case zx.ObjProcess, zx.ObjJob:
+			need |= zx.RightEnumerate
+		default:
+			return zx.ErrWrongType
+		}
+		if have&need != need {
+			return zx.ErrAccessDenied
+		}
+		if options&^exceptionDebugger != 0 {
+			return zx.ErrInvalidArgs
+		}
+		channel, st := o.(Task).CreateExceptionChannel(options, have)
+		if st != zx.OK {
+			return st
+		}
+		return c.give(channel, rightsExceptionChannel, out)
+	})
 }
 
-// exceptionGetThread is zx_exception_get_thread.
 func exceptionGetThread(c *Context, h zx.Handle, out userOut) zx.Status {
-	o, st := c.Handles.Get(h, zx.ObjException, 0)
-	if st != zx.OK {
-		return st
-	}
-	t, rights := o.(Exception).ExceptionThread()
-	if st = zx.ErrAccessDenied; rights != 0 {
-		st = c.share(t, rights, out)
-	}
-	object.Unref(o)
-	return st
+	return with(c, h, zx.ObjException, 0, func(x Exception, _ zx.Rights) zx.Status {
+		t, rights := x.ExceptionThread()
+		return c.share(t, rights, out)
+	})
 }
 
-// exceptionGetProcess is zx_exception_get_process.
 func exceptionGetProcess(c *Context, h zx.Handle, out userOut) zx.Status {
-	o, st := c.Handles.Get(h, zx.ObjException, 0)
-	if st != zx.OK {
-		return st
-	}
-	p, rights := o.(Exception).ExceptionProcess()
-	if st = zx.ErrAccessDenied; rights != 0 {
-		st = c.share(p, rights, out)
-	}
-	object.Unref(o)
-	return st
+	return with(c, h, zx.ObjException, 0, func(x Exception, _ zx.Rights) zx.Status {
+		p, rights := x.ExceptionProcess()
+		return c.share(p, rights, out)
+	})
 }
 
 // taskKill is zx_task_kill. Unlike Zircon of late, it takes a thread too. A job
 // takes all it holds along.
 func taskKill(c *Context, h zx.Handle) zx.Status {
-	o, have, st := c.Handles.GetRights(h, zx.ObjNone, 0)
-	if st != zx.OK {
-		return st
-	}
-	switch o.ObjectBase().Type() {
-	case zx.ObjProcess, zx.ObjThread, zx.ObjJob:
-		if st = zx.ErrAccessDenied; have&zx.RightDestroy != 0 {
-			o.(Killer).Kill()
-			st = zx.OK
+	return with(c, h, zx.ObjNone, 0, func(o object.Object, have zx.Rights) zx.Status {
+		k, ok := o.(Killer)
+		switch {
+		case !ok:
+			return zx.ErrWrongType
+		case have&zx.RightDestroy == 0:
+			return zx.ErrAccessDenied
 		}
-	default:
-		st = zx.ErrWrongType
-	}
-	object.Unref(o)
-	return st
+		k.Kill()
+		return zx.OK
+	})
 }
 
 // rightsSuspendToken is what the handle of a suspend token carries. Source:
 // Zircon rights (ZX_DEFAULT_SUSPEND_TOKEN_RIGHTS).
 const rightsSuspendToken = zx.RightTransfer | zx.RightInspect
 
-// taskSuspend is zx_task_suspend.
 func taskSuspend(c *Context, h zx.Handle, out userOut) zx.Status {
-	o, have, st := c.Handles.GetRights(h, zx.ObjNone, 0)
-	if st != zx.OK {
-		return st
-	}
-	defer object.Unref(o)
-	switch o.ObjectBase().Type() {
-	case zx.ObjProcess, zx.ObjThread:
-	default:
-		return zx.ErrWrongType
-	}
-	if have&zx.RightWrite == 0 {
-		return zx.ErrAccessDenied
-	}
-	if o == object.Object(c.Thread) || o == object.Object(c.Process) {
-		return zx.ErrNotSupported
-	}
-	token, st := o.(Suspender).Suspend()
-	if st != zx.OK {
-		return st
-	}
-	return c.give(token, rightsSuspendToken, out)
+	return with(c, h, zx.ObjNone, 0, func(o object.Object, have zx.Rights) zx.Status {
+		switch typ := o.ObjectBase().Type(); {
+		case typ != zx.ObjProcess && typ != zx.ObjThread:
+			return zx.ErrWrongType
+		case have&zx.RightWrite == 0:
+			return zx.ErrAccessDenied
+		case o == object.Object(c.Thread) || o == object.Object(c.Process):
+			return zx.ErrNotSupported
+		}
+		token, st := o.(Suspender).Suspend()
+		if st != zx.OK {
+			return st
+		}
+		return c.give(token, rightsSuspendToken, out)
+	})
 }
 
 // taskSuspendToken is zx_task_suspend_token, the older name.
@@ -141,35 +112,28 @@ func (c *Context) registers(kind uint32, size uint64) ([]byte, zx.Status) {
 	return c.scratch[:n], zx.OK
 }
 
-// threadReadState is zx_thread_read_state.
 func threadReadState(c *Context, h zx.Handle, kind uint32, buffer userOut, size uint64) zx.Status {
-	o, st := c.Handles.Get(h, zx.ObjThread, zx.RightRead)
-	if st != zx.OK {
-		return st
-	}
-	p, st := c.registers(kind, size)
-	if st == zx.OK {
-		st = o.(Thread).ReadState(kind, p)
-	}
-	object.Unref(o)
-	if st != zx.OK {
-		return st
-	}
-	return c.write(buffer, p)
+	return with(c, h, zx.ObjThread, zx.RightRead, func(t Thread, _ zx.Rights) zx.Status {
+		p, st := c.registers(kind, size)
+		if st == zx.OK {
+			st = t.ReadState(kind, p)
+		}
+		if st != zx.OK {
+			return st
+		}
+		return c.write(buffer, p)
+	})
 }
 
-// threadWriteState is zx_thread_write_state.
 func threadWriteState(c *Context, h zx.Handle, kind uint32, buffer userIn, size uint64) zx.Status {
-	o, st := c.Handles.Get(h, zx.ObjThread, zx.RightWrite)
-	if st != zx.OK {
-		return st
-	}
-	p, st := c.registers(kind, size)
-	if st == zx.OK {
-		if st = c.read(p, buffer); st == zx.OK {
-			st = o.(Thread).WriteState(kind, p)
+	return with(c, h, zx.ObjThread, zx.RightWrite, func(t Thread, _ zx.Rights) zx.Status {
+		p, st := c.registers(kind, size)
+		if st == zx.OK {
+			st = c.read(p, buffer)
 		}
-	}
-	object.Unref(o)
-	return st
+		if st != zx.OK {
+			return st
+		}
+		return t.WriteState(kind, p)
+	})
 }

@@ -3,7 +3,6 @@ package syscall
 import (
 	"encoding/binary"
 
-	"faultline/object"
 	"faultline/vmar"
 	"faultline/zx"
 )
@@ -54,18 +53,14 @@ func (c *Context) lockFutex(at userIn, current int32, owner zx.Handle) zx.Status
 // not the caller. Ownership changes nothing here, for threads have no
 // priorities to inherit.
 func (c *Context) futexOwner(owner zx.Handle) zx.Status {
-	o, st := c.Handles.Get(owner, zx.ObjThread, 0)
-	if st != zx.OK {
-		return st
-	}
-	if o == object.Object(c.Thread) || o.(Thread).Info().State == zx.ThreadNew {
-		st = zx.ErrInvalidArgs
-	}
-	object.Unref(o)
-	return st
+	return with(c, owner, zx.ObjThread, 0, func(t Thread, _ zx.Rights) zx.Status {
+		if t == c.Thread || t.Info().State == zx.ThreadNew {
+			return zx.ErrInvalidArgs
+		}
+		return zx.OK
+	})
 }
 
-// futexWait is zx_futex_wait.
 func futexWait(c *Context, at userIn, current int32, owner zx.Handle, deadline zx.Time) zx.Status {
 	if st := futexAddress(at); st != zx.OK {
 		return st
@@ -84,7 +79,6 @@ func futexWoken(c *Context, woken zx.Status) zx.Status {
 	return c.Futexes.Answer(&c.wait.futex, woken)
 }
 
-// futexWake is zx_futex_wake.
 func futexWake(c *Context, at userIn, count uint32) zx.Status {
 	if st := futexAddress(at); st != zx.OK {
 		return st
@@ -98,7 +92,6 @@ func futexWake(c *Context, at userIn, count uint32) zx.Status {
 	return zx.OK
 }
 
-// futexRequeue is zx_futex_requeue.
 func futexRequeue(c *Context, at userIn, wakeCount uint32, current int32, requeue userIn, requeueCount uint32, owner zx.Handle) zx.Status {
 	if st := futexAddress(at); st != zx.OK {
 		return st

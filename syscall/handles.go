@@ -7,7 +7,6 @@ import (
 	"faultline/zx"
 )
 
-// handleClose is zx_handle_close.
 func handleClose(c *Context, h zx.Handle) zx.Status {
 	return c.Handles.Close(h)
 }
@@ -46,7 +45,6 @@ func handleCloseMany(c *Context, handles userIn, count uint64) zx.Status {
 	return result
 }
 
-// handleDuplicate is zx_handle_duplicate.
 func handleDuplicate(c *Context, h zx.Handle, rights zx.Rights, out userOut) zx.Status {
 	d, st := c.Handles.Duplicate(h, rights)
 	if st != zx.OK {
@@ -55,7 +53,6 @@ func handleDuplicate(c *Context, h zx.Handle, rights zx.Rights, out userOut) zx.
 	return c.report(d, out)
 }
 
-// handleReplace is zx_handle_replace.
 func handleReplace(c *Context, h zx.Handle, rights zx.Rights, out userOut) zx.Status {
 	d, st := c.Handles.Replace(h, rights)
 	if st != zx.OK {
@@ -64,7 +61,6 @@ func handleReplace(c *Context, h zx.Handle, rights zx.Rights, out userOut) zx.St
 	return c.report(d, out)
 }
 
-// eventCreate is zx_event_create.
 func eventCreate(c *Context, options uint32, out userOut) zx.Status {
 	if options != 0 {
 		return zx.ErrInvalidArgs
@@ -75,52 +71,44 @@ func eventCreate(c *Context, options uint32, out userOut) zx.Status {
 	return c.give(object.NewEvent(), object.RightsEvent, out)
 }
 
-// waitable says whether objects of a type have signals to wait for: those whose
-// fresh handles carry WAIT.
-func waitable(typ zx.ObjType) bool {
-	switch typ {
+// waitable says whether o has signals to wait for: those whose fresh handles carry
+// WAIT do.
+func waitable(o object.Object) bool {
+	switch o.ObjectBase().Type() {
 	case zx.ObjPort, zx.ObjVMAR, zx.ObjPager, zx.ObjSuspendToken, zx.ObjException:
 		return false
 	}
 	return true
 }
 
-// objectSignal is zx_object_signal.
 func objectSignal(c *Context, h zx.Handle, clearMask, setMask uint32) zx.Status {
-	o, st := c.Handles.Get(h, zx.ObjNone, zx.RightSignal)
-	if st != zx.OK {
-		return st
-	}
-	b := o.ObjectBase()
-	allowed := zx.SignalUserAll
-	if b.Type() == zx.ObjEvent {
-		allowed |= zx.SignalSignaled
-	}
-	switch {
-	case !waitable(b.Type()):
-		st = zx.ErrNotSupported
-	case zx.Signals(clearMask|setMask)&^allowed != 0:
-		st = zx.ErrInvalidArgs
-	default:
+	return with(c, h, zx.ObjNone, zx.RightSignal, func(o object.Object, _ zx.Rights) zx.Status {
+		b, allowed := o.ObjectBase(), zx.SignalUserAll
+		if b.Type() == zx.ObjEvent {
+			allowed |= zx.SignalSignaled
+		}
+		switch {
+		case !waitable(o):
+			return zx.ErrNotSupported
+		case zx.Signals(clearMask|setMask)&^allowed != 0:
+			return zx.ErrInvalidArgs
+		}
 		b.UpdateSignals(zx.Signals(clearMask), zx.Signals(setMask))
-	}
-	object.Unref(o)
-	return st
+		return zx.OK
+	})
 }
 
-// objectWaitOne is zx_object_wait_one.
 func objectWaitOne(c *Context, h zx.Handle, signals zx.Signals, deadline zx.Time, out userOut) zx.Status {
 	o, st := c.Handles.Get(h, zx.ObjNone, zx.RightWait)
 	if st != zx.OK {
 		return st
 	}
-	b := o.ObjectBase()
-	if !waitable(b.Type()) {
+	if !waitable(o) {
 		object.Unref(o)
 		return zx.ErrNotSupported
 	}
 	one := new(object.Observer)
-	observed, st := b.Watch(one, c.Waiter, object.Source{Table: c.Handles, Handle: h}, signals)
+	observed, st := o.ObjectBase().Watch(one, c.Waiter, object.Source{Table: c.Handles, Handle: h}, signals)
 	c.wait.object, c.wait.out = o, out
 	if st == object.Waiting {
 		c.wait.one = one
@@ -152,32 +140,22 @@ func (c *Context) observed(signals zx.Signals, st zx.Status) zx.Status {
 	return st
 }
 
-// objectWaitAsync is zx_object_wait_async.
 func objectWaitAsync(c *Context, h, port zx.Handle, key uint64, signals zx.Signals, options uint32) zx.Status {
 	if options&^(zx.WaitAsyncTimestamp|zx.WaitAsyncEdge) != 0 {
 		return zx.ErrInvalidArgs
 	}
-	po, st := c.Handles.Get(port, zx.ObjPort, zx.RightWrite)
-	if st != zx.OK {
-		return st
-	}
-	defer object.Unref(po)
-	o, st := c.Handles.Get(h, zx.ObjNone, zx.RightWait)
-	if st != zx.OK {
-		return st
-	}
-	defer object.Unref(o)
-	if !waitable(o.ObjectBase().Type()) {
-		return zx.ErrNotSupported
-	}
-	wait := object.AsyncWait{
-		Port: po.(*object.Port), Key: key, Signals: signals, Account: c.Account,
-		Edge: options&zx.WaitAsyncEdge != 0,
-	}
-	if options&zx.WaitAsyncTimestamp != 0 {
-		wait.Now = c.System.Now
-	}
-	return o.ObjectBase().WaitAsync(object.Source{Table: c.Handles, Handle: h}, wait)
+	return with(c, port, zx.ObjPort, zx.RightWrite, func(to *object.Port, _ zx.Rights) zx.Status {
+		return with(c, h, zx.ObjNone, zx.RightWait, func(o object.Object, _ zx.Rights) zx.Status {
+			if !waitable(o) {
+				return zx.ErrNotSupported
+			}
+			wait := object.AsyncWait{Port: to, Key: key, Signals: signals, Account: c.Account, Edge: options&zx.WaitAsyncEdge != 0}
+			if options&zx.WaitAsyncTimestamp != 0 {
+				wait.Now = c.System.Now
+			}
+			return o.ObjectBase().WaitAsync(object.Source{Table: c.Handles, Handle: h}, wait)
+		})
+	})
 }
 
 // waitItemBytes is the size of zx_wait_item_t: handle, waitfor, pending.
@@ -191,7 +169,6 @@ type manyWait struct {
 	bill    int64
 }
 
-// objectWaitMany is zx_object_wait_many.
 func objectWaitMany(c *Context, items userOut, count uint64, deadline zx.Time) zx.Status {
 	if count > object.WaitManyMax {
 		return zx.ErrOutOfRange
@@ -215,7 +192,7 @@ func objectWaitMany(c *Context, items userOut, count uint64, deadline zx.Time) z
 			m.waits = append(m.waits, object.WaitItem{
 				Object: o, Source: object.Source{Table: c.Handles, Handle: h}, Signals: zx.Signals(le.Uint32(m.records[at+4:])),
 			})
-			if !waitable(o.ObjectBase().Type()) {
+			if !waitable(o) {
 				st = zx.ErrNotSupported
 			}
 		}

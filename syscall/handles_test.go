@@ -194,7 +194,7 @@ func TestObjectGetInfo(t *testing.T) {
 		size  uint64
 	}{
 		{zx.InfoHandleBasic, v, 32}, {infoHandleCount, v, 4}, {infoVMAR, uint64(w.rootVMAR), 16},
-		{zx.InfoThread, uint64(thr), 72}, {zx.InfoVMOv2, v, 128}, {infoVMOv3, v, 176},
+		{zx.InfoThread, uint64(thr), 72}, {zx.InfoVMOv2, v, 128}, {infoVMO | 3<<infoVersion, v, 176},
 	} {
 		w.poke(actual, []byte{9, 9, 9, 9, 9, 9, 9, 9})
 		get("small", zx.ErrBufferTooSmall, c.h, c.topic, c.size-1, actual, avail)

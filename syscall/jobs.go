@@ -3,7 +3,6 @@ package syscall
 import (
 	"encoding/binary"
 
-	"faultline/object"
 	"faultline/zx"
 )
 
@@ -43,21 +42,17 @@ func (c *Context) Misused(st zx.Status) {
 	c.policy(condition)
 }
 
-// jobCreate is zx_job_create.
 func jobCreate(c *Context, parent zx.Handle, options uint32, out userOut) zx.Status {
 	if options != 0 {
 		return zx.ErrInvalidArgs
 	}
-	o, st := c.Handles.Get(parent, zx.ObjJob, zx.RightManageJob)
-	if st != zx.OK {
-		return st
-	}
-	j, st := o.(Job).CreateJob()
-	object.Unref(o)
-	if st != zx.OK {
-		return st
-	}
-	return c.give(j, zx.RightsJob, out)
+	return with(c, parent, zx.ObjJob, zx.RightManageJob, func(above Job, _ zx.Rights) zx.Status {
+		j, st := above.CreateJob()
+		if st != zx.OK {
+			return st
+		}
+		return c.give(j, zx.RightsJob, out)
+	})
 }
 
 // Options and topics of zx_job_set_policy.
@@ -72,7 +67,6 @@ const (
 	policyFlagsFinal = 1  // ZX_POL_OVERRIDE_DENY
 )
 
-// jobSetPolicy is zx_job_set_policy.
 func jobSetPolicy(c *Context, h zx.Handle, options, topic uint32, policy userIn, count uint32) zx.Status {
 	if options != jobPolicyRelative && options != jobPolicyAbsolute || policy == 0 || count == 0 {
 		return zx.ErrInvalidArgs
@@ -108,11 +102,7 @@ func jobSetPolicy(c *Context, h zx.Handle, options, topic uint32, policy userIn,
 			Final:     flags == policyFlagsFinal,
 		})
 	}
-	o, st := c.Handles.Get(h, zx.ObjJob, zx.RightSetPolicy)
-	if st != zx.OK {
-		return st
-	}
-	st = o.(Job).SetPolicy(rules, options == jobPolicyAbsolute)
-	object.Unref(o)
-	return st
+	return with(c, h, zx.ObjJob, zx.RightSetPolicy, func(j Job, _ zx.Rights) zx.Status {
+		return j.SetPolicy(rules, options == jobPolicyAbsolute)
+	})
 }

@@ -8,7 +8,6 @@ import (
 // debugWriteLimit is the most zx_debug_write takes, in bytes.
 const debugWriteLimit = 65536
 
-// debugWrite is zx_debug_write.
 func debugWrite(c *Context, buffer userIn, size uint64) zx.Status {
 	if size > debugWriteLimit {
 		return zx.ErrInvalidArgs
@@ -62,7 +61,6 @@ func (c *Context) inPieces(at, size uint64, units int, f func(at, n uint64) zx.S
 // again.
 func (c *Context) Forget() { c.progress = progress{} }
 
-// clockGetMonotonic is zx_clock_get_monotonic.
 func clockGetMonotonic(c *Context) zx.Time { return c.System.Now() }
 
 // nanosleep is zx_nanosleep. A deadline in the past still sleeps, which lets
@@ -82,10 +80,8 @@ func nanosleepWoken(c *Context, woken zx.Status) zx.Status {
 	return woken
 }
 
-// systemGetPageSize is zx_system_get_page_size.
 func systemGetPageSize(*Context) uint32 { return zx.PageSize }
 
-// systemGetNumCpus is zx_system_get_num_cpus.
 func systemGetNumCpus(c *Context) uint32 { return uint32(c.System.NumCPUs()) }
 
 // cprngDraw is zx_cprng_draw. A piece takes 5,500 instructions.

@@ -106,12 +106,3 @@ func (c *Context) vmo(h zx.Handle, rights zx.Rights) (*VMO, zx.Status) {
 	v, _ := o.(*VMO)
 	return v, st
 }
-
-// vmar looks up a VMAR handle; the caller gives the reference back by Unref.
-func (c *Context) vmar(h zx.Handle, rights zx.Rights) (*VMAR, zx.Rights, zx.Status) {
-	o, have, st := c.Handles.GetRights(h, zx.ObjVMAR, rights)
-	if st != zx.OK {
-		return nil, 0, st
-	}
-	return o.(*VMAR), have, zx.OK
-}

@@ -9,7 +9,6 @@ import (
 	"faultline/zx"
 )
 
-// pagerCreate is zx_pager_create.
 func pagerCreate(c *Context, options uint32, out userOut) zx.Status {
 	if st := c.policy(zx.PolicyNewPager); st != zx.OK {
 		return st
@@ -20,28 +19,16 @@ func pagerCreate(c *Context, options uint32, out userOut) zx.Status {
 	return c.give(pager.New(c.Pagers), zx.RightsPager, out)
 }
 
-// pagerCreateVMO is zx_pager_create_vmo.
 func pagerCreateVMO(c *Context, pagerHandle zx.Handle, options uint32, port zx.Handle, key, size uint64, out userOut) zx.Status {
 	if st := c.policy(zx.PolicyNewVMO); st != zx.OK {
 		return st
 	}
-	po, st := c.Handles.Get(pagerHandle, zx.ObjPager, zx.RightAttachVMO)
-	if st != zx.OK {
-		return st
-	}
-	defer object.Unref(po)
-	to, st := c.Handles.Get(port, zx.ObjPort, zx.RightWrite)
-	if st != zx.OK {
-		return st
-	}
-	defer object.Unref(to)
-	p := po.(*pager.Pager)
-	v, st := p.CreateVMO(c.Store, options, to.(*object.Port), key, size)
-	if st != zx.OK {
-		return st
-	}
-	o := NewVMO(v, p.Koid())
-	return c.give(o, o.Rights(), out)
+	return with(c, pagerHandle, zx.ObjPager, zx.RightAttachVMO, func(p *pager.Pager, _ zx.Rights) zx.Status {
+		return with(c, port, zx.ObjPort, zx.RightWrite, func(to *object.Port, _ zx.Rights) zx.Status {
+			v, st := p.CreateVMO(c.Store, options, to, key, size)
+			return c.giveVMO(v, st, p.Koid(), out)
+		})
+	})
 }
 
 // pair looks up a pager and a VMO that it made, and takes a reference to the VMO.
@@ -66,7 +53,6 @@ func (c *Context) pair(pagerHandle zx.Handle, pagerRights zx.Rights, vmoHandle z
 	return po.(*pager.Pager), o, zx.OK
 }
 
-// pagerDetachVMO is zx_pager_detach_vmo.
 func pagerDetachVMO(c *Context, pagerHandle, vmoHandle zx.Handle) zx.Status {
 	p, o, st := c.pair(pagerHandle, zx.RightAttachVMO|zx.RightManageVMO, vmoHandle, zx.RightWrite)
 	if st != zx.OK {
@@ -77,8 +63,6 @@ func pagerDetachVMO(c *Context, pagerHandle, vmoHandle zx.Handle) zx.Status {
 	return st
 }
 
-// pagerSupplyPages is zx_pager_supply_pages.
-//
 //go:nosplit
 func pagerSupplyPages(c *Context, pagerHandle, vmoHandle zx.Handle, offset, length uint64, aux zx.Handle, auxOffset uint64) zx.Status {
 	if (offset|length|auxOffset)&zx.PageMask != 0 {
@@ -94,7 +78,6 @@ func pagerSupplyPages(c *Context, pagerHandle, vmoHandle zx.Handle, offset, leng
 	return st
 }
 
-// pagerOpRange is zx_pager_op_range.
 func pagerOpRange(c *Context, pagerHandle zx.Handle, op uint32, vmoHandle zx.Handle, offset, length, data uint64) zx.Status {
 	if st := pager.CheckAligned(offset, length); st != zx.OK {
 		return st
@@ -108,7 +91,6 @@ func pagerOpRange(c *Context, pagerHandle zx.Handle, op uint32, vmoHandle zx.Han
 	return st
 }
 
-// pagerQueryDirtyRanges is zx_pager_query_dirty_ranges.
 func pagerQueryDirtyRanges(c *Context, pagerHandle, vmoHandle zx.Handle, offset, length uint64, buffer userOut, size uint64, actual, avail userOut) zx.Status {
 	p, o, st := c.pair(pagerHandle, zx.RightManageVMO, vmoHandle, zx.RightRead)
 	if st != zx.OK {

@@ -5,7 +5,6 @@ import (
 	"faultline/zx"
 )
 
-// eventpairCreate is zx_eventpair_create.
 func eventpairCreate(c *Context, options uint32, out0, out1 userOut) zx.Status {
 	if options != 0 {
 		return zx.ErrInvalidArgs
@@ -17,30 +16,23 @@ func eventpairCreate(c *Context, options uint32, out0, out1 userOut) zx.Status {
 	return c.givePair(a, object.RightsEventPair, out0, b, object.RightsEventPair, out1)
 }
 
-// objectSignalPeer is zx_object_signal_peer.
 func objectSignalPeer(c *Context, h zx.Handle, clearMask, setMask uint32) zx.Status {
-	o, st := c.Handles.Get(h, zx.ObjNone, zx.RightSignalPeer)
-	if st != zx.OK {
-		return st
-	}
-	allowed := zx.SignalUserAll
-	if o.ObjectBase().Type() == zx.ObjEventPair {
-		allowed |= zx.SignalSignaled
-	}
-	p, ok := o.(object.Peered)
-	switch {
-	case !ok:
-		st = zx.ErrNotSupported
-	case zx.Signals(clearMask|setMask)&^allowed != 0:
-		st = zx.ErrInvalidArgs
-	default:
-		st = p.SignalPeer(zx.Signals(clearMask), zx.Signals(setMask))
-	}
-	object.Unref(o)
-	return st
+	return with(c, h, zx.ObjNone, zx.RightSignalPeer, func(o object.Object, _ zx.Rights) zx.Status {
+		allowed := zx.SignalUserAll
+		if o.ObjectBase().Type() == zx.ObjEventPair {
+			allowed |= zx.SignalSignaled
+		}
+		p, ok := o.(object.Peered)
+		switch {
+		case !ok:
+			return zx.ErrNotSupported
+		case zx.Signals(clearMask|setMask)&^allowed != 0:
+			return zx.ErrInvalidArgs
+		}
+		return p.SignalPeer(zx.Signals(clearMask), zx.Signals(setMask))
+	})
 }
 
-// fifoCreate is zx_fifo_create.
 func fifoCreate(c *Context, count, size uint64, options uint32, out0, out1 userOut) zx.Status {
 	if options != 0 {
 		return zx.ErrInvalidArgs
@@ -55,56 +47,43 @@ func fifoCreate(c *Context, count, size uint64, options uint32, out0, out1 userO
 	return c.givePair(a, object.RightsFIFO, out0, b, object.RightsFIFO, out1)
 }
 
-// fifoBuffer checks a call on a fifo and gives it with a buffer for at most count
-// elements; the caller gives the reference back.
+// fifo calls f with a fifo and a buffer for at most count elements, and tells how many
+// elements of it f has moved.
 //
-// Errors: those of Get | ErrOutOfRange size is not the fifo's, or count is 0.
-func (c *Context) fifoBuffer(h zx.Handle, right zx.Rights, size, count uint64) (*object.FIFO, []byte, zx.Status) {
-	o, st := c.Handles.Get(h, zx.ObjFIFO, right)
-	if st != zx.OK {
-		return nil, nil, st
-	}
-	f := o.(*object.FIFO)
-	element, all := f.Room()
-	if size != uint64(element) || count == 0 {
-		object.Unref(o)
-		return nil, nil, zx.ErrOutOfRange
-	}
-	return f, make([]byte, min(count, uint64(all/element))*size), zx.OK
+// Errors: those of Get | ErrOutOfRange size is not the fifo's, or count is 0 | those of
+// f | ErrInvalidArgs actual.
+func (c *Context) fifo(h zx.Handle, right zx.Rights, size, count uint64, actual userOut, f func(*object.FIFO, []byte) (int, zx.Status)) zx.Status {
+	return with(c, h, zx.ObjFIFO, right, func(o *object.FIFO, _ zx.Rights) zx.Status {
+		element, all := o.Room()
+		if size != uint64(element) || count == 0 {
+			return zx.ErrOutOfRange
+		}
+		n, st := f(o, make([]byte, min(count, uint64(all/element))*size))
+		if st != zx.OK {
+			return st
+		}
+		return c.optional64(actual, uint64(n))
+	})
 }
 
-// fifoWrite is zx_fifo_write.
 func fifoWrite(c *Context, h zx.Handle, size uint64, data userIn, count uint64, actual userOut) zx.Status {
-	f, p, st := c.fifoBuffer(h, zx.RightWrite, size, count)
-	if st != zx.OK {
-		return st
-	}
-	n := 0
-	if st = c.read(p, data); st == zx.OK {
-		n, st = f.Write(p)
-	}
-	object.Unref(f)
-	if st != zx.OK {
-		return st
-	}
-	return c.optional64(actual, uint64(n))
+	return c.fifo(h, zx.RightWrite, size, count, actual, func(o *object.FIFO, p []byte) (int, zx.Status) {
+		if st := c.read(p, data); st != zx.OK {
+			return 0, st
+		}
+		return o.Write(p)
+	})
 }
 
 // fifoRead is zx_fifo_read. Elements that cannot be copied out are lost.
 func fifoRead(c *Context, h zx.Handle, size uint64, data userOut, count uint64, actual userOut) zx.Status {
-	f, p, st := c.fifoBuffer(h, zx.RightRead, size, count)
-	if st != zx.OK {
-		return st
-	}
-	n, st := f.Read(p)
-	object.Unref(f)
-	if st == zx.OK {
-		st = c.write(data, p[:uint64(n)*size])
-	}
-	if st != zx.OK {
-		return st
-	}
-	return c.optional64(actual, uint64(n))
+	return c.fifo(h, zx.RightRead, size, count, actual, func(o *object.FIFO, p []byte) (int, zx.Status) {
+		n, st := o.Read(p)
+		if st == zx.OK {
+			st = c.write(data, p[:uint64(n)*size])
+		}
+		return n, st
+	})
 }
 
 // Clocks and options of zx_timer_create.
@@ -131,22 +110,15 @@ func timerSet(c *Context, h zx.Handle, deadline zx.Time, slack int64) zx.Status 
 	if slack < 0 {
 		return zx.ErrOutOfRange
 	}
-	o, st := c.Handles.Get(h, zx.ObjTimer, zx.RightWrite)
-	if st != zx.OK {
-		return st
-	}
-	o.(*object.Timer).Set(deadline)
-	object.Unref(o)
-	return zx.OK
+	return with(c, h, zx.ObjTimer, zx.RightWrite, func(t *object.Timer, _ zx.Rights) zx.Status {
+		t.Set(deadline)
+		return zx.OK
+	})
 }
 
-// timerCancel is zx_timer_cancel.
 func timerCancel(c *Context, h zx.Handle) zx.Status {
-	o, st := c.Handles.Get(h, zx.ObjTimer, zx.RightWrite)
-	if st != zx.OK {
-		return st
-	}
-	o.(*object.Timer).Cancel()
-	object.Unref(o)
-	return zx.OK
+	return with(c, h, zx.ObjTimer, zx.RightWrite, func(t *object.Timer, _ zx.Rights) zx.Status {
+		t.Cancel()
+		return zx.OK
+	})
 }

@@ -8,7 +8,6 @@ import (
 // portBindToInterrupt is ZX_PORT_BIND_TO_INTERRUPT.
 const portBindToInterrupt = 1
 
-// portCreate is zx_port_create.
 func portCreate(c *Context, options uint32, out userOut) zx.Status {
 	if st := c.policy(zx.PolicyNewPort); st != zx.OK {
 		return st
@@ -52,7 +51,6 @@ func portWoken(c *Context, woken zx.Status) zx.Status {
 	return c.writePacket(c.wait.out, &c.wait.place.Packet)
 }
 
-// portQueue is zx_port_queue.
 func portQueue(c *Context, h zx.Handle, packet userIn) zx.Status {
 	k := &c.recent.write
 	if k.handle != h || k.version != c.Handles.Version() {
@@ -74,39 +72,29 @@ func portQueue(c *Context, h zx.Handle, packet userIn) zx.Status {
 	return st
 }
 
-// portCancel is zx_port_cancel.
 func portCancel(c *Context, h, source zx.Handle, key uint64) zx.Status {
-	po, st := c.Handles.Get(h, zx.ObjPort, zx.RightWrite)
-	if st != zx.OK {
-		return st
-	}
-	defer object.Unref(po)
-	o, st := c.Handles.Get(source, zx.ObjNone, zx.RightWait)
-	if st != zx.OK {
-		return st
-	}
-	defer object.Unref(o)
-	if !waitable(o.ObjectBase().Type()) {
-		return zx.ErrNotSupported
-	}
-	n := o.ObjectBase().CancelAsync(object.Source{Table: c.Handles, Handle: source}, po.(*object.Port), key, c.yielder)
-	if n == 0 {
-		return zx.ErrNotFound
-	}
-	return zx.OK
+	return with(c, h, zx.ObjPort, zx.RightWrite, func(p *object.Port, _ zx.Rights) zx.Status {
+		return with(c, source, zx.ObjNone, zx.RightWait, func(o object.Object, _ zx.Rights) zx.Status {
+			if !waitable(o) {
+				return zx.ErrNotSupported
+			}
+			from := object.Source{Table: c.Handles, Handle: source}
+			return cancelled(o.ObjectBase().CancelAsync(from, p, key, c.yielder))
+		})
+	})
 }
 
-// portCancelKey is zx_port_cancel_key.
 func portCancelKey(c *Context, h zx.Handle, options uint32, key uint64) zx.Status {
 	if options != 0 {
 		return zx.ErrInvalidArgs
 	}
-	o, st := c.Handles.Get(h, zx.ObjPort, zx.RightWrite)
-	if st != zx.OK {
-		return st
-	}
-	n := o.(*object.Port).CancelKey(key, c.yielder)
-	object.Unref(o)
+	return with(c, h, zx.ObjPort, zx.RightWrite, func(p *object.Port, _ zx.Rights) zx.Status {
+		return cancelled(p.CancelKey(key, c.yielder))
+	})
+}
+
+// cancelled is the answer of a call that ended n waits.
+func cancelled(n int) zx.Status {
 	if n == 0 {
 		return zx.ErrNotFound
 	}

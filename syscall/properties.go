@@ -45,29 +45,24 @@ func (c *Context) self(o object.Object) zx.Status {
 	return zx.OK
 }
 
-// objectGetProperty is zx_object_get_property.
 func objectGetProperty(c *Context, h zx.Handle, property uint32, value userOut, size uint64) zx.Status {
 	if value == 0 {
 		return zx.ErrInvalidArgs
 	}
-	o, st := c.Handles.Get(h, zx.ObjNone, zx.RightGetProperty)
-	if st != zx.OK {
-		return st
-	}
-	n, st := propBytes(property)
-	switch {
-	case st != zx.OK:
-	case size < n:
-		st = zx.ErrBufferTooSmall
-	default:
+	return with(c, h, zx.ObjNone, zx.RightGetProperty, func(o object.Object, _ zx.Rights) zx.Status {
+		n, st := propBytes(property)
+		switch {
+		case st != zx.OK:
+			return st
+		case size < n:
+			return zx.ErrBufferTooSmall
+		}
 		clear(c.scratch[:n])
-		st = c.getProperty(o, property, c.scratch[:n])
-	}
-	object.Unref(o)
-	if st != zx.OK {
-		return st
-	}
-	return c.write(value, c.scratch[:n])
+		if st = c.getProperty(o, property, c.scratch[:n]); st != zx.OK {
+			return st
+		}
+		return c.write(value, c.scratch[:n])
+	})
 }
 
 // getProperty puts a property of o into p, zeroed and of its size.
@@ -109,27 +104,22 @@ func (c *Context) getProperty(o object.Object, property uint32, p []byte) zx.Sta
 	return zx.OK
 }
 
-// objectSetProperty is zx_object_set_property.
 func objectSetProperty(c *Context, h zx.Handle, property uint32, value userIn, size uint64) zx.Status {
 	if value == 0 {
 		return zx.ErrInvalidArgs
 	}
-	o, have, st := c.Handles.GetRights(h, zx.ObjNone, zx.RightSetProperty)
-	if st != zx.OK {
-		return st
-	}
-	n, st := propBytes(property)
-	switch {
-	case st != zx.OK:
-	case property == propName:
-		st = c.setName(o, value, size)
-	case size < n:
-		st = zx.ErrBufferTooSmall
-	default:
-		st = c.setProperty(o, have, property, value, c.scratch[:n])
-	}
-	object.Unref(o)
-	return st
+	return with(c, h, zx.ObjNone, zx.RightSetProperty, func(o object.Object, have zx.Rights) zx.Status {
+		n, st := propBytes(property)
+		switch {
+		case st != zx.OK:
+			return st
+		case property == propName:
+			return c.setName(o, value, size)
+		case size < n:
+			return zx.ErrBufferTooSmall
+		}
+		return c.setProperty(o, have, property, value, c.scratch[:n])
+	})
 }
 
 // setName sets the name of o, cut at maxName-1 bytes or its first NUL.

@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"faultline/object"
-	"faultline/vmar"
 	"faultline/zx"
 )
 
@@ -62,34 +61,18 @@ func (s *Stream) moveTo(at uint64) {
 	s.mu.Unlock()
 }
 
-// streamCreate is zx_stream_create.
 func streamCreate(c *Context, options uint32, h zx.Handle, seek uint64, out userOut) zx.Status {
 	if options&^(streamRead|streamWrite|streamAppend) != 0 {
 		return zx.ErrInvalidArgs
 	}
-	var need, rights zx.Rights
-	if options&streamRead != 0 {
-		need |= zx.RightRead
-		rights |= zx.RightRead
-	}
-	if options&streamWrite != 0 {
-		need |= zx.RightWrite
-		rights |= zx.RightWrite
-	}
+	need := rightsFor(options, streamRead, streamWrite, 0)
 	o, have, st := c.Handles.GetRights(h, zx.ObjVMO, need)
 	if st != zx.OK {
 		return st
 	}
 	s := &Stream{v: o.(*VMO), mode: options, resize: have&zx.RightResize != 0, seek: seek}
 	s.Base.Init(zx.ObjStream, 0)
-	return c.give(s, rightsStream|rights, out)
-}
-
-// stream looks up a stream; the caller gives the reference back.
-func (c *Context) stream(h zx.Handle, right zx.Rights) (*Stream, zx.Status) {
-	o, st := c.Handles.Get(h, zx.ObjStream, right)
-	s, _ := o.(*Stream)
-	return s, st
+	return c.give(s, rightsStream|need, out)
 }
 
 // eachVector calls f with each of count vectors until it answers false: where its
@@ -134,8 +117,7 @@ func (s *Stream) readAt(c *Context, vectors userIn, count, at uint64) (n uint64,
 			return false
 		}
 		length = min(length, end-at-n)
-		c.buffer = vmar.Copier{Space: c.Space, Base: zx.VirtAddr(buffer), Request: c.CopyRequest}
-		if st = s.v.VMO.Read(&c.buffer, at+n, length, c.Request); st != zx.OK {
+		if st = c.copyVMO(s.v.VMO, zx.VirtAddr(buffer), at+n, length, false); st != zx.OK {
 			return false
 		}
 		n += length
@@ -216,8 +198,7 @@ func (s *Stream) writeAt(c *Context, vectors userIn, count, at uint64, extend bo
 		if length == 0 {
 			return true
 		}
-		c.buffer = vmar.Copier{Space: c.Space, Base: zx.VirtAddr(buffer), Request: c.CopyRequest}
-		if st = v.Write(&c.buffer, at+n, length, c.Request); st != zx.OK {
+		if st = c.copyVMO(v, zx.VirtAddr(buffer), at+n, length, true); st != zx.OK {
 			return false
 		}
 		n += length
@@ -230,102 +211,83 @@ func (s *Stream) writeAt(c *Context, vectors userIn, count, at uint64, extend bo
 	return at, n, st
 }
 
-// streamReadv is zx_stream_readv.
+// stream calls f with a stream and tells how many bytes it has moved.
+func (c *Context) stream(h zx.Handle, right zx.Rights, actual userOut, f func(s *Stream) (n uint64, st zx.Status)) zx.Status {
+	return with(c, h, zx.ObjStream, right, func(s *Stream, _ zx.Rights) zx.Status {
+		n, st := f(s)
+		if st != zx.OK {
+			return st
+		}
+		return c.optional64(actual, n)
+	})
+}
+
 func streamReadv(c *Context, h zx.Handle, options uint32, vectors userIn, count uint64, actual userOut) zx.Status {
 	if options != 0 {
 		return zx.ErrInvalidArgs
 	}
-	s, st := c.stream(h, zx.RightRead)
-	if st != zx.OK {
-		return st
-	}
-	at := s.position()
-	n, st := s.readAt(c, vectors, count, at)
-	if st == zx.OK {
-		s.moveTo(at + n)
-		st = c.optional64(actual, n)
-	}
-	object.Unref(s)
-	return st
+	return c.stream(h, zx.RightRead, actual, func(s *Stream) (uint64, zx.Status) {
+		at := s.position()
+		n, st := s.readAt(c, vectors, count, at)
+		if st == zx.OK {
+			s.moveTo(at + n)
+		}
+		return n, st
+	})
 }
 
-// streamReadvAt is zx_stream_readv_at.
 func streamReadvAt(c *Context, h zx.Handle, options uint32, at uint64, vectors userIn, count uint64, actual userOut) zx.Status {
 	if options != 0 {
 		return zx.ErrInvalidArgs
 	}
-	s, st := c.stream(h, zx.RightRead)
-	if st != zx.OK {
-		return st
-	}
-	n, st := s.readAt(c, vectors, count, at)
-	if st == zx.OK {
-		st = c.optional64(actual, n)
-	}
-	object.Unref(s)
-	return st
+	return c.stream(h, zx.RightRead, actual, func(s *Stream) (uint64, zx.Status) {
+		return s.readAt(c, vectors, count, at)
+	})
 }
 
-// streamWritev is zx_stream_writev.
 func streamWritev(c *Context, h zx.Handle, options uint32, vectors userIn, count uint64, actual userOut) zx.Status {
 	if options&^writeAppend != 0 {
 		return zx.ErrInvalidArgs
 	}
-	s, st := c.stream(h, zx.RightWrite)
-	if st != zx.OK {
-		return st
-	}
-	at, n, st := s.writeAt(c, vectors, count, s.position(), options&writeAppend != 0 || s.mode&streamAppend != 0)
-	if st == zx.OK {
-		s.moveTo(at + n)
-		st = c.optional64(actual, n)
-	}
-	object.Unref(s)
-	return st
+	return c.stream(h, zx.RightWrite, actual, func(s *Stream) (uint64, zx.Status) {
+		at, n, st := s.writeAt(c, vectors, count, s.position(), options&writeAppend != 0 || s.mode&streamAppend != 0)
+		if st == zx.OK {
+			s.moveTo(at + n)
+		}
+		return n, st
+	})
 }
 
-// streamWritevAt is zx_stream_writev_at.
 func streamWritevAt(c *Context, h zx.Handle, options uint32, at uint64, vectors userIn, count uint64, actual userOut) zx.Status {
 	if options != 0 {
 		return zx.ErrInvalidArgs
 	}
-	s, st := c.stream(h, zx.RightWrite)
-	if st != zx.OK {
-		return st
-	}
-	_, n, st := s.writeAt(c, vectors, count, at, false)
-	if st == zx.OK {
-		st = c.optional64(actual, n)
-	}
-	object.Unref(s)
-	return st
+	return c.stream(h, zx.RightWrite, actual, func(s *Stream) (uint64, zx.Status) {
+		_, n, st := s.writeAt(c, vectors, count, at, false)
+		return n, st
+	})
 }
 
-// streamSeek is zx_stream_seek.
 func streamSeek(c *Context, h zx.Handle, origin uint32, offset int64, out userOut) zx.Status {
-	o, have, st := c.Handles.GetRights(h, zx.ObjStream, 0)
-	if st != zx.OK {
-		return st
-	}
-	defer object.Unref(o)
-	if have&(zx.RightRead|zx.RightWrite) == 0 {
-		return zx.ErrAccessDenied
-	}
-	s := o.(*Stream)
-	var base uint64
-	switch origin {
-	case 0:
-	case 1:
-		base = s.position()
-	case 2:
-		base = s.v.VMO.StreamSize()
-	default:
-		return zx.ErrInvalidArgs
-	}
-	at := base + uint64(offset)
-	if offset < 0 && at > base || offset > 0 && at < base {
-		return zx.ErrInvalidArgs
-	}
-	s.moveTo(at)
-	return c.optional64(out, at)
+	return with(c, h, zx.ObjStream, 0, func(s *Stream, have zx.Rights) zx.Status {
+		if have&(zx.RightRead|zx.RightWrite) == 0 {
+			return zx.ErrAccessDenied
+		}
+		var base uint64
+		switch origin {
+		case 0:
+		case 1:
+			base = s.position()
+		case 2:
+			base = s.v.VMO.StreamSize()
+		default:
+			return zx.ErrInvalidArgs
+		}
+		at := base + uint64(offset)
+		if offset < 0 && at > base || offset > 0 && at < base {
+			return zx.ErrInvalidArgs
+		}
+		s.moveTo(at)
+		return c.optional64(out, at)
+	})
 }

@@ -38,7 +38,6 @@ func (c *Context) readName(name userIn, size uint64) (string, zx.Status) {
 	return string(b), zx.OK
 }
 
-// threadCreate is zx_thread_create.
 func threadCreate(c *Context, process zx.Handle, name userIn, nameSize uint64, options uint32, out userOut) zx.Status {
 	if options != 0 {
 		return zx.ErrInvalidArgs
@@ -47,30 +46,21 @@ func threadCreate(c *Context, process zx.Handle, name userIn, nameSize uint64, o
 	if st != zx.OK {
 		return st
 	}
-	o, st := c.Handles.Get(process, zx.ObjProcess, zx.RightManageThread)
-	if st != zx.OK {
-		return st
-	}
-	t, st := o.(Process).CreateThread(text)
-	object.Unref(o)
-	if st != zx.OK {
-		return st
-	}
-	return c.give(t, zx.RightsThread, out)
+	return with(c, process, zx.ObjProcess, zx.RightManageThread, func(p Process, _ zx.Rights) zx.Status {
+		t, st := p.CreateThread(text)
+		if st != zx.OK {
+			return st
+		}
+		return c.give(t, zx.RightsThread, out)
+	})
 }
 
-// threadStart is zx_thread_start.
 func threadStart(c *Context, h zx.Handle, entry, stack zx.VirtAddr, arg1, arg2 uint64) zx.Status {
-	o, st := c.Handles.Get(h, zx.ObjThread, zx.RightManageThread)
-	if st != zx.OK {
-		return st
-	}
-	st = o.(Thread).Start(entry, stack, arg1, arg2)
-	object.Unref(o)
-	return st
+	return with(c, h, zx.ObjThread, zx.RightManageThread, func(t Thread, _ zx.Rights) zx.Status {
+		return t.Start(entry, stack, arg1, arg2)
+	})
 }
 
-// processCreate is zx_process_create.
 func processCreate(c *Context, job zx.Handle, name userIn, nameSize uint64, options uint32, out, vmarOut userOut) zx.Status {
 	if options != 0 {
 		return zx.ErrInvalidArgs
@@ -82,46 +72,40 @@ func processCreate(c *Context, job zx.Handle, name userIn, nameSize uint64, opti
 	if st != zx.OK {
 		return st
 	}
-	o, st := c.Handles.Get(job, zx.ObjJob, zx.RightManageProcess)
-	if st != zx.OK {
-		return st
-	}
-	p, root, st := c.Process.CreateProcess(o.(Job), text)
-	object.Unref(o)
-	if st != zx.OK {
-		return st
-	}
-	return c.givePair(p, zx.RightsProcess, out, NewVMAR(root), zx.RightsVMAR|root.Rights(), vmarOut)
+	return with(c, job, zx.ObjJob, zx.RightManageProcess, func(j Job, _ zx.Rights) zx.Status {
+		p, root, st := c.Process.CreateProcess(j, text)
+		if st != zx.OK {
+			return st
+		}
+		return c.givePair(p, zx.RightsProcess, out, NewVMAR(root), zx.RightsVMAR|root.Rights(), vmarOut)
+	})
 }
 
 // processStart is zx_process_start. Whatever happens, arg1 is the caller's no
 // more.
 func processStart(c *Context, process, thread zx.Handle, entry, stack zx.VirtAddr, arg1 zx.Handle, arg2 uint64) zx.Status {
-	po, st := c.Handles.Get(process, zx.ObjProcess, zx.RightWrite)
-	if st != zx.OK {
-		c.Handles.Close(arg1)
-		return st
-	}
-	defer object.Unref(po)
-	to, st := c.Handles.Get(thread, zx.ObjThread, zx.RightWrite)
-	if st != zx.OK {
-		c.Handles.Close(arg1)
-		return st
-	}
-	defer object.Unref(to)
-	var m object.Moving
-	if arg1 != zx.HandleInvalid {
-		if m, st = c.Handles.Take(arg1, zx.ObjNone, 0); st != zx.OK {
+	taken := false
+	st := with(c, process, zx.ObjProcess, zx.RightWrite, func(p Process, _ zx.Rights) zx.Status {
+		return with(c, thread, zx.ObjThread, zx.RightWrite, func(t Thread, _ zx.Rights) (st zx.Status) {
+			var m object.Moving
+			if taken = true; arg1 != zx.HandleInvalid {
+				if m, st = c.Handles.Take(arg1, zx.ObjNone, 0); st != zx.OK {
+					return st
+				}
+				if m.Rights&zx.RightTransfer == 0 {
+					m.Discard()
+					return zx.ErrAccessDenied
+				}
+			}
+			st = p.StartThread(t, entry, stack, m, arg2)
+			if st != zx.OK && m.Object != nil {
+				m.Discard()
+			}
 			return st
-		}
-		if m.Rights&zx.RightTransfer == 0 {
-			m.Discard()
-			return zx.ErrAccessDenied
-		}
-	}
-	st = po.(Process).StartThread(to.(Thread), entry, stack, m, arg2)
-	if st != zx.OK && m.Object != nil {
-		m.Discard()
+		})
+	})
+	if !taken {
+		c.Handles.Close(arg1)
 	}
 	return st
 }

@@ -98,12 +98,12 @@ func TestProcessCreateStart(t *testing.T) {
 	// ZX_INFO_PROCESS and HANDLE_COUNT
 	buf := w.alloc(24)
 	child.info = ProcessInfo{ReturnCode: -1028, StartTime: 99, Started: true, DebuggerAttached: true}
-	w.want("right", zx.ErrAccessDenied, sysObjectGetInfo, w.with(p, ^zx.RightInspect), uint64(infoProcess), buf, 24, 0, 0)
-	w.want("type", zx.ErrWrongType, sysObjectGetInfo, th, uint64(infoProcess), buf, 24, 0, 0)
-	w.want("small", zx.ErrBufferTooSmall, sysObjectGetInfo, p, uint64(infoProcess), buf, 23, 0, 0)
+	w.want("right", zx.ErrAccessDenied, sysObjectGetInfo, w.with(p, ^zx.RightInspect), uint64(infoProcess|1<<infoVersion), buf, 24, 0, 0)
+	w.want("type", zx.ErrWrongType, sysObjectGetInfo, th, uint64(infoProcess|1<<infoVersion), buf, 24, 0, 0)
+	w.want("small", zx.ErrBufferTooSmall, sysObjectGetInfo, p, uint64(infoProcess|1<<infoVersion), buf, 23, 0, 0)
 	for _, exited := range []bool{false, true} {
 		child.info.Exited = exited
-		w.want("info", zx.OK, sysObjectGetInfo, p, uint64(infoProcess), buf, 24, 0, 0)
+		w.want("info", zx.OK, sysObjectGetInfo, p, uint64(infoProcess|1<<infoVersion), buf, 24, 0, 0)
 		code, flags := int64(w.peek64(buf)), w.peek32(buf+16)
 		if exited && (code != -1028 || flags != 7) || !exited && (code != 0 || flags != 5) || w.peek64(buf+8) != 99 {
 			t.Errorf("exited %v: code %d flags %d start %d", exited, code, flags, w.peek64(buf+8))

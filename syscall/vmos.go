@@ -2,38 +2,31 @@ package syscall
 
 import (
 	"faultline/dma"
-	"faultline/object"
-	"faultline/vmar"
 	"faultline/vmo"
 	"faultline/zx"
 )
 
-// vmoCreate is zx_vmo_create.
 func vmoCreate(c *Context, size uint64, options uint32, out userOut) zx.Status {
 	if st := c.policy(zx.PolicyNewVMO); st != zx.OK {
 		return st
 	}
 	v, st := c.Store.New(size, options)
-	if st != zx.OK {
-		return st
-	}
-	o := NewVMO(v, zx.KoidInvalid)
-	return c.give(o, o.Rights(), out)
+	return c.giveVMO(v, st, zx.KoidInvalid, out)
 }
 
-// vmoReplaceAsExecutable is zx_vmo_replace_as_executable.
 func vmoReplaceAsExecutable(c *Context, h, vmex zx.Handle, out userOut) zx.Status {
-	if vmex != zx.HandleInvalid {
-		r, st := get[*dma.Resource](c, vmex, zx.ObjResource, 0)
-		if st != zx.OK {
-			return st
-		}
-		ok := r.Is(zx.ResourceKindSystem, zx.ResourceSystemVMEX)
-		object.Unref(r)
-		if !ok {
-			return zx.ErrWrongType
-		}
-	} else if st := c.policy(zx.PolicyAmbientMarkVMOExec); st != zx.OK {
+	var st zx.Status
+	if vmex == zx.HandleInvalid {
+		st = c.policy(zx.PolicyAmbientMarkVMOExec)
+	} else {
+		st = with(c, vmex, zx.ObjResource, 0, func(r *dma.Resource, _ zx.Rights) zx.Status {
+			if !r.Is(zx.ResourceKindSystem, zx.ResourceSystemVMEX) {
+				return zx.ErrWrongType
+			}
+			return zx.OK
+		})
+	}
+	if st != zx.OK {
 		return st
 	}
 	m, st := c.Handles.Take(h, zx.ObjVMO, 0)
@@ -49,95 +42,59 @@ func vmoReplaceAsExecutable(c *Context, h, vmex zx.Handle, out userOut) zx.Statu
 	return c.report(fresh, out)
 }
 
-// vmoRead is zx_vmo_read.
 func vmoRead(c *Context, h zx.Handle, buffer userOut, offset, size uint64) zx.Status {
-	o, st := c.vmo(h, zx.RightRead)
-	if st != zx.OK {
-		return st
-	}
-	c.buffer = vmar.Copier{Space: c.Space, Base: zx.VirtAddr(buffer), Request: c.CopyRequest}
-	st = o.VMO.Read(&c.buffer, offset, size, c.Request)
-	object.Unref(o)
-	return st
+	return with(c, h, zx.ObjVMO, zx.RightRead, func(o *VMO, _ zx.Rights) zx.Status {
+		return c.copyVMO(o.VMO, zx.VirtAddr(buffer), offset, size, false)
+	})
 }
 
-// vmoWrite is zx_vmo_write.
 func vmoWrite(c *Context, h zx.Handle, buffer userIn, offset, size uint64) zx.Status {
-	o, st := c.vmo(h, zx.RightWrite)
-	if st != zx.OK {
-		return st
-	}
-	c.buffer = vmar.Copier{Space: c.Space, Base: zx.VirtAddr(buffer), Request: c.CopyRequest}
-	st = o.VMO.Write(&c.buffer, offset, size, c.Request)
-	object.Unref(o)
-	return st
+	return with(c, h, zx.ObjVMO, zx.RightWrite, func(o *VMO, _ zx.Rights) zx.Status {
+		return c.copyVMO(o.VMO, zx.VirtAddr(buffer), offset, size, true)
+	})
 }
 
-// vmoGetSize is zx_vmo_get_size.
 func vmoGetSize(c *Context, h zx.Handle, out userOut) zx.Status {
-	o, st := c.vmo(h, 0)
-	if st != zx.OK {
-		return st
-	}
-	size := o.VMO.Size()
-	object.Unref(o)
-	return c.write64(out, size)
+	return with(c, h, zx.ObjVMO, 0, func(o *VMO, _ zx.Rights) zx.Status { return c.write64(out, o.VMO.Size()) })
 }
 
-// vmoGetStreamSize is zx_vmo_get_stream_size.
 func vmoGetStreamSize(c *Context, h zx.Handle, out userOut) zx.Status {
-	o, st := c.vmo(h, 0)
-	if st != zx.OK {
-		return st
-	}
-	size := o.VMO.StreamSize()
-	object.Unref(o)
-	return c.write64(out, size)
+	return with(c, h, zx.ObjVMO, 0, func(o *VMO, _ zx.Rights) zx.Status { return c.write64(out, o.VMO.StreamSize()) })
 }
 
 // vmoSetSize is zx_vmo_set_size. The right RESIZE is looked at only on a
 // resizable VMO: any other answers ErrUnavailable.
 func vmoSetSize(c *Context, h zx.Handle, size uint64) zx.Status {
-	o, have, st := c.Handles.GetRights(h, zx.ObjVMO, zx.RightWrite)
-	if st != zx.OK {
-		return st
-	}
-	v := o.(*VMO).VMO
-	if v.Resizable() && have&zx.RightResize == 0 {
-		st = zx.ErrAccessDenied
-	} else if st = v.SetSize(size, c.Request); st == zx.OK {
-		o.(*VMO).content.Store(0)
-	}
-	object.Unref(o)
-	return st
+	return with(c, h, zx.ObjVMO, zx.RightWrite, func(o *VMO, have zx.Rights) zx.Status {
+		if o.VMO.Resizable() && have&zx.RightResize == 0 {
+			return zx.ErrAccessDenied
+		}
+		return o.sized(o.VMO.SetSize(size, c.Request))
+	})
 }
 
-// vmoSetStreamSize is zx_vmo_set_stream_size.
 func vmoSetStreamSize(c *Context, h zx.Handle, size uint64) zx.Status {
-	o, st := c.vmo(h, zx.RightWrite)
-	if st != zx.OK {
-		return st
-	}
-	if st = o.VMO.SetStreamSize(size, c.Request); st == zx.OK {
+	return with(c, h, zx.ObjVMO, zx.RightWrite, func(o *VMO, _ zx.Rights) zx.Status {
+		return o.sized(o.VMO.SetStreamSize(size, c.Request))
+	})
+}
+
+// sized forgets the content size if st says that a size was set.
+func (o *VMO) sized(st zx.Status) zx.Status {
+	if st == zx.OK {
 		o.content.Store(0)
 	}
-	object.Unref(o)
 	return st
 }
 
 // vmoOpRange is zx_vmo_op_range. Only LOCK has a use for the buffer.
 func vmoOpRange(c *Context, h zx.Handle, op uint32, offset, size uint64, buffer userOut, bufferSize uint64) zx.Status {
-	o, have, st := c.Handles.GetRights(h, zx.ObjVMO, 0)
-	if st != zx.OK {
-		return st
-	}
-	if op == zx.VMOOpLock && have&(zx.RightRead|zx.RightWrite) != 0 {
-		st = vmoLock(c, o.(*VMO).VMO, offset, size, buffer, bufferSize)
-	} else {
-		st = rangeOp(c, o.(*VMO), have, op, offset, size)
-	}
-	object.Unref(o)
-	return st
+	return with(c, h, zx.ObjVMO, 0, func(o *VMO, have zx.Rights) zx.Status {
+		if op == zx.VMOOpLock && have&(zx.RightRead|zx.RightWrite) != 0 {
+			return vmoLock(c, o.VMO, offset, size, buffer, bufferSize)
+		}
+		return rangeOp(c, o.VMO, have, op, offset, size)
+	})
 }
 
 // vmoLock is ZX_VMO_OP_LOCK. The lock is undone when its report cannot be given.
@@ -158,10 +115,8 @@ func vmoLock(c *Context, v *vmo.VMO, offset, size uint64, buffer userOut, buffer
 	return st
 }
 
-// rangeOp checks the right that op needs, then performs it.
-//
-// Source: docs/pager.md 3.9.
-func rangeOp(c *Context, o *VMO, have zx.Rights, op uint32, offset, size uint64) zx.Status {
+// rangeOp checks the right that op needs, then performs it. Source: docs/pager.md 3.9.
+func rangeOp(c *Context, v *vmo.VMO, have zx.Rights, op uint32, offset, size uint64) zx.Status {
 	var need zx.Rights
 	switch op {
 	case zx.VMOOpCacheInvalidate:
@@ -182,7 +137,6 @@ func rangeOp(c *Context, o *VMO, have zx.Rights, op uint32, offset, size uint64)
 	if have&need != need {
 		return zx.ErrAccessDenied
 	}
-	v := o.VMO
 	switch op {
 	case zx.VMOOpCommit:
 		return v.Commit(offset, size, c.Request)
@@ -215,9 +169,7 @@ func rangeOp(c *Context, o *VMO, have zx.Rights, op uint32, offset, size uint64)
 	return zx.OK
 }
 
-// vmoCreateChild is zx_vmo_create_child.
-//
-// Source: docs/pager.md 3.15.
+// vmoCreateChild is zx_vmo_create_child. Source: docs/pager.md 3.15.
 func vmoCreateChild(c *Context, h zx.Handle, options uint32, offset, size uint64, out userOut) zx.Status {
 	if st := vmo.CheckChild(options, size); st != zx.OK {
 		return st
@@ -226,22 +178,17 @@ func vmoCreateChild(c *Context, h zx.Handle, options uint32, offset, size uint64
 	if options&zx.VMOChildReference != 0 && options&zx.VMOChildResizable != 0 {
 		need |= zx.RightResize
 	}
-	o, have, st := c.Handles.GetRights(h, zx.ObjVMO, need)
-	if st != zx.OK {
-		return st
-	}
-	parent := o.(*VMO)
-	v, st := parent.VMO.CreateChildFor(c.Store, options, offset, size, c.Thread)
-	if st != zx.OK {
-		object.Unref(o)
-		return st
-	}
-	child := NewVMO(v, zx.KoidInvalid)
-	if name := parent.Name(); name != "" && have&zx.RightGetProperty != 0 {
-		child.SetName(name)
-	}
-	object.Unref(o)
-	return c.give(child, childRights(options, have), out)
+	return with(c, h, zx.ObjVMO, need, func(parent *VMO, have zx.Rights) zx.Status {
+		v, st := parent.VMO.CreateChildFor(c.Store, options, offset, size, c.Thread)
+		if st != zx.OK {
+			return st
+		}
+		child := NewVMO(v, zx.KoidInvalid)
+		if name := parent.Name(); name != "" && have&zx.RightGetProperty != 0 {
+			child.SetName(name)
+		}
+		return c.give(child, childRights(options, have), out)
+	})
 }
 
 // childRights gives what a fresh handle of a child carries, made through a
