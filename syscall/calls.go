@@ -40,11 +40,11 @@ func Dispatch(c *Context, r *Registers) int64 {
 	case 12:
 		return int64(channelCreate(c, uint32(r[rdi]), userOut(r[rsi]), userOut(r[rdx])))
 	case 13:
-		return int64(channelRead(c, zx.Handle(r[rdi]), uint32(r[rsi]), userOut(r[rdx]), userOut(r[r10]), uint32(r[r8]), uint32(r[r9]), userOut(r[r12]), userOut(r[r13])))
+		return int64(channelRead(c, zx.Handle(r[rdi]), uint32(r[rsi]), userOut(r[rdx]), userOut(r[r10]), uint32(r[r8]), uint32(r[r9]), userOut(r[r12]), userOut(r[r13]), false))
 	case 14:
-		return int64(channelWrite(c, zx.Handle(r[rdi]), uint32(r[rsi]), userIn(r[rdx]), uint32(r[r10]), userIn(r[r8]), uint32(r[r9])))
+		return int64(channelWrite(c, zx.Handle(r[rdi]), uint32(r[rsi]), userIn(r[rdx]), uint32(r[r10]), userIn(r[r8]), uint32(r[r9]), false))
 	case 15:
-		return int64(channelCall(c, zx.Handle(r[rdi]), uint32(r[rsi]), zx.Time(r[rdx]), userIn(r[r10]), userOut(r[r8]), userOut(r[r9])))
+		return int64(channelCall(c, zx.Handle(r[rdi]), uint32(r[rsi]), zx.Time(r[rdx]), userIn(r[r10]), userOut(r[r8]), userOut(r[r9]), false))
 	case 16:
 		return int64(portCreate(c, uint32(r[rdi]), userOut(r[rsi])))
 	case 17:
@@ -150,11 +150,11 @@ func Dispatch(c *Context, r *Registers) int64 {
 	case 67:
 		return int64(jobSetPolicy(c, zx.Handle(r[rdi]), uint32(r[rsi]), uint32(r[rdx]), userIn(r[r10]), uint32(r[r8])))
 	case 68:
-		return int64(channelReadEtc(c, zx.Handle(r[rdi]), uint32(r[rsi]), userOut(r[rdx]), userOut(r[r10]), uint32(r[r8]), uint32(r[r9]), userOut(r[r12]), userOut(r[r13])))
+		return int64(channelRead(c, zx.Handle(r[rdi]), uint32(r[rsi]), userOut(r[rdx]), userOut(r[r10]), uint32(r[r8]), uint32(r[r9]), userOut(r[r12]), userOut(r[r13]), true))
 	case 69:
-		return int64(channelWriteEtc(c, zx.Handle(r[rdi]), uint32(r[rsi]), userIn(r[rdx]), uint32(r[r10]), userOut(r[r8]), uint32(r[r9])))
+		return int64(channelWrite(c, zx.Handle(r[rdi]), uint32(r[rsi]), userIn(r[rdx]), uint32(r[r10]), userIn(r[r8]), uint32(r[r9]), true))
 	case 70:
-		return int64(channelCallEtc(c, zx.Handle(r[rdi]), uint32(r[rsi]), zx.Time(r[rdx]), userOut(r[r10]), userOut(r[r8]), userOut(r[r9])))
+		return int64(channelCall(c, zx.Handle(r[rdi]), uint32(r[rsi]), zx.Time(r[rdx]), userIn(r[r10]), userOut(r[r8]), userOut(r[r9]), true))
 	case 71:
 		return int64(objectSignalPeer(c, zx.Handle(r[rdi]), uint32(r[rsi]), uint32(r[rdx])))
 	case 72:

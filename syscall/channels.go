@@ -27,20 +27,10 @@ func channelCreate(c *Context, options uint32, out0, out1 userOut) zx.Status {
 	return c.givePair(a, object.RightsChannel, out0, b, object.RightsChannel, out1)
 }
 
-// channelRead is zx_channel_read. The message has left the channel when it is
-// copied out: a bad pointer loses it, its handles are closed.
-func channelRead(c *Context, h zx.Handle, options uint32, bytes, handles userOut, numBytes, numHandles uint32, actualBytes, actualHandles userOut) zx.Status {
-	return c.channelRead(h, options, bytes, handles, numBytes, numHandles, actualBytes, actualHandles, false)
-}
-
-// channelReadEtc is zx_channel_read_etc: what it gives of a handle is a
-// zx_handle_info_t.
-func channelReadEtc(c *Context, h zx.Handle, options uint32, bytes, handles userOut, numBytes, numHandles uint32, actualBytes, actualHandles userOut) zx.Status {
-	return c.channelRead(h, options, bytes, handles, numBytes, numHandles, actualBytes, actualHandles, true)
-}
-
-// channelRead is both calls.
-func (c *Context) channelRead(h zx.Handle, options uint32, bytes, handles userOut, numBytes, numHandles uint32, actualBytes, actualHandles userOut, etc bool) zx.Status {
+// channelRead is zx_channel_read and zx_channel_read_etc: what the latter gives of a
+// handle is a zx_handle_info_t. The message has left the channel when it is copied out:
+// a bad pointer loses it, its handles are closed.
+func channelRead(c *Context, h zx.Handle, options uint32, bytes, handles userOut, numBytes, numHandles uint32, actualBytes, actualHandles userOut, etc bool) zx.Status {
 	o, st := c.Handles.Get(h, zx.ObjChannel, zx.RightRead)
 	if st != zx.OK {
 		return st
@@ -142,21 +132,11 @@ type outgoing struct {
 	etc                  bool   // handles is zx_handle_disposition_t
 }
 
-// channelWrite is zx_channel_write. Whatever happens, the handles are the
-// caller's no more.
-func channelWrite(c *Context, h zx.Handle, options uint32, bytes userIn, numBytes uint32, handles userIn, numHandles uint32) zx.Status {
-	return c.channelWrite(h, options, &outgoing{bytes: bytes, numBytes: numBytes, handles: handles, numHandles: numHandles})
-}
-
-// channelWriteEtc is zx_channel_write_etc. Handles to be moved are the caller's no
-// more, whatever happens.
-func channelWriteEtc(c *Context, h zx.Handle, options uint32, bytes userIn, numBytes uint32, handles userOut, numHandles uint32) zx.Status {
-	return c.channelWrite(h, options, &outgoing{bytes: bytes, numBytes: numBytes, handles: userIn(handles), numHandles: numHandles, etc: true})
-}
-
-// channelWrite is both calls.
-func (c *Context) channelWrite(h zx.Handle, options uint32, w *outgoing) zx.Status {
-	w.vector = options&channelWriteUseIovec != 0
+// channelWrite is zx_channel_write and zx_channel_write_etc. Handles to be moved are the
+// caller's no more, whatever happens.
+func channelWrite(c *Context, h zx.Handle, options uint32, bytes userIn, numBytes uint32, handles userIn, numHandles uint32, etc bool) zx.Status {
+	w := &outgoing{bytes: bytes, numBytes: numBytes, handles: handles, numHandles: numHandles, etc: etc,
+		vector: options&channelWriteUseIovec != 0}
 	if options&^channelWriteUseIovec != 0 {
 		c.drop(w)
 		return zx.ErrInvalidArgs
@@ -424,18 +404,9 @@ type channelWait struct {
 	etc                        bool // handles are told as zx_handle_info_t
 }
 
-// channelCall is zx_channel_call. A suspend stops the thread in the middle and
-// does not end the wait: the message cannot be sent again.
-func channelCall(c *Context, h zx.Handle, options uint32, deadline zx.Time, args userIn, actualBytes, actualHandles userOut) zx.Status {
-	return c.channelCall(h, options, deadline, args, actualBytes, actualHandles, false)
-}
-
-func channelCallEtc(c *Context, h zx.Handle, options uint32, deadline zx.Time, args userOut, actualBytes, actualHandles userOut) zx.Status {
-	return c.channelCall(h, options, deadline, userIn(args), actualBytes, actualHandles, true)
-}
-
-// channelCall is both calls.
-func (c *Context) channelCall(h zx.Handle, options uint32, deadline zx.Time, args userIn, actualBytes, actualHandles userOut, etc bool) zx.Status {
+// channelCall is zx_channel_call and zx_channel_call_etc. A suspend stops the thread in
+// the middle and does not end the wait: the message cannot be sent again.
+func channelCall(c *Context, h zx.Handle, options uint32, deadline zx.Time, args userIn, actualBytes, actualHandles userOut, etc bool) zx.Status {
 	record := c.scratch[:channelCallArgsBytes]
 	if st := c.read(record, args); st != zx.OK {
 		return st

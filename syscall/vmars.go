@@ -1,6 +1,9 @@
 package syscall
 
-import "faultline/zx"
+import (
+	"faultline/object"
+	"faultline/zx"
+)
 
 // allowXOM turns PERM_READ_IF_XOM_UNSUPPORTED into what it means here: the
 // page tables of x86-64 know no execute-only pages.
@@ -68,13 +71,15 @@ func (c *Context) writeOrExecute(options uint32) zx.Status {
 
 func vmarMap(c *Context, h zx.Handle, options uint32, offset uint64, vmoHandle zx.Handle, vmoOffset, length uint64, out userOut) zx.Status {
 	return with(c, h, zx.ObjVMAR, 0, func(o *VMAR, rights zx.Rights) zx.Status {
-		addr := zx.VirtAddr(0)
-		st := with(c, vmoHandle, zx.ObjVMO, 0, func(v *VMO, vmoRights zx.Rights) (st zx.Status) {
-			if st = c.writeOrExecute(options); st == zx.OK {
-				addr, st = o.Region.Map(allowXOM(options), offset, v.VMO, vmoOffset, length, vmoRights, rights, c.yielder)
-			}
+		vo, vmoRights, st := c.Handles.GetRights(vmoHandle, zx.ObjVMO, 0)
+		if st != zx.OK {
 			return st
-		})
+		}
+		addr := zx.VirtAddr(0)
+		if st = c.writeOrExecute(options); st == zx.OK {
+			addr, st = o.Region.Map(allowXOM(options), offset, vo.(*VMO).VMO, vmoOffset, length, vmoRights, rights, c.yielder)
+		}
+		object.Unref(vo)
 		if st == zx.OK {
 			if st = c.write64(out, uint64(addr)); st != zx.OK {
 				o.Region.Unmap(addr, length, rights, nil)

@@ -160,13 +160,19 @@ import "faultline/zx"
 func Dispatch(c *Context, r *Registers) int64 {
 	switch r[rax] {
 `, notice)
+	rows := map[string]*Call{}
+	for i := range table {
+		rows[table[i].Name] = &table[i]
+	}
 	for i := range table {
 		c := &table[i]
-		args, err := parse(c)
+		// A call and its _etc are one function, which is told which it is.
+		name, etc := strings.CutSuffix(c.Name, "_etc")
+		args, err := parse(rows[name])
 		if err != nil {
 			return nil, err
 		}
-		call := lowerCamel(c.Name) + "(c"
+		call := lowerCamel(name) + "(c"
 		for i, p := range args {
 			t, _ := p.goType()
 			if t == "uint64" {
@@ -174,6 +180,9 @@ func Dispatch(c *Context, r *Registers) int64 {
 			} else {
 				call += fmt.Sprintf(", %s(r[%s])", t, argRegisters[i])
 			}
+		}
+		if rows[name+"_etc"] != nil {
+			call += fmt.Sprintf(", %v", etc)
 		}
 		fmt.Fprintf(&b, "case %d:\nreturn int64(%s))\n", c.Number, call)
 	}
