@@ -221,9 +221,6 @@ func (a *Account) UsedPages() int64 {
 	return a.used[pages].Load() / zx.PageSize
 }
 
-// Left is how many bytes more a can be charged.
-func (a *Account) Left() int64 { return max(a.left(bytes), 0) }
-
 // Info tells of a tree of accounts as a whole.
 type Info struct {
 	Bytes, Pages Sum

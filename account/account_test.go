@@ -38,7 +38,7 @@ func TestShares(t *testing.T) {
 	if held[0] < total/2 {
 		t.Errorf("alone it gets %d of %d, want more than half", held[0], total)
 	}
-	if left := top.New().New().Left(); left < total/40 {
+	if left := top.New().New().left(bytes); left < total/40 {
 		t.Errorf("%d bytes of %d left for a fifth program after %v", left, total, held)
 	}
 	for i, hog := range hogs {

@@ -99,7 +99,7 @@ func (t *Tree[T]) Remove(n *Node[T]) {
 func (t *Tree[T]) SetWeight(n *Node[T], weight uint64) {
 	n.weight = weight
 	for ; n != nil; n = n.parent {
-		most := n.heaviest()
+		_, _, most := n.below()
 		if most == n.most {
 			break
 		}
@@ -194,19 +194,6 @@ func (n *Node[T]) first(weight uint64) *Node[T] {
 // Next gives the node after n, or nil. Pre: n is in a tree.
 func (n *Node[T]) Next() *Node[T] { return n.Heavier(0) }
 
-// Prev gives the node before n, or nil. Pre: n is in a tree.
-func (n *Node[T]) Prev() *Node[T] {
-	if n.left != nil {
-		for n = n.left; n.right != nil; n = n.right {
-		}
-		return n
-	}
-	for n.parent != nil && n.parent.left == n {
-		n = n.parent
-	}
-	return n.parent
-}
-
 // hang puts child, perhaps nil, in the place of n.
 func (t *Tree[T]) hang(n, child *Node[T]) {
 	p := n.parent
@@ -221,12 +208,6 @@ func (t *Tree[T]) hang(n, child *Node[T]) {
 	if child != nil {
 		child.parent = p
 	}
-}
-
-// heaviest gives what n.most should be.
-func (n *Node[T]) heaviest() uint64 {
-	_, _, most := n.below()
-	return most
 }
 
 // below gives the heights of n's children, perhaps nil, and what n.most should be.

@@ -115,7 +115,7 @@ func FuzzTree(f *testing.F) {
 				}
 				return list[i]
 			}
-			if owner(n.Next()) != at(i+1) || owner(n.Prev()) != at(i-1) || owner(tree.First()) != list[0] || owner(tree.Last()) != list[len(list)-1] {
+			if owner(n.Next()) != at(i+1) || owner(tree.First()) != list[0] || owner(tree.Last()) != list[len(list)-1] {
 				t.Fatalf("neighbours of %d are wrong", i)
 			}
 			var heavier *thing

@@ -139,9 +139,8 @@ func TestExceptions(t *testing.T) {
 	w.thr.report = &zx.ExceptionReport{Type: zx.ExcpFatalPageFault, Vector: 14, ErrorCode: 6, CR2: 0x8000001234, SynthCode: 0xffffffd6}
 	w.want("small", zx.ErrBufferTooSmall, sysObjectGetInfo, self, topic, buf, 39, 0, 0)
 	w.want("report", zx.OK, sysObjectGetInfo, self, topic, buf, 40, 0, 0)
-	var want [zx.ExceptionReportBytes]byte
-	w.thr.report.Encode(&want)
-	if got := w.peek(buf, 40); !bytes.Equal(got, want[:]) {
+	w.thr.report.Size = 40
+	if got, want := w.peek(buf, 40), zx.Bytes(w.thr.report); !bytes.Equal(got, want) {
 		t.Errorf("report %x, want %x", got, want)
 	}
 }

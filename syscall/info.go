@@ -215,7 +215,8 @@ func exceptionReport(r *records, o object.Object) zx.Status {
 	if st != zx.OK {
 		return st
 	}
-	report.Encode((*[zx.ExceptionReportBytes]byte)(r.c.scratch[:]))
+	report.Size = zx.ExceptionReportBytes
+	copy(r.c.scratch[:], zx.Bytes(&report))
 	return r.add()
 }
 

@@ -116,8 +116,8 @@ type dirtySink struct {
 	buffer vmar.Copier
 	pos    uint64 // bytes written, in whole ranges
 	room   uint64 // bytes, a multiple of the size of a range
-	part   uint64 // bytes of the next range that could be written
-	bytes  [zx.DirtyRangeBytes]byte
+	next   zx.DirtyRange
+	part   uint64 // bytes of next that could be written
 }
 
 // Emit implements vmo.DirtySink.
@@ -125,8 +125,8 @@ func (s *dirtySink) Emit(r zx.DirtyRange) zx.Status {
 	if s.pos == s.room {
 		return zx.ErrBufferTooSmall
 	}
-	r.Encode(&s.bytes)
-	s.part = uint64(s.buffer.CopyOut(s.pos, s.bytes[:]))
+	s.next = r
+	s.part = uint64(s.buffer.CopyOut(s.pos, zx.Bytes(&s.next)))
 	if s.part < zx.DirtyRangeBytes {
 		return zx.ErrShouldWait
 	}

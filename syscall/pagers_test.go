@@ -1,6 +1,7 @@
 package syscall
 
 import (
+	"bytes"
 	"encoding/binary"
 	"testing"
 
@@ -42,10 +43,8 @@ func (s *served) expect(cmd zx.PageCommand, off, length uint64) {
 	s.t.Helper()
 	s.want("packet", zx.OK, sysPortWait, s.port, uint64(zx.TimeInfinite), s.pkt)
 	want := zx.PageRequestPacket(77, zx.PageRequest{Command: cmd, Offset: off, Length: length})
-	var b [zx.PacketBytes]byte
-	want.Encode(&b)
-	if got := s.peek(s.pkt, zx.PacketBytes); string(got) != string(b[:]) {
-		s.t.Fatalf("packet %x, want %x", got, b)
+	if got, want := s.peek(s.pkt, zx.PacketBytes), want.Bytes()[:]; !bytes.Equal(got, want) {
+		s.t.Fatalf("packet %x, want %x", got, want)
 	}
 }
 

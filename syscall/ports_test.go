@@ -18,10 +18,8 @@ func TestPortCalls(t *testing.T) {
 	reader, writer := w.with(port, zx.RightRead), w.with(port, zx.RightWrite)
 	send := func(key uint64) {
 		t.Helper()
-		var b [zx.PacketBytes]byte
 		p := zx.Packet{Key: key, Type: 99, Status: zx.ErrIO, Payload: [32]byte{0: 1, 31: 2}}
-		p.Encode(&b)
-		w.poke(in, b[:])
+		w.poke(in, p.Bytes()[:])
 		w.want("queue", zx.OK, sysPortQueue, port, in)
 	}
 
@@ -45,9 +43,8 @@ func TestPortCalls(t *testing.T) {
 	w.want("empty, wild", zx.ErrTimedOut, sysPortWait, port, 1000, 1)
 	send(5)
 	w.want("past deadline", zx.OK, sysPortWait, reader, 1<<63, got)
-	p := w.peek(got, zx.PacketBytes)
 	var pk zx.Packet
-	pk.Decode((*[zx.PacketBytes]byte)(p))
+	copy(pk.Bytes()[:], w.peek(got, zx.PacketBytes))
 	if pk.Key != 5 || pk.Type != zx.PacketUser || pk.Status != zx.ErrIO || pk.Payload[0] != 1 || pk.Payload[31] != 2 {
 		t.Errorf("got %+v", pk)
 	}

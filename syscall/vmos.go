@@ -106,8 +106,7 @@ func vmoLock(c *Context, v *vmo.VMO, offset, size uint64, buffer userOut, buffer
 	if bufferSize < zx.VMOLockStateBytes {
 		st = zx.ErrInvalidArgs
 	} else {
-		state.Encode((*[zx.VMOLockStateBytes]byte)(c.scratch[:]))
-		st = c.write(buffer, c.scratch[:zx.VMOLockStateBytes])
+		st = c.write(buffer, c.scratch[:copy(c.scratch[:], zx.Bytes(&state))])
 	}
 	if st != zx.OK {
 		v.UndoLock()

@@ -180,9 +180,7 @@ func (t ExceptionType) String() string {
 // Task return codes, docs/pager.md 1.4.
 const (
 	TaskRetcodeSyscallKill   int64 = -1024
-	TaskRetcodeOOMKill       int64 = -1025
 	TaskRetcodePolicyKill    int64 = -1026
-	TaskRetcodeVDSOKill      int64 = -1027
 	TaskRetcodeExceptionKill int64 = -1028
 )
 
@@ -198,9 +196,6 @@ const (
 // system resource that stands for IOMMUs.
 const (
 	ResourceKindMMIO      uint32 = 0
-	ResourceKindIRQ       uint32 = 1
-	ResourceKindIOPort    uint32 = 2
-	ResourceKindSMC       uint32 = 4
 	ResourceKindSystem    uint32 = 5
 	ResourceFlagExclusive uint32 = 1 << 16
 	ResourceSystemVMEX    uint64 = 1

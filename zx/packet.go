@@ -22,22 +22,6 @@ type Packet struct {
 	Payload [PacketPayloadBytes]byte
 }
 
-// Encode writes p in the layout ring 3 sees, 48 bytes.
-func (p *Packet) Encode(b *[PacketBytes]byte) {
-	binary.LittleEndian.PutUint64(b[0:], p.Key)
-	binary.LittleEndian.PutUint32(b[8:], uint32(p.Type))
-	binary.LittleEndian.PutUint32(b[12:], uint32(p.Status))
-	copy(b[16:], p.Payload[:])
-}
-
-// Decode reads p from the layout ring 3 sees.
-func (p *Packet) Decode(b *[PacketBytes]byte) {
-	p.Key = binary.LittleEndian.Uint64(b[0:])
-	p.Type = PacketType(binary.LittleEndian.Uint32(b[8:]))
-	p.Status = Status(binary.LittleEndian.Uint32(b[12:]))
-	copy(p.Payload[:], b[16:])
-}
-
 // PageRequest is zx_packet_page_request_t without its reserved fields, which
 // are always zero. Offset and Length are bytes in the VMO.
 type PageRequest struct {
@@ -77,13 +61,6 @@ type DirtyRange struct {
 	Options uint64
 }
 
-// Encode writes r in the layout ring 3 sees, 24 bytes.
-func (r *DirtyRange) Encode(b *[DirtyRangeBytes]byte) {
-	binary.LittleEndian.PutUint64(b[0:], r.Offset)
-	binary.LittleEndian.PutUint64(b[8:], r.Length)
-	binary.LittleEndian.PutUint64(b[16:], r.Options)
-}
-
 // VMOLockState is zx_vmo_lock_state_t: what was locked, and what of it had been
 // discarded before, in bytes.
 type VMOLockState struct {
@@ -91,32 +68,14 @@ type VMOLockState struct {
 	DiscardedOffset, DiscardedSize uint64
 }
 
-// Encode writes s in the layout ring 3 sees, 32 bytes.
-func (s *VMOLockState) Encode(b *[VMOLockStateBytes]byte) {
-	binary.LittleEndian.PutUint64(b[0:], s.Offset)
-	binary.LittleEndian.PutUint64(b[8:], s.Size)
-	binary.LittleEndian.PutUint64(b[16:], s.DiscardedOffset)
-	binary.LittleEndian.PutUint64(b[24:], s.DiscardedSize)
-}
-
 // ExceptionReport is zx_exception_report_t for x86-64. Vector, ErrorCode and
 // CR2 are the hardware's; SynthCode is the status of a fatal page fault.
 type ExceptionReport struct {
+	Size      uint32 // ExceptionReportBytes, when ring 3 gets it
 	Type      ExceptionType
 	Vector    uint64
 	ErrorCode uint64
 	CR2       uint64
 	SynthCode uint32
 	SynthData uint32
-}
-
-// Encode writes r in the layout ring 3 sees, 40 bytes.
-func (r *ExceptionReport) Encode(b *[ExceptionReportBytes]byte) {
-	binary.LittleEndian.PutUint32(b[0:], ExceptionReportBytes)
-	binary.LittleEndian.PutUint32(b[4:], uint32(r.Type))
-	binary.LittleEndian.PutUint64(b[8:], r.Vector)
-	binary.LittleEndian.PutUint64(b[16:], r.ErrorCode)
-	binary.LittleEndian.PutUint64(b[24:], r.CR2)
-	binary.LittleEndian.PutUint32(b[32:], r.SynthCode)
-	binary.LittleEndian.PutUint32(b[36:], r.SynthData)
 }

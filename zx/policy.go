@@ -19,11 +19,9 @@ const (
 	PolicyNewEvent           PolicyCondition = 6
 	PolicyNewEventPair       PolicyCondition = 7
 	PolicyNewPort            PolicyCondition = 8
-	PolicyNewSocket          PolicyCondition = 9
 	PolicyNewFIFO            PolicyCondition = 10
 	PolicyNewTimer           PolicyCondition = 11
 	PolicyNewProcess         PolicyCondition = 12
-	PolicyNewProfile         PolicyCondition = 13
 	PolicyNewPager           PolicyCondition = 14
 	PolicyAmbientMarkVMOExec PolicyCondition = 15
 	PolicyConditions         PolicyCondition = 16 // how many a policy has

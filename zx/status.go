@@ -94,14 +94,6 @@ func (s Status) String() string {
 	return statusErrorPrefix + name
 }
 
-// Err is s as an error: nil for OK.
-func (s Status) Err() error {
-	if s == OK {
-		return nil
-	}
-	return s
-}
-
 // Error makes a Status an error.
 func (s Status) Error() string { return s.String() }
 

@@ -69,7 +69,6 @@ const (
 	ObjChannel      ObjType = 4
 	ObjEvent        ObjType = 5
 	ObjPort         ObjType = 6
-	ObjSocket       ObjType = 14
 	ObjResource     ObjType = 15
 	ObjEventPair    ObjType = 16
 	ObjJob          ObjType = 17
@@ -109,8 +108,6 @@ const (
 	RightManageJob     Rights = 1 << 16
 	RightManageProcess Rights = 1 << 17
 	RightManageThread  Rights = 1 << 18
-	RightApplyProfile  Rights = 1 << 19
-	RightManageSocket  Rights = 1 << 20
 	RightOpChildren    Rights = 1 << 21
 	RightResize        Rights = 1 << 22
 	RightAttachVMO     Rights = 1 << 23
