@@ -26,42 +26,6 @@ const (
 	biosEnd   = 0x100000
 )
 
-// Tables is what ACPI says of the machine, as far as the kernel wants to know.
-type Tables struct {
-	Maker     string   // of the machine: OEM ID of the root table
-	CPUs      []uint32 // local APIC IDs of the CPUs that are enabled
-	IOAPICs   []IOAPIC
-	Overrides []Override
-	Serial    *x86.SerialPort
-	Power     x86.Power
-	Bridges   int // host bridges of PCI
-
-	// Problems are tables that were left out, and why.
-	Problems []error
-}
-
-// IOAPIC is one I/O APIC.
-type IOAPIC struct {
-	Address zx.PhysAddr
-	GSIBase uint32
-}
-
-// Override says that an ISA interrupt arrives elsewhere than at its own number.
-type Override struct {
-	Source uint8
-	GSI    uint32
-}
-
-// GSI is where an ISA interrupt arrives.
-func (t *Tables) GSI(isa uint8) uint32 {
-	for _, o := range t.Overrides {
-		if o.Source == isa {
-			return o.GSI
-		}
-	}
-	return uint32(isa)
-}
-
 // FindRSDP looks for the root pointer where a BIOS keeps it; 0 if it is not there.
 func FindRSDP(read x86.PhysReader) zx.PhysAddr {
 	areas := []x86.Range{{Start: biosStart, End: biosEnd}}
@@ -81,20 +45,20 @@ func FindRSDP(read x86.PhysReader) zx.PhysAddr {
 	return 0
 }
 
-// Parse reads the tables behind the root pointer. A table that is broken is left out
-// and named in Problems; nothing that a table says is believed before it is checked.
+// Parse fills p in from the tables behind the root pointer. A table that is broken is left
+// out and named in Problems; nothing that a table says is believed before it is checked.
 //
-// Errors: there is no root table.
-func Parse(rsdp zx.PhysAddr, read x86.PhysReader) (*Tables, error) {
+// Errors: there is no root table. Then p is as it was.
+func Parse(p *x86.Firmware, rsdp zx.PhysAddr, read x86.PhysReader) error {
 	le := binary.LittleEndian
 	b, err := read(rsdp, rsdpBytes)
 	if err != nil {
-		return nil, fmt.Errorf("acpi: root pointer at %#x: %w", rsdp, err)
+		return fmt.Errorf("acpi: root pointer at %#x: %w", rsdp, err)
 	}
 	if string(b[:8]) != "RSD PTR " || sum(b) != 0 {
-		return nil, fmt.Errorf("acpi: no root pointer at %#x: % x", rsdp, b)
+		return fmt.Errorf("acpi: no root pointer at %#x: % x", rsdp, b)
 	}
-	t := &Tables{Maker: string(bytes.TrimRight(b[9:15], " \x00"))}
+	name := string(bytes.TrimRight(b[9:15], " \x00"))
 	root, width := zx.PhysAddr(le.Uint32(b[16:])), 4
 	if b[15] >= 2 {
 		if b, err = read(rsdp, rsdpBytes2); err == nil && sum(b) == 0 && le.Uint64(b[24:]) != 0 {
@@ -103,11 +67,12 @@ func Parse(rsdp zx.PhysAddr, read x86.PhysReader) (*Tables, error) {
 	}
 	table, err := readTable(root, read)
 	if err != nil {
-		return nil, fmt.Errorf("acpi: root table: %w", err)
+		return fmt.Errorf("acpi: root table: %w", err)
 	}
 	if name := string(table[:4]); name != "XSDT" && name != "RSDT" {
-		return nil, fmt.Errorf("acpi: root table at %#x is a %q", root, name)
+		return fmt.Errorf("acpi: root table at %#x is a %q", root, name)
 	}
+	p.Name, p.Power, p.Serial, p.HostBridges = name, x86.Power{}, nil, 0
 	seen := map[string]bool{}
 	list := table[headerBytes:]
 	for i := 0; i < maxTables && len(list) >= width; i++ {
@@ -121,34 +86,34 @@ func Parse(rsdp zx.PhysAddr, read x86.PhysReader) (*Tables, error) {
 		}
 		b, err := readTable(at, read)
 		if err != nil {
-			t.Problems = append(t.Problems, err)
+			p.Problems = append(p.Problems, err)
 			continue
 		}
 		if name := string(b[:4]); !seen[name] { // the first of a kind counts
 			seen[name] = true
-			if err := t.take(name, b, read); err != nil {
-				t.Problems = append(t.Problems, fmt.Errorf("%s at %#x: %w", name, at, err))
+			if err := take(p, name, b, read); err != nil {
+				p.Problems = append(p.Problems, fmt.Errorf("%s at %#x: %w", name, at, err))
 			}
 		}
 	}
-	return t, nil
+	return nil
 }
 
 // take takes what a table says.
 //
 // Errors: it is too short for what it should hold.
-func (t *Tables) take(name string, b []byte, read x86.PhysReader) error {
+func take(p *x86.Firmware, name string, b []byte, read x86.PhysReader) error {
 	least := map[string]int{"APIC": 44, "FACP": 116, "SPCR": 60}[name]
 	if len(b) < least {
 		return fmt.Errorf("%d bytes, want %d", len(b), least)
 	}
 	switch name {
 	case "APIC":
-		return t.madt(b[44:])
+		return madt(p, b[44:])
 	case "FACP":
-		return t.fadt(b, read)
+		return fadt(p, b, read)
 	case "SPCR":
-		t.Serial = serialPort(b)
+		p.Serial = serialPort(b)
 	}
 	return nil
 }
@@ -156,9 +121,15 @@ func (t *Tables) take(name string, b []byte, read x86.PhysReader) error {
 // madt reads the entries of the multiple APIC description table.
 //
 // Errors: an entry without end, or cut short. Those before it count.
-func (t *Tables) madt(list []byte) error {
+func madt(p *x86.Firmware, list []byte) error {
 	le := binary.LittleEndian
 	const enabled = 1
+	cpus := 0
+	enable := func(id uint32) { // what was assumed goes with the first
+		p.CPUs = append(p.CPUs[:cpus], id)
+		cpus++
+	}
+	ioAPIC, moved := false, [len(p.GSI)]bool{} // the first of a kind counts
 	for len(list) >= 2 {
 		kind, size := list[0], int(list[1])
 		least := map[uint8]int{0: 8, 1: 12, 2: 10, 9: 16}[kind]
@@ -167,28 +138,24 @@ func (t *Tables) madt(list []byte) error {
 		}
 		e := list[:size]
 		list = list[size:]
-		switch kind {
-		case 0:
-			if le.Uint32(e[4:])&enabled != 0 && e[3] != 0xff {
-				t.CPUs = append(t.CPUs, uint32(e[3]))
-			}
-		case 1:
-			t.IOAPICs = append(t.IOAPICs, IOAPIC{zx.PhysAddr(le.Uint32(e[4:])), le.Uint32(e[8:])})
-		case 2:
-			if e[2] == 0 { // ISA
-				t.Overrides = append(t.Overrides, Override{e[3], le.Uint32(e[4:])})
-			}
-		case 9:
-			if le.Uint32(e[8:])&enabled != 0 {
-				t.CPUs = append(t.CPUs, le.Uint32(e[4:]))
-			}
+		switch {
+		case kind == 0 && le.Uint32(e[4:])&enabled != 0 && e[3] != 0xff:
+			enable(uint32(e[3]))
+		case kind == 9 && le.Uint32(e[8:])&enabled != 0:
+			enable(le.Uint32(e[4:]))
+		case kind == 1 && !ioAPIC:
+			ioAPIC = true
+			p.IOAPIC, p.GSIBase = zx.PhysAddr(le.Uint32(e[4:])), le.Uint32(e[8:])
+		case kind == 2 && e[2] == 0 && int(e[3]) < len(moved) && !moved[e[3]]: // ISA
+			moved[e[3]] = true
+			p.GSI[e[3]] = le.Uint32(e[4:])
 		}
 	}
 	return nil
 }
 
 // fadt reads how to turn the machine off, and how to reset it.
-func (t *Tables) fadt(b []byte, read x86.PhysReader) error {
+func fadt(p *x86.Firmware, b []byte, read x86.PhysReader) error {
 	le := binary.LittleEndian
 	const resetSupported = 1 << 10
 	word := func(at int) uint64 { // an older table is shorter
@@ -197,9 +164,8 @@ func (t *Tables) fadt(b []byte, read x86.PhysReader) error {
 		}
 		return le.Uint64(b[at:])
 	}
-	p := &t.Power
 	if flags := le.Uint32(b[112:]); len(b) >= 129 && flags&resetSupported != 0 && b[116] == spaceIO && word(120) <= 0xffff {
-		p.ResetPort, p.ResetValue = uint16(word(120)), b[128]
+		p.Power.ResetPort, p.Power.ResetValue = uint16(word(120)), b[128]
 	}
 	dsdt := zx.PhysAddr(word(140))
 	if dsdt == 0 {
@@ -209,23 +175,23 @@ func (t *Tables) fadt(b []byte, read x86.PhysReader) error {
 	if err != nil {
 		return fmt.Errorf("DSDT: %w", err)
 	}
-	t.Bridges = hostBridges(aml[headerBytes:])
+	p.HostBridges = hostBridges(aml[headerBytes:])
 	a, b2, ok := sleepTypes(aml[headerBytes:])
 	if !ok {
 		return nil
 	}
 	if len(b) >= 256 && b[244] == spaceIO && word(248) != 0 && word(248) <= 0xffff { // reduced hardware
-		p.SleepPort, p.SleepType = uint16(word(248)), a
+		p.Power.SleepPort, p.Power.SleepType = uint16(word(248)), a
 		return nil
 	}
 	if pm1a := le.Uint32(b[64:]); pm1a <= 0xffff {
-		p.PM1a, p.TypeA = uint16(pm1a), a
+		p.Power.PM1a, p.Power.TypeA = uint16(pm1a), a
 	}
 	if pm1b := le.Uint32(b[68:]); pm1b <= 0xffff {
-		p.PM1b, p.TypeB = uint16(pm1b), b2
+		p.Power.PM1b, p.Power.TypeB = uint16(pm1b), b2
 	}
 	if smi := le.Uint32(b[48:]); smi <= 0xffff {
-		p.SMIPort, p.SMIEnable = uint16(smi), b[52]
+		p.Power.SMIPort, p.Power.SMIEnable = uint16(smi), b[52]
 	}
 	return nil
 }

@@ -21,26 +21,12 @@ func Open() (*x86.Machine, error) {
 	if rsdp == 0 {
 		rsdp = FindRSDP(x86.ReadPhysical)
 	}
-	if rsdp == 0 {
-		x86.Platform.Problems = append(x86.Platform.Problems, errors.New("acpi: no root pointer"))
-		return x86.Open()
+	err = errors.New("acpi: no root pointer")
+	if rsdp != 0 {
+		err = Parse(&x86.Platform, rsdp, x86.ReadPhysical)
 	}
-	t, err := Parse(rsdp, x86.ReadPhysical)
 	if err != nil {
 		x86.Platform.Problems = append(x86.Platform.Problems, err)
-		return x86.Open()
-	}
-	p := &x86.Platform
-	p.HostBridges = t.Bridges
-	p.Name, p.Power, p.Serial, p.Problems = t.Maker, t.Power, t.Serial, append(p.Problems, t.Problems...)
-	if len(t.IOAPICs) > 0 {
-		p.IOAPIC, p.GSIBase = t.IOAPICs[0].Address, t.IOAPICs[0].GSIBase
-	}
-	for isa := range p.GSI {
-		p.GSI[isa] = t.GSI(uint8(isa))
-	}
-	if len(t.CPUs) > 0 {
-		p.CPUs = t.CPUs
 	}
 	return x86.Open()
 }

@@ -2,9 +2,8 @@ package x86
 
 import "faultline/zx"
 
-// Platform is what firmware's tables say of the machine. A board that reads them
-// fills it in before Open; without, it is as every PC used to be.
-var Platform = struct {
+// Firmware is what firmware's tables say of the machine.
+type Firmware struct {
 	Name    string // who made the machine
 	IOAPIC  zx.PhysAddr
 	GSIBase uint32     // of that I/O APIC
@@ -15,7 +14,11 @@ var Platform = struct {
 	// HostBridges is how many buses of PCI the CPUs reach without a bridge of PCI.
 	HostBridges int
 	Problems    []error // what could not be believed
-}{
+}
+
+// Platform is the machine's. A board that reads the tables fills it in before Open; without,
+// it is as every PC used to be.
+var Platform = Firmware{
 	IOAPIC: chipset,
 	GSI:    [16]uint32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
 	// PM1a control of the PIIX4 (pc) and ICH9 (q35) where SeaBIOS puts the power
