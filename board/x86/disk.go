@@ -125,12 +125,9 @@ type blockQueue interface {
 	// that were to the device.
 	push(r *Request) bool
 	publish()
-	// reap finishes what the device has finished, and says whether there was any.
+	// reap finishes what the device has finished, and counts it.
 	// Errors: the device broke the protocol.
-	reap() (any bool, err error)
-	// inFlight counts the requests that the device has, and calls visit for each if
-	// it is not nil.
-	inFlight(visit func(*Request)) int
+	reap() (done int, err error)
 }
 
 // Disk is a block device behind a queue of requests.
@@ -146,8 +143,10 @@ type Disk struct {
 
 	mu     sync.Mutex
 	queue  blockQueue       // guarded by mu, as all below
+	flying int              // requests that the device has
 	down   error            // why the device could not be started again
 	resets uint             // counts starts
+	lost   error            // why the last one was: what flew then did so in vain
 	looked time.Time        // when reap last ran
 	silent time.Duration    // since the device finished something
 	limit  time.Duration    // of silent, DiskTimeout but in tests
@@ -281,8 +280,9 @@ func (d *Disk) do(reqs ...*Request) error {
 		if d.down != nil {
 			d.restart()
 		}
-		if resets != d.resets { // the device lost what it had
+		if resets != d.resets {
 			resets, next = d.resets, 0
+			d.recover(reqs)
 		}
 		pushed := false
 		for ; next < len(reqs); next++ {
@@ -294,13 +294,14 @@ func (d *Disk) do(reqs ...*Request) error {
 				r.fail(blkPending, d.down)
 				continue
 			}
-			if d.queue.inFlight(nil) == 0 {
+			if d.flying == 0 {
 				d.looked, d.silent = d.now(), 0
 			}
 			if !d.queue.push(r) {
 				break
 			}
 			r.state = requestQueued
+			d.flying++
 			pushed = true
 		}
 		if pushed {
@@ -382,37 +383,39 @@ func (d *Disk) reap() bool {
 	if d.down != nil {
 		return false
 	}
-	any, err := d.queue.reap()
+	done, err := d.queue.reap()
+	d.flying -= done
 	now := d.now()
 	d.silent += min(now.Sub(d.looked), diskGap)
 	d.looked = now
-	if any {
+	if done > 0 {
 		d.silent = 0
-	} else if err == nil && d.silent > d.limit && d.queue.inFlight(nil) > 0 {
+	} else if err == nil && d.silent > d.limit && d.flying > 0 {
 		err = fmt.Errorf("%w for %v", ErrDiskTimeout, d.limit)
 	}
 	if err != nil {
-		d.abandon(err)
-		return true
+		d.queue.stop()
+		d.flying, d.lost = 0, err
+		d.restart()
 	}
-	return any
+	return done > 0 || err != nil
 }
 
-// abandon takes everything in flight away from the device for err and resets it: a
-// request goes back to its owner to be given again, unless it has been often
-// enough.
+// recover has those of reqs that a reset took from the device given again, unless they
+// have been often enough.
 //
 // Locks: mu held.
-func (d *Disk) abandon(err error) {
-	d.queue.stop()
-	d.queue.inFlight(func(r *Request) {
+func (d *Disk) recover(reqs []*Request) {
+	for _, r := range reqs {
+		if r.state != requestQueued {
+			continue
+		}
 		if r.tries++; r.tries < diskTries {
 			r.state = requestIdle
 		} else {
-			r.fail(blkPending, err)
+			r.fail(blkPending, d.lost)
 		}
-	})
-	d.restart()
+	}
 }
 
 // restart brings the device into operation again, or says in d.down why that fails.

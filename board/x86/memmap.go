@@ -126,36 +126,15 @@ func (m MemoryMap) Below(limit zx.PhysAddr) (list MemoryMap) {
 
 // Usable is the RAM of m outside of every reserved range, in whole pages, by
 // address.
-func (m MemoryMap) Usable(reserved []Range) []Range {
-	reserved = slices.Clone(reserved)
-	slices.SortFunc(reserved, func(a, b Range) int { return cmp.Compare(a.Start, b.Start) })
-	var usable []Range
-	add := func(start, end zx.PhysAddr) {
-		up, ok := zx.RoundUp(uint64(start))
-		down := zx.RoundDown(uint64(end))
-		if ok && up < down {
-			usable = append(usable, Range{zx.PhysAddr(up), zx.PhysAddr(down)})
-		}
+func (m MemoryMap) Usable(reserved []Range) (usable []Range) {
+	regions := slices.Clone(m)
+	for _, r := range reserved {
+		regions = append(regions, MemoryRegion{r, MemoryReserved})
 	}
-	for _, r := range m {
-		if r.Kind != MemoryRAM {
-			continue
-		}
-		at := r.Start
-		for _, x := range reserved {
-			if x.End <= at || x.Start >= x.End {
-				continue
-			}
-			if x.Start >= r.End {
-				break
-			}
-			if x.Start > at {
-				add(at, x.Start)
-			}
-			at = x.End
-		}
-		if at < r.End {
-			add(at, r.End)
+	for _, r := range NewMemoryMap(regions) {
+		up, ok := zx.RoundUp(uint64(r.Start))
+		if down := zx.RoundDown(uint64(r.End)); r.Kind == MemoryRAM && ok && up < down {
+			usable = append(usable, Range{zx.PhysAddr(up), zx.PhysAddr(down)})
 		}
 	}
 	return usable

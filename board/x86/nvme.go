@@ -239,10 +239,10 @@ func (q *nvme) ring(p *nvmeQueuePair) {
 
 func (q *nvme) publish() { q.ring(q.io) }
 
-// take takes completions of p and says whether there was any.
+// take takes completions of p and counts them.
 //
 // Errors: one is of no command in flight.
-func (q *nvme) take(p *nvmeQueuePair) (any bool, err error) {
+func (q *nvme) take(p *nvmeQueuePair) (done int, err error) {
 	for p.inFlight > 0 {
 		word := p.done[p.head].Load()
 		if word>>16&1 != p.phase {
@@ -250,7 +250,7 @@ func (q *nvme) take(p *nvmeQueuePair) (any bool, err error) {
 		}
 		id := word & 0xffff
 		if id >= nvmeQueue || p.owner[id] == nil {
-			return any, fmt.Errorf("%w: completion of command %d, which is not in flight", ErrDiskBroken, id)
+			return done, fmt.Errorf("%w: completion of command %d, which is not in flight", ErrDiskBroken, id)
 		}
 		r := p.owner[id]
 		p.owner[id] = nil
@@ -262,24 +262,15 @@ func (q *nvme) take(p *nvmeQueuePair) (any bool, err error) {
 		if p.head++; p.head == nvmeQueue {
 			p.head, p.phase = 0, p.phase^1
 		}
-		any = true
+		done++
 	}
-	if any {
+	if done > 0 {
 		q.regs.write32(nvmeBell+uint64(2*p.id+1)*q.stride, uint32(p.head))
 	}
-	return any, nil
+	return done, nil
 }
 
-func (q *nvme) reap() (any bool, err error) { return q.take(q.io) }
-
-func (q *nvme) inFlight(visit func(*Request)) int {
-	for _, r := range q.io.owner {
-		if r != nil && visit != nil {
-			visit(r)
-		}
-	}
-	return q.io.inFlight
-}
+func (q *nvme) reap() (done int, err error) { return q.take(q.io) }
 
 // fits takes pieces that follow one another in whole pages, which is what a PRP list can
 // say.

@@ -36,17 +36,12 @@ func newPort(t transport, address func([]byte) uint64) (*Port, error) {
 	if _, err := negotiate(t, 0); err != nil {
 		return nil, err
 	}
-	size, err := ringSize(t.queueMax(portTransmit))
+	queue, err := openRing[struct{}](t, portTransmit, 1, address)
 	if err != nil {
 		t.setStatus(statusFailed)
 		return nil, fmt.Errorf("virtio console: %w", err)
 	}
-	p := &Port{address: address, dev: t, queue: newRing[struct{}](size)}
-	base := address(p.queue.memory)
-	avail, used, _ := ringLayout(int(size))
-	t.setQueue(portTransmit, size, base, base+uint64(avail), base+uint64(used))
-	t.setStatus(t.status() | statusDriverOK)
-	return p, nil
+	return &Port{address: address, dev: t, queue: queue}, nil
 }
 
 // Write gives b to the host, and returns when the host has it.

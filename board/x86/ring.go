@@ -76,12 +76,19 @@ func ringLayout(n int) (avail, used, bytes int) {
 	return avail, used, used + 4 + 8*n + 2
 }
 
-// ringSize is the number of descriptors to use with a device that offers most.
-func ringSize(most uint32) (uint16, error) {
-	if most == 0 || most > 32768 || most&(most-1) != 0 {
-		return 0, fmt.Errorf("virtio: queue of %d descriptors", most)
+// openRing makes a ring, of as many descriptors as the device offers up to ringMaxSize and
+// not fewer than least, makes it the device's, and lets that go to work.
+func openRing[T any](t transport, queue uint16, least uint32, address func([]byte) uint64) (*ring[T], error) {
+	most := t.queueMax(queue)
+	if most < least || most > 32768 || most&(most-1) != 0 {
+		return nil, fmt.Errorf("virtio: queue of %d descriptors", most)
 	}
-	return uint16(min(most, ringMaxSize)), nil
+	r := newRing[T](uint16(min(most, ringMaxSize)))
+	base := address(r.memory)
+	avail, used, _ := ringLayout(int(r.size))
+	t.setQueue(queue, r.size, base, base+uint64(avail), base+uint64(used))
+	t.setStatus(t.status() | statusDriverOK)
+	return r, nil
 }
 
 // newRing makes a ring of size descriptors, a power of two up to ringMaxSize.

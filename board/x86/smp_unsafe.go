@@ -236,11 +236,7 @@ func Kick(id int) { wake(uint64(id)) }
 // Context: any, also the trap stack.
 func StopCPUs() {
 	if cpus.count > 1 {
-		if lapic.x2 {
-			cpu.WriteMSR(msrX2APIC+lapicICR/16, uint64(icrNMI|icrAssert|icrOthers))
-		} else {
-			lapicWrite(lapicICR, icrNMI|icrAssert|icrOthers)
-		}
+		sendIPI(0, icrNMI|icrAssert|icrOthers)
 	}
 }
 

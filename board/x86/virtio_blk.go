@@ -70,20 +70,11 @@ func (q *virtioQueue) start() (diskConfig, error) {
 	if b := q.block; b < SectorBytes || b > diskMaxBlock || b&(b-1) != 0 {
 		return c, fmt.Errorf("virtio: disk with blocks of %d bytes", b)
 	}
-	size, err := ringSize(t.queueMax(0))
-	if err != nil {
+	if q.ring, err = openRing[*Request](t, 0, 4, q.address); err != nil {
 		return c, err
 	}
-	if size < 4 {
-		return c, fmt.Errorf("virtio: queue of %d descriptors cannot hold a request", size)
-	}
-	q.segMax = min(q.segMax, int(size)-2)
+	q.segMax = min(q.segMax, int(q.ring.size)-2)
 	c.pieces, c.blockBytes = q.segMax, q.block
-	q.ring = newRing[*Request](size)
-	base := q.address(q.ring.memory)
-	avail, used, _ := ringLayout(int(size))
-	t.setQueue(0, size, base, base+uint64(avail), base+uint64(used))
-	t.setStatus(t.status() | statusDriverOK)
 	return c, nil
 }
 
@@ -122,16 +113,16 @@ func (q *virtioQueue) publish() {
 	q.dev.notify(0)
 }
 
-func (q *virtioQueue) reap() (any bool, err error) {
+func (q *virtioQueue) reap() (done int, err error) {
 	for {
 		r, _, ok, err := q.ring.pop()
 		if err != nil {
-			return any, fmt.Errorf("%w: %w", ErrDiskBroken, err)
+			return done, fmt.Errorf("%w: %w", ErrDiskBroken, err)
 		}
 		if !ok {
-			return any, nil
+			return done, nil
 		}
-		any = true
+		done++
 		switch s := r.wire[blkHeaderBytes]; s {
 		case blkOK:
 			r.state = requestDone
@@ -143,15 +134,4 @@ func (q *virtioQueue) reap() (any bool, err error) {
 			r.fail(s, ErrDiskBroken)
 		}
 	}
-}
-
-func (q *virtioQueue) inFlight(visit func(*Request)) int {
-	if visit != nil {
-		for i := range q.ring.chains {
-			if c := &q.ring.chains[i]; c.live {
-				visit(c.owner)
-			}
-		}
-	}
-	return int(q.ring.inFlight)
 }
