@@ -19,7 +19,7 @@ type piece struct {
 type reader struct {
 	disk   *disk
 	bounce []byte // a whole read, and parts of blocks at both ends
-	vec    [maxScatter][]byte
+	vec    [maxBlockRead/zx.PageSize + 1][]byte
 
 	pages  [][]byte // being filled
 	pieces [maxPieces]piece
@@ -99,21 +99,13 @@ func (r *reader) flush() error {
 
 // scatter reads a piece straight into the pages.
 func (r *reader) scatter(p piece) error {
-	for p.n > 0 {
-		vec, n := r.vec[:0], int64(0)
-		for n < p.n && len(vec) < maxScatter {
-			page, into := p.to/zx.PageSize, p.to%zx.PageSize
-			part := r.pages[page][into:min(zx.PageSize, into+p.n-n)]
-			vec = append(vec, part)
-			n += int64(len(part))
-			p.to += int64(len(part))
-		}
-		if err := r.disk.readScatter(vec, int(n), p.at); err != nil {
-			return err
-		}
-		p.at, p.n = p.at+n, p.n-n
+	vec := r.vec[:0]
+	for to, end := p.to, p.to+p.n; to < end; {
+		into := to % zx.PageSize
+		part := r.pages[to/zx.PageSize][into:min(zx.PageSize, into+end-to)]
+		vec, to = append(vec, part), to+int64(len(part))
 	}
-	return nil
+	return r.disk.readScatter(vec, int(p.n), p.at)
 }
 
 // write stores p as the file's bytes from off, and nothing at or past size.

@@ -28,14 +28,10 @@ type BlockDevice interface {
 
 // ScatterReader is a BlockDevice that reads into several buffers in one
 // operation. With it blocks go from the disk straight into the page frames;
-// without it they are copied once. Each buffer is whole blocks; there are at
-// most maxScatter.
+// without it they are copied once. Each buffer is whole blocks.
 type ScatterReader interface {
 	ReadScatter(sector uint64, bufs [][]byte) error
 }
-
-// maxScatter is the most buffers one ReadScatter gets.
-const maxScatter = 64
 
 // DiskError is a failed block operation.
 type DiskError struct {
@@ -95,48 +91,25 @@ func newDisk(dev BlockDevice) (*disk, error) {
 // maxBlock is the most bytes one block of a disk may have.
 const maxBlock = 4096
 
-// piece is the first part of a transfer of length bytes at off: whole blocks, or
-// a part of one block.
-func (d *disk) piece(length int, off int64) (n int, whole bool) {
-	into := off & (d.block - 1)
-	if n = length &^ int(d.block-1); into == 0 && n > 0 {
-		return n, true
-	}
-	return int(min(int64(length), d.block-into)), false
-}
-
 // read fills p from off.
-func (d *disk) read(p []byte, off int64) error {
-	for len(p) > 0 {
-		n, whole := d.piece(len(p), off)
-		var err error
-		if whole {
-			err = d.transfer("read", p[:n], off, d.dev.Read)
-		} else {
-			d.partial.Lock()
-			if err = d.transfer("read", d.bounce, off&^(d.block-1), d.dev.Read); err == nil {
-				copy(p[:n], d.bounce[off&(d.block-1):])
-			}
-			d.partial.Unlock()
-		}
-		if err != nil {
-			return err
-		}
-		p, off = p[n:], off+int64(n)
-	}
-	return nil
-}
+func (d *disk) read(p []byte, off int64) error { return d.move("read", p, off) }
 
 // write stores p at off. A block that p covers in part keeps the rest of what it
 // has, though it be another file's that is written at the same time.
-func (d *disk) write(p []byte, off int64) error {
+func (d *disk) write(p []byte, off int64) error { return d.move("write", p, off) }
+
+// move is read and write: whole blocks at once, what is left at both ends by way of its
+// block.
+func (d *disk) move(op string, p []byte, off int64) error {
 	for len(p) > 0 {
-		n, whole := d.piece(len(p), off)
+		into := off & (d.block - 1)
+		n := len(p) &^ int(d.block-1)
 		var err error
-		if whole {
-			err = d.transfer("write", p[:n], off, d.dev.Write)
+		if into == 0 && n > 0 {
+			err = d.blocks(op, p[:n], off)
 		} else {
-			err = d.patch(p[:n], off)
+			n = int(min(int64(len(p)), d.block-into))
+			err = d.part(op, p[:n], off-into, into)
 		}
 		if err != nil {
 			return err
@@ -146,60 +119,59 @@ func (d *disk) write(p []byte, off int64) error {
 	return nil
 }
 
-// patch stores p in the midst of one block.
-func (d *disk) patch(p []byte, off int64) error {
+// part moves p, which lies in the block at start.
+func (d *disk) part(op string, p []byte, start, into int64) error {
 	d.partial.Lock()
 	defer d.partial.Unlock()
-	start := off &^ (d.block - 1)
-	if err := d.transfer("read", d.bounce, start, d.dev.Read); err != nil {
+	if err := d.blocks("read", d.bounce, start); err != nil {
 		return err
 	}
-	copy(d.bounce[off-start:], p)
-	return d.transfer("write", d.bounce, start, d.dev.Write)
+	if op == "read" {
+		copy(p, d.bounce[into:])
+		return nil
+	}
+	copy(d.bounce[into:], p)
+	return d.blocks(op, d.bounce, start)
 }
 
-// transfer has the device do op on whole blocks.
-func (d *disk) transfer(op string, p []byte, off int64, do func(uint64, []byte) error) error {
-	if err := d.check(op, len(p), off); err != nil {
-		return err
-	}
-	return d.judge(op, len(p), off, do(uint64(off/sectorBytes), p))
-}
-
-// check refuses a transfer that is not inside the disk.
-func (d *disk) check(op string, n int, off int64) error {
-	if off < 0 || off > d.size || int64(n) > d.size-off {
-		return &DiskError{op, off / sectorBytes, int64(n) / sectorBytes,
-			fmt.Errorf("bytes [%#x, %#x) are not on a disk of %#x bytes", off, off+int64(n), d.size)}
-	}
-	return nil
+// blocks moves whole blocks.
+func (d *disk) blocks(op string, p []byte, off int64) error {
+	return d.transfer(op, len(p), off, func(sector uint64) error {
+		if op == "read" {
+			return d.dev.Read(sector, p)
+		}
+		return d.dev.Write(sector, p)
+	})
 }
 
 // readScatter fills bufs, n bytes in all, from off, all of it whole blocks. Pre:
 // d.scatter is set.
 func (d *disk) readScatter(bufs [][]byte, n int, off int64) error {
-	if err := d.check("read", n, off); err != nil {
-		return err
-	}
-	return d.judge("read", n, off, d.scatter.ReadScatter(uint64(off/sectorBytes), bufs))
+	return d.transfer("read", n, off, func(sector uint64) error { return d.scatter.ReadScatter(sector, bufs) })
 }
 
 // flush makes all that was written durable.
-func (d *disk) flush() error { return d.judge("flush", 0, 0, d.dev.Flush()) }
+func (d *disk) flush() error {
+	return d.transfer("flush", 0, 0, func(uint64) error { return d.dev.Flush() })
+}
 
-// judge counts an operation and makes a DiskError of a failed one.
-func (d *disk) judge(op string, n int, off int64, err error) error {
+// transfer has the device do op on n bytes at off, and counts it.
+func (d *disk) transfer(op string, n int, off int64, do func(sector uint64) error) error {
+	if off < 0 || off > d.size || int64(n) > d.size-off {
+		return &DiskError{op, off / sectorBytes, int64(n) / sectorBytes,
+			fmt.Errorf("bytes [%#x, %#x) are not on a disk of %#x bytes", off, off+int64(n), d.size)}
+	}
+	err := do(uint64(off / sectorBytes))
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err != nil {
+	switch {
+	case err != nil:
 		d.stats.Errors++
 		return &DiskError{op, off / sectorBytes, int64(n) / sectorBytes, err}
-	}
-	switch op {
-	case "read":
+	case op == "read":
 		d.stats.Reads++
 		d.stats.ReadBytes += uint64(n)
-	case "write":
+	case op == "write":
 		d.stats.Writes++
 		d.stats.WroteBytes += uint64(n)
 	default:

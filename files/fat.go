@@ -88,7 +88,7 @@ func (t *fat) scan(link func(to cluster)) (differ cluster, err error) {
 	}
 	end := int64(t.geo.clusters+firstCluster) * fatEntryBytes
 	for at := int64(0); at < end; at += chunk {
-		n := min(chunk, end-at)
+		n, unlike := min(chunk, end-at), false
 		if err := t.disk.read(buf[:n], t.geo.start+t.geo.fat+at); err != nil {
 			return 0, fmt.Errorf("cannot read the FAT: %w", err)
 		}
@@ -96,29 +96,24 @@ func (t *fat) scan(link func(to cluster)) (differ cluster, err error) {
 			if err := t.disk.read(copied[:n], t.geo.start+t.geo.mirror+at); err != nil {
 				return 0, fmt.Errorf("cannot read the FAT's copy: %w", err)
 			}
-			if !bytes.Equal(buf[:n], copied[:n]) {
-				differ = firstDifference(buf[:n], copied[:n], cluster(at/fatEntryBytes))
-			}
+			unlike = !bytes.Equal(buf[:n], copied[:n])
 		}
 		for i := 0; i < int(n); i += fatEntryBytes {
-			if v := le32(buf, i); v != 0 {
-				if to := cluster(v & fatEntryMask); t.valid(to) && at+int64(i) >= firstCluster*fatEntryBytes {
-					link(to)
-				}
+			v := le32(buf, i)
+			if v == 0 && !unlike {
+				continue
+			}
+			c := cluster((at + int64(i)) / fatEntryBytes)
+			if c < firstCluster {
+				continue
+			}
+			if unlike && (v^le32(copied, i))&fatEntryMask != 0 {
+				differ, unlike = c, false
+			}
+			if to := cluster(v & fatEntryMask); t.valid(to) {
+				link(to)
 			}
 		}
 	}
 	return differ, nil
-}
-
-// firstDifference gives the first of the entries from first on, in which the two
-// differ in more than reserved bits and which is a cluster's; 0 if there is none.
-func firstDifference(a, b []byte, first cluster) cluster {
-	for i := 0; i < len(a); i += fatEntryBytes {
-		c := first + cluster(i/fatEntryBytes)
-		if c >= firstCluster && (le32(a, i)^le32(b, i))&fatEntryMask != 0 {
-			return c
-		}
-	}
-	return 0
 }

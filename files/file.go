@@ -151,15 +151,15 @@ func overlap(a, aLength, b, bLength uint64) bool {
 	return a-b < bLength && aLength != 0
 }
 
-// failsLocked says whether requests for the page at off are to fail. Locks: mu
-// held.
-func (f *File) failsLocked(off uint64) bool {
+// failureLocked is the injected failure of requests for the page at off, if there is one.
+// Locks: mu held.
+func (f *File) failureLocked(off uint64) (st zx.Status, ok bool) {
 	for _, x := range f.failures {
 		if overlap(x.Offset, x.Length, off, zx.PageSize) {
-			return true
+			return x.Status, true
 		}
 	}
-	return false
+	return zx.OK, false
 }
 
 // nextFailure gives where in [start, end) the first page with an injected
@@ -168,14 +168,9 @@ func (f *File) failsLocked(off uint64) bool {
 func (f *File) nextFailure(start, end uint64) (uint64, zx.Status) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.failures) == 0 {
-		return end, zx.OK
-	}
-	for at := start; at < end; at += zx.PageSize {
-		for _, x := range f.failures {
-			if overlap(x.Offset, x.Length, at, zx.PageSize) {
-				return at, x.Status
-			}
+	for at := start; at < end && len(f.failures) > 0; at += zx.PageSize {
+		if st, ok := f.failureLocked(at); ok {
+			return at, st
 		}
 	}
 	return end, zx.OK

@@ -100,7 +100,7 @@ func (f *File) Fill(off uint64, page *[zx.PageSize]byte) zx.Status {
 	f.mu.Lock()
 	for i := range f.held {
 		h := &f.held[i]
-		if !h.valid || h.off != off || f.failsLocked(off) {
+		if _, fails := f.failureLocked(off); fails || !h.valid || h.off != off {
 			continue
 		}
 		*page = *h.page

@@ -23,22 +23,29 @@ var errNoFrames = errors.New("no memory for the page")
 // Context: the serving goroutine.
 func (f *File) serveRead(off, length uint64) {
 	f.count(func(s *Stats) { s.Reads++ })
-	end := off + length
-	for at := off; at < end; {
-		good, st := f.nextFailure(at, end)
-		for at < good {
-			n := min(good-at, maxBlockRead)
+	f.answer(off, length, func(at, length uint64) {
+		for end := at + length; at < end; at += maxBlockRead {
+			n := min(end-at, maxBlockRead)
 			if err := f.supply(at, n, noStream); err != nil {
 				f.salvage(at, n, err)
 			}
-			at += n
 		}
-		if at < end {
-			f.fail(at, zx.PageSize, st)
-			at += zx.PageSize
+	})
+	f.readAhead(f.streams.request(off, length))
+}
+
+// answer has good answer a request, but for the pages with an injected failure.
+func (f *File) answer(off, length uint64, good func(off, length uint64)) {
+	for end := off + length; off < end; {
+		failure, st := f.nextFailure(off, end)
+		if off < failure {
+			good(off, failure-off)
+		}
+		if off = failure; off < end {
+			f.fail(off, zx.PageSize, st)
+			off += zx.PageSize
 		}
 	}
-	f.readAhead(f.streams.request(off, length))
 }
 
 // noStream is no stream: pages that somebody waits for.
@@ -162,18 +169,7 @@ func (f *File) serveDirty(off, length uint64) {
 		f.fail(off, length, zx.ErrBadState)
 		return
 	}
-	end := off + length
-	for at := off; at < end; {
-		good, st := f.nextFailure(at, end)
-		if at < good {
-			f.dirty(at, good-at)
-			at = good
-		}
-		if at < end {
-			f.fail(at, zx.PageSize, st)
-			at += zx.PageSize
-		}
-	}
+	f.answer(off, length, f.dirty)
 }
 
 // Dirty implements vmo.Direct: a write trap needs nothing of the disk, nor of the
