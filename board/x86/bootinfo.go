@@ -24,13 +24,6 @@ func (l Loader) String() string {
 	return fmt.Sprintf("loader %d", uint32(l))
 }
 
-// What is the most that any loader passes.
-const (
-	maxEntries = 1024 // of a memory map
-	maxModules = 64
-	maxCmdline = 64 << 10
-)
-
 // PhysReader gives n bytes of physical memory at addr. The caller does not
 // write to them.
 type PhysReader func(addr zx.PhysAddr, n int) ([]byte, error)
@@ -70,6 +63,8 @@ func (f Framebuffer) Memory() Range {
 }
 
 // check drops a framebuffer that cannot be one.
+//
+//go:nosplit
 func (f *Framebuffer) check() {
 	text := f.Text && f.Address == vgaText && f.Width >= 40 && f.Width <= 132 && f.Height >= 20 && f.Height <= 60 && f.Pitch == 2*f.Width
 	pixels := !f.Text && f.Address != 0 && f.Address%4 == 0 && f.Address < 1<<47 && f.Width >= 80 && f.Height >= 16 &&
@@ -79,49 +74,77 @@ func (f *Framebuffer) check() {
 	}
 }
 
+// linuxLoaders are the loaders' names by their type, which is in the upper half of a byte.
+var linuxLoaders = map[uint8]string{0: "LILO", 3: "SYSLINUX", 7: "GRUB", 8: "U-Boot", 9: "Xen", 11: "QEMU"}
+
 // ParseBoot reads what the loader passed at addr.
 //
-// Errors: those of ParsePVH, ParseMultiboot2 and ParseLinux; an unknown loader.
-func ParseBoot(by Loader, addr zx.PhysAddr, read PhysReader) (info *BootInfo, err error) {
-	switch by {
-	case LoaderPVH, LoaderUEFI:
-		info, err = ParsePVH(addr, read)
-	case LoaderMultiboot2:
-		info, err = ParseMultiboot2(addr, read)
-	case LoaderLinux:
-		info, err = ParseLinux(addr, read)
-	default:
-		err = fmt.Errorf("boot: entered by %v", by)
+// Errors: it makes no sense, or lies where the boot tables map nothing; an unknown loader.
+func ParseBoot(by Loader, addr zx.PhysAddr) (*BootInfo, error) {
+	t := new(told)
+	t.take(by, uint64(addr))
+	if t.fault != 0 {
+		return nil, fmt.Errorf("boot: %v "+faults[t.fault], by, t.at[0], t.at[1])
 	}
-	if err == nil {
-		info.Loader = by
-		info.Screen.check()
+	info := &BootInfo{Loader: by, RSDP: zx.PhysAddr(t.rsdp), Screen: t.screen}
+	for _, x := range t.own {
+		info.reserve(x.at, x.bytes)
 	}
-	return info, err
-}
-
-func (info *BootInfo) reserve(addr zx.PhysAddr, n int) {
-	info.Reserved = append(info.Reserved, Range{addr, addr + zx.PhysAddr(n)})
-}
-
-// text reads a NUL-terminated string, page by page so that it never asks for
-// more than one page beyond the end.
-func (info *BootInfo) text(addr zx.PhysAddr, read PhysReader) (string, error) {
-	var s []byte
-	for len(s) < maxCmdline {
-		at := addr + zx.PhysAddr(len(s))
-		b, err := read(at, zx.PageSize-int(at&zx.PageMask))
-		if err != nil {
-			return "", err
-		}
-		for i, c := range b {
-			if c == 0 {
-				s = append(s, b[:i]...)
-				info.reserve(addr, len(s)+1)
-				return string(s), nil
+	var err error
+	if info.CommandLine, err = info.text(t.line); err != nil {
+		return nil, fmt.Errorf("boot: %v command line at %#x: %w", by, t.line.at, err)
+	}
+	if info.Name, err = info.text(t.name); err != nil {
+		return nil, fmt.Errorf("boot: %v name at %#x: %w", by, t.name.at, err)
+	}
+	if by == LoaderLinux {
+		info.Name = linuxLoaders[peek[uint8](uint64(addr)+setupLoaderType)>>4]
+	}
+	for i, x := range t.modules[:t.count] {
+		m := Module{Range: Range{zx.PhysAddr(x.memory.at), zx.PhysAddr(x.memory.at + x.memory.bytes)}, CommandLine: "initrd"}
+		if by != LoaderLinux {
+			if m.CommandLine, err = info.text(x.text); err != nil {
+				return nil, fmt.Errorf("boot: %v module %d: %w", by, i, err)
 			}
 		}
-		s = append(s, b...)
+		info.Modules = append(info.Modules, m)
+		info.reserve(x.memory.at, x.memory.bytes)
 	}
-	return "", fmt.Errorf("no end within %d bytes", maxCmdline)
+	var regions []MemoryRegion
+	for i := range t.table.n {
+		at := t.table.at + i*t.table.stride
+		start, size := peek[uint64](at), peek[uint64](at+8)
+		if start+size < start { // up to the end of the address space
+			size = -start - 1
+		}
+		regions = append(regions, MemoryRegion{Range{zx.PhysAddr(start), zx.PhysAddr(start + size)}, MemoryKind(peek[uint32](at + 16))})
+	}
+	info.Map = NewMemoryMap(regions)
+	return info, nil
+}
+
+func (info *BootInfo) reserve(at, bytes uint64) {
+	if bytes > 0 {
+		info.Reserved = append(info.Reserved, Range{zx.PhysAddr(at), zx.PhysAddr(at + bytes)})
+	}
+}
+
+// text reads a text and reserves its memory; at 0 there is none.
+func (info *BootInfo) text(x extent) (string, error) {
+	var s []byte
+	for i := uint64(0); x.at != 0 && i < x.bytes; i++ {
+		if !reachable(x.at+i, 1) {
+			return "", fmt.Errorf("physical memory at %#x is not mapped", x.at+i)
+		}
+		c := peek[uint8](x.at + i)
+		if c == 0 {
+			info.reserve(x.at, i+1)
+			return string(s), nil
+		}
+		s = append(s, c)
+	}
+	if x.bytes == maxText && x.at != 0 {
+		return "", fmt.Errorf("no end within %d bytes", maxText)
+	}
+	return string(s), nil
 }

@@ -3,6 +3,8 @@ package x86
 import (
 	"sync/atomic"
 	"unsafe"
+
+	"faultline/zx"
 )
 
 // What runs before there is a Go runtime: nothing here may allocate, panic, grow the
@@ -20,7 +22,7 @@ const windowLeast = 80 << 20
 
 const efiPage = 4096 // of UEFI's memory map
 
-// bootMapped is the end of what the boot tables map; a test has its memory elsewhere.
+// bootMapped is the end of what the boot tables map.
 var bootMapped uint64 = 1 << 32
 
 // reachable says whether n bytes at addr can be read.
@@ -78,73 +80,53 @@ func mmioWrite(addr, width uint64, v uint32) {
 	}
 }
 
-// memoryTable is a loader's memory map in memory: n entries, each with its start, its
-// length, and the E820 kind at offset 16, which is how all loaders have it.
-type memoryTable struct{ at, n, stride uint64 }
+// Where peek sees page 0, and all other memory: at its copy from prepare on, and at 0. A
+// test has its memory elsewhere.
+var pageZeroAt, memoryAt uint64
+
+// peek reads a T that a loader left at a physical address.
+//
+// Pre: reachable.
+//
+//go:nosplit
+//go:nocheckptr
+func peek[T uint8 | uint16 | uint32 | uint64](addr uint64) T {
+	if addr < zx.PageSize {
+		return load[T](pageZeroAt + addr)
+	}
+	return load[T](memoryAt + addr)
+}
+
+// toldEarly is ramFrom's.
+var toldEarly told
 
 // ramFrom is how many bytes of RAM lie from address base on, in one piece and free of
-// what the loader left for us. It is 0 if the loader's information makes no sense:
-// it says less of it than ParsePVH and the like, and believes as little.
+// what the loader left for us. It is 0 if the loader's information makes no sense; but
+// what is good of it counts, so that there is a runtime to tell what is not.
 //
 //go:nosplit
 func ramFrom(base uint64, by Loader, info uint64) uint64 {
-	var table memoryTable
+	t := &toldEarly
+	t.take(by, info)
 	first := uint64(1<<64 - 1) // lowest address from base on that is taken
-	if by == LoaderPVH || by == LoaderUEFI {
-		if !reachable(info, pvhInfoBytes) || load[uint32](info) != pvhMagic || load[uint32](info+4) == 0 {
-			return 0
-		}
-		table = memoryTable{load[uint64](info + 40), uint64(load[uint32](info + 48)), pvhEntryBytes}
-		first = taken(first, base, info, pvhInfoBytes)
-		modules := load[uint64](info + 16)
-		n := min(uint64(load[uint32](info+12)), maxModules)
-		if n > 0 && !reachable(modules, n*pvhModBytes) {
-			return 0
-		}
-		for i := range n {
-			m := modules + i*pvhModBytes
-			first = taken(first, base, load[uint64](m), load[uint64](m+8))
-		}
-	} else if by == LoaderMultiboot2 {
-		if !reachable(info, multibootMax) {
-			return 0
-		}
-		end := info + uint64(min(load[uint32](info), multibootMax))
-		first = taken(first, base, info, end-info)
-		for at := info + 8; at+16 <= end; {
-			kind, size := load[uint32](at), uint64(load[uint32](at+4))
-			if size < 8 || size > end-at {
-				break
-			}
-			if kind == tagMemoryMap && size >= 16 {
-				stride := uint64(load[uint32](at + 8))
-				if stride >= 24 {
-					table = memoryTable{at + 16, (size - 16) / stride, stride}
-				}
-			} else if kind == tagModule && size >= 16 {
-				start := uint64(load[uint32](at + 8))
-				first = taken(first, base, start, uint64(load[uint32](at+12))-start)
-			}
-			at += (size + 7) &^ 7
-		}
-	} else if by == LoaderLinux && reachable(info, zeroPageBytes) {
-		table = memoryTable{info + zeroPageE820, uint64(load[uint8](info + zeroPageE820Count)), e820Bytes}
-		first = taken(first, base, info, zeroPageBytes)
-		first = taken(first, base, uint64(load[uint32](info+setupRamdisk)), uint64(load[uint32](info+setupRamdiskBytes)))
-		first = taken(first, base, uint64(load[uint32](info+setupCmdline)), maxCmdline)
+	for i := range t.own {
+		first = taken(first, base, t.own[i].at, t.own[i].bytes)
 	}
-	if table.n > maxEntries || table.n > 0 && !reachable(table.at, table.n*table.stride) {
-		return 0
+	for i := range t.count {
+		first = taken(first, base, t.modules[i].memory.at, t.modules[i].memory.bytes)
+	}
+	if t.line.at != 0 {
+		first = taken(first, base, t.line.at, t.line.bytes)
 	}
 
 	// Neighbours may be pieces of one; in any order.
-	end := base
+	table, end := t.table, base
 	for range table.n {
 		before := end
 		for i := range table.n {
 			at := table.at + i*table.stride
-			start, size := load[uint64](at), load[uint64](at+8)
-			if MemoryKind(load[uint32](at+16)) == MemoryRAM && start <= end && start+size > end {
+			start, size := peek[uint64](at), peek[uint64](at+8)
+			if MemoryKind(peek[uint32](at+16)) == MemoryRAM && start <= end && start+size > end {
 				end = start + size
 			}
 		}
@@ -154,8 +136,8 @@ func ramFrom(base uint64, by Loader, info uint64) uint64 {
 	}
 	for i := range table.n {
 		at := table.at + i*table.stride
-		if kind := MemoryKind(load[uint32](at + 16)); kind != MemoryRAM && kind != 0 {
-			first = taken(first, base, load[uint64](at), load[uint64](at+8))
+		if kind := MemoryKind(peek[uint32](at + 16)); kind != MemoryRAM && kind != 0 {
+			first = taken(first, base, peek[uint64](at), peek[uint64](at+8))
 		}
 	}
 	return min(end, max(first, base)) - base

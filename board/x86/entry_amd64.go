@@ -28,8 +28,9 @@ var (
 
 	bootTSC uint64 // time stamp counter at entry: the zero of Nanotime
 
-	// pageZero is what page 0 held at entry; the page itself is no longer mapped.
-	pageZero [zx.PageSize / 8]uint64
+	// pageZero is what page 0 held at entry, and the next one: page 0 itself is no longer
+	// mapped.
+	pageZero [2 * zx.PageSize / 8]uint64
 
 	// bootIDT has a gate for each exception until cpu.Init.
 	bootIDT [32]cpu.Gate
@@ -55,14 +56,18 @@ const (
 )
 
 // prepare does what there is to do between 64-bit mode and the runtime: it sets the zero of
-// the clock, takes 3/8 of the RAM that begins at ramStart for the heap window, and keeps
-// what is in page 0 (SeaBIOS has its memory map there), so that nil pointers can fault.
+// the clock, keeps what is in page 0 (SeaBIOS has its memory map there) so that nil
+// pointers can fault, and takes 3/8 of the RAM that begins at ramStart for the heap window.
 //
 // Pre: the boot page tables.
 //
 //go:nosplit
 func prepare() {
 	bootTSC = cpu.ReadTSC()
+	for i := range pageZero {
+		pageZero[i] = load[uint64](uint64(8 * i))
+	}
+	pageZeroAt = addressOf64(&pageZero[0])
 	ram := findRAM()
 	if ram == 0 {
 		stage(stageNoRAM)
@@ -70,9 +75,6 @@ func prepare() {
 		earlyEnd(exitUnfit)
 	}
 	ramSize = max(windowLeast, min(ram/8*3, windowMost)) &^ (windowGrain - 1)
-	for i := range pageZero {
-		pageZero[i] = load[uint64](uint64(8 * i))
-	}
 	const firstTable = 0x2000 // from the root, as start lays them out
 	root := cpu.ReadCR3()
 	store[uint64](root+firstTable, 0)

@@ -103,7 +103,7 @@ func believed(what string, err error) bool {
 //
 // Errors: it makes no sense.
 var Boot = sync.OnceValues(func() (*BootInfo, error) {
-	boot, err := ParseBoot(loader, zx.PhysAddr(startInfo), ReadPhysical)
+	boot, err := ParseBoot(loader, zx.PhysAddr(startInfo))
 	if err != nil {
 		return nil, err
 	}

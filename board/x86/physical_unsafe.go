@@ -21,9 +21,8 @@ func ReadPhysical(addr zx.PhysAddr, n int) ([]byte, error) {
 		return unsafe.Slice((*byte)(unsafe.Add(nil, uintptr(addr))), n), nil
 	}
 	b := make([]byte, n)
-	low := copy(b, unsafe.Slice((*byte)(unsafe.Pointer(&pageZero)), zx.PageSize)[addr:])
-	if low < n {
-		copy(b[low:], unsafe.Slice((*byte)(unsafe.Add(nil, zx.PageSize)), n-low))
+	for i := range b {
+		b[i] = peek[uint8](uint64(addr) + uint64(i))
 	}
 	return b, nil
 }

@@ -2,23 +2,29 @@ package x86
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"runtime"
 	"slices"
 	"testing"
 
 	"faultline/zx"
 )
 
-// fakeMemory is physical memory for ParsePVH.
+// fakeMemory is physical memory, from 0 on, for what reads what a loader left.
 type fakeMemory []byte
 
-func (m fakeMemory) read(addr zx.PhysAddr, n int) ([]byte, error) {
-	if uint64(addr)+uint64(n) > uint64(len(m)) || uint64(addr)+uint64(n) < uint64(addr) {
-		return nil, fmt.Errorf("no memory at [%#x, +%d)", addr, n)
-	}
-	return m[addr:][:n], nil
+// use has f see m.
+func (m fakeMemory) use(f func()) {
+	defer func(at, zero, end uint64) { memoryAt, pageZeroAt, bootMapped = at, zero, end }(memoryAt, pageZeroAt, bootMapped)
+	memoryAt, pageZeroAt, bootMapped = AddressOf(m), AddressOf(m), uint64(len(m))
+	f()
+	runtime.KeepAlive(m)
+}
+
+func (m fakeMemory) parse(by Loader, addr zx.PhysAddr) (info *BootInfo, err error) {
+	m.use(func() { info, err = ParseBoot(by, addr) })
+	return info, err
 }
 
 // bootMemory lays out a version 1 start info at 0x1000 with one module.
@@ -51,11 +57,12 @@ func bootMemory() fakeMemory {
 }
 
 func TestParsePVH(t *testing.T) {
-	info, err := ParsePVH(0x1000, bootMemory().read)
+	info, err := bootMemory().parse(LoaderPVH, 0x1000)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &BootInfo{
+		Loader:      LoaderPVH,
 		CommandLine: "console=ttyS0",
 		Modules:     []Module{{Range{0x400000, 0x401234}, "module text"}},
 		RSDP:        0xe0000,
@@ -65,8 +72,8 @@ func TestParsePVH(t *testing.T) {
 			{Range{0xfffc0000, 0x100000000}, MemoryReserved},
 		},
 		Reserved: []Range{
-			{0x1000, 0x1038}, {0x3ffe, 0x400c}, {0x6000, 0x600c},
-			{0x400000, 0x401234}, {0x2000, 0x2020}, {0x5a8, 0x5f0},
+			{0x1000, 0x1038}, {0x2000, 0x2020}, {0x5a8, 0x5f0},
+			{0x3ffe, 0x400c}, {0x6000, 0x600c}, {0x400000, 0x401234},
 		},
 	}
 	if !reflect.DeepEqual(info, want) {
@@ -93,11 +100,11 @@ func TestParsePVHRefuses(t *testing.T) {
 	} {
 		m := bootMemory()
 		spoil(m)
-		if info, err := ParsePVH(0x1000, m.read); err == nil {
+		if info, err := m.parse(LoaderPVH, 0x1000); err == nil {
 			t.Errorf("%s: accepted as %+v", name, info)
 		}
 	}
-	if _, err := ParsePVH(0, bootMemory().read); err == nil {
+	if _, err := bootMemory().parse(LoaderPVH, 0); err == nil {
 		t.Error("no start info: accepted")
 	}
 }
@@ -105,7 +112,7 @@ func TestParsePVHRefuses(t *testing.T) {
 func TestParsePVHVersion0(t *testing.T) {
 	m := bootMemory()
 	m[0x1004] = 0
-	info, err := ParsePVH(0x1000, m.read)
+	info, err := m.parse(LoaderPVH, 0x1000)
 	if err != nil || info.Map != nil || info.CommandLine != "console=ttyS0" {
 		t.Errorf("got %+v, %v", info, err)
 	}
@@ -116,7 +123,7 @@ func FuzzParsePVH(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m := bootMemory()
 		copy(m, b)
-		info, err := ParsePVH(0x1000, m.read)
+		info, err := m.parse(LoaderPVH, 0x1000)
 		if err == nil && info == nil {
 			t.Fatal("neither result nor error")
 		}
