@@ -3,6 +3,7 @@ package files
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -97,14 +98,10 @@ func (f *File) count(change func(*Stats)) {
 // Errors: the file is a view | st is not one a pager may fail with | the range is empty, wraps, or
 // begins past the end of the file. Each names the value.
 func (f *File) InjectFailure(offset, length uint64, st zx.Status) error {
-	allowed := false
-	for _, s := range FailStatuses {
-		allowed = allowed || s == st
-	}
 	switch {
 	case f.of != nil:
 		return fmt.Errorf("%q: %w", f.name, errView)
-	case !allowed:
+	case !slices.Contains(FailStatuses, st):
 		return fmt.Errorf("status %v: a pager may fail with %v only", st, FailStatuses)
 	case length == 0:
 		return fmt.Errorf("length 0: nothing to fail")
@@ -125,22 +122,16 @@ func (f *File) InjectFailure(offset, length uint64, st zx.Status) error {
 func (f *File) LiftFailures(offset, length uint64) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	kept := f.failures[:0]
-	for _, x := range f.failures {
-		if !overlap(x.Offset, x.Length, offset, length) {
-			kept = append(kept, x)
-		}
-	}
-	n := len(f.failures) - len(kept)
-	f.failures = kept
-	return n
+	before := len(f.failures)
+	f.failures = slices.DeleteFunc(f.failures, func(x Failure) bool { return overlap(x.Offset, x.Length, offset, length) })
+	return before - len(f.failures)
 }
 
 // Failures lists the injected failures, the newest first.
 func (f *File) Failures() []Failure {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return append([]Failure(nil), f.failures...)
+	return slices.Clone(f.failures)
 }
 
 // overlap says whether two ranges share a byte; either may reach past 2^64.

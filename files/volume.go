@@ -107,16 +107,14 @@ func (v *Volume) Shutdown() {
 	v.mu.Lock()
 	ended := v.ended
 	v.ended = true
-	open, views := append([]*File(nil), v.files...), v.views
+	open, views := without(v.files, nil), v.views
 	v.mu.Unlock()
 	if ended {
 		<-v.done
 		return
 	}
 	for _, f := range open {
-		if f != nil {
-			f.release()
-		}
+		f.release()
 	}
 	stop := zx.Packet{Key: keyStop}
 	if st := v.port.QueueUser(nil, &stop); st != zx.OK {
@@ -248,13 +246,7 @@ func (v *Volume) opened(place int64) *File {
 func (v *Volume) Files() []*File {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	var open []*File
-	for _, f := range v.files {
-		if f != nil {
-			open = append(open, f)
-		}
-	}
-	return open
+	return without(v.files, nil)
 }
 
 // byKey gives the file a packet is about, nil if it is gone.

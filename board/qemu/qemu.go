@@ -55,17 +55,15 @@ func processors() []uint32 {
 // init makes arguments and environment available where the toolchain does not.
 func init() {
 	x86.Platform.CPUs = processors()
-	if b, ok := FWConfig(FileArgs); ok && len(b) > 0 {
-		os.Args = SplitNUL(b)
+	if len(bootArgs) > 0 {
+		os.Args = bootArgs
 	}
 	if len(os.Args) == 0 {
 		os.Args = []string{"faultline"}
 	}
-	if b, ok := FWConfig(FileEnv); ok {
-		for _, kv := range SplitNUL(b) {
-			if k, v, ok := strings.Cut(kv, "="); ok {
-				os.Setenv(k, v)
-			}
+	for _, kv := range bootEnv {
+		if k, v, ok := strings.Cut(kv, "="); ok {
+			os.Setenv(k, v)
 		}
 	}
 }

@@ -46,8 +46,9 @@ const (
 
 // Hypervisors whose local APIC counts nanoseconds.
 const (
-	vendorTCG = "TCGTCGTCGTCG"
-	vendorKVM = "KVMKVMKVM"
+	vendorTCG    = "TCGTCGTCGTCG"
+	vendorKVM    = "KVMKVMKVM"
+	hypervisorHz = 1e9
 )
 
 // lapic is how a CPU reaches its local APIC: all find their own at the same place.
@@ -90,12 +91,13 @@ func findLAPIC() {
 
 // startLAPICCounter lets the timer count with its interrupt masked, for
 // calibrateClock.
-func startLAPICCounter() {
+func startLAPICCounter() (hz uint64) {
 	findLAPIC()
 	lapicWrite(lapicSVR, svrEnable|uint32(cpu.VectorSpurious))
 	lapicWrite(lapicLVTTmr, lvtMasked)
 	lapicWrite(lapicDivide, divideBy1)
 	lapicWrite(lapicInitial, 1<<32-1)
+	return hypervisorHz
 }
 
 func readLAPIC() uint64 { return uint64(^lapicRead(lapicCurrent)) }
@@ -168,7 +170,7 @@ func (t *Timer) init(f *cpu.Features) {
 	findLAPIC()
 	t.deadline, t.hz = f.TSCDeadline, f.APICHz
 	if v := f.HypervisorVendor; v == vendorTCG || v == vendorKVM {
-		t.hz = lapicReference.hz
+		t.hz = hypervisorHz
 	}
 	if t.hz == 0 && !t.deadline {
 		lapicWrite(lapicSVR, svrEnable|uint32(cpu.VectorSpurious))

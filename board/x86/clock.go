@@ -43,18 +43,19 @@ func ticksOf(ns int64) uint64 {
 
 // reference is a counter of known frequency.
 type reference struct {
-	name string
-	hz   uint64
-	mask uint64 // the counter's width
-	read func() uint64
+	name  string
+	mask  uint64             // the counter's width
+	start func() (hz uint64) // makes it count; 0 if it is not there
+	read  func() uint64
+	hz    uint64 // once it counts
 }
 
 // The counters to measure the TSC with, best first.
 var (
-	hpetReference = reference{name: "HPET", mask: 1<<32 - 1, read: readHPET}
-	pitReference  = reference{name: "PIT", hz: 1193182, mask: 1<<16 - 1, read: readPIT}
+	hpetReference = reference{name: "HPET", mask: 1<<32 - 1, start: startHPET, read: readHPET}
+	pitReference  = reference{name: "PIT", mask: 1<<16 - 1, start: startPIT, read: readPIT}
 	// A hypervisor's local APIC counts nanoseconds (KVM, QEMU); a PC's does not.
-	lapicReference = reference{name: "local APIC", hz: 1e9, mask: 1<<32 - 1, read: readLAPIC}
+	lapicReference = reference{name: "local APIC", mask: 1<<32 - 1, start: startLAPICCounter, read: readLAPIC}
 )
 
 // calibrateClock finds the frequency of the TSC, from CPUID if it tells, else by
@@ -67,7 +68,7 @@ func calibrateClock() {
 	if hz == 0 {
 		hypervisor := hypervisorPresent()
 		for _, ref := range [...]*reference{&hpetReference, &pitReference, &lapicReference} {
-			if ref == &lapicReference && !hypervisor || !ref.start() {
+			if ref == &lapicReference && !hypervisor || !ref.counts() {
 				continue
 			}
 			if hz = ref.calibrate(); hz != 0 {
@@ -122,17 +123,9 @@ func isTCG() bool {
 // (-icount shift=0), as far as one can tell from within.
 func countsInstructions() bool { return isTCG() && clock.hz == 1e9 }
 
-// start makes ref count, and says whether it does.
-func (ref *reference) start() bool {
-	switch ref {
-	case &hpetReference:
-		ref.hz = startHPET()
-	case &pitReference:
-		startPIT()
-	case &lapicReference:
-		startLAPICCounter()
-	}
-	if ref.hz == 0 {
+// counts makes ref count, and says whether it does.
+func (ref *reference) counts() bool {
+	if ref.hz = ref.start(); ref.hz == 0 {
 		return false
 	}
 	first := ref.read()
@@ -197,10 +190,11 @@ const (
 	pitCommand  = 0x43
 )
 
-func startPIT() {
+func startPIT() (hz uint64) {
 	cpu.Out8(pitCommand, 0x34) // channel 0, both bytes, mode 2, binary
 	cpu.Out8(pitChannel0, 0)   // 65536
 	cpu.Out8(pitChannel0, 0)
+	return 1193182
 }
 
 func readPIT() uint64 {

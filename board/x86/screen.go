@@ -16,7 +16,6 @@ var screen textScreen
 const (
 	glyphWidth  = 7
 	glyphHeight = 13
-	glyphAscent = 11
 	tabStop     = 8
 
 	white           = 0x00ffffff

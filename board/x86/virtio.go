@@ -25,7 +25,6 @@ const (
 	statusDriver      = 2
 	statusDriverOK    = 4
 	statusFeaturesOK  = 8
-	statusNeedsReset  = 64
 	statusFailed      = 128
 )
 
