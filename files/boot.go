@@ -230,9 +230,9 @@ func parseBoot(b []byte, start, room int64) (geometry, error) {
 	if reserved == 0 {
 		return fail("no reserved sectors")
 	}
-	total := int64(le32(b, bpbTotSec32))
+	total := int64(le16(b, bpbTotSec16)) // where it is set others believe it
 	if total == 0 {
-		total = int64(le16(b, bpbTotSec16))
+		total = int64(le32(b, bpbTotSec32))
 	}
 	if rootEntries, perFAT := int64(le16(b, bpbRootEntCnt)), int64(le16(b, bpbFATSz16)); rootEntries != 0 || perFAT != 0 {
 		// FAT12 and FAT16 differ by their number of clusters alone.

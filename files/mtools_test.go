@@ -83,7 +83,7 @@ func asMtools(name string) string {
 
 // unspeakable says that a name of mtools's cannot be what we list.
 func unspeakable(name string) bool {
-	return strings.ContainsFunc(name, func(r rune) bool { return !nameRune(r) || r == '_' || r == 0xFFFE })
+	return name == "." || name == ".." || strings.ContainsFunc(name, func(r rune) bool { return !nameRune(r) || r == '_' || r == 0xFFFE })
 }
 
 // TestAgainstMtools holds generated images against mtools: what it lists is listed,
@@ -150,6 +150,7 @@ type oddCheck struct {
 	m     *oddImage
 	dev   *oddDisk
 	image string
+	lie   bool // what is damaged keeps nothing from being compared
 
 	entries, refused, compared int
 	files                      []oddFile
@@ -174,7 +175,7 @@ func (c *oddCheck) folder(ours, theirs string, depth int) {
 		}
 		return
 	}
-	if complaint != "" && len(c.m.what) > 0 {
+	if complaint != "" && len(c.m.what) > 0 && !c.lie {
 		return // mtools gives up somewhere in it
 	}
 	if len(entries) != len(list) {
@@ -222,6 +223,9 @@ func (c *oddCheck) entry(entries []Entry, list []listed, i int) {
 		}
 		return r
 	}, short)
+	if short == "." || short == ".." {
+		short = strings.Repeat("?", len(short))
+	}
 	if l.base[0] != 0xEF && e.short != short { // 0xEF: a name mdir does not show
 		c.t.Errorf("short name %q, mtools %q", e.short, short)
 	}
@@ -320,7 +324,7 @@ func (c *oddCheck) file(open, path string, e Entry, twin bool) {
 
 // same compares a file with what mtools reads.
 func (c *oddCheck) same(f *oddFile) {
-	if f.path == "" {
+	if f.path == "" || c.lie && len(f.content) == 0 {
 		return
 	}
 	theirs, complaint := mtoolsOf(c.t, "mtype", c.image, "::/"+f.path)

@@ -32,8 +32,10 @@ const (
 	// Long-name entries. Source: there, "FAT Long Directory Entries".
 	ldirChksum    = 13
 	ldirLast      = 0x40 // in the ordinal: the last piece, stored first
+	ldirNumber    = 0x1F // in the ordinal: which piece, from 1
 	ldirUnits     = 13   // UTF-16 units of one piece
 	ldirMaxPieces = 20
+	maxLongName   = 255 // units
 )
 
 // rawEntry is one entry of a folder as the disk has it, 32 bytes.
@@ -45,10 +47,11 @@ func (e rawEntry) isLabel() bool  { return e[dirAttr]&attrVolumeID != 0 }
 func (e rawEntry) isFolder() bool { return e[dirAttr]&attrDirectory != 0 }
 func (e rawEntry) size() int64    { return int64(le32(e, dirFileSize)) }
 
-// isDots says whether it is the folder's entry for itself or its parent.
+// isDots says whether it is the folder's entry for itself or its parent; a file may
+// be called so, too.
 func (e rawEntry) isDots() bool {
 	name := string(e[dirName:dirAttr])
-	return name == ".          " || name == "..         "
+	return e.isFolder() && (name == ".          " || name == "..         ")
 }
 
 // first is what the entry says is the file's first cluster.
@@ -90,8 +93,8 @@ func (e rawEntry) shortName() string {
 	if x := shortPart(extension, e[dirNTRes]&lowerExtension != 0, false); x != "" {
 		name += "." + x
 	}
-	if name == "." || name == ".." { // they mean something else in a path
-		name = strings.Repeat("?", len(name))
+	if name == "" || name == "." || name == ".." { // they mean something else in a path
+		name = strings.Repeat("?", max(1, len(name)))
 	}
 	return name
 }
@@ -139,7 +142,7 @@ func (l *longName) add(e rawEntry) {
 	if e[ldirChksum] != l.sum {
 		l.have, l.pieces, l.sum = 0, 0, e[ldirChksum]
 	}
-	number := int(e[0] &^ ldirLast)
+	number := int(e[0] & ldirNumber)
 	if number == 0 || number > ldirMaxPieces {
 		return
 	}
@@ -177,6 +180,9 @@ func (l *longName) take(e rawEntry) string {
 			units = units[:i]
 			break
 		}
+	}
+	if len(units) > maxLongName {
+		return ""
 	}
 	name := string(utf16.Decode(units)) // half a surrogate pair becomes a replacement character
 	if strings.ContainsFunc(name, func(r rune) bool { return !nameRune(r) }) || name == "." || name == ".." {
