@@ -48,7 +48,7 @@ func hostileBoots(calls, timeout string) []boot {
 	four := boot{name: "hostile calls beside a bystander, 4 CPUs", smp: "4", commands: "mem; run grind hostile " + calls + "; mem; run hello"}
 	list := []boot{one, four}
 	for i := range list {
-		list[i].timeout, list[i].check = timeout, sameFree
+		list[i].timeout, list[i].check = timeout, sameKept
 		list[i].want = []string{`grind: \d+ calls, .* 0 hung`, `a bystander stood still for \d+ us`, `hello from ring 3`}
 	}
 	return list

@@ -474,21 +474,31 @@ static int grind_all(uint64_t seed, uint64_t calls, uint64_t only) {
     child_t c;
     zx_handle_t channel;
     shared->seed = seed + processes++;
+    must("job", zx_job_create(zx_start_handle(PA_HND(PA_JOB_DEFAULT, 0)), 0, &child_job));  // for what it makes, too
     must("start", child_start("grinding", &c));
     must("channel", zx_task_create_exception_channel(c.process, ZX_EXCEPTION_CHANNEL_DEBUGGER, &channel));
     must("handle", zx_handle_duplicate(vmo, ZX_RIGHT_SAME_RIGHTS, &theirs));
     must("write", zx_channel_write(c.channel, 0, NULL, 0, &theirs, 1));
-    zx_time_t end = SOON;
-    for (;;) {
+    // Patience is counted in looks, so that a host that stands still costs one.
+    uint64_t before = 0;
+    for (int looks = 0;;) {
       zx_wait_item_t items[2] = {{c.process, ZX_TASK_TERMINATED, 0}, {channel, ZX_CHANNEL_READABLE, 0}};
-      zx_status_t st = zx_object_wait_many(items, 2, end);
+      zx_status_t st = zx_object_wait_many(items, 2, zx_deadline_after(ZX_MSEC(10)));
+      uint64_t now = __atomic_load_n(&shared->calls, __ATOMIC_RELAXED);
+      if (now != before) {
+        looks = 0;
+      }
+      before = now;
+      if (st == ZX_ERR_TIMED_OUT && ++looks < 2000) {
+        continue;
+      }
       if (st == ZX_ERR_TIMED_OUT) {
         zx_info_thread_t info = {0};
         zx_object_get_info(c.thread, ZX_INFO_THREAD, &info, sizeof(info), NULL, NULL);
         printf("grind: the process of seed %lu hangs, its first thread in state 0x%x\n", shared->seed, info.state);
         hung++;
         zx_task_kill(c.process);
-        end = SOON;
+        looks = 0;
         continue;
       }
       must("wait", st);
@@ -506,6 +516,10 @@ static int grind_all(uint64_t seed, uint64_t calls, uint64_t only) {
     }
     zx_handle_close(channel);
     child_close(&c);
+    must("kill", zx_task_kill(child_job));
+    must("end of all", zx_object_wait_one(child_job, ZX_TASK_TERMINATED, SOON, NULL));
+    zx_handle_close(child_job);
+    child_job = ZX_HANDLE_INVALID;
   }
   printf("grind: %lu calls, %lu succeeded, %lu processes, %lu exceptions, %lu hung\n", shared->calls, shared->good, processes,
          exceptions, hung);
