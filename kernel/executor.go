@@ -9,6 +9,7 @@ import (
 	"faultline/cpu"
 	"faultline/spin"
 	"faultline/syscall"
+	"faultline/trace"
 	"faultline/zx"
 )
 
@@ -49,7 +50,6 @@ type percpu struct {
 	stretch stretch        // while records are left
 
 	several  bool // there are other CPUs
-	tracing  bool // what makes a thread leave ring 3 is recorded
 	crossing crossing
 	queued   atomic.Int32 // length of the list of ready threads
 	stolen   atomic.Uint64
@@ -74,13 +74,13 @@ const (
 
 // What a CPU must look at before it enters ring 3.
 const (
-	heedTick   uint32 = 1 << iota // no tick is to come; the board's
-	heedWatch                     // several CPUs, or tracing: others see the entry
-	heedYield                     // a goroutine of the kernel was made ready
-	heedTrace                     // records are left
-	heedShare                     // another CPU could run the next thread
-	heedLoad                      // what another thread needs may be loaded
-	heedChores                    // calls have left work to do
+	heedTick    uint32 = 1 << iota // no tick is to come; the board's
+	heedSeveral                    // there are other CPUs: they are told of the entry
+	heedYield                      // a goroutine of the kernel was made ready
+	heedTrace                      // records are left
+	heedShare                      // another CPU could run the next thread
+	heedLoad                       // what another thread needs may be loaded
+	heedChores                     // calls have left work to do
 )
 
 // newCPU makes the part of CPU id, whose page table is root.
@@ -96,17 +96,10 @@ func newCPU(k *Kernel, id int, root zx.PhysAddr) *percpu {
 // startExecutors lets each CPU have an executor.
 func (k *Kernel) startExecutors() {
 	for _, c := range k.cpus {
-		c.several = len(k.cpus) > 1
-		c.watch()
+		if c.several = len(k.cpus) > 1; c.several {
+			c.heed.Or(heedSeveral)
+		}
 		go newExecutor(c).run()
-	}
-}
-
-// watch sets heedWatch as several and tracing say.
-func (c *percpu) watch() {
-	c.heed.And(^heedWatch)
-	if c.several || c.tracing {
-		c.heed.Or(heedWatch)
 	}
 }
 
@@ -385,16 +378,16 @@ func (e *executor) run() {
 			continue
 		}
 		for {
-			heed := c.heed.Load()
-			if heed|t.interrupted.Load() == 0 {
+			heed := c.heed.Load() | t.interrupted.Load()
+			if heed == 0 {
 				cpu.Exec(t.regs)
 			} else {
-				if heed&heedChores != 0 {
-					c.heed.And(^heedChores)
-					c.kernel.doChores((*copyWaiter)(t))
-					continue
-				}
-				if heed != heedWatch || t.interrupted.Load() != 0 {
+				if heed != heedSeveral {
+					if heed&heedChores != 0 {
+						c.heed.And(^heedChores)
+						c.kernel.doChores((*copyWaiter)(t))
+						continue
+					}
 					c.attend(t)
 					if t.interrupted.Load() != 0 {
 						if t.heed() && t.goOn() {
@@ -405,12 +398,12 @@ func (e *executor) run() {
 				}
 				// Nothing from here to Exec may let a goroutine run: it could bring about
 				// what was just seen to.
-				if c.several {
-					c.enter()
+				if heed&heedSeveral != 0 && c.crossing.enter() {
+					c.reload()
 				}
 				cpu.Exec(t.regs)
 				c.crossing.user.Store(0)
-				if c.tracing {
+				if heed&heedTrace != 0 && trace.On() {
 					t.traceTrap()
 				}
 			}

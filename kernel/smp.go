@@ -43,17 +43,12 @@ type crossing struct {
 	_     [64]byte
 }
 
-// enter says that this CPU goes to ring 3, now, and forgets what it must not know
-// there.
+// enter says that the CPU, whose own it is, goes to ring 3, now: 2 and 3 on the right.
+// stale says that CR3 is to be loaded again.
 //
-// Pre: c.root is loaded; nothing but Exec follows.
-func (c *percpu) enter() {
-	if c.crossing.enter() {
-		cpu.WriteCR3(uint64(c.root))
-	}
-}
-
-// enter is 2 and 3 on the right; stale says that CR3 is to be loaded.
+// Pre: root is loaded; nothing but Exec follows.
+//
+//go:nosplit
 func (x *crossing) enter() (stale bool) {
 	x.stays++
 	x.user.Store(x.stays)
@@ -63,6 +58,11 @@ func (x *crossing) enter() (stale bool) {
 	}
 	return false
 }
+
+// reload has the CPU forget what it must not know in ring 3.
+//
+//go:nosplit
+func (c *percpu) reload() { cpu.WriteCR3(uint64(c.root)) }
 
 // here is the part of the CPU that calls it; see cpu.ID.
 //

@@ -63,7 +63,7 @@ func TestShootdown(t *testing.T) {
 func TestEnter(t *testing.T) {
 	c, last := &percpu{}, uint64(0)
 	for range 3 {
-		c.enter()
+		c.crossing.enter()
 		if now := c.crossing.user.Load(); now == 0 || now == last {
 			t.Errorf("in ring 3 for stay %d, after stay %d", now, last)
 		}

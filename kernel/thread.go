@@ -15,12 +15,13 @@ import (
 	"faultline/zx"
 )
 
-// What may end a thread's wait before its time, and keeps it out of ring 3.
+// What may end a thread's wait before its time, and keeps it out of ring 3. No bit is
+// also one of what its CPU must heed: the executor looks at both at once.
 const (
-	interruptKill    uint32 = 1 << iota // the thread must die
-	interruptSuspend                    // the thread must stop until its tokens are gone
-	interruptPolicy                     // the thread must take a policy exception
-	interruptTimed                      // not one: the thread sleeps until its deadline
+	interruptKill    uint32 = 1 << (16 + iota) // the thread must die
+	interruptSuspend                           // the thread must stop until its tokens are gone
+	interruptPolicy                            // the thread must take a policy exception
+	interruptTimed                             // not one: the thread sleeps until its deadline
 )
 
 // step is what a thread does next when it has a CPU.

@@ -189,9 +189,7 @@ func (t *Thread) traceWake() {
 // before, a call, a page fault. It is looked at there because a CPU that leaves
 // no records passes by without another instruction.
 func (c *percpu) traceEntry(t *Thread) {
-	c.tracing = trace.On()
-	c.watch()
-	if !c.tracing {
+	if !trace.On() {
 		c.heed.And(^heedTrace)
 		return
 	}

@@ -18,8 +18,8 @@ import (
 // ones are left.
 //
 // An owner of frames stays with the cache of the CPU on which he took the first until
-// that runs dry, or somebody else is at it: then he goes to that of the CPU he runs
-// on. So nobody asks which CPU that is each time.
+// that runs dry, somebody else is at it, or he pays for more: then he goes to that of
+// the CPU he runs on. So nobody asks which CPU that is each time.
 type cache struct {
 	mu   spin.Lock // before Memory's
 	head Frame     // through Meta.Next
@@ -69,6 +69,8 @@ func (c *cache) pop(m *Memory) (f Frame, zeroed bool) {
 }
 
 // allocNear is alloc from the owner's cache, or that of this CPU.
+//
+//go:nosplit
 func (m *Memory) allocNear() (f Frame, zeroed bool, st zx.Status) {
 	if c := m.near; c != nil && m.sim == nil && c.mu.TryLock() {
 		f, zeroed = c.pop(m)

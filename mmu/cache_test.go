@@ -59,3 +59,26 @@ func TestCPUsShareNoRecords(t *testing.T) {
 		t.Errorf("%d single frames, %d of %d free", m.single, s.Free, s.Total)
 	}
 }
+
+// TestOwnersMove: an owner whose thread goes to another CPU takes from that one's cache
+// before long, though there is more in the old one.
+func TestOwnersMove(t *testing.T) {
+	m := NewSimulated(1024)
+	var cpu int
+	m.SetCPUs(2, func() int { return cpu })
+	o := m.PaidBy(account.NewRoot(1<<30, 1<<30, nil), false)
+	o.sim = nil // which forbids the short way
+	for cpu = range 2 {
+		for range 2 * aheadMost {
+			if _, st := o.Alloc(); st != zx.OK {
+				t.Fatal(st)
+			}
+		}
+		if o.near != &m.caches[cpu] {
+			t.Errorf("on CPU %d the owner takes from another's cache", cpu)
+		}
+	}
+	if m.caches[0].n == 0 {
+		t.Error("the first cache ran dry: this tests nothing")
+	}
+}

@@ -145,6 +145,8 @@ func (m *Memory) Alloc() (Frame, zx.Status) {
 }
 
 // AllocZeroed gives a frame full of zeros. Otherwise as Alloc.
+//
+//go:nosplit
 func (m *Memory) AllocZeroed() (Frame, zx.Status) {
 	f, zeroed, st := m.alloc()
 	if st == zx.OK && !zeroed {
@@ -154,8 +156,13 @@ func (m *Memory) AllocZeroed() (Frame, zx.Status) {
 }
 
 // alloc is Alloc; zeroed says that the frame is known to be full of zeros.
+//
+//go:nosplit
 func (m *Memory) alloc() (f Frame, zeroed bool, st zx.Status) {
-	if p := m.payer; p != nil && !p.take() {
+	if p := m.payer; p == nil {
+	} else if p.paid > 0 {
+		p.paid--
+	} else if !m.pay() {
 		return 0, false, zx.ErrNoMemory
 	}
 	p := m.pool
@@ -181,6 +188,14 @@ func (m *Memory) alloc() (f Frame, zeroed bool, st zx.Status) {
 	p.free--
 	p.mu.Unlock()
 	return f, zeroed, zx.OK
+}
+
+// pay is payer.takeOne. The owner, who may have moved, chooses his cache anew.
+func (m *Memory) pay() bool {
+	if m.payer.shared == nil {
+		m.near = nil
+	}
+	return m.payer.takeOne()
 }
 
 // none is the answer of alloc when there is no frame.

@@ -21,7 +21,7 @@ var mutants = []struct{ name, file, from, to, tests string }{
 	{"no stay told", "kernel/smp.go", "x.user.Store(x.stays)", "", "TestEnter"},
 	{"no stay told, by the program", "kernel/smp.go", "x.user.Store(x.stays)", "", ""},
 	{"one number for all stays", "kernel/smp.go", "x.stays++", "x.stays = 1", "TestEnter"},
-	{"no reload", "kernel/smp.go", "cpu.WriteCR3(uint64(c.root))\n\t}\n}", "}\n}", ""},
+	{"no reload", "kernel/smp.go", "reload() { cpu.WriteCR3(uint64(c.root)) }", "reload() {}", ""},
 	{"no root told", "kernel/smp.go", "\tc.crossing.root.Store(uint64(root))\n\tcpu", "\tcpu", ""},
 	{"the stay no locked instruction", "kernel/smp.go", "x.user.Store(x.stays)", "*(*uint64)(unsafe.Pointer(&x.user)) = x.stays", "TestShootdownRaces"},
 	{"the mark no locked instruction", "kernel/smp.go", "x.stale.Store(true)", "*(*uint32)(unsafe.Pointer(&x.stale)) = 1", "TestShootdownRaces"},
