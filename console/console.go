@@ -41,19 +41,20 @@ type Console struct {
 
 	handles  object.HandleTable // keeps the console's ports open
 	touchers map[*files.File]*toucher
-	jobs     jobs // programs in the background
-	off      bool // poweroff was said
+	jobs     []*job        // programs in the background
+	roused   chan struct{} // one of them has ended, or control-C was typed
+	off      bool          // poweroff was said
 
 	json     bool              // the command in progress shows JSON
 	parts    []string          // of the JSON object it shows
-	width    int               // columns of the terminal
 	keyboard *keys             // nil while there is none
 	counted  map[string]uint64 // what counters showed last
 
 	mu      sync.Mutex
 	running Process // what a command waits for, nil for nothing; guarded by mu
 
-	stop atomic.Bool // control-C was typed while the command in progress ran
+	stop  atomic.Bool  // control-C was typed while the command in progress ran
+	width atomic.Int32 // columns of the terminal
 }
 
 // screenWidth is how many columns a terminal has that does not tell.
@@ -67,10 +68,31 @@ func New(c Config) *Console {
 	if c.Volume == nil && c.VolumeError == nil {
 		c.VolumeError = files.ErrNoDisk
 	}
-	out := &whole{to: c.Out}
-	c.Kernel.LogTo(out)
-	return &Console{kernel: c.Kernel, volume: c.Volume, volumeError: c.VolumeError, waiter: c.Waiter,
-		out: out, touchers: map[*files.File]*toucher{}, width: screenWidth, counted: map[string]uint64{}}
+	k := &Console{kernel: c.Kernel, volume: c.Volume, volumeError: c.VolumeError, waiter: c.Waiter, out: &whole{to: c.Out},
+		touchers: map[*files.File]*toucher{}, roused: make(chan struct{}, 1), counted: map[string]uint64{}}
+	k.width.Store(screenWidth)
+	c.Kernel.LogTo(warnings{k, k.out})
+	return k
+}
+
+// columns is how many a line may take.
+func (c *Console) columns() int { return int(c.width.Load()) }
+
+// warnings is where the kernel writes its own: whole lines, which are folded.
+type warnings struct {
+	*Console
+	to io.Writer
+}
+
+// Write implements io.Writer. Any goroutine may call it.
+func (w warnings) Write(p []byte) (int, error) {
+	var b strings.Builder
+	for line := range strings.Lines(string(p)) {
+		text := strings.TrimLeft(line, " ")
+		b.WriteString(w.fold(line[:len(line)-len(text)], clean(strings.TrimSuffix(text, "\n"))))
+	}
+	_, err := io.WriteString(w.to, b.String())
+	return len(p), err
 }
 
 // PoweredOff says that a command asked for the machine to stop.
@@ -202,16 +224,16 @@ func (c *Console) Interactive(rw io.ReadWriter) error {
 	before := c.out
 	// It turns \n into \r\n and keeps the line being typed whole, whoever writes.
 	c.out, c.keyboard = t, k
-	c.kernel.LogTo(t)
+	c.kernel.LogTo(warnings{c, t})
 	defer func() {
 		c.out, c.keyboard = before, nil
-		c.kernel.LogTo(before)
+		c.kernel.LogTo(warnings{c, before})
 	}()
 	for asked := false; !c.off; asked = true {
 		if columns := int(k.columns.Load()); columns > 0 || !asked {
 			io.WriteString(rw, askColumns) // it may have been resized
 			if columns > 0 {
-				c.width = max(columns, screenWidth/2)
+				c.width.Store(int32(max(columns, screenWidth/2)))
 				t.SetSize(columns, 24)
 			}
 		}
@@ -356,6 +378,7 @@ func (c *Console) wait(p Process) {
 // process the console waits for, if there is one. Any goroutine may call it.
 func (c *Console) interrupt() bool {
 	c.stop.Store(true)
+	c.rouse()
 	c.mu.Lock()
 	p := c.running
 	c.mu.Unlock()
@@ -424,28 +447,14 @@ func (c *Console) open(name string) (*files.File, error) {
 
 // spawn starts a program and waits for its end.
 func (c *Console) spawn(p Program) (Exit, error) {
-	port := object.NewPort()
-	handle, st := c.handles.Add(port, zx.RightsPort)
-	if st != zx.OK {
-		return Exit{}, st
-	}
-	defer c.handles.Close(handle)
 	ended := make(chan Exit, 1)
-	p.OnExit = func(e Exit) {
-		ended <- e
-		port.QueueUser(nil, &zx.Packet{})
-	}
+	p.OnExit = func(e Exit) { ended <- e }
 	process, err := c.kernel.Spawn(p)
 	if err != nil {
 		return Exit{}, err
 	}
 	c.wait(process)
 	defer c.wait(nil)
-	var packet zx.Packet
-	if st := c.await(port, &packet); st != zx.OK {
-		process.Kill()
-		return Exit{}, st
-	}
 	return <-ended, nil
 }
 

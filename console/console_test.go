@@ -576,6 +576,33 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
+// TestInterruptWait ends a wait for programs in the background with control-C: they
+// go on.
+func TestInterruptWait(t *testing.T) {
+	r := newRig(t)
+	out := new(screen)
+	shows := func(what string) bool { return strings.Contains(out.String(), what) }
+	in, type_ := io.Pipe()
+	go func() {
+		type_.Write([]byte("start spin\rwait\r"))
+		for !shows("spin (process 4711) still runs") {
+			type_.Write([]byte("\x03"))
+			time.Sleep(time.Millisecond)
+		}
+		type_.Write([]byte("kill spin\rwait\rpoweroff\r"))
+	}()
+	if err := r.Interactive(struct {
+		io.Reader
+		io.Writer
+	}{in, out}); err != nil {
+		t.Error(err)
+	}
+	in.Close()
+	if !shows("spin (process 4711) was killed") || shows("wait: ") {
+		t.Errorf("%q", out.String())
+	}
+}
+
 func (r *rig) interruptible() Process {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"sync"
+	"time"
 
-	"faultline/object"
 	"faultline/zx"
 )
 
@@ -20,14 +21,15 @@ type job struct {
 	name    string
 	process Process
 	killed  bool      // by `kill`
-	ended   chan Exit // holds the end once the port of jobs got a packet
+	ended   chan Exit // holds the end, once the console was roused
 }
 
-// jobs are the programs in the background. The zero value is ready.
-type jobs struct {
-	port   *object.Port
-	handle zx.Handle // the console's own, which keeps port open
-	list   []*job
+// rouse has the command that waits for jobs look again. Any goroutine may call it.
+func (c *Console) rouse() {
+	select {
+	case c.roused <- struct{}{}:
+	default: // it will look anyway
+	}
 }
 
 func (c *Console) start(args []string) error {
@@ -35,26 +37,18 @@ func (c *Console) start(args []string) error {
 	if err != nil {
 		return err
 	}
-	if c.jobs.port == nil {
-		port := object.NewPort()
-		h, st := c.handles.Add(port, zx.RightsPort)
-		if st != zx.OK {
-			return st
-		}
-		c.jobs.port, c.jobs.handle = port, h
-	}
 	j := &job{name: args[0], ended: make(chan Exit, 1)}
 	out := &lines{to: p.Output}
 	p.Output = out
 	p.OnExit = func(e Exit) {
 		out.flush()
 		j.ended <- e
-		c.jobs.port.QueueUser(nil, &zx.Packet{})
+		c.rouse()
 	}
 	if j.process, err = c.kernel.Spawn(p); err != nil {
 		return err
 	}
-	c.jobs.list = append(c.jobs.list, j)
+	c.jobs = append(c.jobs, j)
 	c.note("%s runs as process %d", j.name, j.process.Koid())
 	return nil
 }
@@ -62,86 +56,78 @@ func (c *Console) start(args []string) error {
 // reap takes out the jobs that have ended, tells of each, and gives the errors of
 // those that ended badly.
 func (c *Console) reap() (failed []error) {
-	running := c.jobs.list[:0]
-	for _, j := range c.jobs.list {
+	c.jobs = slices.DeleteFunc(c.jobs, func(j *job) bool {
 		select {
 		case e := <-j.ended:
 			err := judge(j.name, e)
 			switch {
 			case err == nil:
 				c.note("%s (process %d) ended with code 0", j.name, j.process.Koid())
-				continue
+				return true
 			case j.killed && e.Code == zx.TaskRetcodeSyscallKill:
 				c.note("%s (process %d) was killed", j.name, j.process.Koid())
-				continue
+				return true
 			}
 			if d := (*death)(nil); errors.As(err, &d) {
 				c.report(d.name, d.x)
 			}
 			failed = append(failed, fmt.Errorf("process %d: %v", j.process.Koid(), err))
+			return true
 		default:
-			running = append(running, j)
+			return false
 		}
-	}
-	clear(c.jobs.list[len(running):])
-	c.jobs.list = running
+	})
 	return failed
 }
 
 func (c *Console) waitJobs(args []string) error {
-	deadline := zx.TimeInfinite
+	var late <-chan time.Time
 	if len(args) > 0 {
 		s, err := strconv.ParseFloat(args[0], 64)
 		if err != nil || !(s >= 0 && s <= 1e6) {
 			return fmt.Errorf("SECONDS %q is not a number from 0 to 1000000", args[0])
 		}
-		deadline = c.kernel.Now() + zx.Time(s*1e9)
+		late = time.After(time.Duration(s * 1e9))
 	}
-	defer c.wait(nil)
-	var failed []error
-	for {
+	failed, over := c.reap(), false
+	for len(c.jobs) > 0 && !over && !c.stop.Load() {
+		select {
+		case <-c.roused:
+		case <-late:
+			over = true
+		}
 		failed = append(failed, c.reap()...)
-		if len(c.jobs.list) == 0 {
-			break
-		}
-		c.wait(c.jobs.list[0].process)
-		var packet zx.Packet
-		st := c.jobs.port.Wait(c.waiter, deadline, &packet)
-		if st == zx.ErrTimedOut {
-			failed = append(failed, c.reap()...)
-			for _, j := range c.jobs.list {
-				c.note("%s (process %d) still runs", j.name, j.process.Koid())
-			}
-			break
-		}
-		if st != zx.OK && st != zx.ErrInternalIntrRetry {
-			return st
-		}
+	}
+	for _, j := range c.jobs {
+		c.note("%s (process %d) still runs", j.name, j.process.Koid())
 	}
 	return errors.Join(failed...)
 }
 
 func (c *Console) kill(args []string) error {
 	koid, err := strconv.ParseUint(args[0], 10, 64)
+	means := func(k zx.Koid, name string) bool {
+		return err == nil && uint64(k) == koid || err != nil && name == args[0]
+	}
 	found := false
-	for _, j := range c.jobs.list {
-		if err == nil && uint64(j.process.Koid()) == koid || err != nil && j.name == args[0] {
+	for _, j := range c.jobs {
+		if means(j.process.Koid(), j.name) {
 			j.killed, found = true, true
 			j.process.Kill()
 		}
 	}
+	if found {
+		return nil
+	}
 	// What a program made may run on when it has ended.
 	for _, p := range c.kernel.Processes() {
-		if !found && (err == nil && uint64(p.Koid) == koid || err != nil && p.Name == args[0]) {
+		if means(p.Koid, p.Name) {
 			p.Kill()
 			c.note("killed what runs in job %d", p.Job)
 			return nil
 		}
 	}
-	if !found {
-		return fmt.Errorf("%q is neither the koid nor the name of a program that runs; `threads` lists them", args[0])
-	}
-	return nil
+	return fmt.Errorf("%q is neither the koid nor the name of a program that runs; `threads` lists them", args[0])
 }
 
 // lines passes on whole lines, so that what a program in the background writes

@@ -329,7 +329,7 @@ func TestJobs(t *testing.T) {
 	if err == nil || !strings.Contains(out, "synth_code   ZX_ERR_TIMED_OUT (-21)") || !strings.Contains(unwrapped(out), "wait: process 4711: hello was killed: fatal page fault at 0x8000000000, ZX_ERR_TIMED_OUT") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if n := len(r.jobs.list); n != 0 {
+	if n := len(r.jobs); n != 0 {
 		t.Errorf("%d jobs left", n)
 	}
 	// What a program left behind is nobody's in the background.
@@ -377,7 +377,11 @@ func TestWidth(t *testing.T) {
 			t.Errorf("%s is not tried", commands[i].Name)
 		}
 	}
-	for _, r.width = range []int{80, 120} {
+	for _, width := range []int32{80, 120} {
+		r.width.Store(width)
+		warned := &bytes.Buffer{}
+		fmt.Fprintln(warnings{r.Console, warned}, "kernel:", "WARNING "+strings.Repeat("a request waits and ", 9)+"\n  indented "+strings.Repeat("x", 200))
+		r.fits("a warning", warned.String())
 		for _, script := range scripts {
 			out, _ := r.run(script)
 			r.fits(script, out)
@@ -406,8 +410,8 @@ func (r *rig) fits(script, out string) {
 	r.t.Helper()
 	for line := range strings.Lines(out) {
 		line = strings.TrimSuffix(line, "\n")
-		if n := wide(line); n > r.width && !strings.HasPrefix(line, Prompt) {
-			r.t.Errorf("%.99q: a line of %d columns at %d:\n%.200q", script, n, r.width, line)
+		if n := wide(line); n > r.columns() && !strings.HasPrefix(line, Prompt) {
+			r.t.Errorf("%.99q: a line of %d columns at %d:\n%.200q", script, n, r.columns(), line)
 		}
 		if clean(line) != strings.ReplaceAll(line, string(utf8.RuneError), "?") {
 			r.t.Errorf("%.99q prints %.200q", script, line)

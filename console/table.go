@@ -202,7 +202,7 @@ func (c *Console) fit(columns []column) (gap int) {
 				widest = n
 			}
 		}
-		over := total - c.width
+		over := total - c.columns()
 		if over <= 0 || gap == 1 && widest < 0 {
 			return gap
 		}
@@ -231,7 +231,7 @@ func (c *Console) row(b *strings.Builder, columns []column, gap int, cells []str
 		} else {
 			text = pad + text
 		}
-		if line != "" && wide(line)+blanks+k.width > c.width {
+		if line != "" && wide(line)+blanks+k.width > c.columns() {
 			end()
 			line, blanks = "", narrowest
 		}
@@ -280,21 +280,21 @@ func (c *Console) tell(head, format string, args ...any) {
 // fold puts clean text behind head, as it is if a line holds it, else word by word in as
 // many lines as it takes, under each other.
 func (c *Console) fold(head, text string) string {
-	if wide(head)+wide(text) <= c.width {
+	if wide(head)+wide(text) <= c.columns() {
 		return head + text + "\n"
 	}
 	var b strings.Builder
 	line, words := head, 0
 	for _, w := range strings.Fields(text) {
 		for more := ""; w != ""; w, more = more, "" {
-			if words > 0 && wide(line)+1+wide(w) > c.width {
+			if words > 0 && wide(line)+1+wide(w) > c.columns() {
 				fmt.Fprintln(&b, line)
 				line, words = strings.Repeat(" ", len(head)), 0
 			}
 			if words > 0 {
 				line += " "
 			} else {
-				w, more = divide(w, c.width-len(head))
+				w, more = divide(w, c.columns()-len(head))
 			}
 			line += w
 			words++
