@@ -108,4 +108,6 @@ func operatorBoots(d disks) []boot {
 }
 
 // folded is a pattern of text that may go on on the next line.
-func folded(pattern string) string { return strings.ReplaceAll(pattern, " ", `\s+`) }
+func folded(pattern string) string {
+	return strings.NewReplacer(" +", `\s+`, " ", `\s+`).Replace(pattern)
+}
