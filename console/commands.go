@@ -167,8 +167,8 @@ devices and map their registers, and so do anything at all.`, (*Console).run, 1,
 It prints the process's koid and goes on. wait tells how it ends.`, (*Console).start, 1, -1},
 
 		{"wait", "[SECONDS]", "wait for the programs in the background", `
-Until all have ended, or SECONDS have passed. How each ended is printed; it
-fails if one ended badly.`, (*Console).waitJobs, 0, 1},
+Until all have ended, SECONDS have passed, or control-C is typed. How each ended
+is printed; it fails if one ended badly.`, (*Console).waitJobs, 0, 1},
 
 		{"kill", "KOID|PROGRAM", "kill programs in the background", `
 By the koid of its process, or all that run the program of that name; or what

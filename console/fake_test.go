@@ -195,6 +195,7 @@ type fakeKernel struct {
 	programs map[string]func(p Program, s *fakeProcess) Exit
 
 	store    *vmo.Store
+	asked    int // how often for the store
 	system   *pager.System
 	now      zx.Time
 	handles  []HandleInfo
@@ -277,8 +278,11 @@ func (k *fakeKernel) Memory() MemoryInfo {
 		Frames: mmu.Stats{Total: 1000, Free: 900, Lowest: 800, Tables: 5, Blocks: [mmu.MaxOrder + 1]int{0: 4, 7: 7}}, Store: vmo.StoreStats{VMOs: 2, Listed: 30, Evicted: 4}}
 }
 
-func (k *fakeKernel) Now() zx.Time                     { return k.now }
-func (k *fakeKernel) Store() *vmo.Store                { return k.store }
+func (k *fakeKernel) Now() zx.Time { return k.now }
+
+// Store counts: who asks for each VMO goes through all of them each time.
+func (k *fakeKernel) Store() *vmo.Store { k.asked++; return k.store }
+
 func (k *fakeKernel) Handles() []HandleInfo            { return k.handles }
 func (k *fakeKernel) LogTo(w io.Writer)                { k.log = w }
 func (k *fakeKernel) Measured(f func(*trace.Measurer)) { f(k.measurer) }

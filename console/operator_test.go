@@ -404,6 +404,30 @@ func TestWidth(t *testing.T) {
 	<-done
 }
 
+// TestManyVMOs looks at a pager with few VMOs and with many: all of them are gone through
+// as often.
+func TestManyVMOs(t *testing.T) {
+	r := newOperatorRig(t)
+	asked := func(script string) int {
+		before := r.kernel.asked
+		r.run(script)
+		return r.kernel.asked - before
+	}
+	scripts := []string{"pager", "pager tester", "vmo", "vmo nothing", "threads"}
+	few := map[string]int{}
+	for _, s := range scripts {
+		few[s] = asked(s)
+	}
+	for key := range uint64(30) {
+		r.create(0, 100+key, 1)
+	}
+	for _, s := range scripts {
+		if n := asked(s); n != few[s] {
+			t.Errorf("%s asks %d times, with fewer VMOs %d times", s, n, few[s])
+		}
+	}
+}
+
 // fits checks that what a command printed has no line that wraps, and nothing that
 // moves the cursor.
 func (r *rig) fits(script, out string) {

@@ -165,14 +165,19 @@ func (c *Console) pagerShow(k *knownPager) {
 	slices.SortFunc(k.proxies, func(a, b *pager.Proxy) int {
 		return cmp.Or(cmp.Compare(a.Key(), b.Key()), cmp.Compare(a.Info().VMO, b.Info().VMO))
 	})
+	alive := map[zx.Koid]vmo.Info{}
+	c.kernel.Store().ForEach(func(v *vmo.VMO) bool {
+		if s := pager.ProxyOf(v); s != nil && s.Pager() == k.Pager {
+			alive[v.Koid()] = v.Info()
+		}
+		return true
+	})
 	for _, s := range k.proxies {
 		i := s.Info()
 		row := sourceRow{addr(i.Key), i.VMO, 0, 0, i.Reads, i.Dirties, "(gone)", sourceState(i)}
-		if v := c.kernel.Store().ByKoid(i.VMO); v != nil {
-			n := v.Info()
+		if n, ok := alive[i.VMO]; ok {
 			row.Name, row.Size, row.Committed = names[i.VMO], size(n.Size), n.Committed.Bytes>>zx.PageShift
 			row.Source += ", options " + optionNames(&n)
-			v.Release()
 		}
 		rows, requests = append(rows, row), append(requests, c.requests(s, threads)...)
 	}

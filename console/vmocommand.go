@@ -69,15 +69,17 @@ func (c *Console) vmoOf(arg string) (*vmo.VMO, error) {
 	}
 	var found *vmo.VMO
 	for koid, name := range c.vmoNames() {
-		if v := c.kernel.Store().ByKoid(koid); clean(name) == arg && v != nil {
-			if found != nil {
-				found.Release()
-				v.Release()
-				return nil, fmt.Errorf("more VMOs than one are called %q; say which by its koid", arg)
-			}
-			found = v
-		} else if v != nil {
+		if clean(name) != arg {
+			continue
+		}
+		v := c.kernel.Store().ByKoid(koid)
+		if v != nil && found != nil {
+			found.Release()
 			v.Release()
+			return nil, fmt.Errorf("more VMOs than one are called %q; say which by its koid", arg)
+		}
+		if v != nil {
+			found = v
 		}
 	}
 	if found == nil {
