@@ -27,7 +27,7 @@ const drainFrames = 512
 //
 // Single frames, nearly all that are asked for, pass it by: they are handed out of
 // a run, a block parted into all its frames at once, and those given back wait on
-// a list and are handed out again. They are joined to blocks when somebody asks
+// a list, or on that of the frames full of zeros, and are handed out again. They are joined to blocks when somebody asks
 // for a block that is not there. With several CPUs each has runs and a list of its own
 // (cache).
 //
@@ -143,14 +143,16 @@ func (m *Memory) takeRun(order int) span {
 // drain joins up to n of the frames that wait to be handed out to blocks, and the
 // rest of the run, and says whether there were any. Locks: m.mu held.
 func (m *Memory) drain(n int) bool {
-	any := m.head != 0 || m.run.next < m.run.end
+	any := m.single != 0 || m.run.next < m.run.end
 	m.giveRange(m.run.next, m.run.end)
 	m.run = span{}
-	for ; n > 0 && m.head != 0; n-- {
-		f := m.head
-		m.head = m.metas[f-m.first].Next
-		m.single--
-		m.giveBlock(f, 0)
+	for _, list := range [...]*Frame{&m.head, &m.zeros} {
+		for ; n > 0 && *list != 0; n-- {
+			f := *list
+			*list = m.metas[f-m.first].Next
+			m.single--
+			m.giveBlock(f, 0)
+		}
 	}
 	return any
 }

@@ -44,7 +44,8 @@ type pool struct {
 
 	mu      spin.Lock
 	head    Frame  // frames to be handed out again, through Meta.Next
-	single  int    // how many
+	zeros   Frame  // those full of zeros; 0 with several CPUs and in simulated memory
+	single  int    // how many on both lists
 	run     span   // a block that frames are handed out of
 	blocks  blocks // the other free frames
 	free    int    // frames an Alloc could still give out
@@ -148,6 +149,20 @@ func (m *Memory) Alloc() (Frame, zx.Status) {
 //
 //go:nosplit
 func (m *Memory) AllocZeroed() (Frame, zx.Status) {
+	if p := m.pool; p.zeros != 0 && (m.payer == nil || m.payer.take()) {
+		p.mu.Lock()
+		if f := p.zeros; f != 0 && p.free-1 != p.trip {
+			meta := &m.metas[f-m.first]
+			p.zeros = meta.Next
+			p.single--
+			*meta = Meta{}
+			p.free--
+			p.mu.Unlock()
+			return f, zx.OK
+		}
+		p.mu.Unlock()
+		m.none()
+	}
 	f, zeroed, st := m.alloc()
 	if st == zx.OK && !zeroed {
 		m.Zero(f)
@@ -198,7 +213,7 @@ func (m *Memory) pay() bool {
 	return m.payer.takeOne()
 }
 
-// none is the answer of alloc when there is no frame.
+// none is the answer of alloc when there is no frame: nothing is paid for.
 func (m *Memory) none() (Frame, bool, zx.Status) {
 	if m.payer != nil {
 		m.payer.give(1)
@@ -242,6 +257,9 @@ func (m *Memory) take() Frame {
 	} else if m.run.next < m.run.end || m.refill() {
 		f = m.run.next
 		m.run.next++
+	} else if f = m.zeros; f != 0 {
+		m.zeros = m.metas[f-m.first].Next
+		m.single--
 	} else {
 		return 0
 	}
@@ -316,8 +334,11 @@ func (m *Memory) free1(f Frame, as uint32) {
 		as = m.sim.freed(m, f, as)
 	}
 	meta.Owner = as
-	meta.Next = p.head
-	p.head = f
+	if as == OwnerZeroed {
+		meta.Next, p.zeros = p.zeros, f
+	} else {
+		meta.Next, p.head = p.head, f
+	}
 	if p.free < p.lowest {
 		p.lowest = p.free
 	}
@@ -401,6 +422,8 @@ func (m *Memory) Stats() Stats {
 }
 
 // allocTable gives an empty page table. Errors: NO_MEMORY.
+//
+//go:nosplit
 func (m *Memory) allocTable() (Frame, zx.Status) {
 	if m.early != nil {
 		s := &m.early[0]

@@ -46,11 +46,9 @@ const noKey = ^uint64(0)
 // at gives the place of the page table of va. It is there if its key is va >> 21.
 func (r *recents) at(va uint64) *recentTable { return &r[va>>shift(LevelPD)&uint64(len(r)-1)] }
 
-// remember makes f the page table of va.
-func (r *recents) remember(m *Memory, va uint64, f Frame) *recentTable {
-	c := r.at(va)
-	c.key, c.leaf, c.meta = va>>shift(LevelPD), m.table(f), m.Meta(f)
-	return c
+// remember makes f the page table of va, whose place c is.
+func (c *recentTable) remember(m *Memory, va uint64, f Frame) {
+	c.key, c.leaf, c.meta = va>>shift(LevelPD), m.window.table(f), m.Meta(f)
 }
 
 // forget forgets them all.
@@ -171,6 +169,8 @@ func (l *Lane) Map(va zx.VirtAddr, f Frame, leaf PTE) (stale bool, st zx.Status)
 }
 
 // mapAny is Map of any page, in use or not.
+//
+//go:nosplit
 func (l *Lane) mapAny(va zx.VirtAddr, f Frame, leaf PTE) (stale bool, st zx.Status) {
 	c, st := l.reachAlloc(uint64(va))
 	if st != zx.OK {
@@ -543,19 +543,23 @@ func (t *PageTable) reach(r *recents, va uint64) (c *recentTable, w walked) {
 	if w = t.walk(va, LevelPT); w.level != LevelPT {
 		return nil, w
 	}
-	return r.remember(t.mem, va, w.table[LevelPT]), w
+	c.remember(t.mem, va, w.table[LevelPT])
+	return c, w
 }
 
 // reachAlloc is reach for Map, which adds what tables are missing. Panics where
 // the tables are not ours. Errors: NO_MEMORY, nothing changed.
+//
+//go:nosplit
 func (l *Lane) reachAlloc(va uint64) (*recentTable, zx.Status) {
 	t := l.table
-	if c := l.mapped.at(va); c.key == va>>shift(LevelPD) {
+	c := l.mapped.at(va)
+	if c.key == va>>shift(LevelPD) {
 		return c, zx.OK
 	}
 	d := l.dir(va)
 	if d.key != va>>shift(LevelPDPT) {
-		return l.walkAlloc(d, va)
+		return c, l.walkAlloc(c, d, va)
 	}
 	e := d.leaf.load(va >> shift(LevelPD))
 	if e == 0 {
@@ -572,11 +576,12 @@ func (l *Lane) reachAlloc(va uint64) (*recentTable, zx.Status) {
 		}
 		t.grown.Unlock()
 	}
-	return l.mapped.remember(t.mem, va, e.Frame()), zx.OK
+	c.remember(t.mem, va, e.Frame())
+	return c, zx.OK
 }
 
-// walkAlloc is reachAlloc from the root down; the page directory it finds is d then.
-func (l *Lane) walkAlloc(d *recentTable, va uint64) (*recentTable, zx.Status) {
+// walkAlloc is reachAlloc from the root down; the tables it finds are c and d then.
+func (l *Lane) walkAlloc(c, d *recentTable, va uint64) zx.Status {
 	t := l.table
 	if !t.isUser(va) {
 		t.foreign(va)
@@ -592,11 +597,12 @@ func (l *Lane) walkAlloc(d *recentTable, va uint64) (*recentTable, zx.Status) {
 	}
 	t.grown.Unlock()
 	if st != zx.OK {
-		return nil, st
+		return st
 	}
 	pd := w.table[LevelPD]
 	d.key, d.leaf, d.meta = va>>shift(LevelPDPT), t.mem.table(pd), t.mem.Meta(pd)
-	return l.mapped.remember(t.mem, va, w.table[LevelPT]), zx.OK
+	c.remember(t.mem, va, w.table[LevelPT])
+	return zx.OK
 }
 
 // seek gives the first page table that overlaps [va, end), a recent one now,

@@ -23,12 +23,13 @@ func TestZeroedTables(t *testing.T) {
 	table.Unmap(va, tables<<9, &g, nil)
 	g.Flush(noTLB{})
 	for i := range 190 {
-		f, zeroed, st := m.alloc()
+		known := m.zeros
+		f, st := m.AllocZeroed()
 		if st != zx.OK {
 			break
 		}
-		if full := *m.Bytes(f) != [zx.PageSize]byte{}; zeroed && full || zeroed != (i < tables+2) {
-			t.Fatalf("frame %d: known to be zeros: %v, is not: %v", i, zeroed, full)
+		if full := *m.Bytes(f) != [zx.PageSize]byte{}; full || (known == f) != (i < tables+2) {
+			t.Fatalf("frame %d: known to be zeros: %v, is not: %v", i, known == f, full)
 		}
 		m.Bytes(f)[i] = 1
 		m.Meta(f).Owner = 7

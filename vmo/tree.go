@@ -62,6 +62,8 @@ func (t *tree) find(m *mmu.Memory, idx uint64) *slot {
 }
 
 // walk is find from the root down; it makes the leaf it finds hot.
+//
+//go:nosplit
 func (t *tree) walk(m *mmu.Memory, idx uint64) *slot {
 	if t.height == 0 {
 		if idx == 0 {
@@ -70,20 +72,19 @@ func (t *tree) walk(m *mmu.Memory, idx uint64) *slot {
 		return nil
 	}
 	shift := uint(t.height-1) * nodeBits
-	if idx>>(shift+nodeBits) != 0 {
+	if idx>>((shift+nodeBits)&63) != 0 {
 		return nil
 	}
 	n := t.root
-	for n != 0 {
-		node := nodeAt(m, mmu.Frame(n))
-		if shift == 0 {
-			t.warm(m, idx, mmu.Frame(n), node)
-			return &node[idx&nodeMask]
-		}
-		n = node[idx>>shift&nodeMask]
-		shift -= nodeBits
+	for ; n != 0 && shift != 0; shift -= nodeBits {
+		n = asNode(m.Bytes(mmu.Frame(n)))[idx>>(shift&63)&nodeMask]
 	}
-	return nil
+	if n == 0 {
+		return nil
+	}
+	leaf := asNode(m.Bytes(mmu.Frame(n)))
+	t.warm(m, idx, mmu.Frame(n), leaf)
+	return &leaf[idx&nodeMask]
 }
 
 // warm makes a leaf hot.
@@ -138,7 +139,7 @@ func (t *tree) leaf(m *mmu.Memory, idx uint64) (mmu.Frame, zx.Status) {
 			t.trim(m)
 			return 0, st
 		}
-		nodeAt(m, f)[0] = t.root
+		asNode(m.Bytes(f))[0] = t.root
 		m.Meta(f).AddLive(1)
 		t.root = slot(f)
 		t.height++
@@ -160,7 +161,7 @@ func (t *tree) leaf(m *mmu.Memory, idx uint64) (mmu.Frame, zx.Status) {
 			}
 		}
 		up = mmu.Frame(*p)
-		node := nodeAt(m, up)
+		node := asNode(m.Bytes(up))
 		if shift == 0 {
 			t.warm(m, idx, up, node)
 			return up, zx.OK
@@ -207,7 +208,7 @@ func (t *tree) run(m *mmu.Memory, idx, limit uint64) (slots []slot, n uint64, le
 	}
 	e := t.root
 	for {
-		node := nodeAt(m, mmu.Frame(e))
+		node := asNode(m.Bytes(mmu.Frame(e)))
 		i := idx >> shift & nodeMask
 		if shift == 0 {
 			n = min(nodeSlots-i, limit-idx)
@@ -309,7 +310,7 @@ func (t *tree) prune(m *mmu.Memory, idx uint64) {
 		path[depth] = p
 		depth++
 		shift -= nodeBits
-		p = &nodeAt(m, mmu.Frame(*p))[idx>>shift&nodeMask]
+		p = &asNode(m.Bytes(mmu.Frame(*p)))[idx>>shift&nodeMask]
 	}
 	for depth--; depth >= 0; depth-- {
 		f := mmu.Frame(*path[depth])
@@ -331,7 +332,7 @@ func (t *tree) prune(m *mmu.Memory, idx uint64) {
 func (t *tree) trim(m *mmu.Memory) {
 	for t.height > 0 {
 		f := mmu.Frame(t.root)
-		below := nodeAt(m, f)[0]
+		below := asNode(m.Bytes(f))[0]
 		if m.Meta(f).Live() != 1 || below == 0 {
 			return
 		}
@@ -354,7 +355,7 @@ func (t *tree) destroy(m *mmu.Memory) {
 // maxHeight.
 func destroyNode(m *mmu.Memory, f mmu.Frame, below int) {
 	if below > 0 {
-		for _, e := range nodeAt(m, f) {
+		for _, e := range asNode(m.Bytes(f)) {
 			if e != 0 {
 				destroyNode(m, mmu.Frame(e), below-1)
 			}
@@ -374,7 +375,7 @@ func (t *tree) nodes(m *mmu.Memory) int {
 func countNodes(m *mmu.Memory, f mmu.Frame, below int) int {
 	n := 1
 	if below > 0 {
-		for _, e := range nodeAt(m, f) {
+		for _, e := range asNode(m.Bytes(f)) {
 			if e != 0 {
 				n += countNodes(m, mmu.Frame(e), below-1)
 			}
