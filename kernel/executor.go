@@ -171,7 +171,7 @@ func (c *percpu) attend(t *Thread) {
 	heed := c.heed.Load()
 	if heed&heedYield != 0 {
 		c.heed.And(^heedYield)
-		c.yield()
+		c.yield(true)
 	}
 	if heed&heedShare != 0 {
 		c.heed.And(^heedShare)
@@ -200,11 +200,16 @@ func (c *percpu) attend(t *Thread) {
 	c.machine.ArmTick(max(at-now, 0))
 }
 
-// yield lets the goroutines of the kernel run that are ready.
-func (c *percpu) yield() {
+// yield lets the goroutines of the kernel run that are ready: at once, those that
+// were woken on this CPU, in fewer instructions; the rest has every tick.
+func (c *percpu) yield(atOnce bool) {
 	turn := c.turn
 	c.turn = turnKernel
-	runtime.Gosched()
+	if atOnce && !c.several { // with several CPUs another might take this executor
+		goyield()
+	} else {
+		runtime.Gosched()
+	}
 	c.turn = turn
 }
 
@@ -227,7 +232,7 @@ func (c *percpu) tick(t *Thread, v cpu.Vector) bool {
 	}
 	c.tally(&t.ran)
 	c.heed.And(^heedYield)
-	c.yield()
+	c.yield(false)
 	on := !c.over(t)
 	if c.several {
 		c.share()
@@ -466,7 +471,7 @@ func (e *executor) pick() *Thread {
 			// without the way into sleep and out of it.
 			c.mu.Unlock()
 			c.heed.And(^heedYield)
-			c.yield()
+			c.yield(true)
 			continue
 		}
 		if len(c.deadlines) > 0 {

@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -17,3 +18,5 @@ func park(state *atomic.Uintptr) {
 }
 
 func ready(uintptr) { panic("kernel.ready: nobody sleeps in the scheduler under the race detector") }
+
+func goyield() { runtime.Gosched() }

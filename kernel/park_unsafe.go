@@ -7,11 +7,14 @@ import (
 	"unsafe"
 )
 
-// The scheduler's own way to put a goroutine to sleep and to wake it. Both
-// names are open to packages outside the standard library.
+// The scheduler's own way to put a goroutine to sleep, to wake it, and to let those
+// run that this CPU has ready. The names are open to packages outside the standard library.
 
 //go:linkname gopark runtime.gopark
 func gopark(commit func(g uintptr, lock unsafe.Pointer) bool, lock unsafe.Pointer, reason, traceReason uint8, traceSkip int)
+
+//go:linkname goyield runtime.goyield
+func goyield()
 
 //go:linkname goready runtime.goready
 func goready(g uintptr, traceSkip int)

@@ -175,7 +175,7 @@ func (t *Thread) yield(bits uint32) zx.Status {
 		c.endStretch(t)
 	}
 	c.machine.Idle(c.kernel.now() + moment)
-	c.yield()
+	c.yield(false)
 	if a := t.process.account; a.Charge(executorBytes) == zx.OK {
 		t.deep = true
 		if c.over(t) {
