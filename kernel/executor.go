@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"faultline/cpu"
+	"faultline/object"
 	"faultline/spin"
 	"faultline/syscall"
 	"faultline/trace"
@@ -39,6 +40,7 @@ type percpu struct {
 
 	// Only the executor that has the CPU touches these.
 	turn    turn
+	maker   *object.Maker  // of the process whose thread runs, unless turn says turnKernel
 	direct  *Thread        // ready, and next: the one that the thread which runs has woken
 	root    zx.PhysAddr    // in CR3
 	slice   int64          // when the time of the threads that run is over
@@ -351,6 +353,7 @@ func (e *executor) run() {
 		} else {
 			t = e.pick()
 		}
+		c.maker = &t.process.maker
 		if t.deep {
 			c.load(c.kernel.table.Root())
 			if !e.handTo(t.executor) {

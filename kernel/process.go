@@ -66,7 +66,9 @@ type Process struct {
 	faults atomic.Uint64 // page faults of threads that have ended
 	ended  chan struct{} // closed when dead
 
-	nextDead *Process // guarded by kernel.chores.mu
+	maker    object.Maker  // whose chores its threads do
+	nextDead *Process      // guarded by kernel.chores.mu, as killer
+	killer   *object.Maker // who buries it, but for the kernel
 }
 
 var _ syscall.Process = (*Process)(nil)

@@ -351,8 +351,8 @@ func collect() {
 // TestCollectInPieces moves the only handle of an end from queue to queue while a
 // collection goes on: it is not lost.
 func TestCollectInPieces(t *testing.T) {
-	OnChores(func() {})
-	defer OnChores(nil)
+	OnChores(nil, func() {})
+	defer OnChores(nil, nil)
 	const n = 2000
 	table := new(HandleTable)
 	w, r := make([]*Channel, n), make([]*Channel, n)
@@ -379,7 +379,7 @@ func TestCollectInPieces(t *testing.T) {
 		if i%100 == 0 {
 			var b zx.Budget
 			b.Spend(zx.BudgetUnits - 8)
-			c, _ := takeChore(chores.made)
+			c, _ := takeChore(nil, chores.made)
 			c.finish(c.step(&b))
 		}
 	}

@@ -10,36 +10,55 @@ import (
 // A chore is what is left of a deed whose length ring 3 has chosen: observers to
 // be told of a signal, packets and messages to be ended. A little is done at once;
 // the rest in pieces, by the thread whose deed it was, before it enters ring 3
-// again, and by a goroutine if that thread does not come to it. Nobody need wait
-// for it but who wants to see the deed done.
+// again, and by a goroutine if that thread does not come to it, or if it was nobody's.
+// Threads of other processes do none of it. Nobody need wait for it but who wants to see the deed done.
 //
-//	Do, later             step, again and again
-//	---------> (chores) ------------------------> (nothing)
+//	Do, later               step, again and again
+//	---------> (its maker's) ------------------------> (nothing)
 type chore struct {
 	// step does a part of the work, as much as b allows, and says whether there
 	// is more. Locks: none held.
 	step  func(b *zx.Budget) (more bool)
+	maker *Maker
 	next  *chore
 	order uint64
 	busy  bool // somebody is at it
 }
 
-// chores is all there are, the oldest first.
+// Maker is who makes chores: a process, whose threads' time they take. The zero value has none.
+// Guarded by chores.mu.
+type Maker struct {
+	head, tail *chore // the oldest first
+	next, prev *Maker // in chores.makers while it has some
+}
+
+// chores is all there are.
 var chores struct {
-	mu         spin.Lock // a leaf
-	head, tail *chore
-	made       uint64
-	workers    int // at a step
-	remind     func()
+	mu      spin.Lock // a leaf
+	makers  *Maker    // that have chores
+	nobody  Maker     // of what is no process's
+	made    uint64
+	workers int // at a step
+	maker   func() *Maker
+	remind  func()
 }
 
 // choresAtOnce is how many units of a zx.Budget a deed does at once. Who does many
 // such deeds counts each as that.
 const choresAtOnce = 32
 
-// OnChores has remind called when chores are left to do: under any lock, so that it
-// may only wake somebody, who calls Work. Without, a goroutine does them.
-func OnChores(remind func()) { chores.remind = remind }
+// OnChores has maker say whose deed it is that is done here, nil for no process's, and
+// remind called when chores are left to do: under any lock, so that it may only wake
+// somebody, who calls Work. Without, a goroutine does them.
+func OnChores(maker func() *Maker, remind func()) { chores.maker, chores.remind = maker, remind }
+
+// who is whose deed is done here, nil for no process's.
+func who() *Maker {
+	if chores.maker == nil {
+		return nil
+	}
+	return chores.maker()
+}
 
 // later leaves a chore. Locks: any.
 func later(step func(b *zx.Budget) (more bool)) {
@@ -48,17 +67,25 @@ func later(step func(b *zx.Budget) (more bool)) {
 }
 
 func push(step func(b *zx.Budget) (more bool)) {
-	c := &chore{step: step}
+	m := who()
+	if m == nil {
+		m = &chores.nobody
+	}
+	c := &chore{step: step, maker: m}
 	chores.mu.Lock()
+	defer chores.mu.Unlock()
 	chores.made++
 	c.order = chores.made
-	if chores.head == nil {
-		chores.head = c
+	if m.head != nil {
+		m.tail.next = c
 	} else {
-		chores.tail.next = c
+		m.head = c
+		if m.next = chores.makers; m.next != nil {
+			m.next.prev = m
+		}
+		chores.makers = m
 	}
-	chores.tail = c
-	chores.mu.Unlock()
+	m.tail = c
 }
 
 // Remind says that there is work left, of the kernel's perhaps. Locks: any.
@@ -83,32 +110,49 @@ func Do(step func(b *zx.Budget) (more bool)) {
 	var b zx.Budget
 	if first && !b.Spend(zx.BudgetUnits-choresAtOnce) {
 		for {
-			c, _ := takeChore(^uint64(0))
+			c, _ := takeChore(who(), ^uint64(0))
 			if c == nil || c.finish(c.step(&b)) {
 				break
 			}
 		}
 	}
-	chores.mu.Lock()
-	left := chores.head != nil
-	chores.mu.Unlock()
-	if left && (first || chores.remind != nil) {
+	if left() && (first || chores.remind != nil) {
 		Remind() // on a host the first of them does
 	}
 }
 
-// takeChore gives a chore not younger than until that nobody is at, nil if there is
-// none; more says whether there are others.
-func takeChore(until uint64) (c *chore, more bool) {
+// left says whether there are chores for whom is here.
+func left() bool {
+	m := who()
 	chores.mu.Lock()
 	defer chores.mu.Unlock()
-	for c = chores.head; c != nil && c.order <= until; c = c.next {
-		if !c.busy {
-			c.busy = true
-			chores.workers++
-			return c, true
+	if m == nil {
+		return chores.makers != nil
+	}
+	return m.head != nil
+}
+
+// takeChore gives a chore of m, nil for anybody, that is not younger than until and
+// nobody is at, nil if there is none; more says whether there are others.
+func takeChore(m *Maker, until uint64) (c *chore, more bool) {
+	chores.mu.Lock()
+	defer chores.mu.Unlock()
+	of := m
+	if m == nil {
+		of = chores.makers
+	}
+	for ; of != nil; of = of.next {
+		for c = of.head; c != nil && c.order <= until; c = c.next {
+			if !c.busy {
+				c.busy = true
+				chores.workers++
+				return c, true
+			}
+			more = true
 		}
-		more = true
+		if m != nil {
+			break
+		}
 	}
 	return nil, more
 }
@@ -122,26 +166,39 @@ func (c *chore) finish(more bool) bool {
 	if more {
 		return true
 	}
-	at, before := &chores.head, (*chore)(nil)
+	m := c.maker
+	at, before := &m.head, (*chore)(nil)
 	for *at != c { // the first, or behind those that others are at
 		before, at = *at, &(*at).next
 	}
 	if *at = c.next; c.next == nil {
-		chores.tail = before
+		m.tail = before
+	}
+	if m.head == nil {
+		if m.next != nil {
+			m.next.prev = m.prev
+		}
+		if m.prev != nil {
+			m.prev.next = m.next
+		} else {
+			chores.makers = m.next
+		}
+		m.next, m.prev = nil, nil
 	}
 	return false
 }
 
-// Work does the chores that there are now, yielding by y, nil for nobody. It stops
-// early only when y says that the thread is being killed.
+// Work does the chores that there are now, a thread its process's, yielding by y, nil for
+// nobody. It stops early only when y says that the thread is being killed.
 //
 // Locks: none held.
 func Work(y zx.Yielder) {
+	m := who()
 	chores.mu.Lock()
 	until := chores.made
 	chores.mu.Unlock()
 	for b := (zx.Budget{By: y}); ; {
-		c, more := takeChore(until)
+		c, more := takeChore(m, until)
 		if !more {
 			return
 		}
@@ -160,17 +217,14 @@ func Work(y zx.Yielder) {
 // another CPU may make new ones without end.
 const worksMost = 1024
 
-// WorkAll does chores until there are none: also those that come of them, but leaves
+// WorkAll is Work until there are none: also those that come of them, but leaves
 // what comes worksMost chores deep to others, and says whether it left any. y's
 // answers are ignored.
 //
 // Locks: none held.
 func WorkAll(y zx.Yielder) (more bool) {
 	for range worksMost {
-		chores.mu.Lock()
-		left := chores.head != nil
-		chores.mu.Unlock()
-		if !left {
+		if !left() {
 			return false
 		}
 		Work(y)

@@ -1,6 +1,7 @@
 package object
 
 import (
+	"fmt"
 	"sync/atomic"
 	"testing"
 
@@ -12,8 +13,8 @@ import (
 func TestChoresWithoutEnd(t *testing.T) {
 	for WorkAll(nil) { // what others left
 	}
-	OnChores(func() {})
-	defer OnChores(nil)
+	OnChores(nil, func() {})
+	defer OnChores(nil, nil)
 	var made, done atomic.Int32
 	var endless func(*zx.Budget) bool
 	endless = func(*zx.Budget) bool {
@@ -32,5 +33,41 @@ func TestChoresWithoutEnd(t *testing.T) {
 	}
 	if done.Load() != made.Load() {
 		t.Errorf("%d chores done of %d", done.Load(), made.Load())
+	}
+}
+
+// TestOwnChores: a thread does what it left itself, and nothing of others.
+func TestOwnChores(t *testing.T) {
+	for WorkAll(nil) {
+	}
+	var a, b Maker
+	here := &a
+	OnChores(func() *Maker { return here }, func() {})
+	defer OnChores(nil, nil)
+	var done []string
+	leave := func(m *Maker, what string, steps int) {
+		here = m
+		later(func(*zx.Budget) bool {
+			done = append(done, what)
+			steps--
+			return steps > 0
+		})
+	}
+	leave(&a, "a", 2)
+	leave(nil, "nobody", 1)
+	leave(&b, "b", 3)
+	leave(&a, "A", 1)
+	here = &a
+	if WorkAll(nil); fmt.Sprint(done) != "[a a A]" {
+		t.Errorf("a did %v", done)
+	}
+	done = nil
+	if here = &b; WorkAll(nil) || fmt.Sprint(done) != "[b b b]" {
+		t.Errorf("b did %v", done)
+	}
+	leave(&b, "b", 1)
+	done = nil
+	if here = nil; WorkAll(nil) || len(done) != 2 || chores.makers != nil || a.head != nil || b.head != nil || b.next != nil || b.prev != nil {
+		t.Errorf("the kernel did %v", done)
 	}
 }

@@ -285,8 +285,8 @@ func TestObserverRaces(t *testing.T) {
 // registration is told of the changes that came after it, in their order, once;
 // closing a handle or the port, and cancelling, end what was not told yet.
 func TestChangesInPieces(t *testing.T) {
-	OnChores(func() {}) // nobody does them before Work
-	defer OnChores(nil)
+	OnChores(nil, func() {}) // nobody does them before Work
+	defer OnChores(nil, nil)
 	tab := new(HandleTable)
 	e, p := NewEvent(), NewPort()
 	h, _ := tab.Add(e, RightsEvent)
@@ -349,7 +349,7 @@ func TestChangesInPieces(t *testing.T) {
 	e.UpdateSignals(0, sigA)
 	tab.Close(ph)
 	Work(nil)
-	if e.watch != nil || chores.head != nil || p.watching != nil {
+	if e.watch != nil || chores.makers != nil || p.watching != nil {
 		t.Error("something is left")
 	}
 }
