@@ -3,6 +3,8 @@ package console
 import (
 	"fmt"
 	"strings"
+
+	"faultline/files"
 )
 
 // Command is one command.
@@ -46,17 +48,17 @@ put a name that has blanks in quotes.`, (*Console).ls, 0, 1},
 		{"cat", "NAME [OFFSET [LENGTH]]", "print a file", `
 The bytes are read through the file's VMO, so missing pages come from the
 pager. Text is printed as it is, its control characters escaped. Anything
-else is printed in hex, 256 bytes unless LENGTH says more.`, (*Console).cat, 1, 3},
+else is printed in hex, 256 bytes unless LENGTH says more.`, onFile((*Console).cat), 1, 3},
 
 		{"sum", "NAME", "print a file's SHA-256, computed by a ring-3 thread", `
 A ring-3 process maps the file and reads every byte of it, faulting its way
 through. Then come the page faults it took and the pages the pager supplied
-meanwhile: read ahead or asked for. Pages already in memory cost neither.`, (*Console).sum, 1, 1},
+meanwhile: read ahead or asked for. Pages already in memory cost neither.`, onFile((*Console).sum), 1, 1},
 
 		{"poke", "NAME OFFSET BYTE...", "store bytes into a file from ring 3", `
 BYTE is two hex digits, or more for more bytes: poke A.BIN 0x10 de ad beef.
 The store is trapped and the pager acknowledges it; the page is then dirty.
-The disk changes at sync. A range past the end of the file is refused.`, (*Console).poke, 3, -1},
+The disk changes at sync. A range past the end of the file is refused.`, onFile((*Console).poke), 3, -1},
 
 		{"sync", "[NAME]", "write a file's dirty pages to the disk", `
 The pager queries the dirty ranges, begins writeback (which takes write
@@ -68,22 +70,22 @@ pages stay dirty.`, (*Console).sync, 0, 1},
 A copy-on-write clone of the file's VMO, which cat, sum, touch, poke, vmo and pt
 take by the name that is printed, NAME@1. It keeps what the file holds now,
 whatever is stored to the file; what is stored to it reaches neither the file nor
-the disk. A page is copied when one side stores to it. snap NAME@1 drop ends it.`, (*Console).snap, 1, 2},
+the disk. A page is copied when one side stores to it. snap NAME@1 drop ends it.`, onFile((*Console).snap), 1, 2},
 
 		{"touch", "NAME OFFSET r|w", "load or store one byte of a file from ring 3", `
 r loads the byte. w stores to it the value it has, in one instruction. If the
 pager fails the page, the thread that touched it is killed and its exception
-reported: address, type, synthetic code, instruction. Nothing else is harmed.`, (*Console).touch, 3, 3},
+reported: address, type, synthetic code, instruction. Nothing else is harmed.`, onFile((*Console).touch), 3, 3},
 
 		{"fail", "NAME [OFFSET LENGTH STATUS|off]", "make the pager fail a range of a file", `
 Requests for a page of the range are answered with OP_FAIL(STATUS), one of
 ZX_ERR_IO, ZX_ERR_IO_DATA_INTEGRITY, ZX_ERR_BAD_STATE, ZX_ERR_NO_SPACE,
 ZX_ERR_BUFFER_TOO_SMALL. Clean pages of the file are dropped, so that the next
 touch asks. off lifts what was set in the range. Without a range the failures
-of the file are listed.`, (*Console).fail, 1, 4},
+of the file are listed.`, onFile((*Console).fail), 1, 4},
 
 		{"evict", "NAME", "drop a file's clean pages", `
-Dirty pages stay. The next touch asks the pager again.`, (*Console).evict, 1, 1},
+Dirty pages stay. The next touch asks the pager again.`, onFile((*Console).evict), 1, 1},
 
 		{"vmo", "[KOID|NAME] [--json]", "list VMOs, or show the pages of one", `
 Without an argument a line for each: its pager, its committed, clean, dirty and
@@ -121,10 +123,10 @@ entered ring 3, and how many threads it took from other CPUs.`, (*Console).cpus,
 		{"vmaps", "KOID|PROGRAM [--json]", "show the address space of a process", `
 Its regions and, indented, what is mapped in them: permissions, the VMO and the
 offset in it, and how many pages the page table has, has seen stored to, and lets
-be stored to without a fault.`, (*Console).vmaps, 1, 1},
+be stored to without a fault.`, onProcess((*Console).vmaps), 1, 1},
 
 		{"handles", "KOID|PROGRAM [--json]", "list the handles of a process", `
-Value, koid and type of the object, its name, and the rights.`, (*Console).handlesOf, 1, 1},
+Value, koid and type of the object, its name, and the rights.`, onProcess((*Console).handlesOf), 1, 1},
 
 		{"pt", "KOID|PROGRAM|NAME ADDRESS [--json]", "show the page-table chain of an address", `
 Of a process, or of the byte at ADDRESS of a file: then the chain is that of the
@@ -184,6 +186,28 @@ Its version, and the Go it was built with.`, (*Console).version, 0, 0},
 
 		{"poweroff", "", "stop the machine", `
 Dirty pages that were not synced are lost; it says so.`, (*Console).poweroff, 0, 0},
+	}
+}
+
+// onFile makes a command of what is done with the file that the first argument names.
+func onFile(do func(c *Console, f *files.File, args []string) error) func(*Console, []string) error {
+	return func(c *Console, args []string) error {
+		f, err := c.open(args[0])
+		if err != nil {
+			return err
+		}
+		return do(c, f, args[1:])
+	}
+}
+
+// onProcess is onFile of a process.
+func onProcess(do func(*Console, ProcessInfo) error) func(*Console, []string) error {
+	return func(c *Console, args []string) error {
+		p, err := c.process(args[0])
+		if err != nil {
+			return err
+		}
+		return do(c, p)
 	}
 }
 

@@ -69,14 +69,11 @@ type entryOf struct {
 	Name     string `t:"NAME"`
 }
 
-func (c *Console) cat(args []string) error {
-	f, err := c.open(args[0])
-	if err != nil {
-		return err
-	}
-	offset, length, asked := uint64(0), uint64(f.Size()), false
-	if len(args) > 1 {
-		if offset, err = number("OFFSET", args[1]); err != nil {
+func (c *Console) cat(f *files.File, args []string) error {
+	offset, length, asked := uint64(0), uint64(f.Size()), len(args) > 1
+	if len(args) > 0 {
+		var err error
+		if offset, err = number("OFFSET", args[0]); err != nil {
 			return err
 		}
 		if offset > uint64(f.Size()) {
@@ -84,9 +81,8 @@ func (c *Console) cat(args []string) error {
 		}
 		length -= offset
 	}
-	if len(args) > 2 {
-		asked = true
-		n, err := number("LENGTH", args[2])
+	if asked {
+		n, err := number("LENGTH", args[1])
 		if err != nil {
 			return err
 		}
@@ -232,11 +228,7 @@ func (c *Console) digest(f *files.File) (string, Exit, error) {
 	return text, e, nil
 }
 
-func (c *Console) sum(args []string) error {
-	f, err := c.open(args[0])
-	if err != nil {
-		return err
-	}
+func (c *Console) sum(f *files.File, _ []string) error {
 	before := c.stats(f)
 	text, e, err := c.digest(f)
 	if err != nil {
@@ -257,29 +249,21 @@ func pastEnd(f *files.File, offset, length uint64) error {
 	return fmt.Errorf("%d bytes at OFFSET %#x reach past the end: %q has %d (%#x) bytes", length, offset, f.Name(), f.Size(), f.Size())
 }
 
-// at opens the file of args[0] and checks that length bytes at the offset of
-// args[1] lie in it.
-func (c *Console) at(args []string, length uint64) (*files.File, uint64, error) {
-	offset, err := number("OFFSET", args[1])
-	if err != nil {
-		return nil, 0, err
+// at reads an OFFSET and checks that length bytes there lie in the file.
+func at(f *files.File, text string, length uint64) (uint64, error) {
+	offset, err := number("OFFSET", text)
+	if err == nil && !zx.InRange(offset, length, uint64(f.Size())) {
+		err = pastEnd(f, offset, length)
 	}
-	f, err := c.open(args[0])
-	if err != nil {
-		return nil, 0, err
-	}
-	if !zx.InRange(offset, length, uint64(f.Size())) {
-		return nil, 0, pastEnd(f, offset, length)
-	}
-	return f, offset, nil
+	return offset, err
 }
 
-func (c *Console) poke(args []string) error {
-	data, err := hexBytes(args[2:])
+func (c *Console) poke(f *files.File, args []string) error {
+	data, err := hexBytes(args[1:])
 	if err != nil {
 		return err
 	}
-	f, offset, err := c.at(args, uint64(len(data)))
+	offset, err := at(f, args[0], uint64(len(data)))
 	if err != nil {
 		return err
 	}
@@ -307,13 +291,9 @@ func (c *Console) poke(args []string) error {
 	return nil
 }
 
-func (c *Console) snap(args []string) error {
-	f, err := c.open(args[0])
-	if err != nil {
-		return err
-	}
-	if len(args) > 1 {
-		if args[1] != "drop" || !f.View() {
+func (c *Console) snap(f *files.File, args []string) error {
+	if len(args) > 0 {
+		if args[0] != "drop" || !f.View() {
 			return fmt.Errorf("only a view, NAME@1, can be dropped")
 		}
 		if t := c.touchers[f]; t != nil {
@@ -363,17 +343,16 @@ func (c *Console) sync(args []string) error {
 	return failure
 }
 
-func (c *Console) touch(args []string) error {
-	var operation uint64
-	switch args[2] {
+func (c *Console) touch(f *files.File, args []string) error {
+	operation, verb := uint64(touchRead), "read"
+	switch args[1] {
 	case "r":
-		operation = touchRead
 	case "w":
-		operation = touchWrite
+		operation, verb = touchWrite, "wrote back"
 	default:
-		return fmt.Errorf("%q is neither r nor w", args[2])
+		return fmt.Errorf("%q is neither r nor w", args[1])
 	}
-	f, offset, err := c.at(args, 1)
+	offset, err := at(f, args[0], 1)
 	if err != nil {
 		return err
 	}
@@ -386,53 +365,37 @@ func (c *Console) touch(args []string) error {
 		return err
 	}
 	s := c.stats(f)
-	verb := "read"
-	if operation == touchWrite {
-		verb = "wrote back"
-	}
 	c.note("%s 0x%02x at %#x: %d page faults, %d pages supplied, %d write traps", verb, value[0], offset,
 		c.faults(f)-faults, s.PagesSupplied-before.PagesSupplied, s.Dirties-before.Dirties)
 	return nil
 }
 
-func (c *Console) fail(args []string) error {
-	if len(args) == 1 {
-		f, err := c.open(args[0])
-		if err != nil {
-			return err
-		}
+func (c *Console) fail(f *files.File, args []string) error {
+	if len(args) == 0 {
 		for _, x := range f.Failures() {
 			c.note("%#x+%#x fails with %v", x.Offset, x.Length, x.Status)
 		}
 		c.note("%d failures set", len(f.Failures()))
 		return nil
 	}
-	if len(args) < 4 {
-		return fmt.Errorf("%s is missing; usage: %s", []string{"LENGTH", "STATUS or off"}[len(args)-2], find("fail").usage())
+	if len(args) < 3 {
+		return fmt.Errorf("%s is missing; usage: %s", []string{"LENGTH", "STATUS or off"}[len(args)-1], find("fail").usage())
 	}
-	offset, err := number("OFFSET", args[1])
+	offset, err := number("OFFSET", args[0])
 	if err != nil {
 		return err
 	}
-	length, err := number("LENGTH", args[2])
+	length, err := number("LENGTH", args[1])
 	if err != nil {
 		return err
 	}
-	if args[3] == "off" {
-		f, err := c.open(args[0])
-		if err != nil {
-			return err
-		}
+	if args[2] == "off" {
 		c.note("%d failures lifted", f.LiftFailures(offset, length))
 		return nil
 	}
-	st, ok := zx.ParseStatus(args[3])
+	st, ok := zx.ParseStatus(args[2])
 	if !ok {
-		return fmt.Errorf("STATUS %q is unknown: one of %v, or off", args[3], files.FailStatuses)
-	}
-	f, err := c.open(args[0])
-	if err != nil {
-		return err
+		return fmt.Errorf("STATUS %q is unknown: one of %v, or off", args[2], files.FailStatuses)
 	}
 	if err := f.InjectFailure(offset, length, st); err != nil {
 		return err
@@ -444,11 +407,7 @@ func (c *Console) fail(args []string) error {
 	return nil
 }
 
-func (c *Console) evict(args []string) error {
-	f, err := c.open(args[0])
-	if err != nil {
-		return err
-	}
+func (c *Console) evict(f *files.File, _ []string) error {
 	n := f.Evict()
 	p := f.PageCounts()
 	c.note("%d clean pages dropped, %d dirty ones kept", n, p.Dirty+p.AwaitingClean)

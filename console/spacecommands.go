@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"faultline/files"
 	"faultline/mmu"
 	"faultline/vmar"
 	"faultline/zx"
@@ -23,11 +24,7 @@ type mapRow struct {
 	Name     string  `t:"NAME"`
 }
 
-func (c *Console) vmaps(args []string) error {
-	p, err := c.process(args[0])
-	if err != nil {
-		return err
-	}
+func (c *Console) vmaps(p ProcessInfo) error {
 	names, rows, total := c.vmoNames(), []mapRow{}, mapRow{}
 	p.eachEntry(func(e vmar.Entry) {
 		row := mapRow{Address: addr(e.Base), Size: size(e.Size), Depth: e.Depth, Prot: "vmar"}
@@ -97,11 +94,7 @@ var typeNames = map[zx.ObjType]string{zx.ObjProcess: "process", zx.ObjThread: "t
 var rightNames = strings.Fields("dup transfer read write exec map get-prop set-prop enumerate destroy set-policy get-policy " +
 	"signal signal-peer wait inspect manage-job manage-process manage-thread apply-profile manage-socket op-children resize attach-vmo manage-vmo")
 
-func (c *Console) handlesOf(args []string) error {
-	p, err := c.process(args[0])
-	if err != nil {
-		return err
-	}
+func (c *Console) handlesOf(p ProcessInfo) error {
 	names, rows := c.vmoNames(), []handleRow{}
 	for _, h := range c.kernel.Handles() {
 		if h.Process != p.Koid {
@@ -140,8 +133,7 @@ type entryRow struct {
 }
 
 func (c *Console) pt(args []string) error {
-	p, err := c.process(args[0])
-	if err == nil {
+	if p, err := c.process(args[0]); err == nil {
 		va, err := number("ADDRESS", args[1])
 		if err != nil {
 			return err
@@ -151,7 +143,11 @@ func (c *Console) pt(args []string) error {
 		c.chain(chain, level)
 		return nil
 	}
-	f, offset, err := c.at(args, 1)
+	return onFile((*Console).ptOfFile)(c, args)
+}
+
+func (c *Console) ptOfFile(f *files.File, args []string) error {
+	offset, err := at(f, args[0], 1)
 	if err != nil {
 		return err
 	}

@@ -257,7 +257,7 @@ func (c *Console) counters(args []string) error {
 	if len(rows) == 0 {
 		c.note("no counter has changed")
 	}
-	c.latencies(func(m *trace.Measurer) *trace.Histograms { return m.All() })
+	c.latencies((*trace.Measurer).All)
 	return nil
 }
 
