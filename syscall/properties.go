@@ -67,41 +67,40 @@ func objectGetProperty(c *Context, h zx.Handle, property uint32, value userOut, 
 
 // getProperty puts a property of o into p, zeroed and of its size.
 func (c *Context) getProperty(o object.Object, property uint32, p []byte) zx.Status {
-	le := binary.LittleEndian
+	n, st := uint64(0), zx.ErrWrongType
 	switch property {
 	case propName:
-		named, ok := o.(Named)
-		if !ok {
-			return zx.ErrWrongType
+		if named, ok := o.(Named); ok {
+			copy(p[:maxName-1], named.Name())
+			return zx.OK
 		}
-		copy(p[:maxName-1], named.Name())
-	case propRegisterFS, propRegisterGS:
-		if st := c.self(o); st != zx.OK {
-			return st
+	case propRegisterFS:
+		if st = c.self(o); st == zx.OK {
+			n = c.Thread.FSBase()
 		}
-		base := c.Thread.FSBase()
-		if property == propRegisterGS {
-			base = c.Thread.GSBase()
+	case propRegisterGS:
+		if st = c.self(o); st == zx.OK {
+			n = c.Thread.GSBase()
 		}
-		le.PutUint64(p, base)
 	case propVMOContentSize:
-		v, ok := o.(*VMO)
-		if !ok {
-			return zx.ErrWrongType
+		if v, ok := o.(*VMO); ok {
+			n, st = v.ContentSize(), zx.OK
 		}
-		le.PutUint64(p, v.ContentSize())
-	case propExceptionState, propExceptionStrategy:
-		x, ok := o.(Exception)
-		switch {
-		case !ok:
-			return zx.ErrWrongType
-		case property == propExceptionState:
-			le.PutUint32(p, x.ExceptionState())
-		case x.SecondChance():
-			le.PutUint32(p, 1)
+	case propExceptionState:
+		if x, ok := o.(Exception); ok {
+			n, st = uint64(x.ExceptionState()), zx.OK
+		}
+	case propExceptionStrategy:
+		if x, ok := o.(Exception); ok {
+			n, st = bit(x.SecondChance(), 1), zx.OK
 		}
 	}
-	return zx.OK
+	if st == zx.OK {
+		var word [8]byte
+		binary.LittleEndian.PutUint64(word[:], n)
+		copy(p, word[:])
+	}
+	return st
 }
 
 func objectSetProperty(c *Context, h zx.Handle, property uint32, value userIn, size uint64) zx.Status {
@@ -118,7 +117,15 @@ func objectSetProperty(c *Context, h zx.Handle, property uint32, value userIn, s
 		case size < n:
 			return zx.ErrBufferTooSmall
 		}
-		return c.setProperty(o, have, property, value, c.scratch[:n])
+		set, st := c.setter(o, have, property)
+		if st != zx.OK {
+			return st
+		}
+		clear(c.scratch[:8])
+		if st = c.read(c.scratch[:n], value); st != zx.OK {
+			return st
+		}
+		return set(binary.LittleEndian.Uint64(c.scratch[:]))
 	})
 }
 
@@ -136,51 +143,38 @@ func (c *Context) setName(o object.Object, name userIn, size uint64) zx.Status {
 	return zx.OK
 }
 
-// setProperty sets a property of o but its name to the value that p receives.
-// have is what the handle carries.
-func (c *Context) setProperty(o object.Object, have zx.Rights, property uint32, value userIn, p []byte) zx.Status {
-	le := binary.LittleEndian
+// setter gives what sets a property of o but its name, if a handle with rights have
+// may do that.
+func (c *Context) setter(o object.Object, have zx.Rights, property uint32) (set func(n uint64) zx.Status, st zx.Status) {
 	switch property {
-	case propRegisterFS, propRegisterGS:
-		if st := c.self(o); st != zx.OK {
-			return st
-		}
-		if st := c.read(p, value); st != zx.OK {
-			return st
-		}
-		if property == propRegisterGS {
-			return c.Thread.SetGSBase(le.Uint64(p))
-		}
-		return c.Thread.SetFSBase(le.Uint64(p))
+	case propRegisterFS:
+		return c.Thread.SetFSBase, c.self(o)
+	case propRegisterGS:
+		return c.Thread.SetGSBase, c.self(o)
 	case propVMOContentSize:
 		v, ok := o.(*VMO)
-		if !ok {
-			return zx.ErrWrongType
+		switch {
+		case !ok:
+			return nil, zx.ErrWrongType
+		case have&zx.RightWrite == 0:
+			return nil, zx.ErrAccessDenied
 		}
-		if have&zx.RightWrite == 0 {
-			return zx.ErrAccessDenied
-		}
-		if st := c.read(p, value); st != zx.OK {
-			return st
-		}
-		return v.SetContentSize(le.Uint64(p), c.Request)
+		return func(n uint64) zx.Status { return v.SetContentSize(n, c.Request) }, zx.OK
 	}
 	x, ok := o.(Exception)
 	if !ok {
-		return zx.ErrWrongType
+		return nil, zx.ErrWrongType
 	}
-	if st := c.read(p, value); st != zx.OK {
-		return st
-	}
-	n := le.Uint32(p)
 	if property == propExceptionState {
-		return x.SetExceptionState(n)
+		return func(n uint64) zx.Status { return x.SetExceptionState(uint32(n)) }, zx.OK
 	}
-	if st := x.SetSecondChance(x.SecondChance()); st != zx.OK {
-		return st // before the sense of the value
-	}
-	if n > 1 {
-		return zx.ErrInvalidArgs
-	}
-	return x.SetSecondChance(n == 1)
+	return func(n uint64) zx.Status {
+		if st := x.SetSecondChance(x.SecondChance()); st != zx.OK {
+			return st // before the sense of the value
+		}
+		if n > 1 {
+			return zx.ErrInvalidArgs
+		}
+		return x.SetSecondChance(n == 1)
+	}, zx.OK
 }
