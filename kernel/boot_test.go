@@ -194,6 +194,49 @@ func TestKillSpinner(t *testing.T) {
 	}
 }
 
+// TestSuspendRaces: a thread that is woken just as it stops in the midst of a call goes
+// on with the call, and a kill ends it.
+func TestSuspendRaces(t *testing.T) {
+	if k.NumCPUs() < 2 {
+		t.Skip("on one CPU nobody comes between")
+	}
+	p, _ := spawn(t, "evil", "spinning") // the first thread sleeps without end
+	first := p.Threads()[0]
+	in := func(state zx.ThreadState) {
+		t.Helper()
+		for end := time.Now().Add(20 * time.Second); first.State() != state; runtime.Gosched() {
+			if time.Now().After(end) {
+				t.Fatalf("the thread is in state %#x, not %#x", first.State(), state)
+			}
+		}
+	}
+	in(zx.ThreadBlockedSleeping)
+	var stop atomic.Bool
+	defer stop.Store(true)
+	go func() {
+		for !stop.Load() {
+			first.Wake()
+			runtime.Gosched()
+		}
+	}()
+	for range 1000 {
+		token, st := first.Suspend()
+		if st != zx.OK {
+			t.Fatal(st)
+		}
+		in(zx.ThreadSuspended)
+		token.OnZeroHandles()
+		token.OnLastRef()
+		in(zx.ThreadBlockedSleeping)
+	}
+	p.Exit(-7)
+	select {
+	case <-p.Ended():
+	case <-time.After(20 * time.Second):
+		t.Fatal("a thread that was suspended often survives its kill")
+	}
+}
+
 // TestStopTheWorld: threads that spin in ring 3 on the other CPUs are kicked out of it
 // when the collector stops the world. Ticks come so late meanwhile that a test that has
 // to wait for them takes longer than it may.

@@ -382,7 +382,7 @@ func (e *executor) run() {
 		default:
 			on = t.goOn()
 		}
-		if !on {
+		if !on || t.step != stepUser && !t.goOn() {
 			continue
 		}
 		for {

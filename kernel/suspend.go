@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"fmt"
+
 	"faultline/object"
 	"faultline/zx"
 )
@@ -127,6 +129,9 @@ func (t *Thread) callGoesOn() bool {
 func (t *Thread) pause() bool {
 	if !t.suspended() {
 		return true
+	}
+	if t.step == stepPause {
+		panic(fmt.Sprintf("kernel.pause: thread %d pauses already, and goes on with step %d then", t.Koid(), t.after))
 	}
 	t.after, t.step = t.step, stepPause
 	t.state.Store(uint32(zx.ThreadSuspended)) // for who sees the signal at once
