@@ -60,14 +60,3 @@ func SplitNUL(b []byte) []string {
 	}
 	return strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
 }
-
-// JoinNUL is the opposite of SplitNUL.
-//
-// Pre: no element contains NUL.
-func JoinNUL(list []string) []byte {
-	var b []byte
-	for _, s := range list {
-		b = append(append(b, s...), 0)
-	}
-	return b
-}

@@ -19,14 +19,12 @@ const (
 	pollInput = 10 * time.Millisecond
 )
 
-// typed is input that arrived and was not read: a ring, and the count of all bytes
-// ever put in and taken out. Who finds it taken leaves a word and goes on: the one who
-// has it looks once more.
+// typed is input that arrived and was not read. One at a time moves what port and
+// keyboard have there: who finds it taken leaves a word and goes on, and the one who has
+// it looks once more.
 var typed struct {
-	taken   atomic.Bool
-	missed  atomic.Bool
-	input   [inputBytes]byte
-	in, out uint
+	input         chan byte
+	taken, missed atomic.Bool
 }
 
 // inputReady holds a token when input may have come since it was last taken.
@@ -36,29 +34,18 @@ var inputReady chan struct{}
 //go:nosplit
 func printk(c byte) { sendByte(c) }
 
-// receive moves what port and keyboard have into the input ring and says whether there
-// was anything. What does not fit stays in the port.
+// receive moves what port and keyboard have to typed and says whether there was anything.
+// What does not fit stays in the port.
 func receive() (any bool) {
-	withInput(func() { any = receiveLocked() })
-	return any
-}
-
-// withInput has f use the ring, unless somebody else does.
-func withInput(f func()) {
 	typed.missed.Store(true)
 	for typed.missed.Load() && typed.taken.CompareAndSwap(false, true) {
 		typed.missed.Store(false)
-		f()
+		any = receiveKeys() || any
+		for uart.present && len(typed.input) < inputBytes && uartIn(uartLSR)&lsrDataReady != 0 {
+			typed.input <- uartIn(uartData)
+			any = true
+		}
 		typed.taken.Store(false)
-	}
-}
-
-func receiveLocked() bool {
-	any := receiveKeys()
-	for uart.present && typed.in-typed.out < inputBytes && uartIn(uartLSR)&lsrDataReady != 0 {
-		typed.input[typed.in%inputBytes] = uartIn(uartData)
-		typed.in++
-		any = true
 	}
 	return any
 }
@@ -87,14 +74,15 @@ func (Console) Write(p []byte) (int, error) {
 // Read takes what input has arrived, up to len(p) bytes. It does not wait: no
 // input gives 0 and no error.
 func (Console) Read(p []byte) (n int, err error) {
-	withInput(func() {
-		receiveLocked()
-		for n < len(p) && typed.out != typed.in {
-			p[n] = typed.input[typed.out%inputBytes]
-			typed.out++
+	receive()
+	for n < len(p) {
+		select {
+		case p[n] = <-typed.input:
 			n++
+		default:
+			return n, nil
 		}
-	})
+	}
 	return n, nil
 }
 
@@ -103,7 +91,7 @@ func (Console) Read(p []byte) (n int, err error) {
 func (c Console) Wait() {
 	for {
 		receive()
-		if typed.in != typed.out {
+		if len(typed.input) > 0 {
 			return
 		}
 		if uart.interrupt || !uart.present {
@@ -133,7 +121,7 @@ func readConsole(p []byte) int {
 // Pre: cpu.Init has run, the local APIC is up.
 func initInput() {
 	if inputReady == nil {
-		inputReady = make(chan struct{}, 1)
+		typed.input, inputReady = make(chan byte, inputBytes), make(chan struct{}, 1)
 		consoleRead = readConsole
 	}
 	irq := uint8(4)

@@ -43,7 +43,8 @@ const (
 	diskGap = 100 * time.Millisecond
 )
 
-// Why a disk refuses without asking the device.
+// Why a request fails; its error says more and unwraps to one of these. The first three are
+// found without asking the device.
 var (
 	ErrDiskRange    = errors.New("beyond the end of the disk")
 	ErrDiskReadOnly = errors.New("disk is read-only")
@@ -53,21 +54,6 @@ var (
 	ErrDiskTimeout  = errors.New("device does not answer")
 	ErrDiskBroken   = errors.New("device broke the protocol")
 )
-
-// DiskError tells which request failed. It unwraps to one of the errors above.
-type DiskError struct {
-	Op     DiskOp
-	Sector uint64
-	Bytes  int
-	Status uint8 // the device's status byte; 0xff if it gave none
-	Err    error
-}
-
-func (e *DiskError) Error() string {
-	return fmt.Sprintf("disk: %s of %d bytes at sector %d: %v (status %#x)", e.Op, e.Bytes, e.Sector, e.Err, e.Status)
-}
-
-func (e *DiskError) Unwrap() error { return e.Err }
 
 // Request is one transfer. It can be used again once do has returned.
 //
@@ -79,7 +65,7 @@ type Request struct {
 	Op     DiskOp
 	Sector uint64
 	Data   [][]byte // pieces of the transfer in order; their sum is a multiple of SectorBytes
-	Err    error    // set when done: nil or *DiskError
+	Err    error    // set when done
 
 	state requestState
 	tries int    // how often the device had it in vain
@@ -106,8 +92,9 @@ func (r *Request) bytes() (n int) {
 	return n
 }
 
+// fail ends r. status is the device's status byte, blkPending if it gave none.
 func (r *Request) fail(status uint8, err error) {
-	r.Err = &DiskError{Op: r.Op, Sector: r.Sector, Bytes: r.bytes(), Status: status, Err: err}
+	r.Err = fmt.Errorf("disk: %v of %d bytes at sector %d: %w (status %#x)", r.Op, r.bytes(), r.Sector, err, status)
 	r.state = requestDone
 }
 
@@ -191,7 +178,7 @@ func (d *Disk) ReadOnly() bool { return d.readOnly }
 
 // Read fills p from the disk, beginning at a sector.
 //
-// Errors: *DiskError: ErrDiskRange, ErrDiskShape (p is not whole blocks of the
+// Errors: ErrDiskRange, ErrDiskShape (p is not whole blocks of the
 // disk), ErrDiskIO, ErrDiskTimeout, ErrDiskBroken.
 func (d *Disk) Read(sector uint64, p []byte) error {
 	return d.transfer(DiskRead, sector, [][]byte{p})
@@ -215,7 +202,7 @@ func (d *Disk) ReadScatter(sector uint64, pieces [][]byte) error {
 // Flush makes all finished writes durable. A disk without a write cache has nothing
 // to do.
 //
-// Errors: *DiskError: ErrDiskIO, ErrDiskTimeout, ErrDiskBroken.
+// Errors: ErrDiskIO, ErrDiskTimeout, ErrDiskBroken.
 func (d *Disk) Flush() error {
 	if !d.canFlush {
 		return nil

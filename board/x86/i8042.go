@@ -56,8 +56,7 @@ func initKeyboard() {
 	keys.present = true
 }
 
-// receiveKeys moves what was typed into the input ring and says whether there was
-// anything.
+// receiveKeys moves what was typed on the keyboard, for receive.
 func receiveKeys() (any bool) {
 	for n := 0; keys.present && n < 64; n++ {
 		status := cpu.In8(i8042Status)
@@ -69,9 +68,8 @@ func receiveKeys() (any bool) {
 			continue
 		}
 		for _, c := range []byte(keys.state.key(code)) {
-			if typed.in-typed.out < inputBytes {
-				typed.input[typed.in%inputBytes] = c
-				typed.in++
+			if len(typed.input) < inputBytes {
+				typed.input <- c
 				any = true
 			}
 		}

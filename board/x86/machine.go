@@ -34,9 +34,6 @@ func TrapStacks() zx.PhysAddr {
 	return zx.PhysAddr(ramStart + ramSize - cpu.TrapStackBytes)
 }
 
-// ClockHz is the frequency of the time stamp counter, and how it was found.
-func ClockHz() (hz uint64, source string) { return clock.hz, clock.source }
-
 // Nanotime is the time since boot in nanoseconds: what the runtime's monotonic
 // clock counts, and zx.Time.
 //

@@ -20,7 +20,7 @@ func (d RAMDisk) Flush() error { return nil }
 
 // Read fills p from the disk, beginning at a sector.
 //
-// Errors: *DiskError: ErrDiskRange, ErrDiskShape (p is no whole number of sectors).
+// Errors: ErrDiskRange, ErrDiskShape (p is no whole number of sectors).
 func (d RAMDisk) Read(sector uint64, p []byte) error { return d.move(DiskRead, sector, p) }
 
 // Write writes p to the disk, beginning at a sector. Errors: those of Read.
