@@ -17,9 +17,14 @@ var clock = struct {
 	source string // how hz was found
 }{mult: 1 << 32, source: "none"}
 
-//go:linkname nanotime runtime/goos.Nanotime
+// Nanotime is the time since boot in nanoseconds: what the runtime's monotonic
+// clock counts, and zx.Time.
+//
+// Context: any; no allocation.
+//
+//go:linkname Nanotime runtime/goos.Nanotime
 //go:nosplit
-func nanotime() int64 { return Lasted(cpu.ReadTSC() - bootTSC) }
+func Nanotime() int64 { return Lasted(cpu.ReadTSC() - bootTSC) }
 
 // Lasted is how many nanoseconds so many ticks of the time stamp counter take.
 //

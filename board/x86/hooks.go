@@ -94,7 +94,7 @@ func hwinit1() {
 	goos.Idle = Idle
 	initInput()
 	if since, ok := wallClock(); ok {
-		wallOffset = int64(since) - nanotime()
+		wallOffset = int64(since) - Nanotime()
 	}
 	if early != nil {
 		early()

@@ -41,7 +41,7 @@ func initKeyboard() {
 	}
 	config, ok := uint8(0), false
 	cpu.Out8(i8042Status, i8042Read)
-	for start := nanotime(); nanotime()-start < 100e6 && !ok; cpu.Pause() {
+	for start := Nanotime(); Nanotime()-start < 100e6 && !ok; cpu.Pause() {
 		if ok = cpu.In8(i8042Status)&i8042Full != 0; ok {
 			config = cpu.In8(i8042Data)
 		}
@@ -50,7 +50,7 @@ func initKeyboard() {
 		return
 	}
 	cpu.Out8(i8042Status, i8042Write)
-	for start := nanotime(); cpu.In8(i8042Status)&i8042Busy != 0 && nanotime()-start < 100e6; cpu.Pause() {
+	for start := Nanotime(); cpu.In8(i8042Status)&i8042Busy != 0 && Nanotime()-start < 100e6; cpu.Pause() {
 	}
 	cpu.Out8(i8042Data, config&^i8042KeyOff|i8042KeyIRQ)
 	keys.present = true

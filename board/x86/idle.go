@@ -64,7 +64,7 @@ func halt(ns int64) {
 // The runtime calls it when no goroutine can run.
 func Idle(until int64) {
 	if !cpu.PendingInterrupts() {
-		now := nanotime()
+		now := Nanotime()
 		if until <= now {
 			return
 		}

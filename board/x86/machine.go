@@ -34,14 +34,6 @@ func TrapStacks() zx.PhysAddr {
 	return zx.PhysAddr(ramStart + ramSize - cpu.TrapStackBytes)
 }
 
-// Nanotime is the time since boot in nanoseconds: what the runtime's monotonic
-// clock counts, and zx.Time.
-//
-// Context: any; nosplit, no allocation.
-//
-//go:nosplit
-func Nanotime() int64 { return nanotime() }
-
 // init has the collector work harder before the window is full.
 func init() { debug.SetMemoryLimit(int64(ramSize) / 8 * 7) }
 
@@ -58,7 +50,7 @@ var open = sync.OnceValues(func() (*Machine, error) {
 	m.Boot, m.Memory = *boot, boot.Map
 	m.Options = ParseOptions(boot.CommandLine + " " + MoreOptions)
 	if most := m.Options.Memory; most != 0 {
-		m.Memory = m.Memory.Below(zx.PhysAddr(most))
+		m.Memory = NewMemoryMap(append(m.Memory, MemoryRegion{Range{zx.PhysAddr(most), 1<<64 - 1}, MemoryReserved}))
 	}
 	for _, module := range boot.Modules {
 		if module.Range.Bytes() > 0 {

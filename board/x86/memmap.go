@@ -110,20 +110,6 @@ func (m MemoryMap) believe(window Range, physBits uint32, keeps func(uint64) boo
 	return NewMemoryMap(regions), problems
 }
 
-// Below is m without the RAM from limit on.
-func (m MemoryMap) Below(limit zx.PhysAddr) (list MemoryMap) {
-	for _, r := range m {
-		if r.Kind == MemoryRAM && r.End > limit {
-			if r.Start >= limit {
-				continue
-			}
-			r.End = limit
-		}
-		list = append(list, r)
-	}
-	return list
-}
-
 // Usable is the RAM of m outside of every reserved range, in whole pages, by
 // address.
 func (m MemoryMap) Usable(reserved []Range) (usable []Range) {

@@ -41,7 +41,7 @@ func powerOff() {
 		const sciEnabled = 1
 		if pm1a := cpu.Port(p.PM1a); p.SMIPort != 0 && cpu.In16(pm1a)&sciEnabled == 0 {
 			cpu.Out8(cpu.Port(p.SMIPort), p.SMIEnable)
-			for start := nanotime(); cpu.In16(pm1a)&sciEnabled == 0 && nanotime()-start < 1e9; cpu.Pause() {
+			for start := Nanotime(); cpu.In16(pm1a)&sciEnabled == 0 && Nanotime()-start < 1e9; cpu.Pause() {
 			}
 		}
 		cpu.Out16(cpu.Port(p.PM1a), uint16(p.TypeA)<<10|slpEnable)
@@ -49,7 +49,7 @@ func powerOff() {
 			cpu.Out16(cpu.Port(p.PM1b), uint16(p.TypeB)<<10|slpEnable)
 		}
 	}
-	for start := nanotime(); nanotime()-start < 100e6; cpu.Pause() { // it takes a moment
+	for start := Nanotime(); Nanotime()-start < 100e6; cpu.Pause() { // it takes a moment
 	}
 }
 

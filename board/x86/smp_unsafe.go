@@ -140,7 +140,7 @@ func startCPU(id int, apic uint32, page zx.PhysAddr) bool {
 
 // delay waits ns nanoseconds, or until done.
 func delay(ns int64, done func() bool) {
-	for end := nanotime() + ns; nanotime() < end && (done == nil || !done()); cpu.Pause() {
+	for end := Nanotime() + ns; Nanotime() < end && (done == nil || !done()); cpu.Pause() {
 	}
 }
 
@@ -248,7 +248,7 @@ func CPUs() int { return max(1, cpus.count) }
 //
 // Context: no P.
 func restUntil(until int64) {
-	now := nanotime()
+	now := Nanotime()
 	if until <= now {
 		return
 	}

@@ -133,8 +133,8 @@ func lockUART() {
 //
 //go:nosplit
 func waitEmpty() bool {
-	for start := nanotime(); uartIn(uartLSR)&lsrTHREmpty == 0; cpu.Pause() {
-		if nanotime()-start > patience {
+	for start := Nanotime(); uartIn(uartLSR)&lsrTHREmpty == 0; cpu.Pause() {
+		if Nanotime()-start > patience {
 			return false
 		}
 	}
@@ -148,6 +148,6 @@ func drain() {
 	if !uart.present {
 		return
 	}
-	for start := nanotime(); uartIn(uartLSR)&lsrIdle == 0 && nanotime()-start < patience/10; cpu.Pause() {
+	for start := Nanotime(); uartIn(uartLSR)&lsrIdle == 0 && Nanotime()-start < patience/10; cpu.Pause() {
 	}
 }

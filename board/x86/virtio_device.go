@@ -52,7 +52,7 @@ func (d *virtioDevice) setStatus(s uint8) {
 	}
 	d.write(d.virtioLayout.status, uint32(s))
 	if s == 0 { // reset takes its time. Source: virtio 1.2, 4.1.4.3.1
-		for start := nanotime(); d.status() != 0 && nanotime()-start < 1e9; {
+		for start := Nanotime(); d.status() != 0 && Nanotime()-start < 1e9; {
 		}
 		if d.status() != 0 { // it does not hear: keep it from memory
 			d.pci.master(false)
