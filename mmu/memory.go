@@ -276,8 +276,9 @@ func (m *Memory) Free(f Frame) { m.release(f, OwnerFree) }
 // asks for zeros next need not make them.
 func (m *Memory) FreeZeroed(f Frame) { m.release(f, OwnerZeroed) }
 
-// FreeRun is Free of the n frames from f on that hang together by Meta.Next.
-func (m *Memory) FreeRun(f Frame, n int) {
+// FreeRun is Free of the n frames from f on that hang together by Meta.Next. It gives
+// the one after them.
+func (m *Memory) FreeRun(f Frame, n int) Frame {
 	if p := m.payer; p != nil && n > 0 {
 		p.give(n)
 	}
@@ -288,7 +289,7 @@ func (m *Memory) FreeRun(f Frame, n int) {
 			m.free1(f, OwnerFree)
 			f = next
 		}
-		return
+		return f
 	}
 	p.mu.Lock()
 	p.lowest = min(p.lowest, p.free)
@@ -306,6 +307,7 @@ func (m *Memory) FreeRun(f Frame, n int) {
 	}
 	p.head = head
 	p.mu.Unlock()
+	return f
 }
 
 // release is Free of a frame that is as as says.

@@ -13,7 +13,7 @@ import (
 // again, and by a goroutine if that thread does not come to it, or if it was nobody's.
 // Threads of other processes do none of it. Nobody need wait for it but who wants to see the deed done.
 //
-//	Do, later               step, again and again
+//	Do, Later               step, again and again
 //	---------> (its maker's) ------------------------> (nothing)
 type chore struct {
 	// step does a part of the work, as much as b allows, and says whether there
@@ -60,8 +60,8 @@ func who() *Maker {
 	return chores.maker()
 }
 
-// later leaves a chore. Locks: any.
-func later(step func(b *zx.Budget) (more bool)) {
+// Later leaves a chore. Locks: any.
+func Later(step func(b *zx.Budget) (more bool)) {
 	push(step)
 	Remind()
 }

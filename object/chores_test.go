@@ -20,12 +20,12 @@ func TestChoresWithoutEnd(t *testing.T) {
 	endless = func(*zx.Budget) bool {
 		if done.Add(1); made.Load() < 10*worksMost {
 			made.Add(1)
-			later(endless)
+			Later(endless)
 		}
 		return false
 	}
 	made.Add(1)
-	later(endless)
+	Later(endless)
 	if !WorkAll(nil) || done.Load() > 2*worksMost {
 		t.Errorf("%d chores done of what never ends", done.Load())
 	}

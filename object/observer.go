@@ -114,7 +114,7 @@ func (b *Base) changed(w *watch, old, now zx.Signals) {
 		if w.at = w.list; b.alert(w, c, watchAtOnce*alertWeight) {
 			return
 		}
-		later(func(budget *zx.Budget) bool { return b.alertLate(w, budget) })
+		Later(func(budget *zx.Budget) bool { return b.alertLate(w, budget) })
 	}
 	w.late = append(w.late, c)
 }
@@ -278,7 +278,7 @@ func (b *Base) cancelHandle(source Source) {
 	}
 	b.mu.Unlock()
 	if h != nil && h.list != nil {
-		later(func(budget *zx.Budget) bool {
+		Later(func(budget *zx.Budget) bool {
 			for {
 				b.mu.Lock()
 				b.cancelSome(h)

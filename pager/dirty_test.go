@@ -256,7 +256,7 @@ func TestDirtyTracking(t *testing.T) {
 			w.expect("D[0,3)")
 			w.must(f.v.AlwaysNeed(0, pg, &w.self.req))
 			w.must(f.v.AlwaysNeed(2*pg, pg, &w.self.req))
-			w.must(f.v.DontNeed(pg, pg))
+			w.must(f.v.DontNeed(pg, pg, nil))
 			if n := w.store.Evict(10, nil); n != 1 {
 				w.t.Fatalf("evicted %d, want 1", n)
 			}

@@ -218,7 +218,7 @@ func play(t *testing.T, d *dice) (ops int) {
 				got = v.AlwaysNeed(base+uint64(a)*pg, uint64(b-a)*pg, &req)
 			} else {
 				note("DONT_NEED %d %d", a, b)
-				got = v.DontNeed(base+uint64(a)*pg, uint64(b-a)*pg)
+				got = v.DontNeed(base+uint64(a)*pg, uint64(b-a)*pg, nil)
 			}
 		case 19:
 			all := d.roll(3) == 0

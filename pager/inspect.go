@@ -94,7 +94,7 @@ func (s *Proxy) Requests() []RequestInfo {
 func (s *Proxy) requests(now zx.Time) (list []RequestInfo) {
 	group := 0 // where the group being told begins: those that hang on a primary come before it
 	s.Each(func(r *vmo.PageRequest) {
-		if r.Primary != nil {
+		if r.Hangs {
 			list = append(list, infoOf(r, now))
 			return
 		}
@@ -109,7 +109,7 @@ func (s *Proxy) requests(now zx.Time) (list []RequestInfo) {
 // infoOf tells of one request. Locks: its source's held.
 func infoOf(r *vmo.PageRequest, now zx.Time) RequestInfo {
 	i := RequestInfo{Kind: r.Kind, Offset: r.Offset, Length: r.Length, Packet: r.Packet,
-		Overlap: r.Primary != nil, Thread: waiterKoid(r)}
+		Overlap: r.Hangs, Thread: waiterKoid(r)}
 	if r.Since.Load() != 0 {
 		i.Since = since(r, now)
 	}

@@ -282,12 +282,12 @@ func (p *Pager) OpRange(op zx.PagerOp, v *vmo.VMO, off, length, data uint64, y z
 		if code != int64(int32(code)) || !failCode(zx.Status(code)) {
 			return zx.ErrInvalidArgs
 		}
-		return v.Fail(off, length, zx.Status(code))
+		return v.Fail(off, length, zx.Status(code), y)
 	case zx.PagerOpDirty:
 		if data != 0 {
 			return zx.ErrInvalidArgs
 		}
-		return v.DirtyPages(off, length)
+		return v.DirtyPages(off, length, y)
 	case zx.PagerOpWritebackBegin:
 		if data != 0 && data != zx.VMODirtyRangeIsZero {
 			return zx.ErrInvalidArgs

@@ -82,6 +82,9 @@ func (s *Proxy) Key() uint64 { return s.key }
 // Awaited implements vmo.Provider.
 func (s *Proxy) Awaited() { s.sys.rouse() }
 
+// Later implements vmo.Provider.
+func (s *Proxy) Later(work func(b *zx.Budget) (more bool)) { object.Later(work) }
+
 // orphan detaches because the pager was closed: nothing will be said any more,
 // and what was not delivered is withdrawn, COMPLETE included.
 func (s *Proxy) orphan() {

@@ -290,15 +290,15 @@ func TestBasic(t *testing.T) {
 			w.expect("R[15,1)")
 			f.supply(15, 1)
 			w.ended(a, zx.OK)
-			w.must(f.v.DontNeed(32, 20*pg-64))
+			w.must(f.v.DontNeed(32, 20*pg-64, nil))
 			for _, r := range [][2]uint64{{25 * pg, 10 * pg}, {30 * pg, 20 * pg}, {pg, ^uint64(0)}} {
-				if a, b := f.v.AlwaysNeed(r[0], r[1], &w.self.req), f.v.DontNeed(r[0], r[1]); a != zx.ErrOutOfRange || b != a {
+				if a, b := f.v.AlwaysNeed(r[0], r[1], &w.self.req), f.v.DontNeed(r[0], r[1], nil); a != zx.ErrOutOfRange || b != a {
 					w.t.Fatalf("hints over %#x: %v and %v", r, a, b)
 				}
 			}
 			anon, _ := w.store.New(20, 0)
 			w.must(anon.AlwaysNeed(0, 20*pg, &w.self.req))
-			w.must(anon.DontNeed(0, 20*pg))
+			w.must(anon.DontNeed(0, 20*pg, nil))
 			anon.Release()
 			// A failed page is passed over; a cut range is trimmed.
 			a = hint(16*pg, 3*pg)

@@ -279,7 +279,7 @@ func sourceHistory(t *testing.T, rng *rand.Rand, seed int64) {
 			if r.Outstanding != p.out || (r.Outstanding || p.woken) && (r.Woken.Load() != p.woken || r.Status != p.status) {
 				t.Fatalf("seed %d: request %d: out %v woken %v status %v, want %v %v %v after %q", seed, i, r.Outstanding, r.Woken.Load(), r.Status, p.out, p.woken, p.status, history)
 			}
-			if r.Outstanding && (r.Offset != p.off*pg || r.End() != p.end*pg || r.WakeAt != p.wake*pg || (r.Primary == nil) != (p.hangs == nil) || r.Primary == nil && r.Pending != p.need*pg) {
+			if r.Outstanding && (r.Offset != p.off*pg || r.End() != p.end*pg || r.WakeAt != p.wake*pg || r.Hangs != (p.hangs != nil) || !r.Hangs && r.Pending != p.need*pg) {
 				t.Fatalf("seed %d: request %d is [%d,%d) pending %d wake %d, want %+v after %q", seed, i, r.Offset/pg, r.End()/pg, r.Pending/pg, r.WakeAt/pg, *p, history)
 			}
 			if r.Woken.Load() && wakes[i].n == 0 {

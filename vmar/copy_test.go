@@ -16,7 +16,7 @@ func TestCopy(t *testing.T) {
 	src.wait = func() zx.Status {
 		last := src.asked[len(src.asked)-1]
 		if last.kind == vmo.RequestDirty {
-			return v.DirtyPages(last.off, last.n)
+			return v.DirtyPages(last.off, last.n, nil)
 		}
 		w.supply(v, last.off/page, last.n/page, 40)
 		return zx.OK

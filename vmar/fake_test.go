@@ -35,6 +35,7 @@ func (s *fakeSource) Clear(*vmo.PageRequest)        {}
 func (s *fakeSource) Swap(r, heir *vmo.PageRequest) {}
 func (s *fakeSource) OnDetach()                     { s.closed = true }
 func (s *fakeSource) OnGone()                       {}
+func (s *fakeSource) Later(func(b *zx.Budget) bool) {}
 func (s *fakeSource) Awaited()                      {}
 
 // sleeper is a thread that never sleeps: what happens while it waits is

@@ -252,7 +252,7 @@ func TestTrapDirty(t *testing.T) {
 	if w.pte(va).Prot() != mmu.Read {
 		t.Fatalf("protect made the page %v", w.pte(va).Prot())
 	}
-	src.wait = func() zx.Status { return v.DirtyPages(0, page) }
+	src.wait = func() zx.Status { return v.DirtyPages(0, page, nil) }
 	w.ok(w.store1(va))
 	if len(src.asked) != 1 || src.asked[0] != (request{vmo.RequestDirty, 0, page}) || w.pte(va).Prot() != mmu.Read|mmu.Write {
 		t.Fatalf("asked %v, mapped %v", src.asked, w.pte(va).Prot())

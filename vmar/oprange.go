@@ -116,7 +116,7 @@ func perform(op uint32, v *vmo.VMO, off, n uint64, req *vmo.PageRequest) zx.Stat
 	case zx.VMAROpZero:
 		return v.Zero(off, n, req)
 	case zx.VMAROpDontNeed:
-		return v.DontNeed(off, n)
+		return v.DontNeed(off, n, req.Waiter())
 	case zx.VMAROpAlwaysNeed:
 		return v.AlwaysNeed(off, n, req)
 	case zx.VMAROpPrefetch:

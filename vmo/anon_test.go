@@ -123,7 +123,7 @@ func TestSparseCost(t *testing.T) {
 	b.ok(b.v.WritebackBegin(0, 1<<40, false, nil))
 	b.ok(b.v.WritebackEnd(0, 1<<40, nil))
 	b.ok(b.supply(1<<27+5, 1, false))
-	b.ok(b.v.DontNeed(0, 1<<40))
+	b.ok(b.v.DontNeed(0, 1<<40, nil))
 	b.ok(b.v.SetStreamSize(1<<30, &b.req))
 	b.ok(b.v.SetStreamSize(1<<40, &b.req))
 	b.v.Detach(nil)

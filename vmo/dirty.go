@@ -4,190 +4,6 @@ import (
 	"faultline/zx"
 )
 
-// DirtyPages makes every page of the range dirty, all of them or none: the
-// pager's OP_DIRTY. Markers and pages of zero intervals become pages of zeros.
-// Requests for what changed progress. Not a modification.
-//
-// Units: bytes, page aligned.
-// Locks: none held; takes the VMO's.
-// Errors, in this order: ErrOutOfRange wraps | ErrNotSupported without
-// TRAP_DIRTY | ErrOutOfRange starts past the end; and, after releasing every
-// DIRTY waiter that meets the part of the range inside the VMO: ErrOutOfRange
-// ends past the end | ErrBadState detached | ErrNotFound a page is absent |
-// ErrNoMemory.
-// Flush: translations of the zero page that pages replace are removed; those of
-// resident pages stay as they are.
-// Source: docs/pager.md 3.5.2.
-func (v *VMO) DirtyPages(off, length uint64) zx.Status {
-	if off+length < off {
-		return zx.ErrOutOfRange
-	}
-	if !v.cow.traps {
-		return zx.ErrNotSupported
-	}
-	// What is gathered is given back when memory is short: so ask for more each
-	// time.
-	for want := reclaimPages; ; want *= 2 {
-		c := v.lock()
-		if length == zx.PageSize && c.dirtyOne(off) {
-			v.Unlock()
-			return zx.OK
-		}
-		if off > c.size {
-			v.Unlock()
-			return zx.ErrOutOfRange
-		}
-		st := c.dirtyLocked(off, off+length)
-		if st != zx.OK && st != zx.ErrNoMemory {
-			c.releaseDirty(off, length)
-		}
-		v.Unlock()
-		if st == zx.ErrNoResources {
-			return zx.ErrNoMemory
-		}
-		if st != zx.ErrNoMemory {
-			return st
-		}
-		if v.makeRoom(nil, want, nil) != zx.OK {
-			v.Lock()
-			c.releaseDirty(off, length)
-			v.Unlock()
-			return st
-		}
-	}
-}
-
-// dirtyOne is dirtyLocked for one page that is clean or awaits being so; it says
-// whether that is the case. Locks: the family's held.
-func (c *cowPages) dirtyOne(off uint64) bool {
-	if off >= c.size || c.fam.source.Detached() {
-		return false
-	}
-	idx := pageIndex(off)
-	s := c.tree.near(idx)
-	if s == nil {
-		s = c.tree.walk(c.mem, idx)
-	}
-	if s == nil || 1<<s.state()&(1<<Clean|1<<AwaitingClean) == 0 {
-		return false
-	}
-	c.transition(s, s.in(Dirty))
-	c.fam.source.Progress(RequestDirty, off, zx.PageSize)
-	return true
-}
-
-// releaseDirty lets the DIRTY waiters of the range look again.
-func (c *cowPages) releaseDirty(off, length uint64) {
-	if end := min(off+length, c.size); off < end {
-		c.fam.source.Release(RequestDirty, off, end-off)
-	}
-}
-
-// dirtyLocked is DirtyPages with the lock held and off inside the VMO. On error
-// nothing has changed.
-func (c *cowPages) dirtyLocked(off, end uint64) zx.Status {
-	switch {
-	case end > c.size:
-		return zx.ErrOutOfRange
-	case c.fam.source.Detached():
-		return zx.ErrBadState
-	case c.firstAbsent(off, end) < end:
-		return zx.ErrNotFound
-	}
-	var fresh PageRun
-	if st := c.prepareDirty(off, end, &fresh); st != zx.OK {
-		return st
-	}
-	if fresh.pages > 0 {
-		c.unmapZeros(off, end-off)
-		c.zeros.remove(off, end)
-	}
-	first, limit := pageIndex(off), pageIndex(end)
-	news := first // start of the run of pages that changed
-	for idx := first; idx < limit; {
-		slots, n, leaf := c.tree.run(c.mem, idx, limit)
-		added := 0
-		for i := range slots {
-			s, at := slots[i], idx+uint64(i)
-			switch {
-			case s.state() == Dirty:
-				c.dirtied(news, at)
-				news = at + 1
-			case s.hasPage():
-				c.transition(&slots[i], s.in(Dirty))
-			default:
-				if s == 0 {
-					added++
-				}
-				f := fresh.pop(c.mem)
-				c.mem.Meta(f).Set(c.id, at, 0)
-				c.transition(&slots[i], pageSlot(f, Dirty))
-				c.pages++
-			}
-		}
-		c.tree.added(c.mem, leaf, added)
-		idx += n
-	}
-	c.dirtied(news, limit)
-	return zx.OK
-}
-
-// dirtied reports the pages [first, end) as newly dirty.
-func (c *cowPages) dirtied(first, end uint64) {
-	if first < end {
-		c.fam.source.Progress(RequestDirty, first<<zx.PageShift, (end-first)<<zx.PageShift)
-	}
-}
-
-// prepareDirty gathers what dirtying [off, end) needs: a page of zeros for each
-// offset without a page, and the leaves to put them in. Pre: nothing there is
-// absent. On NO_MEMORY all is given back.
-func (c *cowPages) prepareDirty(off, end uint64, fresh *PageRun) zx.Status {
-	need := 0
-	for pos := off; pos < end; {
-		if iv := c.zeros.holding(pos); iv != nil {
-			stop := min(iv.end, end)
-			n := pageIndex(stop - pos)
-			if n > uint64(c.mem.Stats().Total) {
-				return zx.ErrNoResources // more than eviction could ever free
-			}
-			need += int(n)
-			pos = stop
-			continue
-		}
-		stop := c.zeros.next(pos, end)
-		for first, limit := pageIndex(pos), pageIndex(stop); first < limit; {
-			slots, n, _ := c.tree.run(c.mem, first, limit)
-			for _, s := range slots {
-				if s.state() == Marker {
-					need++
-				}
-			}
-			first += n
-		}
-		pos = stop
-	}
-	for ; need > 0; need-- {
-		f, st := c.mem.AllocZeroed()
-		if st != zx.OK {
-			c.store.Discard(fresh)
-			return st
-		}
-		fresh.append(c.mem, f, 0)
-	}
-	if fresh.pages == 0 {
-		return zx.OK
-	}
-	st := c.zeros.reserve(1)
-	if st == zx.OK {
-		st = c.tree.reserve(c.mem, pageIndex(off), pageIndex(end))
-	}
-	if st != zx.OK {
-		c.store.Discard(fresh)
-	}
-	return st
-}
-
 // WritebackBegin says that the pager is about to save the range: dirty pages
 // await being clean, dirty zero intervals that start in it remember how far it
 // reached, and every translation of it loses write permission. With zeroOnly
@@ -233,7 +49,7 @@ func (v *VMO) writeback(off, length uint64, y zx.Yielder, piece func(c *cowPages
 		st := v.checkRange(off, length)
 		if st == zx.OK && length != 0 {
 			stop := c.turn(pos, end, &b)
-			if piece(c, pos, stop, end) {
+			if c.calm(pos, stop) && piece(c, pos, stop, end) {
 				pos = stop
 			}
 			if pos < end {
@@ -331,6 +147,10 @@ func (v *VMO) EnumerateDirty(off, length uint64, sink DirtySink, countAll bool, 
 		if end = min(end, c.size); pos >= end {
 			break
 		}
+		if !c.calm(pos, end) {
+			b.Spend(zx.BudgetUnits)
+			continue
+		}
 		if pos >= piece {
 			piece = c.turn(pos, end, &b)
 		}
@@ -413,22 +233,32 @@ func (c *cowPages) nextDirty(pos, limit, end uint64) (next uint64, r zx.DirtyRan
 // Fail fails the requests of both kinds that meet the range; no page changes.
 //
 // Units: bytes, page aligned.
-// Locks: none held; takes the VMO's.
-// Errors: ErrOutOfRange wraps or leaves the VMO | ErrBadState detached.
+// Locks: none held; takes the VMO's, and drops it where y, which may be nil, is to
+// yield.
+// Errors: ErrOutOfRange wraps or leaves the VMO | ErrBadState detached |
+// ErrInternalIntrKilled.
 // Source: docs/pager.md 3.5.1, steps 8 to 10.
-func (v *VMO) Fail(off, length uint64, status zx.Status) zx.Status {
-	c := v.lock()
-	defer v.Unlock()
-	if st := v.checkRange(off, length); st != zx.OK {
-		return st
+func (v *VMO) Fail(off, length uint64, status zx.Status, y zx.Yielder) zx.Status {
+	b := zx.Budget{By: y}
+	for pos, end := off, off+length; ; {
+		c := v.lock()
+		st := v.checkRange(off, length)
+		switch source := c.fam.source; {
+		case st != zx.OK:
+		case source.Detached():
+			st = zx.ErrBadState
+		case length != 0:
+			stop := source.cut(pos, end)
+			source.Fail(pos, stop-pos, status)
+			if pos = stop; pos < end {
+				st = errSpent
+			}
+		}
+		v.Unlock()
+		if st = v.goOn(st, nil, &b); st != zx.ErrNext {
+			return st
+		}
 	}
-	if c.fam.source.Detached() {
-		return zx.ErrBadState
-	}
-	if length != 0 {
-		c.fam.source.Fail(off, length, status)
-	}
-	return zx.OK
 }
 
 // Detach ends the VMO's tie to its pager: requests are let go, clean pages and
@@ -444,7 +274,7 @@ func (v *VMO) Detach(y zx.Yielder) zx.Status {
 	v.fam.source.Detach()
 	v.Unlock()
 	return v.inTurns(y, func(c *cowPages, pos, stop uint64) bool {
-		if !c.cleared(pos, stop-pos, false) {
+		if !c.calm(pos, stop) || !c.cleared(pos, stop-pos, false) {
 			return false
 		}
 		c.dropPages(pos, stop, 1<<Clean|1<<Marker)

@@ -85,24 +85,37 @@ func (v *VMO) checkLock(off, length uint64) zx.Status {
 
 // LockContent keeps the pages of a discardable VMO from being discarded until
 // UnlockContent was called as often, and tells what had been discarded before:
-// all or nothing. It commits nothing.
+// all or nothing. It commits nothing. What is being discarded is first, in turns
+// between which y, which may be nil, yields.
 //
 // Locks: takes the VMO's.
 // Errors, in this order: ErrNotSupported not discardable | ErrOutOfRange the
-// range is not the whole VMO.
+// range is not the whole VMO | those of y.
 // Source: zx_vmo_op_range, ZX_VMO_OP_LOCK.
-func (v *VMO) LockContent(off, length uint64) (state zx.VMOLockState, st zx.Status) {
-	c := v.lock()
-	defer v.Unlock()
-	if st = v.checkLock(off, length); st != zx.OK {
-		return state, st
+func (v *VMO) LockContent(off, length uint64, y zx.Yielder) (state zx.VMOLockState, st zx.Status) {
+	b := zx.Budget{By: y}
+	for {
+		c := v.lock()
+		if st = v.checkLock(off, length); st != zx.OK {
+			break
+		}
+		if c.discarded() && c.pages > 0 {
+			c.discardPages(&b)
+			v.Unlock()
+			if st = b.Look(); st != zx.OK {
+				return state, st
+			}
+			continue
+		}
+		state.Offset, state.Size = off, length
+		if c.discarded() {
+			state.DiscardedSize = c.size
+		}
+		c.lockContent()
+		break
 	}
-	state.Offset, state.Size = off, length
-	if c.discarded() {
-		state.DiscardedSize = c.size
-	}
-	c.lockContent()
-	return state, zx.OK
+	v.Unlock()
+	return state, st
 }
 
 // TryLockContent is LockContent that refuses a VMO that was discarded.
@@ -128,6 +141,7 @@ func (c *cowPages) lockContent() {
 		return
 	}
 	c.discard.state = discardLocked
+	c.fam.clearing = nil // of a discard that does not come about
 	c.store.mu.Lock()
 	c.store.discards.remove(c)
 	c.store.mu.Unlock()
@@ -177,15 +191,14 @@ func (c *cowPages) unlockContent() {
 }
 
 // discardVMOs discards unlocked discardable VMOs, the longest unlocked first,
-// until want pages were freed, and gives how many were.
+// until want pages were freed, and gives how many were. It stops where b says so.
 //
 // Locks: none held; takes one VMO's at a time.
-func (s *Store) discardVMOs(want int) (freed int) {
+func (s *Store) discardVMOs(want int, b *zx.Budget) (freed int) {
 	for freed < want {
 		s.mu.Lock()
 		c := s.discards.head
 		if c != nil {
-			s.discards.remove(c)
 			s.hands.Add(1)
 		}
 		s.mu.Unlock()
@@ -193,32 +206,49 @@ func (s *Store) discardVMOs(want int) (freed int) {
 			break
 		}
 		c.fam.mu.Lock()
-		n := c.discardPages()
+		n, done := c.discardPages(b)
+		if done {
+			c.forgetDiscard()
+		}
 		c.fam.mu.Unlock()
 		s.discarded.Add(uint64(n))
 		s.hands.Add(-1)
-		freed += n
+		if freed += n; b.Spend(0) && b.Look() != zx.OK {
+			break
+		}
 	}
 	return freed
 }
 
-// discardPages drops the pages of c if it is still unlocked and alive, and gives
-// how many. Flush: done. Locks: the family's held.
-func (c *cowPages) discardPages() int {
-	if c.dead || c.discard.state != discardUnlocked {
-		return 0
+// discardPages drops pages of c if it is still unlocked and alive, as many as b
+// allows, and gives how many and whether that is all. With the first one it is
+// discarded. Flush: done. Locks: the family's held.
+func (c *cowPages) discardPages(b *zx.Budget) (freed int, done bool) {
+	switch {
+	case c.dead || c.discard.state != discardUnlocked && c.discard.state != discardDone:
+		return 0, true
+	case c.discard.state == discardUnlocked && !c.cleared(0, c.size, false):
+		b.Spend(zx.BudgetUnits)
+		return 0, false
 	}
 	c.discard.state = discardDone
+	first := c.firstPage(0, c.size)
+	stop := c.turn(first, c.size, b)
+	if c.pages > 0 && !c.cleared(first, stop-first, false) {
+		b.Spend(zx.BudgetUnits)
+		return 0, false
+	}
 	before := c.pages
-	c.unmap(0, c.size)
-	c.dropPages(0, c.size, allStates)
-	c.reclaimed += before - c.pages
-	return int(before - c.pages)
+	c.dropPages(first, stop, allStates)
+	freed = int(before - c.pages)
+	c.reclaimed += uint64(freed)
+	return freed, c.pages == 0
 }
 
-// forgetDiscard takes c, which dies, off the list of what may be discarded.
+// forgetDiscard takes c, which dies or has nothing, off the list of what may be
+// discarded.
 func (c *cowPages) forgetDiscard() {
-	if c.discard == nil || c.discard.state != discardUnlocked {
+	if c.discard == nil {
 		return
 	}
 	c.store.mu.Lock()

@@ -56,7 +56,7 @@ func TestDiscardStates(t *testing.T) {
 			row{"{0 16384 0 0}", "ZX_OK", "ZX_OK", "0", "[7 7]", "ZX_OK"}},
 		{"locked twice, unlocked once", func(b *discardBench) {
 			b.v.TryLockContent(0, 4*pg)
-			b.v.LockContent(0, 4*pg)
+			b.v.LockContent(0, 4*pg, nil)
 			b.v.UnlockContent(0, 4*pg)
 		}, row{"{0 16384 0 0}", "ZX_OK", "ZX_OK", "0", "[7 7]", "ZX_OK"}},
 		{"unlocked", func(b *discardBench) {
@@ -72,7 +72,7 @@ func TestDiscardStates(t *testing.T) {
 			b.v.TryLockContent(0, 4*pg)
 			b.v.UnlockContent(0, 4*pg)
 			b.store.Evict(1, nil)
-			b.v.LockContent(0, 4*pg)
+			b.v.LockContent(0, 4*pg, nil)
 		}, row{"{0 16384 0 0}", "ZX_OK", "ZX_OK", "0", "[0 0]", "ZX_OK"}},
 	}
 	for _, s := range states {
@@ -91,7 +91,7 @@ func TestDiscardStates(t *testing.T) {
 			}
 		}
 		do("lock", s.want.lock, func(b *discardBench) string {
-			state, st := b.v.LockContent(0, 4*pg)
+			state, st := b.v.LockContent(0, 4*pg, nil)
 			if st != zx.OK {
 				return st.String()
 			}
@@ -104,14 +104,14 @@ func TestDiscardStates(t *testing.T) {
 		do("commit", s.want.commit, func(b *discardBench) string { return b.v.Commit(0, 4*pg, &b.req).String() })
 		for _, r := range [][2]uint64{{0, 3 * pg}, {pg, 3 * pg}, {0, 5 * pg}, {1, 4 * pg}, {0, 0}} {
 			do("part", "ZX_ERR_OUT_OF_RANGE ZX_ERR_OUT_OF_RANGE ZX_ERR_OUT_OF_RANGE", func(b *discardBench) string {
-				_, st := b.v.LockContent(r[0], r[1])
+				_, st := b.v.LockContent(r[0], r[1], nil)
 				return st.String() + " " + b.v.TryLockContent(r[0], r[1]).String() + " " + b.v.UnlockContent(r[0], r[1]).String()
 			})
 		}
 	}
 	b := newDiscardBench(t)
 	plain, _ := b.store.New(pg, 0)
-	if _, st := plain.LockContent(0, pg); st != zx.ErrNotSupported {
+	if _, st := plain.LockContent(0, pg, nil); st != zx.ErrNotSupported {
 		t.Errorf("lock of a plain VMO: %v", st)
 	}
 }
@@ -191,7 +191,7 @@ func TestDiscardRace(t *testing.T) {
 			v := vs[id]
 			for n := 0; n < 300; n++ {
 				x := byte(n)
-				state, st := v.LockContent(0, 4*pg)
+				state, st := v.LockContent(0, 4*pg, nil)
 				if st != zx.OK {
 					t.Error(st)
 					return

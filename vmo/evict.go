@@ -29,7 +29,7 @@ type victim struct {
 // Source: docs/pager.md 8.
 func (s *Store) Evict(n int, y zx.Yielder) int {
 	b := zx.Budget{By: y}
-	freed := s.discardVMOs(n)
+	freed := s.discardVMOs(n, &b)
 	if freed < n {
 		more, _ := s.evict(false, n-freed, nil, &b)
 		freed += more
@@ -66,7 +66,7 @@ func (s *Store) reclaim(n int, of *account.Account, y zx.Yielder) zx.Status {
 			if s.bury(&zx.Budget{}) {
 				return zx.OK
 			}
-			if of == nil && s.discardVMOs(n) > 0 {
+			if of == nil && s.discardVMOs(n, &b) > 0 {
 				return zx.OK
 			}
 			if freed, st := s.evict(needed, n, of, &b); freed > 0 || st != zx.OK {
@@ -197,7 +197,7 @@ func (c *cowPages) evict(needed bool, batch []victim, of *account.Account) (free
 			continue
 		}
 		// It may be needed only since the pop.
-		if foreign || *s&slotPinned != 0 || !needed && c.mem.Meta(v.frame).Tag()&tagNeeded != 0 {
+		if foreign || *s&slotPinned != 0 || c.fam.dirtying.holds(v.index) || !needed && c.mem.Meta(v.frame).Tag()&tagNeeded != 0 {
 			c.store.age.list(v.frame, ageNew)
 			continue
 		}

@@ -27,12 +27,12 @@ func TestEvictBetweenPopAndLock(t *testing.T) {
 		freed int
 	}{
 		{"nothing", func(b *bench) {}, Absent, 1},
-		{"listed by DONT_NEED", func(b *bench) { b.ok(b.v.DontNeed(0, 8*pg)) }, Absent, 1},
+		{"listed by DONT_NEED", func(b *bench) { b.ok(b.v.DontNeed(0, 8*pg, nil)) }, Absent, 1},
 		{"listed by WRITEBACK_END", func(b *bench) {
 			b.ok(b.touch(2, true))
 			b.ok(b.v.WritebackBegin(0, 8*pg, false, nil))
 			b.ok(b.v.WritebackEnd(0, 8*pg, nil))
-			b.ok(b.v.DontNeed(0, 8*pg)) // not lately used
+			b.ok(b.v.DontNeed(0, 8*pg, nil)) // not lately used
 		}, Absent, 1},
 		{"ALWAYS_NEED", func(b *bench) { b.ok(b.v.AlwaysNeed(2*pg, pg, &b.req)) }, Clean, 0},
 		{"used", func(b *bench) { b.ok(b.touch(2, false)) }, Clean, 0},
@@ -84,7 +84,7 @@ func evictRace(t *testing.T) {
 	run(func(i int, _ *PageRequest) { b.supply(uint64(i%64), 1, false) })
 	run(func(int, *PageRequest) { b.st.Evict(8, nil) })
 	run(func(int, *PageRequest) { b.st.Reclaim(2, nil) })
-	run(func(i int, _ *PageRequest) { b.v.DontNeed(uint64(i%64)*pg, pg) })
+	run(func(i int, _ *PageRequest) { b.v.DontNeed(uint64(i%64)*pg, pg, nil) })
 	run(func(i int, r *PageRequest) {
 		b.v.Lock()
 		b.v.RequirePage(nil, uint64(i*7%64)*pg, true, r)

@@ -98,14 +98,15 @@ type famSource struct {
 	ask *PageRequest
 }
 
-func (s *famSource) Send(r *PageRequest)       { s.ask = r }
-func (s *famSource) Clear(*PageRequest)        {}
-func (s *famSource) Swap(r, heir *PageRequest) {}
-func (s *famSource) OnDetach()                 {}
-func (*famSource) OnGone()                     {}
-func (s *famSource) Awaited()                  {}
-func (s *famSource) Wake() bool                { return false }
-func (s *famSource) Yield() zx.Status          { return zx.OK }
+func (s *famSource) Send(r *PageRequest)              { s.ask = r }
+func (s *famSource) Clear(*PageRequest)               {}
+func (s *famSource) Swap(r, heir *PageRequest)        {}
+func (s *famSource) OnDetach()                        {}
+func (*famSource) OnGone()                            {}
+func (*famSource) Later(work func(b *zx.Budget) bool) { go finish(work) }
+func (s *famSource) Awaited()                         {}
+func (s *famSource) Wake() bool                       { return false }
+func (s *famSource) Yield() zx.Status                 { return zx.OK }
 func (s *famSource) Wait(zx.ThreadState, zx.Time) zx.Status {
 	s.w.answer(s.ask)
 	return zx.OK
@@ -138,7 +139,7 @@ func (w *famWorld) answer(r *PageRequest) {
 		return
 	}
 	if r.Kind == RequestDirty {
-		w.must(root.v.DirtyPages(r.Offset, r.Length))
+		w.must(root.v.DirtyPages(r.Offset, r.Length, nil))
 		for p := first; p < end; p++ {
 			w.root.dirty(p)
 		}
@@ -375,7 +376,7 @@ func (w *famWorld) step(r *rand.Rand) {
 		}
 		note("ALWAYS_NEED and DONT_NEED [%d,%d)", a, b)
 		w.must(h.v.AlwaysNeed(at, length, &w.req))
-		w.must(h.v.DontNeed(at, length))
+		w.must(h.v.DontNeed(at, length, nil))
 	case 15: // set_size
 		size := r.Intn(famPages + 1)
 		note("set_size %d", size)

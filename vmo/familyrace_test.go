@@ -27,7 +27,7 @@ func (r *racer) Wait(zx.ThreadState, zx.Time) zx.Status {
 	off, length, kind := r.req.Offset, r.req.Length, r.req.Kind
 	r.root.fam.source.Unlock()
 	if kind == RequestDirty {
-		r.root.DirtyPages(off, length)
+		r.root.DirtyPages(off, length, nil)
 		return zx.OK
 	}
 	run := PageRun{}
@@ -45,12 +45,13 @@ func (r *racer) Wait(zx.ThreadState, zx.Time) zx.Status {
 // deafPager sends nothing anywhere.
 type deafPager struct{ PageSource }
 
-func (*deafPager) Send(*PageRequest)         {}
-func (*deafPager) Clear(*PageRequest)        {}
-func (*deafPager) Swap(r, heir *PageRequest) {}
-func (*deafPager) OnDetach()                 {}
-func (*deafPager) OnGone()                   {}
-func (*deafPager) Awaited()                  {}
+func (*deafPager) Send(*PageRequest)                  {}
+func (*deafPager) Clear(*PageRequest)                 {}
+func (*deafPager) Swap(r, heir *PageRequest)          {}
+func (*deafPager) OnDetach()                          {}
+func (*deafPager) OnGone()                            {}
+func (*deafPager) Later(work func(b *zx.Budget) bool) { go finish(work) }
+func (*deafPager) Awaited()                           {}
 
 // TestFamiliesRace makes, uses and closes children of one root, anonymous or a
 // pager's, from several threads, while pages are evicted and written back and in

@@ -417,8 +417,8 @@ func (c *cowPages) transferLocked(off uint64, done *uint64, run *PageRun, b *zx.
 	return zx.OK
 }
 
-// receive makes the first page of run the one at pos, which is zeros. Errors:
-// ErrNoMemory, nothing changed.
+// receive makes the first page of run the one at pos, which is zeros, not mapped.
+// Errors: ErrNoMemory, nothing changed.
 func (c *cowPages) receive(pos uint64, run *PageRun) zx.Status {
 	if st := c.zeros.reserve(1); st != zx.OK {
 		return st
@@ -431,7 +431,6 @@ func (c *cowPages) receive(pos uint64, run *PageRun) zx.Status {
 		c.mem.Disown(1)
 		return st
 	}
-	c.unmapZeros(pos, zx.PageSize)
 	if !c.zeros.empty() {
 		c.zeros.remove(pos, pos+zx.PageSize)
 	}

@@ -53,7 +53,7 @@ func TestPinnedPages(t *testing.T) {
 		}, ok, Clean},
 		{"begin", true, true, func(b *bench, v *VMO) zx.Status { return v.WritebackBegin(0, 4*pg, false, nil) }, ok, Dirty},
 		{"evict", true, false, func(b *bench, v *VMO) zx.Status {
-			v.DontNeed(0, 4*pg)
+			v.DontNeed(0, 4*pg, nil)
 			b.st.Reclaim(10, nil)
 			b.st.Reclaim(10, nil)
 			return ok

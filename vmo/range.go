@@ -271,9 +271,10 @@ func (c *cowPages) markNeeded(first, limit uint64) {
 // A mark of AlwaysNeed stays. On a VMO without a source it does nothing.
 //
 // Units: bytes, rounded outward to pages.
-// Locks: takes the VMO's. Errors: ErrOutOfRange.
+// Locks: none held; takes the VMO's, and drops it where y, which may be nil, is to
+// yield. Errors: ErrOutOfRange | those of y.
 // Source: docs/pager.md 8.
-func (v *VMO) DontNeed(off, length uint64) zx.Status {
+func (v *VMO) DontNeed(off, length uint64, y zx.Yielder) zx.Status {
 	if v.fam.source == nil || length == 0 && !v.isSlice {
 		return zx.OK
 	}
@@ -281,20 +282,27 @@ func (v *VMO) DontNeed(off, length uint64) zx.Status {
 	if !ok {
 		return zx.ErrOutOfRange
 	}
-	c := v.lock()
-	defer v.Unlock()
-	size := v.sizeLocked()
-	if end > size || off > size {
-		return zx.ErrOutOfRange
-	}
-	for pos, end := v.off+start, v.off+end; pos < end; {
-		w := c.look(pos, end)
-		if w.c != nil && w.c.paged && !w.ask {
-			w.c.dontNeed(pageIndex(w.at), pageIndex(w.at+w.end-pos))
+	b := zx.Budget{By: y}
+	for pos := v.off + start; ; {
+		c := v.lock()
+		size, st := v.sizeLocked(), zx.OK
+		if end > size || off > size {
+			st = zx.ErrOutOfRange
 		}
-		pos = w.end
+		for stop := v.off + end; pos < stop && st == zx.OK; {
+			w := c.look(pos, stop)
+			if w.c != nil && w.c.paged && !w.ask {
+				w.c.dontNeed(pageIndex(w.at), pageIndex(w.at+w.end-pos))
+			}
+			if pos = w.end; b.Spend(nodeSlots/4) && pos < stop {
+				st = errSpent
+			}
+		}
+		v.Unlock()
+		if st = v.sleep(st, nil, &b); st != zx.ErrNext {
+			return st
+		}
 	}
-	return zx.OK
 }
 
 // dontNeed is DontNeed for the pages [first, limit).
@@ -331,7 +339,7 @@ func (v *VMO) DropClean() (n int) {
 		for !done {
 			pos = c.tree.scan(c.mem, pageIndex(pos), pageIndex(stop), 1<<Clean) << zx.PageShift
 			end := c.slotsEnd(pageIndex(pos), pageIndex(stop), 1<<Clean) << zx.PageShift
-			if done = pos >= stop; done || !c.cleared(pos, end-pos, false) {
+			if done = pos >= stop; done || !c.calm(pos, end) || !c.cleared(pos, end-pos, false) {
 				break
 			}
 			c.dropPages(pos, end, 1<<Clean)

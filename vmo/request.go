@@ -45,6 +45,9 @@ type Provider interface {
 	OnGone()
 	// Awaited says that a thread begins to wait while RequestStats.Unwatched is set.
 	Awaited()
+	// Later has work done piece by piece, soon, until there is no more: PageSource.LetGo.
+	// Locks: the source's held, the family's perhaps; it only takes note.
+	Later(work func(b *zx.Budget) (more bool))
 }
 
 // RequestStats counts the requests of many sources.
@@ -83,7 +86,17 @@ type PageSource struct {
 	mu       spin.Lock
 	detached atomic.Bool // asks nothing any more; written under mu
 	sets     [RequestKinds]requestSet
+	ending   *PageRequest // the primaries that are, through next
+	leaving  bool         // detached, and requests are still to be let go
 }
+
+const (
+	atOnce    = 4   // of those that hang on a primary, woken with it
+	earlyMost = 32  // of these, looked at for an early wake
+	pieceOf   = 128 // primaries that a piece of an operation ends
+	// What LetGo does in a 16th of a turn: threads woken, primaries ended.
+	wakePiece, leavePiece = 64, 16
+)
 
 // Init makes s the source of one VMO, of which p answers. traps says whether
 // writes must be asked for. Pre: s is zero.
@@ -135,10 +148,14 @@ type PageRequest struct {
 	Since  atomic.Int64
 	Warned uint32 // warnings about the wait in progress
 
-	Primary               *PageRequest          // what this one hangs on, nil for a primary
-	overlaps, lastOverlap *PageRequest          // of a primary: who hangs on it
-	next, previous        *PageRequest          // that hang on the same
-	place                 avl.Node[PageRequest] // of a primary, in its set
+	// A primary and what hangs on it, in order of arrival, make a ring. One alone has
+	// no neighbours.
+	Hangs          bool
+	next, previous *PageRequest
+	place          avl.Node[PageRequest] // of a primary, in its set
+
+	ending               bool // over, while others hang on it
+	nextEnd, previousEnd *PageRequest
 
 	// The provider's.
 	Packet                 PacketState
@@ -382,30 +399,22 @@ func (q *requestSet) sooner(n *avl.Node[PageRequest], off, end uint64) (r *PageR
 
 // attach hangs r on the primary p, last in line.
 func (p *PageRequest) attach(r *PageRequest) {
-	r.Primary = p
-	r.previous, r.next = p.lastOverlap, nil
-	if p.lastOverlap == nil {
-		p.overlaps = r
-	} else {
-		p.lastOverlap.next = r
+	r.Hangs = true
+	if p.next == nil {
+		p.next, p.previous = p, p
 	}
-	p.lastOverlap = r
+	r.previous, r.next = p.previous, p
+	r.previous.next, p.previous = r, r
 }
 
-// unhang takes the overlap waiter r off its primary.
+// unhang takes r out of its ring. If it was the primary, the next one is.
 func (r *PageRequest) unhang() {
-	p := r.Primary
-	if r.previous == nil {
-		p.overlaps = r.next
+	if a, b := r.previous, r.next; a == b {
+		a.next, a.previous = nil, nil
 	} else {
-		r.previous.next = r.next
+		a.next, b.previous = b, a
 	}
-	if r.next == nil {
-		p.lastOverlap = r.previous
-	} else {
-		r.next.previous = r.previous
-	}
-	r.Primary, r.next, r.previous = nil, nil, nil
+	r.Hangs, r.next, r.previous = false, nil, nil
 }
 
 // Progress says that the pages of the range are newly satisfied. Source: docs/pager.md
@@ -415,7 +424,7 @@ func (r *PageRequest) unhang() {
 func (s *PageSource) Progress(kind RequestKind, off, length uint64) {
 	s.mu.Lock()
 	set, end := &s.sets[kind], off+length
-	if r := set.last; r != nil && off == r.Offset && end == r.End() && r.overlaps == nil && r.Packet == PacketDelivered {
+	if r := set.last; r != nil && off == r.Offset && end == r.End() && r.next == nil && r.Packet == PacketDelivered {
 		// Just what the last one asked for, after its delivery: no searching,
 		// nothing to withdraw.
 		set.last = nil
@@ -456,8 +465,10 @@ func (s *PageSource) progress(r *PageRequest, off, end uint64) {
 	}
 	r.WakeAt = hi
 	r.wake()
-	for o := r.overlaps; o != nil; o = o.next {
-		switch {
+	// Of many not all: who is not woken early waits for the end.
+	n := 0
+	for o := r.next; o != nil && o.Hangs && n < earlyMost; o = o.next {
+		switch n++; {
 		case !o.Early || o.WakeAt >= hi:
 		case o.WakeAt >= lo:
 			o.WakeAt = min(hi, o.End())
@@ -482,14 +493,97 @@ func (r *PageRequest) wake() {
 func (s *PageSource) finish(r *PageRequest) {
 	s.sets[r.Kind].remove(r)
 	s.provider.Clear(r)
-	for o := r.overlaps; o != nil; {
-		next := o.next
-		o.Primary, o.next, o.previous = nil, nil, nil
-		s.resolved(o)
-		o = next
+	if s.wakeSome(r, atOnce) {
+		return
 	}
-	r.overlaps, r.lastOverlap = nil, nil
+	if s.ending == nil && !s.leaving {
+		s.provider.Later(s.LetGo)
+	}
+	s.end(r)
+}
+
+// wakeSome wakes up to n of those that hang on r, which is over, and then r itself if
+// none is left.
+func (s *PageSource) wakeSome(r *PageRequest, n int) (done bool) {
+	for ; r.next != nil; n-- {
+		if n == 0 {
+			return false
+		}
+		o := r.next
+		o.unhang()
+		s.resolved(o)
+	}
 	s.resolved(r)
+	return true
+}
+
+// end puts r, on which some hang, among those that are ending.
+func (s *PageSource) end(r *PageRequest) {
+	r.ending, r.nextEnd, r.previousEnd = true, s.ending, nil
+	if s.ending = r; r.nextEnd != nil {
+		r.nextEnd.previousEnd = r
+	}
+}
+
+// unend takes it out.
+func (s *PageSource) unend(r *PageRequest) {
+	if r.previousEnd == nil {
+		s.ending = r.nextEnd
+	} else {
+		r.previousEnd.nextEnd = r.nextEnd
+	}
+	if r.nextEnd != nil {
+		r.nextEnd.previousEnd = r.previousEnd
+	}
+	r.ending, r.nextEnd, r.previousEnd = false, nil, nil
+}
+
+// LetGo wakes threads whose requests are over, as many as b allows, and says whether
+// there are more; of a detached source, it ends them first.
+//
+// Locks: none held.
+func (s *PageSource) LetGo(b *zx.Budget) (more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !b.Spend(zx.BudgetUnits / 16) {
+		if r := s.ending; r != nil {
+			if s.unend(r); !s.wakeSome(r, wakePiece) {
+				s.end(r)
+			}
+		} else if !s.leaving || s.leave(leavePiece) && s.ending == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// leave ends up to n requests of a source that detached, and says whether that is all.
+func (s *PageSource) leave(n int) bool {
+	for kind := range s.sets {
+		if n = s.release(RequestKind(kind), 0, ^uint64(0), n); n == 0 {
+			return false
+		}
+	}
+	s.leaving = false
+	s.provider.OnDetach()
+	return true
+}
+
+// cut gives where a piece of [off, end) ends that ends no more requests than one
+// turn may. Locks: takes the source's.
+func (s *PageSource) cut(off, end uint64) uint64 {
+	s.mu.Lock()
+	for kind := range s.sets {
+		n := 0
+		for r := s.sets[kind].first(off, end); r != nil; r = s.sets[kind].after(r, end) {
+			if n++; n > pieceOf {
+				end = r.Offset
+				break
+			}
+		}
+	}
+	s.mu.Unlock()
+	return end
 }
 
 // resolved ends the registration of r and wakes its thread.
@@ -514,7 +608,7 @@ func (s *PageSource) Fail(off, length uint64, st zx.Status) {
 		for r := s.sets[kind].first(off, end); r != nil; {
 			next := s.sets[kind].after(r, end)
 			r.fail(off, end, st)
-			for o := r.overlaps; o != nil; o = o.next {
+			for o := r.next; o != nil && o.Hangs; o = o.next {
 				o.fail(off, end, st)
 			}
 			s.progress(r, off, end)
@@ -537,16 +631,18 @@ func (r *PageRequest) fail(off, end uint64, st zx.Status) {
 // satisfied: the waiters look again. Source: docs/pager.md 3.5.2.
 func (s *PageSource) Release(kind RequestKind, off, length uint64) {
 	s.mu.Lock()
-	s.release(kind, off, off+length)
+	s.release(kind, off, off+length, -1)
 	s.mu.Unlock()
 }
 
-func (s *PageSource) release(kind RequestKind, off, end uint64) {
-	for r := s.sets[kind].first(off, end); r != nil; {
+// release is Release of up to n, and gives how many of n are left.
+func (s *PageSource) release(kind RequestKind, off, end uint64, n int) int {
+	for r := s.sets[kind].first(off, end); r != nil && n != 0; n-- {
 		next := s.sets[kind].after(r, end)
 		s.finish(r)
 		r = next
 	}
+	return n
 }
 
 // Cancel withdraws r if it is still registered.
@@ -564,23 +660,25 @@ func (s *PageSource) cancel(r *PageRequest) {
 		return
 	}
 	r.Outstanding = false
-	if r.Primary != nil {
+	if r.Hangs {
 		r.unhang()
 		return
 	}
-	set := &s.sets[r.Kind]
-	set.remove(r)
-	heir := r.overlaps
-	if heir == nil {
+	set, heir, ending := &s.sets[r.Kind], r.next, r.ending
+	if ending {
+		s.unend(r)
+	} else if set.remove(r); heir == nil {
 		s.provider.Clear(r)
+	}
+	if heir == nil {
 		return
 	}
-	heir.unhang()
+	r.unhang()
+	heir.Hangs = false
 	heir.Offset, heir.Length, heir.Pending = r.Offset, r.Length, r.Pending
-	heir.overlaps, heir.lastOverlap = r.overlaps, r.lastOverlap
-	r.overlaps, r.lastOverlap = nil, nil
-	for o := heir.overlaps; o != nil; o = o.next {
-		o.Primary = heir
+	if ending {
+		s.end(heir)
+		return
 	}
 	set.add(heir)
 	s.provider.Swap(r, heir)
@@ -609,10 +707,11 @@ func (s *PageSource) DetachLocked() {
 	if s.detached.Swap(true) {
 		return
 	}
-	for kind := range s.sets {
-		s.release(RequestKind(kind), 0, ^uint64(0))
+	known := s.ending != nil
+	s.leaving = true
+	if all := s.leave(leavePiece); !known && (!all || s.ending != nil) {
+		s.provider.Later(s.LetGo)
 	}
-	s.provider.OnDetach()
 }
 
 // Each calls f with every request, READ before DIRTY and by offset, those that
@@ -623,7 +722,7 @@ func (s *PageSource) Each(f func(r *PageRequest)) {
 	for kind := range s.sets {
 		for r := s.sets[kind].first(0, ^uint64(0)); r != nil; {
 			after := s.sets[kind].after(r, ^uint64(0))
-			for o := r.overlaps; o != nil; {
+			for o := r.next; o != nil && o.Hangs; {
 				next := o.next
 				f(o)
 				o = next

@@ -24,10 +24,17 @@ type asked struct {
 func (s *scriptPager) Send(r *PageRequest) {
 	s.log = append(s.log, asked{r.Kind, r.Offset / pg, r.Length / pg})
 }
-func (s *scriptPager) Clear(*PageRequest)                     {}
-func (s *scriptPager) Swap(r, heir *PageRequest)              {}
-func (s *scriptPager) OnDetach()                              {}
-func (s *scriptPager) OnGone()                                {}
+func (s *scriptPager) Clear(*PageRequest)                 {}
+func (s *scriptPager) Swap(r, heir *PageRequest)          {}
+func (s *scriptPager) OnDetach()                          {}
+func (s *scriptPager) OnGone()                            {}
+func (s *scriptPager) Later(work func(b *zx.Budget) bool) { go finish(work) }
+
+// finish does all of a work.
+func finish(work func(b *zx.Budget) bool) {
+	for work(&zx.Budget{}) {
+	}
+}
 func (s *scriptPager) Awaited()                               {}
 func (s *scriptPager) Wait(zx.ThreadState, zx.Time) zx.Status { return zx.ErrInternalIntrKilled }
 func (s *scriptPager) Yield() zx.Status                       { return zx.OK }
@@ -141,7 +148,7 @@ func (b *bench) into(s State) {
 	case Dirty, AwaitingClean:
 		b.ok(b.supply(2, 1, false))
 		if b.v.cow.traps {
-			b.ok(b.v.DirtyPages(2*pg, pg))
+			b.ok(b.v.DirtyPages(2*pg, pg, nil))
 		} else {
 			b.ok(b.touch(2, true))
 		}
@@ -189,7 +196,7 @@ func TestStateTable(t *testing.T) {
 		{"write", func(b *bench) zx.Status { return b.touch(2, true) },
 			map[State]cell{A: read(A), M: stay(D), C: stay(D), W: stay(D), ZD: stay(D), ZA: stay(D), ZU: stay(D)},
 			map[State]cell{A: read(A), M: ask(M), C: ask(C), W: ask(W), ZD: ask(ZD), ZA: ask(ZA), ZU: ask(ZU)}},
-		{"OP_DIRTY", func(b *bench) zx.Status { return b.v.DirtyPages(2*pg, pg) },
+		{"OP_DIRTY", func(b *bench) zx.Status { return b.v.DirtyPages(2*pg, pg, nil) },
 			map[State]cell{A: {to: A, st: zx.ErrNotSupported}, M: {to: M, st: zx.ErrNotSupported}, C: {to: C, st: zx.ErrNotSupported},
 				D: {to: D, st: zx.ErrNotSupported}, W: {to: W, st: zx.ErrNotSupported}, ZD: {to: ZD, st: zx.ErrNotSupported},
 				ZA: {to: ZA, st: zx.ErrNotSupported}, ZU: {to: ZU, st: zx.ErrNotSupported}},
@@ -218,7 +225,7 @@ func TestStateTable(t *testing.T) {
 			map[State]cell{C: stay(A)}, nil},
 		{"detach", func(b *bench) zx.Status { b.v.Detach(nil); return zx.OK },
 			map[State]cell{M: stay(A), C: stay(A)}, nil},
-		{"fail", func(b *bench) zx.Status { return b.v.Fail(2*pg, pg, zx.ErrIO) },
+		{"fail", func(b *bench) zx.Status { return b.v.Fail(2*pg, pg, zx.ErrIO, nil) },
 			map[State]cell{A: ends(A, zx.OK, "fail"), M: ends(M, zx.OK, "fail"), C: ends(C, zx.OK, "fail"), D: ends(D, zx.OK, "fail"),
 				W: ends(W, zx.OK, "fail"), ZD: ends(ZD, zx.OK, "fail"), ZA: ends(ZA, zx.OK, "fail"), ZU: ends(ZU, zx.OK, "fail")}, nil},
 		{"untrack", func(b *bench) zx.Status { return b.v.SetStreamSize(2*pg, &b.req) },

@@ -81,11 +81,18 @@ func (s *Store) Append(r *PageRun) (*[zx.PageSize]byte, zx.Status) {
 	return s.mem.Bytes(f), zx.OK
 }
 
-// Discard frees the pages left in r and empties it.
+// Discard frees the pages left in r, in turns, and empties it. Locks: none held.
 func (s *Store) Discard(r *PageRun) {
+	for b := (zx.Budget{By: r.Yielder}); r.pages > discardTurn; b.Look() {
+		r.head = s.mem.FreeRun(r.head, discardTurn)
+		r.pages -= discardTurn
+	}
 	s.mem.FreeRun(r.head, r.pages)
 	*r = PageRun{}
 }
+
+// discardTurn is how many frames are freed in a turn.
+const discardTurn = 4096
 
 // TakePages moves the pages of [off, off+length) out of a VMO that no pager made
 // into run; the range then reads as zero, mapped or not. What it shares is copied
@@ -280,7 +287,7 @@ func (v *VMO) SupplyFrom(off, length uint64, aux *VMO, auxOff uint64, r *PageReq
 	if supplied {
 		return zx.OK
 	}
-	return v.supplyTaken(off, f)
+	return v.supplyTaken(off, f, r)
 }
 
 // supplyRun is SupplyFrom of any number of pages.
@@ -293,8 +300,8 @@ func (v *VMO) supplyRun(off, length uint64, aux *VMO, auxOff uint64, r *PageRequ
 }
 
 // supplyTaken supplies the page f, which is not so easy.
-func (v *VMO) supplyTaken(off uint64, f mmu.Frame) zx.Status {
-	run := PageRun{Length: zx.PageSize}
+func (v *VMO) supplyTaken(off uint64, f mmu.Frame, r *PageRequest) zx.Status {
+	run := PageRun{Length: zx.PageSize, Yielder: r.Waiter()}
 	run.append(v.store.mem, f, 0)
 	return v.SupplyPages(off, &run)
 }
@@ -316,6 +323,9 @@ func (c *cowPages) takeOne(off uint64) mmu.Frame {
 		return 0
 	}
 	if !c.mappings.Empty() {
+		if !c.shownOnce() {
+			return 0
+		}
 		c.unmap(off, zx.PageSize)
 	}
 	f := s.frame()
@@ -326,12 +336,12 @@ func (c *cowPages) takeOne(off uint64) mmu.Frame {
 	return f
 }
 
-// supplyOne makes f the page at off, if there is nothing yet, and says whether
-// it did. Locks: the family's held.
+// supplyOne makes f the page at off, if there is nothing yet and not much to do, and
+// says whether it did. Locks: the family's held.
 //
 //go:nosplit
 func (c *cowPages) supplyOne(off uint64, f mmu.Frame) bool {
-	if off >= c.size || c.fam.source.Detached() || !c.zeros.empty() && c.zeros.holding(off) != nil {
+	if off >= c.size || c.fam.source.Detached() || !c.zeros.empty() && c.zeros.holding(off) != nil || c.fam.zeroMapped && !c.shownOnce() {
 		return false
 	}
 	idx := pageIndex(off)
@@ -371,16 +381,22 @@ func (c *cowPages) supplyLocked(off uint64, done *uint64, run *PageRun, b *zx.Bu
 	p := supply{c: c, run: run, base: pageIndex(off)}
 	idx, limit := p.base+pageIndex(*done), p.base+pageIndex(run.Length)
 	p.news = idx
+	stop := pageIndex(c.fam.source.cut(idx<<zx.PageShift, limit<<zx.PageShift))
 	st := zx.OK
-	for idx < limit && st == zx.OK {
+	for idx < stop && st == zx.OK {
 		if iv := c.zeros.holding(idx << zx.PageShift); iv != nil {
-			idx = p.keep(idx, min(limit, pageIndex(iv.end)), b)
-		} else {
-			idx, st = p.fill(idx, pageIndex(c.zeros.next(idx<<zx.PageShift, limit<<zx.PageShift)), b)
-		}
-		if b.Spend(1) && idx < limit && st == zx.OK {
+			idx = p.keep(idx, min(stop, pageIndex(iv.end)), b)
+		} else if end := min(pageIndex(c.zeros.next(idx<<zx.PageShift, stop<<zx.PageShift)), (idx|nodeMask)+1); !c.clearedOfZeros(idx<<zx.PageShift, end<<zx.PageShift) {
 			st = errSpent
+		} else {
+			idx, st = p.fill(idx, end, b)
 		}
+		if b.Spend(1) && st == zx.OK {
+			break
+		}
+	}
+	if idx < limit && st == zx.OK {
+		st = errSpent
 	}
 	c.supplied(p.news, idx)
 	*done = (idx - p.base) << zx.PageShift
@@ -488,13 +504,9 @@ func (p *supply) fill(idx, stop uint64, b *zx.Budget) (uint64, zx.Status) {
 	return at, st
 }
 
-// supplied unmaps and reports the new pages [first, end). What may be mapped
-// there is the shared zero page, left behind by a WRITEBACK_END.
+// supplied reports the new pages [first, end).
 func (c *cowPages) supplied(first, end uint64) {
-	if first >= end {
-		return
+	if first < end {
+		c.fam.source.Progress(RequestRead, first<<zx.PageShift, (end-first)<<zx.PageShift)
 	}
-	off, n := first<<zx.PageShift, (end-first)<<zx.PageShift
-	c.unmapZeros(off, n)
-	c.fam.source.Progress(RequestRead, off, n)
 }

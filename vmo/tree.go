@@ -31,6 +31,7 @@ const (
 type tree struct {
 	root   slot // height 0: the slot of page 0; else the root node's frame, 0 empty
 	height uint8
+	keep   bool // nodes that hold nothing stay: an OP_DIRTY is about to fill them
 
 	// The leaf used last, so that neighbours need no walk: its number among
 	// leaves plus one, its frame, the frame's record and its slots. hotKey is 0
@@ -239,23 +240,6 @@ func (t *tree) fill(m *mmu.Memory, idx, limit uint64) (slots []slot, leaf mmu.Fr
 	return t.hot[i:min(nodeSlots, i+limit-idx)], leaf, zx.OK // leaf left it hot
 }
 
-// reserve makes every leaf of the pages [first, limit), the last first so that
-// the tree is high enough for page 0 to keep its place. On NO_MEMORY the tree
-// holds no more than before. Pre: first < limit.
-func (t *tree) reserve(m *mmu.Memory, first, limit uint64) zx.Status {
-	_, st := t.leaf(m, limit-1)
-	for idx := first; idx < limit && st == zx.OK; idx = (idx | nodeMask) + 1 {
-		_, st = t.leaf(m, idx)
-	}
-	if st != zx.OK {
-		for idx := first; idx < limit; idx = (idx | nodeMask) + 1 {
-			t.prune(m, idx)
-		}
-		t.prune(m, limit-1)
-	}
-	return st
-}
-
 // added counts n slots filled in leaf.
 func (t *tree) added(m *mmu.Memory, leaf mmu.Frame, n int) {
 	if leaf != 0 {
@@ -300,7 +284,7 @@ func (t *tree) gone(m *mmu.Memory, idx uint64, leaf mmu.Frame, n int) {
 
 // prune frees the nodes on the path to idx that hold nothing.
 func (t *tree) prune(m *mmu.Memory, idx uint64) {
-	if t.root == 0 || t.height == 0 || idx>>(uint(t.height)*nodeBits) != 0 {
+	if t.keep || t.root == 0 || t.height == 0 || idx>>(uint(t.height)*nodeBits) != 0 {
 		return
 	}
 	var path [maxHeight]*slot // entries that lead to the nodes, from the root down

@@ -47,6 +47,9 @@ func (c *cowPages) turn(pos, end uint64, b *zx.Budget) uint64 {
 		b.Spend(int(n>>zx.PageShift)/4 + 1)
 		return end
 	}
+	if c.paged {
+		end = c.fam.source.cut(pos, end)
+	}
 	for full := false; pos < end && !full; {
 		if iv := c.zeros.holding(pos); iv != nil {
 			pos = min(iv.end, end)
@@ -166,7 +169,7 @@ func (c *cowPages) zeroUnpinned(start, stop uint64) zx.Status {
 	if start >= stop {
 		return zx.OK
 	}
-	if !c.cleared(start, stop-start, false) {
+	if !c.calm(start, stop) || !c.cleared(start, stop-start, false) {
 		return errSpent
 	}
 	c.modified = true
@@ -374,7 +377,7 @@ func (c *cowPages) resize(size uint64) zx.Status {
 	old := c.size
 	switch {
 	case size < old:
-		if !c.cleared(size, old-size, false) {
+		if !c.calm(size, old) || !c.cleared(size, old-size, false) {
 			return errSpent
 		}
 		if c.paged {
@@ -478,7 +481,7 @@ func (c *cowPages) setStreamLocked(size uint64, w *streamWork, r *PageRequest, b
 		case st != zx.OK:
 		case !c.paged:
 			_, st = c.zeroPages(start, end, r)
-		case c.cleared(start, end-start, false):
+		case c.calm(start, end) && c.cleared(start, end-start, false):
 			c.modified = c.untrack(start, end) || c.modified
 		default:
 			st = errSpent
