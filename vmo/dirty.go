@@ -248,7 +248,7 @@ func (v *VMO) Fail(off, length uint64, status zx.Status, y zx.Yielder) zx.Status
 		case source.Detached():
 			st = zx.ErrBadState
 		case length != 0:
-			stop := source.cut(pos, end)
+			stop := source.cut(pos, end, &b)
 			source.Fail(pos, stop-pos, status)
 			if pos = stop; pos < end {
 				st = errSpent

@@ -96,7 +96,7 @@ func (v *VMO) releaseDirty(off, end uint64, b *zx.Budget) {
 	for more := true; more; {
 		c := v.lock()
 		if end = min(end, c.size); off < end {
-			stop := c.fam.source.cut(off, end)
+			stop := c.fam.source.cut(off, end, b)
 			c.fam.source.Release(RequestDirty, off, stop-off)
 			off = stop
 		}
@@ -327,7 +327,7 @@ func (c *cowPages) convert(d *dirtying, b *zx.Budget) zx.Status {
 	idx := pageIndex(d.pos)
 	limit := min(pageIndex(d.end), (idx|nodeMask)+1)
 	limit = min(limit, idx+4*uint64(max(zx.BudgetUnits-b.Spent(), 1)))
-	limit = pageIndex(c.fam.source.cut(d.pos, limit<<zx.PageShift))
+	limit = pageIndex(c.fam.source.cut(d.pos, limit<<zx.PageShift, b))
 	if d.need > 0 {
 		if d.phase == dirtyReady { // the first piece may cut an interval in two, no other does
 			if st := c.zeros.reserve(1); st != zx.OK {

@@ -93,7 +93,7 @@ type PageSource struct {
 const (
 	atOnce    = 4   // of those that hang on a primary, woken with it
 	earlyMost = 32  // of these, looked at for an early wake
-	pieceOf   = 128 // primaries that a piece of an operation ends
+	pieceOf   = 64  // primaries of a kind that a piece of an operation ends
 	// What LetGo does in a 16th of a turn: threads woken, primaries ended.
 	wakePiece, leavePiece = 64, 16
 )
@@ -569,9 +569,9 @@ func (s *PageSource) leave(n int) bool {
 	return true
 }
 
-// cut gives where a piece of [off, end) ends that ends no more requests than one
-// turn may. Locks: takes the source's.
-func (s *PageSource) cut(off, end uint64) uint64 {
+// cut gives where a piece of [off, end) ends that ends no more requests than a part of
+// a turn may, and counts these. Locks: takes the source's.
+func (s *PageSource) cut(off, end uint64, b *zx.Budget) uint64 {
 	s.mu.Lock()
 	for kind := range s.sets {
 		n := 0
@@ -581,6 +581,7 @@ func (s *PageSource) cut(off, end uint64) uint64 {
 				break
 			}
 		}
+		b.Spend(2 * n)
 	}
 	s.mu.Unlock()
 	return end

@@ -381,7 +381,7 @@ func (c *cowPages) supplyLocked(off uint64, done *uint64, run *PageRun, b *zx.Bu
 	p := supply{c: c, run: run, base: pageIndex(off)}
 	idx, limit := p.base+pageIndex(*done), p.base+pageIndex(run.Length)
 	p.news = idx
-	stop := pageIndex(c.fam.source.cut(idx<<zx.PageShift, limit<<zx.PageShift))
+	stop := pageIndex(c.fam.source.cut(idx<<zx.PageShift, limit<<zx.PageShift, b))
 	st := zx.OK
 	for idx < stop && st == zx.OK {
 		if iv := c.zeros.holding(idx << zx.PageShift); iv != nil {

@@ -48,7 +48,7 @@ func (c *cowPages) turn(pos, end uint64, b *zx.Budget) uint64 {
 		return end
 	}
 	if c.paged {
-		end = c.fam.source.cut(pos, end)
+		end = c.fam.source.cut(pos, end, b)
 	}
 	for full := false; pos < end && !full; {
 		if iv := c.zeros.holding(pos); iv != nil {
