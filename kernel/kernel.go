@@ -226,7 +226,7 @@ func Boot(c Config) (*Kernel, error) {
 	}
 	k.startExecutors()
 	k.Store = vmo.NewStore(memory)
-	k.Store.SetLater(object.Do)
+	k.Store.SetLater(object.Later)
 	k.Pagers = pager.NewSystem(pager.Config{
 		Now:             k.Now,
 		OvertimeWait:    c.Options.OvertimeWait,

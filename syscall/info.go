@@ -235,7 +235,7 @@ func processMaps(r *records, o object.Object) zx.Status {
 		}
 		if v := e.VMO; v != nil {
 			var st zx.Status
-			typ, name, koid = mapping, v.Name(), v.Info().Koid
+			typ, name, koid = mapping, v.Name(), v.Koid()
 			n, st = v.CommittedIn(e.Offset, e.Size, &r.budget)
 			v.Release()
 			if st != zx.OK {
@@ -295,7 +295,7 @@ func taskStats(r *records, o object.Object) zx.Status {
 			continue
 		}
 		n, st := v.CommittedIn(e.Offset, e.Size, b)
-		sharers := uint64(max(v.Info().Mappings, 1))
+		sharers := uint64(max(v.Mappings(), 1))
 		v.Release()
 		if st != zx.OK {
 			return st
@@ -321,7 +321,10 @@ func taskStats(r *records, o object.Object) zx.Status {
 //
 // Source: docs/pager.md 1.5.
 func (r *records) vmo(v *vmo.VMO, rights zx.Rights, via uint32) zx.Status {
-	i := v.Info()
+	i, st := v.InfoBy(&r.budget)
+	if st != zx.OK {
+		return st
+	}
 	flags := uint64(via) | bit(!i.Physical, zx.InfoVMOTypePaged) | bit(i.Contiguous, zx.InfoVMOContiguous) |
 		bit(i.Options&zx.VMOResizable != 0, zx.InfoVMOResizable) | bit(i.IsCowClone, zx.InfoVMOIsCOWClone) |
 		bit(i.PagerBacked, zx.InfoVMOPagerBacked) | bit(i.Options&zx.VMODiscardable != 0, zx.InfoVMODiscardable) |

@@ -179,8 +179,13 @@ func (v *VMO) snapshot(c *cowPages, child *VMO, kind uint32, off, size uint64) z
 		return zx.ErrBadState
 	case kind == zx.VMOChildSnapshot && c.fam.root != nil:
 		return zx.ErrNotSupported
-	case c.projected(v.off+off)+length < length:
+	}
+	top, depth := c.projected(v.off + off)
+	switch {
+	case top+length < length:
 		return zx.ErrInvalidArgs
+	case depth >= deepest:
+		return zx.ErrNoMemory
 	}
 	exact := kind == zx.VMOChildSnapshot || kind == zx.VMOChildSnapshotModified && c.parent != nil
 	oneWay := !exact && c.fam.root != nil && (c.parent == nil || !c.parent.hidden())
@@ -211,17 +216,26 @@ func (v *VMO) snapshot(c *cowPages, child *VMO, kind uint32, off, size uint64) z
 	by.initCow(n, c.fam, length, by.mem.PaidBy(by.account, false))
 	n.stream = size
 	n.addWindow(child)
+	c.fam.deep = max(c.fam.deep, int32(depth)+2)
 	at.adopt(n, from, limit)
 	return zx.OK
 }
 
-// projected gives where off lies in the top of the family.
-func (c *cowPages) projected(off uint64) uint64 {
+// deepest is how many nodes may be above one: who looks for a page goes through all.
+const deepest = 1000
+
+// projected gives where off lies in the top of the family, and how many nodes there
+// are above c.
+func (c *cowPages) projected(off uint64) (top uint64, depth int) {
 	for ; c.parent != nil; c = c.parent {
 		off += c.parentOff()
+		depth++
 	}
-	return off
+	return off, depth
 }
+
+// lookCost is what it costs of a turn to find out who has a page.
+func (f *family) lookCost() int { return 1 + int(f.deep)/8 }
 
 // hangPoint gives the node below which a snapshot of [off, off+length) of c
 // hangs, from where, and how much of it it sees: the lowest that has anything

@@ -58,6 +58,7 @@ type family struct {
 	clearing   *clearing   // in progress
 	clearCost  int         // of a turn, so far
 	nodes      int32       // that are not decayed
+	deep       int32       // how many nodes there ever were above one
 	dirtying   *dirtying   // of root: an OP_DIRTY in several turns
 
 	founder *cowPages // the first node, dead perhaps; constant
@@ -66,7 +67,9 @@ type family struct {
 	contiguous bool // its pages lie in a row, and stay
 	physical   bool // it shows memory that is no RAM, from cowPages.base on
 
-	_ [8]byte // of nobody else's cache line: a fault writes mu
+	unsettled *settling // the first of what is to be put right
+
+	_ [0]byte // of nobody else's cache line: a fault writes mu
 }
 
 // hidden says whether nobody has a handle on the node: it only keeps what its

@@ -7,7 +7,7 @@ import (
 
 // This file walks families: up, to find who has what a node shows, and down, to
 // find who sees what a node has. No walk recurses or allocates, however deep the
-// family.
+// family. What becomes of nodes that nobody has a handle on is in settle.go.
 
 // sight is what a node shows at an offset: of whom, and what it is there.
 type sight struct {
@@ -105,15 +105,23 @@ func (d *descent) enter(c *cowPages) *cowPages {
 	return c
 }
 
+// lookedAt is how many nodes a look for who sees a page goes through. Where there are
+// more, somebody is taken to see it.
+const lookedAt = 256
+
 // sharers counts the nodes with windows that see what c has at off, itself
 // included, up to most. Except does not count, nor does what sees it through
-// another node with windows: that one has it on its behalf.
-func (c *cowPages) sharers(off uint64, except *cowPages, most int) (n int) {
+// another node with windows: that one has it on its behalf. It looks at lookedAt nodes,
+// and gives how many it did.
+func (c *cowPages) sharers(off uint64, except *cowPages, most int) (n, looked int) {
 	if c.windows != nil {
 		n++
 	}
 	d := c.descend(off, off+zx.PageSize)
-	for b := d.next(false); b != nil && n < most; {
+	for b := d.next(false); b != nil && n < most; looked++ {
+		if looked == lookedAt {
+			return max(n, 1), looked
+		}
 		lo, _ := d.here()
 		past := b == except || b.owns(lo)
 		if !past && b.windows != nil {
@@ -122,14 +130,25 @@ func (c *cowPages) sharers(off uint64, except *cowPages, most int) (n int) {
 		}
 		b = d.next(past)
 	}
-	return n
+	return n, looked
+}
+
+// seen says whether anybody but except sees what c has at off.
+func (c *cowPages) seen(off uint64, except *cowPages) bool {
+	n, _ := c.sharers(off, except, 1)
+	return n > 0
 }
 
 // seenTo gives the end of a run of [off, hi) that one node with windows sees of c,
 // hidden; off if nobody sees that page.
-func (c *cowPages) seenTo(off, hi uint64) uint64 {
+func (c *cowPages) seenTo(off, hi uint64, cost *zx.Budget) uint64 {
 	d := c.descend(off, off+zx.PageSize)
-	for b := d.next(false); b != nil; {
+	looked := 0
+	for b := d.next(false); b != nil; looked++ {
+		if looked == lookedAt {
+			return off + zx.PageSize
+		}
+		cost.Spend(looked & 1)
 		lo, _ := d.here()
 		past := b.owns(lo)
 		if !past && b.windows != nil {
@@ -138,26 +157,6 @@ func (c *cowPages) seenTo(off, hi uint64) uint64 {
 		b = d.next(past)
 	}
 	return off
-}
-
-// sweep frees the pages of [lo, hi) of c and of the hidden nodes it shows there
-// that nobody sees any more, up to the first node that is not hidden: what that
-// one does not have it sees itself.
-//
-// Pre: what went out of sight is not mapped.
-func (c *cowPages) sweep(lo, hi uint64) {
-	for c != nil && c.hidden() && lo < hi {
-		for pos := c.firstPage(lo, hi); pos < hi; pos = c.firstPage(pos, hi) {
-			end := c.seenTo(pos, hi)
-			if end == pos {
-				end += zx.PageSize
-				c.dropPages(pos, end, allStates)
-			}
-			pos = end
-		}
-		hi = min(hi, c.parentLimit())
-		lo, hi, c = lo+c.parentOff(), hi+c.parentOff(), c.parent
-	}
 }
 
 // firstPage gives the first offset from pos on whose slot is in use, or end.
@@ -189,51 +188,31 @@ func (c *cowPages) clipView(limit uint64) {
 	}
 }
 
-// clipChildren ends what the children see of c at size, for good.
-func (c *cowPages) clipChildren(size uint64) {
-	for n := c.children.Heavy(0, size+1); n != nil; n = c.children.Heavy(0, size+1) {
+// clipChildren ends what the children see of c at size, for good. False: it takes
+// longer than a turn, and the operation answers errSpent.
+func (c *cowPages) clipChildren(size uint64) bool {
+	for n, left := c.children.Heavy(0, size+1), clipTurn; n != nil; n = c.children.Heavy(0, size+1) {
 		child := n.Owner()
-		child.clipView(max(size, child.parentOff()) - child.parentOff())
+		end := max(size, child.parentOff()) - child.parentOff()
+		if left--; left < 0 || !child.cleared(end, child.parentLimit()-end, false) {
+			return false
+		}
+		child.clipView(end)
 		if child.parentOff() > size { // its weight is its key, which is too heavy
 			child.rehang(size)
 		}
 	}
+	return true
 }
+
+// clipTurn is how many children are clipped in a turn.
+const clipTurn = 128
 
 // rehang moves c, which sees nothing of its parent, to off.
 func (c *cowPages) rehang(off uint64) {
 	p := c.parent
 	c.disown()
 	p.adopt(c, off, 0)
-}
-
-// settle puts a family right after the last window of c was closed, or a child
-// of it went: a node that nobody needs dies and what only it saw is freed; a
-// hidden one with a single child becomes one with it. It goes on upward.
-func (c *cowPages) settle() {
-	for first := true; c != nil && c.windows == nil; first = false {
-		if !c.children.Empty() {
-			if c.paged {
-				return
-			}
-			if first { // else what the child saw was swept
-				c.sweep(0, c.size)
-			}
-			if n := c.children.First(); n.Next() == nil {
-				c.merge(n.Owner())
-			}
-			return
-		}
-		parent, lo, limit := c.parent, c.parentOff(), c.parentLimit()
-		if parent != nil {
-			c.disown()
-		}
-		c.die()
-		if parent != nil {
-			parent.sweep(lo, lo+limit)
-		}
-		c = parent
-	}
 }
 
 // die ends c, and leaves what it has to be buried. Pre: no windows, no children, no
@@ -250,28 +229,47 @@ func (c *cowPages) die() {
 	s.mu.Unlock()
 }
 
-// bury frees a turn's worth of what dead nodes have, and says whether there is more.
-// Whoever is short of memory may do so as well.
+// bury does a turn's worth of what dead VMOs leave: families are settled, and what
+// dead nodes have is freed. It says whether there is more. Whoever is short of memory
+// may do so as well.
 //
 // Locks: none held.
 func (s *stock) bury(b *zx.Budget) (more bool) {
 	s.mu.Lock()
-	c := s.graves
-	if c == nil {
+	r, c := s.unsettled, s.graves
+	switch {
+	case r != nil:
+		s.unsettled, r.next, c = r.next, nil, nil
+	case c != nil:
+		s.graves, c.parent = c.parent, nil
+	default:
 		s.mu.Unlock()
 		return false
 	}
-	s.graves, c.parent = c.parent, nil
 	s.hands.Add(1)
 	s.mu.Unlock()
-	c.fam.mu.Lock()
-	done := c.decay(b)
-	c.fam.mu.Unlock()
+	if r != nil {
+		f := r.fam
+		f.mu.Lock()
+		if r.step(b) {
+			r = f.settled()
+		}
+		f.mu.Unlock()
+	} else {
+		f := c.fam
+		f.mu.Lock()
+		if c.decay(b) {
+			c = nil
+		}
+		f.mu.Unlock()
+	}
 	s.mu.Lock()
-	if !done {
+	if r != nil {
+		r.next, s.unsettled = s.unsettled, r
+	} else if c != nil {
 		c.parent, s.graves = s.graves, c
 	}
-	more = s.graves != nil
+	more = s.graves != nil || s.unsettled != nil
 	s.buried.Add(1)
 	s.hands.Add(-1)
 	s.mu.Unlock()
@@ -290,10 +288,9 @@ func (c *cowPages) decay(b *zx.Budget) bool {
 	}
 	c.dropPages(first, stop, allStates)
 	c.zeros.remove(first, stop)
-	if stop < c.size {
+	if stop < c.size || !c.tree.destroy(c.mem, b) {
 		return false
 	}
-	c.tree.destroy(c.mem)
 	c.zeros.clear()
 	c.mem.Settle()
 	if c.paged {
@@ -308,73 +305,6 @@ func (c *cowPages) decay(b *zx.Budget) bool {
 		f.founder.store.account.Release(founderBytes)
 	}
 	return true
-}
-
-// merge makes c, hidden, one with its only child: what the child sees of c and
-// does not have becomes its own, and it hangs on the parent of c. When memory is
-// short they stay two, and mean the same.
-func (c *cowPages) merge(child *cowPages) {
-	off, limit := child.parentOff(), child.parentLimit()
-	// What the child does not see goes: the rest of c, and what it has itself.
-	c.dropPages(0, off, allStates)
-	c.dropPages(off+limit, c.size, allStates)
-	for pos := c.firstPage(off, off+limit); pos < off+limit; pos = c.firstPage(pos+zx.PageSize, off+limit) {
-		if child.owns(pos - off) {
-			c.dropPages(pos, pos+zx.PageSize, allStates)
-		}
-	}
-	if off == 0 && child.pages == 0 {
-		// The whole tree changes hands, and the name of its pages with it.
-		c.tree, child.tree = child.tree, c.tree
-		c.pages, child.pages = child.pages, c.pages
-		c.mem, child.mem = child.mem, c.mem // who pays for them
-		c.store.nodes.swap(c, child)
-	} else {
-		for pos := c.firstPage(off, off+limit); pos < off+limit; pos = c.firstPage(pos, off+limit) {
-			if child.take(c, pos, pos-off) != zx.OK {
-				return
-			}
-		}
-	}
-	for pos := off; pos < off+limit; {
-		iv := c.zeros.holding(pos)
-		if iv == nil {
-			if pos = c.zeros.next(pos, off+limit); pos == off+limit {
-				break
-			}
-			iv = c.zeros.holding(pos)
-		}
-		end := min(iv.end, off+limit)
-		if child.fillZeros(pos-off, end-off) != zx.OK {
-			return
-		}
-		pos = end
-	}
-	child.disown()
-	if p := c.parent; p != nil {
-		seen := max(c.parentLimit(), off) - off
-		p.adopt(child, c.parentOff()+off, min(limit, seen))
-		c.disown()
-	}
-	c.die()
-}
-
-// fillZeros makes the absent parts of [start, end) zeros that hide the parent.
-// Errors: ErrNoMemory with the front filled.
-func (c *cowPages) fillZeros(start, end uint64) zx.Status {
-	for start < end {
-		if c.owns(start) {
-			start = c.ownedEnd(start, end)
-			continue
-		}
-		if st := c.zeros.reserve(1); st != zx.OK {
-			return st
-		}
-		stop := c.absentEnd(start, end)
-		c.zeros.add(start, stop, zerosUntracked)
-		start = stop
-	}
-	return zx.OK
 }
 
 // take moves the page that from has at pos to off of c, which has nothing there.

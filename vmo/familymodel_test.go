@@ -322,7 +322,7 @@ func (w *famWorld) sound(c *cowPages) {
 	}
 	if c.hidden() {
 		for pos := c.firstPage(0, c.size); pos < c.size; pos = c.firstPage(pos+pg, c.size) {
-			if c.sharers(pos, nil, 1) == 0 {
+			if !c.seen(pos, nil) {
 				w.fail("nobody sees page %d of a hidden node", pos/pg)
 			}
 		}

@@ -156,6 +156,9 @@ func (v *VMO) PeekPages(off uint64, frames []mmu.Frame) (n int, writable bool) {
 		if idx += uint64(n - was); n > was {
 			continue
 		}
+		if n > 0 && c.fam.deep > shallow {
+			break
+		}
 		w, f := c.see(idx<<zx.PageShift), zero
 		if w.s.hasPage() {
 			f = w.s.frame()
@@ -172,6 +175,10 @@ func (v *VMO) PeekPages(off uint64, frames []mmu.Frame) (n int, writable bool) {
 	}
 	return n, writable
 }
+
+// shallow is how deep a family may be of which PeekPages gives more than one page that
+// is not of the node itself.
+const shallow = 64
 
 // NextContent gives the first offset in [off, limit) at which PeekPages may find
 // content, or limit. What is absent is passed over, however much it is.
@@ -266,7 +273,7 @@ func (c *cowPages) requireShared(off, limit uint64, write bool, r *PageRequest) 
 		}
 		return Page{w.s.frame(), false}, zx.OK
 	}
-	if shared && w.c.hidden() && w.c.sharers(w.at, c, 1) == 0 {
+	if shared && w.c.hidden() && !w.c.seen(w.at, c) {
 		return Page{w.s.frame(), true}, c.take(w.c, w.at, off)
 	}
 	if (shared || c.fam.zeroMapped) && !c.cleared(off, zx.PageSize, false) {

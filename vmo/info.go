@@ -50,8 +50,45 @@ type Amount struct {
 //
 // Locks: takes the VMO's.
 func (v *VMO) Info() Info {
-	c := v.lock()
+	i, _ := v.InfoBy(&zx.Budget{})
+	return i
+}
+
+// InfoBy is Info that looks up by b: what is counted then may be of several moments.
+//
+// Locks: none held; takes the VMO's. Errors: those of b.Look.
+func (v *VMO) InfoBy(b *zx.Budget) (i Info, st zx.Status) {
+	var a Amount
+	for pos := uint64(0); ; {
+		c := v.lock()
+		if v.primary {
+			pos = c.amount(&a, pos, b)
+		}
+		if !v.primary || pos >= c.size {
+			i = v.info(c)
+			if v.primary {
+				i.Committed = a
+				i.Committed.add(c.pages<<zx.PageShift, 1)
+			}
+			v.Unlock()
+			return i, zx.OK
+		}
+		v.Unlock()
+		if st = b.Look(); st != zx.OK {
+			return i, st
+		}
+	}
+}
+
+// Mappings counts the mappings. Locks: takes the VMO's.
+func (v *VMO) Mappings() int {
+	v.Lock()
 	defer v.Unlock()
+	return int(v.mapped)
+}
+
+// info is Info but for what is committed. Locks: the family's held.
+func (v *VMO) info(c *cowPages) Info {
 	i := Info{
 		Koid: v.koid, Size: v.sizeLocked(), StreamSize: c.stream, ChangeEvents: c.reclaimed,
 		Mappings: int(v.mapped), References: int(v.refs.Load()), Options: v.options,
@@ -73,8 +110,7 @@ func (v *VMO) Info() Info {
 		i.Detached = c.fam.source.Detached()
 	}
 	if v.primary {
-		i.Committed = c.amount()
-		i.MetadataBytes = uint64(c.tree.nodes(c.mem))<<zx.PageShift + uint64(c.zeros.n)*intervalBytes + c.pages*mmu.MetaBytes
+		i.MetadataBytes = uint64(c.tree.nodes)<<zx.PageShift + uint64(c.zeros.n)*intervalBytes + c.pages*mmu.MetaBytes
 		i.ZeroDirty, i.ZeroUntracked = c.zeros.total[zerosDirty], c.zeros.total[zerosUntracked]
 		i.Intervals = int(c.zeros.n)
 	}
@@ -88,7 +124,8 @@ func (v *VMO) Info() Info {
 // Locks: none held; takes the VMO's. Errors: those of b.Look.
 func (v *VMO) CommittedIn(off, length uint64, b *zx.Budget) (a Amount, st zx.Status) {
 	if off == 0 && length >= v.Size() {
-		return v.Info().Committed, zx.OK
+		i, st := v.InfoBy(b)
+		return i.Committed, st
 	}
 	const leaf = 512 << zx.PageShift // what one step looks through at most
 	for at, end := off, addSaturating(off, length); at < end; {
@@ -114,40 +151,41 @@ func (v *VMO) CommittedIn(off, length uint64, b *zx.Budget) (a Amount, st zx.Sta
 	return a, zx.OK
 }
 
-// amount counts what c has and what it sees of hidden nodes. Pages of an
-// ancestor with windows are that one's.
-func (c *cowPages) amount() (a Amount) {
-	a.Bytes = c.pages << zx.PageShift
-	a.Private = a.Bytes
-	a.Scaled = a.Bytes
+// amount counts what c sees of hidden nodes from pos on, until b is spent, and gives
+// where it got. Pages of an ancestor with windows are that one's.
+func (c *cowPages) amount(a *Amount, pos uint64, b *zx.Budget) uint64 {
 	if c.parent == nil || !c.parent.hidden() {
-		return a
+		return c.size
 	}
-	const unit = uint64(1) << 63 // a byte, in Fractional
-	for pos := uint64(0); pos < c.size; {
+	for pos < c.size && !b.Spend(c.fam.lookCost()) {
 		w := c.look(pos, c.size)
 		if w.c == nil || w.c == c || !w.c.hidden() {
 			pos = w.end
 			continue
 		}
-		for at := w.at; pos < w.end; pos, at = pos+zx.PageSize, at+zx.PageSize {
-			if !w.c.tree.get(c.mem, pageIndex(at)).hasPage() {
-				continue
-			}
-			n := uint64(w.c.sharers(at, nil, 1<<30))
-			a.Bytes += zx.PageSize
-			if n == 1 {
-				a.Private += zx.PageSize
-			}
-			a.Scaled += zx.PageSize / n
-			if rest := zx.PageSize % n; rest != 0 {
-				a.Fractional += unit / n * rest
-				if a.Fractional >= unit {
-					a.Fractional -= unit
-					a.Scaled++
-				}
+		for at := w.at; pos < w.end && !b.Spend(0); pos, at = pos+zx.PageSize, at+zx.PageSize {
+			n, looked := w.c.sharers(at, nil, lookedAt)
+			if b.Spend(1 + looked/4); w.c.tree.get(c.mem, pageIndex(at)).hasPage() {
+				a.add(zx.PageSize, uint64(max(n, 1)))
 			}
 		}
 	}
-	return a
+	return pos
+}
+
+// add counts bytes that n see.
+func (a *Amount) add(bytes, n uint64) {
+	const unit = uint64(1) << 63 // a byte, in Fractional
+	a.Bytes += bytes
+	if n == 1 {
+		a.Private += bytes
+	}
+	a.Scaled += bytes / n
+	if rest := bytes % n; rest != 0 {
+		a.Fractional += unit / n * rest
+		if a.Fractional >= unit {
+			a.Fractional -= unit
+			a.Scaled++
+		}
+	}
 }

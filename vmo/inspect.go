@@ -116,5 +116,5 @@ func (v *VMO) Nodes() int {
 	if !v.primary {
 		return 0
 	}
-	return c.tree.nodes(c.mem)
+	return int(c.tree.nodes)
 }

@@ -67,10 +67,14 @@ func (v *VMO) leave() {
 	p.kin.children--
 }
 
-// pass takes v, which dies, out of its kin: its children go to its parent.
-func (v *VMO) pass() {
+// pass takes v, which dies, out of its kin: its children go to its parent. It does so
+// with n children, and says whether there are more.
+func (v *VMO) pass(n int) (more bool) {
 	p := v.kin.parent
-	for v.kin.child != nil {
+	for ; v.kin.child != nil; n-- {
+		if n == 0 {
+			return true
+		}
 		child := v.kin.child
 		child.leave()
 		if p != nil {
@@ -78,10 +82,14 @@ func (v *VMO) pass() {
 		}
 	}
 	if p == nil {
-		return
+		return false
 	}
 	v.leave()
 	if p.kin.children == 0 && p.kin.observer != nil {
 		p.kin.observer.ZeroChildren(true)
 	}
+	return false
 }
+
+// passTurn is how many children are passed on in a turn.
+const passTurn = 512

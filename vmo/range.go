@@ -157,7 +157,7 @@ func (c *cowPages) commitLocked(pos, end uint64, r *PageRequest, b *zx.Budget) (
 		if st != zx.OK {
 			return pos, st
 		}
-		if pos += zx.PageSize; b.Spend(1) {
+		if pos += zx.PageSize; b.Spend(c.fam.lookCost()) {
 			return pos, errSpent
 		}
 	}
@@ -212,7 +212,7 @@ func (c *cowPages) prefetchLocked(pos, end uint64, r *PageRequest, b *zx.Budget)
 			}
 			w.end = pos + zx.PageSize
 		}
-		if pos = w.end; b.Spend(1) {
+		if pos = w.end; b.Spend(c.fam.lookCost()) {
 			return pos, errSpent
 		}
 	}
@@ -233,7 +233,7 @@ func (c *cowPages) needLocked(pos, end uint64, r *PageRequest, b *zx.Budget) (ui
 		default:
 			pos = w.end // none of them can be had, or marked
 		}
-		if b.Spend(nodeSlots / 4) { // a leaf's worth of marks
+		if b.Spend(nodeSlots/4 + c.fam.lookCost()) { // a leaf's worth of marks
 			return pos, errSpent
 		}
 	}
@@ -294,7 +294,7 @@ func (v *VMO) DontNeed(off, length uint64, y zx.Yielder) zx.Status {
 			if w.c != nil && w.c.paged && !w.ask {
 				w.c.dontNeed(pageIndex(w.at), pageIndex(w.at+w.end-pos))
 			}
-			if pos = w.end; b.Spend(nodeSlots/4) && pos < stop {
+			if pos = w.end; b.Spend(nodeSlots/4+c.fam.lookCost()) && pos < stop {
 				st = errSpent
 			}
 		}

@@ -91,9 +91,9 @@ type PageSource struct {
 }
 
 const (
-	atOnce    = 4   // of those that hang on a primary, woken with it
-	earlyMost = 32  // of these, looked at for an early wake
-	pieceOf   = 64  // primaries of a kind that a piece of an operation ends
+	atOnce    = 4  // of those that hang on a primary, woken with it
+	earlyMost = 32 // of these, looked at for an early wake
+	pieceOf   = 64 // primaries of a kind that a piece of an operation ends
 	// What LetGo does in a 16th of a turn: threads woken, primaries ended.
 	wakePiece, leavePiece = 64, 16
 )

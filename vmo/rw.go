@@ -155,7 +155,7 @@ func (c *cowPages) copyLocked(b *side, off, pos, end uint64, write bool, r *Page
 			}
 			return pos, zx.ErrNext
 		}
-		if turn.Spend(copyUnits) && pos < end {
+		if turn.Spend(copyUnits+c.fam.lookCost()) && pos < end {
 			return pos, errSpent
 		}
 	}

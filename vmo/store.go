@@ -25,10 +25,11 @@ type stock struct {
 	nodes registry[cowPages]
 	zeros intervalPool
 
-	mu       spin.Lock
-	discards discardList // guarded by mu
-	graves   *cowPages   // dead nodes, through parent; guarded by mu
-	later    func(work func(b *zx.Budget) (more bool))
+	mu        spin.Lock
+	discards  discardList // guarded by mu
+	graves    *cowPages   // dead nodes, through parent; guarded by mu
+	unsettled *settling   // the first of each family, through next; guarded by mu
+	later     func(work func(b *zx.Budget) (more bool))
 
 	// hands counts the pages and discardable VMOs that somebody has taken off their
 	// list and decides about: it grows under the list's lock.
@@ -50,9 +51,10 @@ func NewStore(mem *mmu.Memory) *Store {
 // records while they live, and the page frames they have.
 func (s *Store) PaidBy(a *account.Account) *Store { return &Store{s.stock, a} }
 
-// SetLater has do called with work that is to be done piece by piece, until there is
-// no more, by whoever ends a VMO: what it has takes long to free. Without it that is
-// freed at once. Pre: there is no VMO yet.
+// SetLater has do called with work that is to be done piece by piece, soon, until there
+// is no more: what a VMO had takes long to free, and a family to be put right. Any lock
+// may be held then, so that it only takes note. Without it that is done at once. Pre:
+// there is no VMO yet.
 func (s *Store) SetLater(do func(work func(b *zx.Budget) (more bool))) { s.later = do }
 
 // Account is who pays, nil if the kernel does.

@@ -154,7 +154,7 @@ func (v *VMO) takeLocked(c *cowPages, off, length uint64, done *uint64, run *Pag
 		// Each page is made its own, so that it can be taken, and zeros put
 		// over what the parent shows in its place.
 		for pos := start + *done; pos < end; pos, *done = pos+zx.PageSize, *done+zx.PageSize {
-			if b.Spend(1) {
+			if b.Spend(c.fam.lookCost()) {
 				return errSpent
 			}
 			if st := c.takeShared(pos, pos+zx.PageSize, base, run, r); st != zx.OK {

@@ -38,6 +38,7 @@ type tree struct {
 	// for none, and becomes that whenever a node is freed.
 	hotKey  uint64
 	hotLeaf mmu.Frame
+	nodes   int32 // frames the tree is made of
 	hotMeta *mmu.Meta
 	hot     *treeNode
 }
@@ -110,13 +111,14 @@ func (t *tree) get(m *mmu.Memory, idx uint64) slot {
 }
 
 // newNode makes an empty node.
-func newNode(m *mmu.Memory) (mmu.Frame, zx.Status) {
+func (t *tree) newNode(m *mmu.Memory) (mmu.Frame, zx.Status) {
 	f, st := m.AllocZeroed()
 	if st == zx.OK {
 		if f > maxFrame {
 			panic(fmt.Sprintf("vmo.newNode: frame %#x is beyond the window's last, %#x", f, uint32(maxFrame)))
 		}
 		m.Meta(f).Owner = ownerNode
+		t.nodes++
 	}
 	return f, st
 }
@@ -135,7 +137,7 @@ func (t *tree) leaf(m *mmu.Memory, idx uint64) (mmu.Frame, zx.Status) {
 		}
 	}
 	for idx>>(uint(t.height)*nodeBits) != 0 {
-		f, st := newNode(m)
+		f, st := t.newNode(m)
 		if st != zx.OK {
 			t.trim(m)
 			return 0, st
@@ -151,7 +153,7 @@ func (t *tree) leaf(m *mmu.Memory, idx uint64) (mmu.Frame, zx.Status) {
 	p, up := &t.root, mmu.Frame(0)
 	for shift := uint(t.height-1) * nodeBits; ; shift -= nodeBits {
 		if *p == 0 {
-			f, st := newNode(m)
+			f, st := t.newNode(m)
 			if st != zx.OK {
 				t.prune(m, idx)
 				return 0, st
@@ -302,6 +304,7 @@ func (t *tree) prune(m *mmu.Memory, idx uint64) {
 			return
 		}
 		t.hotKey = 0
+		t.nodes--
 		m.FreeZeroed(f)
 		*path[depth] = 0
 		if depth > 0 {
@@ -321,49 +324,44 @@ func (t *tree) trim(m *mmu.Memory) {
 			return
 		}
 		t.hotKey = 0
+		t.nodes--
 		m.Free(f)
 		t.root = below
 		t.height--
 	}
 }
 
-// destroy frees every node. Pre: no slot holds a page.
-func (t *tree) destroy(m *mmu.Memory) {
-	if t.height > 0 && t.root != 0 {
-		destroyNode(m, mmu.Frame(t.root), int(t.height)-1)
+// destroy frees nodes, as many as b allows, and says whether those were all. Pre: no
+// slot holds a page.
+func (t *tree) destroy(m *mmu.Memory, b *zx.Budget) bool {
+	t.hotKey = 0
+	if t.height > 0 && t.root != 0 && !t.destroyNode(m, mmu.Frame(t.root), int(t.height)-1, b) {
+		return false
 	}
 	*t = tree{}
+	return true
 }
 
-// destroyNode frees the node in f and all below it. Recursion is bounded by
-// maxHeight.
-func destroyNode(m *mmu.Memory, f mmu.Frame, below int) {
+// destroyNode frees the node in f and all below it, as far as b allows. Recursion is
+// bounded by maxHeight.
+func (t *tree) destroyNode(m *mmu.Memory, f mmu.Frame, below int, b *zx.Budget) bool {
+	if b.Spend(1) {
+		return false
+	}
 	if below > 0 {
-		for _, e := range asNode(m.Bytes(f)) {
-			if e != 0 {
-				destroyNode(m, mmu.Frame(e), below-1)
+		b.Spend(8) // to look through it
+		node := asNode(m.Bytes(f))
+		for i, e := range node {
+			if e == 0 {
+				continue
 			}
+			if !t.destroyNode(m, mmu.Frame(e), below-1, b) {
+				return false
+			}
+			node[i] = 0
 		}
 	}
 	m.Free(f)
-}
-
-// nodes counts the frames the tree is made of.
-func (t *tree) nodes(m *mmu.Memory) int {
-	if t.height == 0 || t.root == 0 {
-		return 0
-	}
-	return countNodes(m, mmu.Frame(t.root), int(t.height)-1)
-}
-
-func countNodes(m *mmu.Memory, f mmu.Frame, below int) int {
-	n := 1
-	if below > 0 {
-		for _, e := range asNode(m.Bytes(f)) {
-			if e != 0 {
-				n += countNodes(m, mmu.Frame(e), below-1)
-			}
-		}
-	}
-	return n
+	t.nodes--
+	return true
 }

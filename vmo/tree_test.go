@@ -71,7 +71,7 @@ func TestTreeAgainstMap(t *testing.T) {
 				t.Fatalf("%d bits: get %#x is %#x, want %#x", bits, idx, got, model[idx])
 			}
 			if step%32 == 0 {
-				if got, want := tr.nodes(m), len(m.Outstanding()); got != want {
+				if got, want := int(tr.nodes), len(m.Outstanding()); got != want {
 					t.Fatalf("%d bits: %d nodes, %d frames", bits, got, want)
 				}
 			}
@@ -97,13 +97,13 @@ func TestTreeSparseCost(t *testing.T) {
 		t.Fatal(st)
 	}
 	*s = pageSlot(7, Clean)
-	if n := tr.nodes(m); n != 3 {
+	if n := int(tr.nodes); n != 3 {
 		t.Fatalf("the last page of a 1 TiB VMO takes %d nodes, want 3", n)
 	}
 	if got := tr.scan(m, 0, 1<<52, allStates); got != 1<<28-1 {
 		t.Fatalf("scan found %#x", got)
 	}
-	tr.destroy(m)
+	tr.destroy(m, &zx.Budget{})
 	if left := len(m.Outstanding()); left != 0 {
 		t.Fatalf("%d frames left", left)
 	}

@@ -90,7 +90,7 @@ func (v *VMO) Release() {
 	if v.mapped != 0 {
 		panic(fmt.Sprintf("vmo.Release: VMO %d dies with %d mappings", v.koid, v.mapped))
 	}
-	v.pass()
+	more := v.pass(buryAtOnce)
 	c.removeWindow(v)
 	last := c.windows == nil
 	if last {
@@ -99,21 +99,47 @@ func (v *VMO) Release() {
 	v.Unlock()
 	s := v.store
 	s.vmos.give(v.id)
-	if !v.primary || v.clone { // else it is a founder's
-		s.account.Release(windowBytes)
+	switch {
+	case !more:
+		v.goes()
+	case s.later != nil:
+		s.later(v.passSome)
+	default:
+		for v.passSome(&zx.Budget{}) {
+		}
 	}
 	if !last {
 		return
 	}
 	var b zx.Budget
 	b.Spend(zx.BudgetUnits - buryAtOnce)
-	switch more := s.bury(&b); {
+	switch more = s.bury(&b); {
 	case more && s.later != nil:
 		s.later(s.bury)
 	case more:
 		for more {
 			more = s.bury(&zx.Budget{})
 		}
+	}
+}
+
+// passSome passes a turn's worth of the children of v, which died, on to its parent, and
+// says whether there are more. Locks: none held.
+func (v *VMO) passSome(b *zx.Budget) (more bool) {
+	v.Lock()
+	more = v.pass(passTurn)
+	v.Unlock()
+	b.Spend(zx.BudgetUnits)
+	if !more {
+		v.goes()
+	}
+	return more
+}
+
+// goes is the end of v.
+func (v *VMO) goes() {
+	if !v.primary || v.clone { // else it is a founder's
+		v.store.account.Release(windowBytes)
 	}
 }
 

@@ -306,7 +306,7 @@ func (v *VMO) SetSize(size uint64, r *PageRequest) zx.Status {
 		switch {
 		case rounded < c.size && c.anyPinned(pageIndex(rounded), pageIndex(c.size)):
 			st = zx.ErrBadState
-		case c.parent != nil && c.projected(rounded) < rounded:
+		case c.parent != nil && c.wraps(rounded):
 			st = zx.ErrInvalidArgs
 		default:
 			st = c.resizeTo(rounded, size, &step, &b)
@@ -337,6 +337,12 @@ func (v *VMO) SetSize(size uint64, r *PageRequest) zx.Status {
 			return zx.OK
 		}
 	}
+}
+
+// wraps says whether an end of c at off would wrap in the top of the family.
+func (c *cowPages) wraps(off uint64) bool {
+	top, _ := c.projected(off)
+	return top < off
 }
 
 // resizeTo moves the end of the node to size, and that of the stream to stream, as
@@ -377,7 +383,7 @@ func (c *cowPages) resize(size uint64) zx.Status {
 	old := c.size
 	switch {
 	case size < old:
-		if !c.calm(size, old) || !c.cleared(size, old-size, false) {
+		if !c.clipChildren(size) || !c.calm(size, old) || !c.cleared(size, old-size, false) {
 			return errSpent
 		}
 		if c.paged {
@@ -388,7 +394,6 @@ func (c *cowPages) resize(size uint64) zx.Status {
 		}
 		c.dropPages(size, old, allStates)
 		c.zeros.remove(size, old)
-		c.clipChildren(size)
 		if end := c.parentLimit(); size < end {
 			c.clipView(size)
 			c.parent.sweep(c.parentOff()+size, c.parentOff()+end)
