@@ -141,7 +141,7 @@ func (l *Lane) mapRange(at, size uint64, v *vmo.VMO, b *zx.Budget) zx.Status {
 		if n == 0 && at < end {
 			return zx.OK // nothing more can be mapped
 		}
-		if mapped += n; b.Spend(int(n) + 2) {
+		if mapped += n; b.Spend(int(n) + 2*v.LookCost()) {
 			if st := b.Look(); st != zx.OK {
 				return st
 			}

@@ -216,7 +216,7 @@ func (v *VMO) snapshot(c *cowPages, child *VMO, kind uint32, off, size uint64) z
 	by.initCow(n, c.fam, length, by.mem.PaidBy(by.account, false))
 	n.stream = size
 	n.addWindow(child)
-	c.fam.deep = max(c.fam.deep, int32(depth)+2)
+	c.fam.deep.Store(max(c.fam.deep.Load(), int32(depth)+2))
 	at.adopt(n, from, limit)
 	return zx.OK
 }
@@ -235,7 +235,11 @@ func (c *cowPages) projected(off uint64) (top uint64, depth int) {
 }
 
 // lookCost is what it costs of a turn to find out who has a page.
-func (f *family) lookCost() int { return 1 + int(f.deep)/8 }
+func (f *family) lookCost() int { return 1 + int(f.deep.Load())/4 }
+
+// LookCost is what it costs of a zx.Budget to find out what v shows at an offset.
+// Locks: none.
+func (v *VMO) LookCost() int { return v.fam.lookCost() }
 
 // hangPoint gives the node below which a snapshot of [off, off+length) of c
 // hangs, from where, and how much of it it sees: the lowest that has anything

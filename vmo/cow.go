@@ -1,6 +1,8 @@
 package vmo
 
 import (
+	"sync/atomic"
+
 	"faultline/avl"
 	"faultline/mmu"
 	"faultline/spin"
@@ -52,14 +54,14 @@ func (c *cowPages) parentLimit() uint64 { return c.sibling.Weight() - c.sibling.
 // family is what the nodes of one tree share.
 type family struct {
 	mu         spin.Lock
-	source     *PageSource // nil without a pager
-	root       *cowPages   // the pager's; nil without one
-	zeroMapped bool        // the shared zero page may be mapped somewhere
-	clearing   *clearing   // in progress
-	clearCost  int         // of a turn, so far
-	nodes      int32       // that are not decayed
-	deep       int32       // how many nodes there ever were above one
-	dirtying   *dirtying   // of root: an OP_DIRTY in several turns
+	source     *PageSource  // nil without a pager
+	root       *cowPages    // the pager's; nil without one
+	zeroMapped bool         // the shared zero page may be mapped somewhere
+	clearing   *clearing    // in progress
+	clearCost  int          // of a turn, so far
+	nodes      int32        // that are not decayed
+	deep       atomic.Int32 // how many nodes there ever were above one
+	dirtying   *dirtying    // of root: an OP_DIRTY in several turns
 
 	founder *cowPages // the first node, dead perhaps; constant
 

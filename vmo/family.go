@@ -107,7 +107,7 @@ func (d *descent) enter(c *cowPages) *cowPages {
 
 // lookedAt is how many nodes a look for who sees a page goes through. Where there are
 // more, somebody is taken to see it.
-const lookedAt = 256
+const lookedAt = 128
 
 // sharers counts the nodes with windows that see what c has at off, itself
 // included, up to most. Except does not count, nor does what sees it through

@@ -156,7 +156,7 @@ func (v *VMO) PeekPages(off uint64, frames []mmu.Frame) (n int, writable bool) {
 		if idx += uint64(n - was); n > was {
 			continue
 		}
-		if n > 0 && c.fam.deep > shallow {
+		if n > 0 && c.fam.deep.Load() > shallow {
 			break
 		}
 		w, f := c.see(idx<<zx.PageShift), zero

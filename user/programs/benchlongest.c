@@ -684,7 +684,7 @@ static void vmo_deep(void) {
   uint64_t info[32], n;
   commit(v, SIZE);
   keep(ZX_OK, v);
-  while (helds < 20000 && keep(zx_vmo_create_child(v, ZX_VMO_CHILD_SNAPSHOT, 0, SIZE, &h), h)) {
+  while (helds < 2000 && keep(zx_vmo_create_child(v, ZX_VMO_CHILD_SNAPSHOT, 0, SIZE, &h), h)) {
     v = h;
     zx_vmo_write(v, buffer, (helds & 1) * PAGE, 1);
   }
@@ -707,7 +707,7 @@ static void vmo_clones(void) {
   zx_pager_supply_pages(g, v, 0, 4 * PAGE, aux, 0);
   must("clone", zx_vmo_create_child(v, ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, 0, 4 * PAGE, &copy));
   zx_vmo_write(copy, buffer, 0, PAGE);
-  while (keep(zx_vmo_create_child(copy, ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, 0, 4 * PAGE, &h), h)) zx_vmo_write(h, buffer, 0, PAGE);
+  while (helds < 8000 && keep(zx_vmo_create_child(copy, ZX_VMO_CHILD_SNAPSHOT_AT_LEAST_ON_WRITE, 0, 4 * PAGE, &h), h)) zx_vmo_write(h, buffer, 0, PAGE);
   zx_object_get_info(h, ZX_INFO_VMO, info, sizeof(info), &n, &n);
   zx_vmo_write(h, buffer, PAGE, PAGE);
   zx_handle_close(copy);
