@@ -82,13 +82,30 @@ type famWorld struct {
 	src      *famSource
 	root     *famNode // the pager's, or nil
 	vmos     []*famVMO
-	nodes    []*famNode // that have windows, and the pager's root
-	shared   bool       // others use the Store, too
+	nodes    []*famNode              // that have windows, and the pager's root
+	shared   bool                    // others use the Store, too
+	left     []func(*zx.Budget) bool // what is to be done later, if it is not at once
 	pins     []*famPin
 	req      PageRequest
 	detached bool
 	next     byte
 	log      []string
+}
+
+// later has the Store leave what is to be done.
+func (w *famWorld) later() {
+	w.st.SetLater(func(work func(*zx.Budget) bool) { w.left = append(w.left, work) })
+}
+
+// work does up to n turns of it, each of units units of a budget.
+func (w *famWorld) work(n, units int) {
+	for ; n > 0 && len(w.left) > 0; n-- {
+		b := &zx.Budget{}
+		b.Spend(zx.BudgetUnits - units)
+		if !w.left[0](b) {
+			w.left = w.left[1:]
+		}
+	}
 }
 
 // famSource answers what is asked while the asker sleeps.
@@ -685,22 +702,34 @@ func (w *famWorld) child(r *rand.Rand, h *famVMO, a, n int, note func(string, ..
 	w.open(child)
 }
 
-// familyHistory plays one history and says how many operations it had.
+// familyHistory plays one history and says how many operations it had. In every second
+// one what can be done later is, a little after each operation.
 func familyHistory(t *testing.T, seed int64) (ops int) {
 	r := rand.New(rand.NewSource(seed))
 	w := newFamily(t, r)
 	w.log = []string{fmt.Sprintf("-family.seed=%d, pager %v, %d pages", seed, w.root != nil, w.nodes[0].size)}
+	if seed%2 == 0 {
+		w.later()
+	}
+	verify := func() {
+		if w.work(r.Intn(3), 16); len(w.left) > 0 && r.Intn(4) > 0 {
+			return
+		}
+		w.work(1<<30, 16)
+		w.verify()
+	}
 	n := 20 + r.Intn(120)
 	for ; ops < n; ops++ {
 		w.step(r)
-		w.verify()
+		verify()
 	}
 	for len(w.vmos) > 0 {
 		w.close(w.vmos[r.Intn(len(w.vmos))])
 		if len(w.vmos) > 0 {
-			w.verify()
+			verify()
 		}
 	}
+	w.work(1<<30, 16)
 	if left := w.mem.Outstanding(); len(left) != 0 {
 		w.fail("%d frames leaked", len(left))
 	}
