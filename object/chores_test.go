@@ -47,7 +47,7 @@ func TestOwnChores(t *testing.T) {
 	var done []string
 	leave := func(m *Maker, what string, steps int) {
 		here = m
-		later(func(*zx.Budget) bool {
+		Later(func(*zx.Budget) bool {
 			done = append(done, what)
 			steps--
 			return steps > 0

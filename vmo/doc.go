@@ -81,7 +81,9 @@
 // end on, so that size, stream and pages agree after every turn (turnBack). A node
 // that dies is only laid in its grave (die): its pages are freed in turns (bury), a few
 // at once by whoever ended it, the rest by what Store.SetLater names or by whoever is
-// short of memory. Where thousands of mappings show a page, they are visited in turns,
+// short of memory. So is what becomes of its family (settle.go). OP_DIRTY, which is all or
+// nothing, looks first and holds the range then (opdirty.go). Many threads that wait for
+// one page are woken a few at a time (PageSource.LetGo). Where thousands of mappings show a page, they are visited in turns,
 // while faults are held (clear.go).
 //
 // # Ageing

@@ -92,22 +92,6 @@ type famWorld struct {
 	log      []string
 }
 
-// later has the Store leave what is to be done.
-func (w *famWorld) later() {
-	w.st.SetLater(func(work func(*zx.Budget) bool) { w.left = append(w.left, work) })
-}
-
-// work does up to n turns of it, each of units units of a budget.
-func (w *famWorld) work(n, units int) {
-	for ; n > 0 && len(w.left) > 0; n-- {
-		b := &zx.Budget{}
-		b.Spend(zx.BudgetUnits - units)
-		if !w.left[0](b) {
-			w.left = w.left[1:]
-		}
-	}
-}
-
 // famSource answers what is asked while the asker sleeps.
 type famSource struct {
 	PageSource
@@ -782,43 +766,4 @@ func TestFamilies(t *testing.T) {
 		seed++
 	}
 	t.Logf("%d operations in %d histories", ops, seed-*familySeed)
-}
-
-// bytesSource draws from a fuzzer's bytes, then from nothing.
-type bytesSource struct{ data []byte }
-
-func (s *bytesSource) Seed(int64) {}
-func (s *bytesSource) Int63() int64 {
-	if len(s.data) == 0 {
-		return 0
-	}
-	b := s.data[0]
-	s.data = s.data[1:]
-	// Spread so that Intn, which uses the high bits, takes all of it.
-	return int64(b) << 55
-}
-
-func FuzzFamilies(f *testing.F) {
-	for seed := int64(1); seed < 9; seed++ {
-		data := make([]byte, 400)
-		rand.New(rand.NewSource(seed)).Read(data)
-		f.Add(data)
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if len(data) > 2000 {
-			return
-		}
-		s := &bytesSource{data}
-		w := newFamily(t, rand.New(s))
-		for len(s.data) > 0 {
-			w.step(rand.New(s))
-			w.verify()
-		}
-		for len(w.vmos) > 0 {
-			w.close(w.vmos[len(w.vmos)-1])
-		}
-		if left := w.mem.Outstanding(); len(left) != 0 {
-			w.fail("%d frames leaked", len(left))
-		}
-	})
 }

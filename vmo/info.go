@@ -157,7 +157,7 @@ func (c *cowPages) amount(a *Amount, pos uint64, b *zx.Budget) uint64 {
 	if c.parent == nil || !c.parent.hidden() {
 		return c.size
 	}
-	for pos < c.size && !b.Spend(c.fam.lookCost()) {
+	for pos < c.size && !b.Spend(2*c.fam.lookCost()) {
 		w := c.look(pos, c.size)
 		if w.c == nil || w.c == c || !w.c.hidden() {
 			pos = w.end
