@@ -42,7 +42,7 @@ var edges = []struct {
 	{"object", []string{"account", "avl", "zx", "spin"}},
 	{"vmo", []string{"account", "avl", "trace", "mmu", "zx", "spin"}},
 	{"vmar", []string{"account", "avl", "mmu", "vmo", "zx", "spin"}},
-	{"pager", []string{"account", "avl", "trace", "vmo", "object", "zx"}},
+	{"pager", []string{"account", "avl", "trace", "vmo", "object", "zx", "spin"}},
 	{"dma", []string{"vmo", "object", "zx"}},
 	{"syscall", []string{"account", "dma", "pager", "vmar", "vmo", "object", "zx"}},
 	{"files", []string{"vmo", "pager", "object", "zx", "spin"}},

@@ -2,9 +2,9 @@ package pager
 
 import (
 	"fmt"
-	"sync"
 
 	"faultline/object"
+	"faultline/spin"
 	"faultline/trace"
 	"faultline/vmo"
 	"faultline/zx"
@@ -15,7 +15,7 @@ type Pager struct {
 	object.Base
 	sys *System
 
-	mu      sync.Mutex
+	mu      spin.Lock
 	closed  bool
 	proxies *Proxy // all whose COMPLETE was not delivered
 

@@ -1,9 +1,8 @@
 package vmo
 
 import (
-	"sync"
-
 	"faultline/mmu"
+	"faultline/spin"
 	"faultline/zx"
 )
 
@@ -15,7 +14,7 @@ import (
 type intervalPool struct {
 	mem *mmu.Memory
 
-	mu   sync.Mutex
+	mu   spin.Lock
 	open mmu.Frame // the first frame with a free record
 }
 
