@@ -158,9 +158,7 @@ func (c *Console) call(k call) bool {
 		name = k.argv[0] + ": "
 		err = c.perform(k.argv)
 	}
-	if d := (*death)(nil); errors.As(err, &d) {
-		c.report(d.name, d.x)
-	}
+	c.reportDeath(err)
 	if err != nil {
 		for _, line := range strings.Split(name+err.Error(), "\n") {
 			c.note("%s", short(line))

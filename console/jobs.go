@@ -63,15 +63,12 @@ func (c *Console) reap() (failed []error) {
 			switch {
 			case err == nil:
 				c.note("%s (process %d) ended with code 0", j.name, j.process.Koid())
-				return true
 			case j.killed && e.Code == zx.TaskRetcodeSyscallKill:
 				c.note("%s (process %d) was killed", j.name, j.process.Koid())
-				return true
+			default:
+				c.reportDeath(err)
+				failed = append(failed, fmt.Errorf("process %d: %v", j.process.Koid(), err))
 			}
-			if d := (*death)(nil); errors.As(err, &d) {
-				c.report(d.name, d.x)
-			}
-			failed = append(failed, fmt.Errorf("process %d: %v", j.process.Koid(), err))
 			return true
 		default:
 			return false

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"fmt"
 
 	"faultline/mmu"
@@ -19,10 +20,14 @@ func cause(x *Exception) string {
 	return fmt.Sprintf("%v, vector %d", r.Type, r.Vector)
 }
 
-// report prints all about the exception that killed a program.
-func (c *Console) report(name string, x *Exception) {
-	r := &x.Report
-	c.note("%s (process %d, thread %d) was killed by an exception:", name, x.Process, x.Thread)
+// reportDeath prints all about the exception that killed a program, if err is that.
+func (c *Console) reportDeath(err error) {
+	var d *death
+	if !errors.As(err, &d) {
+		return
+	}
+	x, r := d.x, &d.x.Report
+	c.note("%s (process %d, thread %d) was killed by an exception:", d.name, x.Process, x.Thread)
 	c.printf("  type         %v (%#x), vector %d\n", r.Type, uint32(r.Type), r.Vector)
 	if r.Type == zx.ExcpFatalPageFault {
 		access := "read"

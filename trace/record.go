@@ -2,6 +2,7 @@ package trace
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"faultline/zx"
 )
@@ -51,12 +52,8 @@ func KindNames() []string { return kindNames[1:] }
 
 // KindNamed finds a kind by its name.
 func KindNamed(name string) (Kind, bool) {
-	for i, n := range KindNames() {
-		if n == name {
-			return Kind(i + 1), true
-		}
-	}
-	return 0, false
+	k := slices.Index(KindNames(), name) + 1
+	return Kind(k), k > 0
 }
 
 // RecordBytes is the size of an encoded record.
