@@ -131,8 +131,15 @@ func (c *Context) give(o object.Object, rights zx.Rights, out userOut) zx.Status
 	return c.report(h, out)
 }
 
-// giveVMO is give of v, which the pager with that koid made if any did, unless st says
-// that there is none.
+// made is give of an object, unless st says that it could not be made.
+func (c *Context) made(o object.Object, st zx.Status, rights zx.Rights, out userOut) zx.Status {
+	if st != zx.OK {
+		return st
+	}
+	return c.give(o, rights, out)
+}
+
+// giveVMO is made of v; the pager with that koid made it if any did.
 func (c *Context) giveVMO(v *vmo.VMO, st zx.Status, pager zx.Koid, out userOut) zx.Status {
 	if st != zx.OK {
 		return st

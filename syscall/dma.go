@@ -20,10 +20,7 @@ func resourceCreate(c *Context, parent zx.Handle, options uint32, base, size uin
 			}
 		}
 		r, st := p.Mint(options, base, size)
-		if st != zx.OK {
-			return st
-		}
-		return c.give(r, dma.RightsResource, out)
+		return c.made(r, st, dma.RightsResource, out)
 	})
 }
 
@@ -33,10 +30,7 @@ func iommuCreate(c *Context, resource zx.Handle, kind uint32, desc userIn, size 
 		if st == zx.OK {
 			st = c.read(c.scratch[:1], desc)
 		}
-		if st != zx.OK {
-			return st
-		}
-		return c.give(i, dma.RightsIOMMU, out)
+		return c.made(i, st, dma.RightsIOMMU, out)
 	})
 }
 

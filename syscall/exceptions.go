@@ -30,10 +30,7 @@ func taskCreateExceptionChannel(c *Context, h zx.Handle, options uint32, out use
 			return zx.ErrInvalidArgs
 		}
 		channel, st := o.(Task).CreateExceptionChannel(options, have)
-		if st != zx.OK {
-			return st
-		}
-		return c.give(channel, rightsExceptionChannel, out)
+		return c.made(channel, st, rightsExceptionChannel, out)
 	})
 }
 
@@ -82,10 +79,7 @@ func taskSuspend(c *Context, h zx.Handle, out userOut) zx.Status {
 			return zx.ErrNotSupported
 		}
 		token, st := o.(Suspender).Suspend()
-		if st != zx.OK {
-			return st
-		}
-		return c.give(token, rightsSuspendToken, out)
+		return c.made(token, st, rightsSuspendToken, out)
 	})
 }
 

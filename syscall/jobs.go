@@ -48,10 +48,7 @@ func jobCreate(c *Context, parent zx.Handle, options uint32, out userOut) zx.Sta
 	}
 	return with(c, parent, zx.ObjJob, zx.RightManageJob, func(above Job, _ zx.Rights) zx.Status {
 		j, st := above.CreateJob()
-		if st != zx.OK {
-			return st
-		}
-		return c.give(j, zx.RightsJob, out)
+		return c.made(j, st, zx.RightsJob, out)
 	})
 }
 

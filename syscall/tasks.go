@@ -48,10 +48,7 @@ func threadCreate(c *Context, process zx.Handle, name userIn, nameSize uint64, o
 	}
 	return with(c, process, zx.ObjProcess, zx.RightManageThread, func(p Process, _ zx.Rights) zx.Status {
 		t, st := p.CreateThread(text)
-		if st != zx.OK {
-			return st
-		}
-		return c.give(t, zx.RightsThread, out)
+		return c.made(t, st, zx.RightsThread, out)
 	})
 }
 
