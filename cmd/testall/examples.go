@@ -30,7 +30,7 @@ func exampleBoots() (table []boot) {
 			return exampleBoot(".", "./examples/"+e.name, image, e.want)
 		}})
 	}
-	return append(table, boot{name: "a unikernel outside", special: func() (string, error) { return outsideBoot() }})
+	return append(table, boot{name: "a unikernel outside", ours: "it finds no package outside its own tree", special: func() (string, error) { return outsideBoot() }})
 }
 
 // exampleBoot builds the package in dir into image and boots it.
