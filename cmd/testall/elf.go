@@ -99,6 +99,9 @@ func elfBoot(files []elfFile) (string, error) {
 func elfBoots(r *report) (table []boot) {
 	var files []elfFile
 	for _, f := range elfFiles {
+		if strings.HasPrefix(f.name, "GO") && f.name != "GOLINUX" && oursOnly(r, "boot ELF files: "+f.name, goOnly) {
+			continue
+		}
 		lacks := ""
 		for _, tool := range f.tools {
 			if _, err := exec.LookPath(tool); err != nil {
