@@ -307,3 +307,77 @@ func TestDeepFamily(t *testing.T) {
 		t.Errorf("%d frames leaked", len(left))
 	}
 }
+
+// TestSupplyAndDiscardOfManyMappings supplies a page where thousands of mappings show
+// zeros, takes one that thousands show, and discards a VMO of which they show a page: in
+// turns, and no translation is left.
+func TestSupplyAndDiscardOfManyMappings(t *testing.T) {
+	const many = 3000
+	st := NewStore(mmu.NewSimulated(64))
+	src := &scriptPager{}
+	src.Init(src, false, &RequestStats{})
+	y := &between{do: func(int) {}}
+	var req PageRequest
+	req.Init(y)
+	must := func(v *VMO, s zx.Status) *VMO {
+		t.Helper()
+		if s != zx.OK {
+			t.Fatal(s)
+		}
+		return v
+	}
+	// shown has thousands of mappings of v touch its first page, and gives what checks
+	// that work in turns takes all translations.
+	shown := func(v *VMO) func(what string, work func() zx.Status) {
+		maps := make([]*famMapping, many)
+		for i := range maps {
+			maps[i] = &famMapping{ptes: map[uint64]Page{}}
+			v.AddMapping(&maps[i].place, maps[i], 0, 2*pg)
+			v.Lock()
+			p, s := v.RequirePage(&maps[i].place, 0, false, &req)
+			maps[i].ptes[0] = p
+			v.Unlock()
+			must(v, s)
+		}
+		return func(what string, work func() zx.Status) {
+			y.looks = 0
+			must(v, work())
+			if y.looks < many/zx.BudgetUnits {
+				t.Errorf("%s: %d looks", what, y.looks)
+			}
+			for i, m := range maps {
+				if len(m.ptes) != 0 {
+					t.Fatalf("%s: mapping %d has a translation left", what, i)
+				}
+				v.RemoveMapping(&m.place)
+			}
+		}
+	}
+	aux := must(st.New(2*pg, 0))
+	must(aux, aux.Commit(0, 2*pg, nil))
+	v := must(st.NewPaged(2*pg, 0, &src.PageSource))
+	must(v, v.Zero(0, pg, &req)) // and absent again, while the zeros stay mapped
+	check := shown(v)
+	must(v, v.WritebackBegin(0, pg, false, nil))
+	must(v, v.WritebackEnd(0, pg, nil))
+	check("supply", func() zx.Status { return v.SupplyFrom(0, pg, aux, 0, &req) })
+	must(aux, aux.Commit(0, pg, nil))
+	check = shown(aux)
+	check("take", func() zx.Status { return v.SupplyFrom(pg, pg, aux, 0, &req) })
+	d := must(st.New(2*pg, zx.VMODiscardable))
+	if _, s := d.LockContent(0, 2*pg, nil); s != zx.OK {
+		t.Fatal(s)
+	}
+	must(d, d.Commit(0, 2*pg, nil))
+	check = shown(d)
+	must(d, d.UnlockContent(0, 2*pg))
+	check("discard", func() zx.Status {
+		if n := st.Evict(1, y); n != 2 {
+			t.Errorf("%d pages were freed", n)
+		}
+		return zx.OK
+	})
+	if state, s := d.LockContent(0, 2*pg, y); s != zx.OK || state.DiscardedSize != 2*pg {
+		t.Errorf("%v, %+v", s, state)
+	}
+}

@@ -200,15 +200,6 @@ func (c *cowPages) unmap(off, length uint64) {
 	}
 }
 
-// unmapZeros removes what translations of the shared zero page may linger in
-// the range, as unmap does. It is all that can be mapped where no page is: so a family
-// of which no zero was ever mapped, the usual case, pays nothing here.
-func (c *cowPages) unmapZeros(off, length uint64) {
-	if c.fam.zeroMapped {
-		c.unmap(off, length)
-	}
-}
-
 // clearedOfZeros is cleared where only the shared zero page can be mapped, left behind
 // by a WRITEBACK_END perhaps.
 func (c *cowPages) clearedOfZeros(off, end uint64) bool {

@@ -57,18 +57,23 @@ func (v *VMO) DirtyPages(off, length uint64, y zx.Yielder) zx.Status {
 	if !v.cow.traps {
 		return zx.ErrNotSupported
 	}
+	if length == zx.PageSize { // the usual single page
+		c := v.lock()
+		done := c.dirtyOne(off)
+		v.Unlock()
+		if done {
+			return zx.OK
+		}
+	}
+	return v.dirtyPages(off, length, y)
+}
+
+// dirtyPages is DirtyPages after its first two checks, of any number of pages.
+func (v *VMO) dirtyPages(off, length uint64, y zx.Yielder) zx.Status {
+	b := zx.Budget{By: y}
 	// What is gathered is given back when memory is short: so ask for more each
 	// time.
-	b := zx.Budget{By: y}
 	for want := reclaimPages; ; want *= 2 {
-		if length == zx.PageSize {
-			c := v.lock()
-			done := c.dirtyOne(off)
-			v.Unlock()
-			if done {
-				return zx.OK
-			}
-		}
 		st := v.dirtyAll(off, off+length, &b)
 		if st == zx.ErrNoMemory {
 			if st = v.makeRoom(nil, want, y); st == zx.OK {

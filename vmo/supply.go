@@ -341,8 +341,14 @@ func (c *cowPages) takeOne(off uint64) mmu.Frame {
 //
 //go:nosplit
 func (c *cowPages) supplyOne(off uint64, f mmu.Frame) bool {
-	if off >= c.size || c.fam.source.Detached() || !c.zeros.empty() && c.zeros.holding(off) != nil || c.fam.zeroMapped && !c.shownOnce() {
+	if off >= c.size || c.fam.source.Detached() || !c.zeros.empty() && c.zeros.holding(off) != nil {
 		return false
+	}
+	if c.fam.zeroMapped {
+		if !c.shownOnce() {
+			return false
+		}
+		c.unmap(off, zx.PageSize)
 	}
 	idx := pageIndex(off)
 	s := c.tree.near(idx)
@@ -365,7 +371,6 @@ func (c *cowPages) supplyOne(off uint64, f mmu.Frame) bool {
 	age.mu.Lock()
 	age.pushRun(meta, f, f, 1)
 	age.mu.Unlock()
-	c.unmapZeros(off, zx.PageSize)
 	c.fam.source.Progress(RequestRead, off, zx.PageSize)
 	return true
 }
