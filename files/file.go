@@ -228,22 +228,19 @@ func (f *File) WriteAt(w vmo.Waiter, p []byte, off uint64) zx.Status {
 //
 // Errors: *DiskError | the FAT has changed.
 func (f *File) DiskSHA256() ([sha256.Size]byte, error) {
-	sum := sha256.New()
-	r := newReader(f.volume.disk)
-	pages := make([][]byte, maxBlockRead/zx.PageSize)
-	for i := range pages {
-		pages[i] = make([]byte, zx.PageSize)
-	}
-	for off := int64(0); off < f.size; {
-		n := min(len(pages), int((f.size-off+zx.PageMask)/zx.PageSize))
-		if err := r.read(f.chain, pages[:n], off, f.size); err != nil {
-			return [sha256.Size]byte{}, err
+	sum, p := sha256.New(), make([]byte, maxBlockRead)
+	err := f.chain.each(0, f.size, func(at, n int64) error {
+		for end := at + n; at < end; at += maxBlockRead {
+			part := p[:min(end-at, maxBlockRead)]
+			if err := f.volume.disk.read(part, at); err != nil {
+				return err
+			}
+			sum.Write(part)
 		}
-		for _, p := range pages[:n] {
-			p = p[:min(zx.PageSize, f.size-off)]
-			sum.Write(p)
-			off += int64(len(p))
-		}
+		return nil
+	})
+	if err != nil {
+		return [sha256.Size]byte{}, err
 	}
 	return [sha256.Size]byte(sum.Sum(nil)), nil
 }

@@ -122,9 +122,6 @@ type Timer struct {
 // MaxArm is the longest time that Arm takes at once; a longer one is cut to it.
 const MaxArm = 4e9 // ns
 
-// Vector is the interrupt that the timer raises.
-func (t *Timer) Vector() cpu.Vector { return VectorTimer }
-
 // TimerUnarmed is the bit of Timer.Word that says that Armed is false.
 const TimerUnarmed = 1
 

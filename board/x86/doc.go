@@ -4,8 +4,8 @@
 //
 // Importing it makes an image bootable. The order of things:
 //
-//	cpuinit     32-bit entry from PVH: boot page tables, long mode, an IDT
-//	            that can at least speak, the size of the Go heap window
+//	cpuinit     32-bit entry from PVH, or another loader's: boot page tables, long
+//	            mode, an IDT that can at least speak, the size of the Go heap window
 //	Hwinit0     clock: the TSC is calibrated before the runtime reads it
 //	schedinit   (the Go runtime)
 //	Hwinit1     CPU check, cpu.Init, memory map, console, local APIC, clock on
@@ -17,7 +17,7 @@
 //
 // VA equals PA. The boot tables map the low 4 GiB, page 0 left out, writable
 // and executable; the kernel replaces them. The Go heap window, from RamStart to
-// RamStart+RamSize, is sized from the PVH memory map; what lies outside is
+// RamStart+RamSize, is sized from the loader's memory map; what lies outside is
 // Machine.UsableRAM and is not touched here:
 //
 //	0x00000000  low 1 MiB: reserved (firmware, PVH start info, page 0 absent)

@@ -240,9 +240,6 @@ func StopCPUs() {
 	}
 }
 
-// CPUs is the number of CPUs in use, 1 before Open.
-func CPUs() int { return max(1, cpus.count) }
-
 // restUntil halts until an interrupt arrives. One for which Go code must run
 // stays noted for Idle.
 //
