@@ -34,8 +34,12 @@ func TrapStacks() zx.PhysAddr {
 	return zx.PhysAddr(ramStart + ramSize - cpu.TrapStackBytes)
 }
 
-// init has the collector work harder before the window is full.
-func init() { debug.SetMemoryLimit(int64(ramSize) / 8 * 7) }
+// init has the collector work when the heap is five times what is alive, since the
+// window is there for nothing else, and harder before the window is full.
+func init() {
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(int64(ramSize) / 8 * 7)
+}
 
 var open = sync.OnceValues(func() (*Machine, error) {
 	m := &Machine{
