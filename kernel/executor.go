@@ -372,17 +372,16 @@ func (e *executor) run() {
 		if t.root != c.root || t.debug != c.debug {
 			c.loadFor(t)
 		}
-		on := true
+		next := onward
 		switch t.step {
 		case stepUser:
+			next = toUser
 		case stepFault:
-			on = t.faultWoken()
+			next = t.faultWoken()
 		case stepCall:
-			on = t.callWoken()
-		default:
-			on = t.goOn()
+			next = t.callWoken()
 		}
-		if !on || t.step != stepUser && !t.goOn() {
+		if next != toUser && (next == asleep || !t.goOn()) {
 			continue
 		}
 		for {
@@ -415,6 +414,7 @@ func (e *executor) run() {
 					t.traceTrap()
 				}
 			}
+			on := true
 			switch v := t.regs.Vector(); {
 			case v == cpu.VectorSyscall:
 				// The call that does nothing pays for every instruction here.

@@ -36,6 +36,23 @@ const (
 	stepPause              // see whether it is still suspended
 )
 
+// outcome is what came of a step.
+type outcome uint8
+
+const (
+	asleep outcome = iota // the thread waits, and is not the executor's any more
+	onward                // it goes on by its step
+	toUser                // it enters ring 3
+)
+
+// goes is onward if on.
+func goes(on bool) outcome {
+	if on {
+		return onward
+	}
+	return asleep
+}
+
 // Thread is a ring-3 thread. It is data: registers, and what it waits for. An
 // executor runs it; the package comment draws its states.
 type Thread struct {
@@ -172,9 +189,9 @@ func (t *Thread) goOn() bool {
 	for on && t.step != stepUser {
 		switch t.step {
 		case stepFault:
-			on = t.faultWoken()
+			on = t.faultWoken() != asleep
 		case stepCall:
-			on = t.callWoken()
+			on = t.callWoken() != asleep
 		case stepAgain:
 			on = t.callAgain()
 		case stepHandle:
@@ -251,7 +268,7 @@ func (t *Thread) callSleeps() bool {
 // callWoken goes on with a call that slept.
 //
 //go:nosplit
-func (t *Thread) callWoken() bool {
+func (t *Thread) callWoken() outcome {
 	woken := zx.OK
 	if t.runs(); t.interrupted.Load() != 0 { // woke, by hand
 		woken = t.wokeBy(interruptKill | interruptSuspend)
@@ -262,10 +279,10 @@ func (t *Thread) callWoken() bool {
 	t.step = stepUser
 	result := t.context.Resume(woken)
 	if result < 0 {
-		return t.called(result, woken)
+		return goes(t.called(result, woken))
 	}
 	t.regs.RAX = uint64(result)
-	return true
+	return toUser
 }
 
 // callAgain issues a call again after a suspend.
@@ -308,7 +325,7 @@ func (t *Thread) pageFault() bool {
 // faultWoken goes on with a page fault that waited for a pager.
 //
 //go:nosplit
-func (t *Thread) faultWoken() bool {
+func (t *Thread) faultWoken() outcome {
 	t.step = stepUser
 	st := zx.OK
 	if t.runs(); t.interrupted.Load() != 0 { // woke, by hand
@@ -316,13 +333,16 @@ func (t *Thread) faultWoken() bool {
 	}
 	if st = t.request.Answer(st); st == zx.OK {
 		st = t.context.Space.TryFault(zx.VirtAddr(t.regs.CR2()), t.need, &t.request)
-		return st == zx.OK || t.unresolved(st)
+		if st == zx.OK {
+			return toUser
+		}
+		return goes(t.unresolved(st))
 	}
 	if st == zx.ErrShouldWait { // woken for nothing
 		t.step = stepFault
-		return !t.sleep(zx.ThreadBlockedPager)
+		return goes(!t.sleep(zx.ThreadBlockedPager))
 	}
-	return t.faulted(st)
+	return goes(t.faulted(st))
 }
 
 // unresolved goes on with a page fault that ended with st.
