@@ -92,9 +92,9 @@ func bootTests(r *report) {
 	kept := boot{machine: "q35", mem: "512M", fails: true, timeout: "150", want: []string{`\.{40}`, "firmware keeps memory between 16 and 96 MiB for itself"}}
 	table = append(table, boot{name: "the firmware keeps the kernel's place", special: func() (string, error) { return heldBoot(runtimeServicesData, kept) }})
 	for _, loader := range []string{"iso-uefi", "uefi"} {
-		table = append(table, boot{name: "the screen, " + loader, ours: noInput, special: func() (string, error) { return screenBoot(disks.demo, loader) }})
+		table = append(table, boot{name: "the screen, " + loader, special: func() (string, error) { return screenBoot(disks.demo, loader) }})
 	}
-	table = append(table, boot{name: "pt agrees with QEMU's info tlb", ours: noInput, special: func() (string, error) { return monitorBoot(disks.test) }})
+	table = append(table, boot{name: "pt agrees with QEMU's info tlb", special: func() (string, error) { return monitorBoot(disks.test) }})
 	table = append(table, boot{name: "built elsewhere, the same image", special: reproducible})
 	table = append(table, boot{name: "Go in ring 3, with C", ours: goOnly, special: ring3Boot})
 	table = append(table, elfBoots(r)...)

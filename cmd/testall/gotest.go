@@ -68,9 +68,6 @@ func lint(r *report) {
 // goOnly is why a Go program of ring 3 needs our toolchain.
 const goOnly = "its runtime asks Linux for the thread's memory"
 
-// noInput is why nobody can type at the console of another's image.
-const noInput = "it has no hook for standard input"
-
 // notOurs is the version of a toolchain that is not ours, else "".
 var notOurs = sync.OnceValue(func() string {
 	version, err := exec.Command(tamago[0], append(tamago[1:], "env", "GOVERSION")...).Output()
