@@ -61,7 +61,7 @@ func hoardBoots(d disks) (list []boot) {
 	four := []string{"handles events ports channels jobs names", "processes threads troubles tokens packets registrations waiters", "messages notes parcels vmos pagers paged partings",
 		"pages islands intervals mappings regions tables fifos pairs timers streams files clones slices references chain moved"}
 	for _, mem := range []string{"128M", "512M", "2G"} {
-		timeout := "900"
+		timeout := "3600"
 		list = append(list,
 			boot{name: "hoard every kind, " + mem, mem: mem, timeout: timeout, check: sameKept, commands: "mem; run hoard; mem", want: []string{`hoard: all good`}},
 			boot{name: "hoard unborn and dead, " + mem, mem: mem, timeout: timeout, check: sameKept, commands: "mem; run hoard unborn; run hoard dead; mem",
