@@ -43,9 +43,12 @@ func (c *cowPages) see(off uint64) sight {
 }
 
 // look is see that also tells up to where, at most limit, the same one has what
-// c shows, or nobody has.
+// c shows, or nobody has. In a deep family it looks no further than writeBatch.
 func (c *cowPages) look(off, limit uint64) sight {
 	var up uint64 // what was added to off on the way
+	if c.fam.deep.Load() > shallow {
+		limit = min(limit, off+writeBatch)
+	}
 	for {
 		if c.owns(off) {
 			return sight{c: c, at: off, s: c.tree.get(c.mem, pageIndex(off)), end: c.ownedEnd(off, limit) - up}

@@ -177,7 +177,7 @@ func (v *VMO) PeekPages(off uint64, frames []mmu.Frame) (n int, writable bool) {
 }
 
 // shallow is how deep a family may be of which PeekPages gives more than one page that
-// is not of the node itself.
+// is not of the node itself, and look tells of as much as it is asked.
 const shallow = 64
 
 // NextContent gives the first offset in [off, limit) at which PeekPages may find
