@@ -151,8 +151,10 @@ func (w *world) start(f func(th *thread) zx.Status) *thread {
 	return th
 }
 
-// settle waits until every thread sleeps or is done.
+// settle waits until every thread sleeps or is done: also those that are woken by
+// what an operation has left for later.
 func (w *world) settle() {
+	object.WorkAll(nil)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for {
