@@ -215,10 +215,12 @@ func (c *percpu) yield(atOnce bool) {
 	c.turn = turn
 }
 
-// loadFor loads the page table and the breakpoints of t, if others are loaded.
+// loadFor loads the page table and the breakpoints of t, if others are loaded, and
+// has chores that come up count as its process's.
 func (c *percpu) loadFor(t *Thread) {
 	if t.root != c.root {
 		c.load(t.root)
+		c.maker = &t.process.maker // who has the same page table has the same
 	}
 	if t.debug != c.debug {
 		c.loadDebug(t)
@@ -353,8 +355,8 @@ func (e *executor) run() {
 		} else {
 			t = e.pick()
 		}
-		c.maker = &t.process.maker
 		if t.deep {
+			c.maker = &t.process.maker
 			c.load(c.kernel.table.Root())
 			if !e.handTo(t.executor) {
 				return
