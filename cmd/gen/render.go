@@ -107,6 +107,7 @@ func Render(table []Call) ([]File, error) {
 		{"user/c/include/zx/syscalls.h", header},
 		{"user/c/syscalls.S", stubs},
 		{"user/go/goos/calls.go", goosNumbers},
+		{"user/go/gopager/calls.go", pagerNumbers},
 		{"user/go/zx/calls_unsafe.go", goCalls},
 		{"docs/abi.md", reference},
 	} {
@@ -330,6 +331,11 @@ zx_deadline_after:
 // goosNumbers makes the numbers for the machine of Go programs.
 func goosNumbers(table []Call) ([]byte, error) {
 	return goNumbers(table, "//go:build tamago\n\npackage goos"), nil
+}
+
+// pagerNumbers makes them for a Go program that has threads of assembly.
+func pagerNumbers(table []Call) ([]byte, error) {
+	return goNumbers(table, "//go:build tamago\n\npackage main"), nil
 }
 
 // ringTypes says which type of package user/go/zx stands for a C type.

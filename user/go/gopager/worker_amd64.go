@@ -2,12 +2,10 @@
 
 package main
 
-import abi "faultline/zx"
-
 // Calls that loadThread makes.
 const (
-	callVMORead    = abi.SysVMORead
-	callThreadExit = abi.SysThreadExit
+	callVMORead    = sysVMORead
+	callThreadExit = sysThreadExit
 )
 
 // load is what a loading thread does, and where it puts what it found.
