@@ -235,6 +235,9 @@ func (p *Process) threadEnded(t *Thread) {
 	p.mu.Unlock()
 	t.UpdateSignals(zx.SignalThreadRunning|zx.SignalThreadSuspended, zx.SignalTaskTerminated)
 	buried := last && p.bury(t)
+	if buried {
+		p.kernel.doChores(t) // what it held alone, and never started, ends with it
+	}
 	object.Unref(t)
 	if buried {
 		p.gone()
@@ -291,14 +294,14 @@ func (p *Process) bury(y zx.Yielder) bool {
 	p.kernel.leave(p.space.CR3())
 	p.space.Destroy(y)
 	object.WorkAll(y) // what handles and mappings held ends now
-	p.UpdateSignals(0, zx.SignalTaskTerminated)
-	p.job.remove(p)
 	return true
 }
 
 // gone tells those who wait for the process, when all that it had was given back:
 // they find it nowhere any more, and nothing charged.
 func (p *Process) gone() {
+	p.UpdateSignals(0, zx.SignalTaskTerminated)
+	p.job.remove(p)
 	object.Unref(p)
 	close(p.ended)
 }

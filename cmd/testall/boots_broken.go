@@ -156,7 +156,7 @@ func liars() []liar {
 		{name: "Multiboot2 without end", entry: multiboot2, code: here, lies: multibootTags(8 + 40), says: `Multiboot2 tags are cut short`},
 		{name: "Multiboot2 cut within a tag", entry: multiboot2, code: here, lies: multibootTags(8+40+8, words32(1, 4096)...), says: `Multiboot2 tags are cut short`},
 		{name: "Multiboot2 with a tag of size 0", entry: multiboot2, code: here, lies: multibootTags(0, words32(1, 0)...), says: `Multiboot2 tags are cut short`},
-		{name: "Multiboot2 module that ends before it begins", entry: multiboot2, code: here, lies: multibootTags(0, words32(3, 16, 0x300000, 0x200000)...), says: `Multiboot2 module 0 at \[0x300000, 0x200000\)`},
+		{name: "Multiboot2 module that ends before it begins", entry: multiboot2, code: here, lies: multibootTags(0, words32(3, 16, 0x300000, 0x200000)...), says: `Multiboot2 module at \[0x300000, 0x200000\)`},
 		{name: "zero page of noise", entry: linux, code: zeroPage, lies: page, says: noMap},
 		{name: "zero page of noise with its magic", entry: linux, code: zeroPage, lies: titled, says: noMap},
 		{name: "zero page with wild pointers", entry: linux, code: zeroPage, lies: quiet, says: `option ".*": unknown; ignored`, lives: true},
