@@ -81,6 +81,7 @@ const (
 	heedYield                      // a goroutine of the kernel was made ready
 	heedTrace                      // records are left
 	heedShare                      // another CPU could run the next thread
+	heedSoon                       // it could, if the one that runs does not wait with its next call
 	heedLoad                       // what another thread needs may be loaded
 	heedChores                     // calls have left work to do
 )
@@ -175,9 +176,13 @@ func (c *percpu) attend(t *Thread) {
 		c.heed.And(^heedYield)
 		c.yield(true)
 	}
-	if heed&heedShare != 0 {
-		c.heed.And(^heedShare)
+	switch {
+	case heed&heedShare != 0:
+		c.heed.And(^(heedShare | heedSoon))
 		c.share()
+	case heed&heedSoon != 0:
+		c.heed.And(^heedSoon)
+		c.heed.Or(heedShare)
 	}
 	if heed&heedTrace != 0 {
 		c.traceEntry(t)

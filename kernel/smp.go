@@ -154,7 +154,9 @@ func (k *Kernel) leaveHere(root zx.PhysAddr) bool {
 //
 // A thread stays where it ran. A CPU that has nothing to do takes the first of
 // the longest queue that may move, or sleeps with its bit set in Kernel.idle; whoever
-// lets a thread wait while a bit is set rouses that CPU, which then looks again.
+// lets a thread wait while a bit is set rouses that CPU, which then looks again. A
+// thread that got its page comes next where its pager runs, who mostly waits for the
+// next request at once: it is given to another CPU only if the pager does not.
 
 // steal takes a thread that is ready on another CPU, nil if there is none.
 func (c *percpu) steal() *Thread {

@@ -37,7 +37,11 @@ func (t *Thread) Wake() bool {
 			return true
 		}
 		if t.cpu = c; c.kernel.idle.Load() != 0 {
-			c.heed.Or(heedShare)
+			if t.step == stepFault {
+				c.heed.Or(heedSoon) // a pager mostly waits for the next request at once
+			} else {
+				c.heed.Or(heedShare)
+			}
 		}
 	} else if c.turn != turnThread {
 		c.enqueue(t)

@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+)
 
 // smpBoots boots with several CPUs: every machine comes up with all of them, and
 // what strains the kernel does so from all sides.
@@ -27,5 +31,23 @@ func smpBoots(d disks) []boot {
 	on4("tasks", "mem; run tasks; mem", "processes holds")
 	on4("C threads", "mem; run threads; mem", `threads hold`)
 	on4("processes come and go", "mem; run grind churn 500; mem", `500 processes made and ended`)
+	// 4,096 pages, and as many write traps after them.
+	list = append(list, boot{name: "a pager and who waits for it share a CPU", smp: "2", commands: "run bench missing_page; cpus", fails: true,
+		want: []string{`bench missing_page 4096`, `\n2 CPUs`}, check: fewTaken})
 	return list
+}
+
+var cpuLine = regexp.MustCompile(`(?m)^ +\d+  (?:idle|kernel|ring 3) +\d+ +\d+ +(\d+)\r?$`)
+
+// fewTaken fails if CPUs have taken many threads from each other.
+func fewTaken(output string) error {
+	lines, taken := cpuLine.FindAllStringSubmatch(output, -1), 0
+	for _, l := range lines {
+		n, _ := strconv.Atoi(l[1])
+		taken += n
+	}
+	if len(lines) != 2 || taken > 300 {
+		return fmt.Errorf("%d CPUs have taken %d threads from each other, of a pager and who waits for it", len(lines), taken)
+	}
+	return nil
 }
