@@ -6,6 +6,7 @@ import (
 	"faultline/object"
 	"faultline/pager"
 	"faultline/vmar"
+	"faultline/vmo"
 	"faultline/zx"
 )
 
@@ -23,12 +24,20 @@ func pagerCreateVMO(c *Context, pagerHandle zx.Handle, options uint32, port zx.H
 	if st := c.policy(zx.PolicyNewVMO); st != zx.OK {
 		return st
 	}
-	return with(c, pagerHandle, zx.ObjPager, zx.RightAttachVMO, func(p *pager.Pager, _ zx.Rights) zx.Status {
-		return with(c, port, zx.ObjPort, zx.RightWrite, func(to *object.Port, _ zx.Rights) zx.Status {
-			v, st := p.CreateVMO(c.Store, options, to, key, size)
-			return c.giveVMO(v, st, p.Koid(), out)
-		})
-	})
+	// By hand, as in vmarMap: with costs 60 a call here, 3 %.
+	p, st := c.Handles.Get(pagerHandle, zx.ObjPager, zx.RightAttachVMO)
+	if st != zx.OK {
+		return st
+	}
+	to, st := c.Handles.Get(port, zx.ObjPort, zx.RightWrite)
+	if st == zx.OK {
+		var v *vmo.VMO
+		v, st = p.(*pager.Pager).CreateVMO(c.Store, options, to.(*object.Port), key, size)
+		st = c.giveVMO(v, st, p.ObjectBase().Koid(), out)
+		object.Unref(to)
+	}
+	object.Unref(p)
+	return st
 }
 
 // pair looks up a pager and a VMO that it made, and takes a reference to the VMO.

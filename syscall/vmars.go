@@ -2,6 +2,8 @@ package syscall
 
 import (
 	"faultline/object"
+	"faultline/vmar"
+	"faultline/vmo"
 	"faultline/zx"
 )
 
@@ -70,23 +72,32 @@ func (c *Context) writeOrExecute(options uint32) zx.Status {
 }
 
 func vmarMap(c *Context, h zx.Handle, options uint32, offset uint64, vmoHandle zx.Handle, vmoOffset, length uint64, out userOut) zx.Status {
-	return with(c, h, zx.ObjVMAR, 0, func(o *VMAR, rights zx.Rights) zx.Status {
-		vo, vmoRights, st := c.Handles.GetRights(vmoHandle, zx.ObjVMO, 0)
-		if st != zx.OK {
-			return st
-		}
-		addr := zx.VirtAddr(0)
-		if st = c.writeOrExecute(options); st == zx.OK {
-			addr, st = o.Region.Map(allowXOM(options), offset, vo.(*VMO).VMO, vmoOffset, length, vmoRights, rights, c.yielder)
-		}
-		object.Unref(vo)
-		if st == zx.OK {
-			if st = c.write64(out, uint64(addr)); st != zx.OK {
-				o.Region.Unmap(addr, length, rights, nil)
-			}
-		}
+	o, rights, st := c.Handles.GetRights(h, zx.ObjVMAR, 0)
+	if st != zx.OK {
 		return st
-	})
+	}
+	v, vmoRights, st := c.Handles.GetRights(vmoHandle, zx.ObjVMO, 0)
+	if st == zx.OK {
+		st = c.mapVMO(o.(*VMAR).Region, rights, options, offset, v.(*VMO).VMO, vmoRights, vmoOffset, length, out)
+		object.Unref(v)
+	}
+	object.Unref(o)
+	return st
+}
+
+// mapVMO is vmarMap with its handles looked up.
+func (c *Context) mapVMO(r *vmar.VMAR, rights zx.Rights, options uint32, offset uint64, v *vmo.VMO, vmoRights zx.Rights, vmoOffset, length uint64, out userOut) zx.Status {
+	if st := c.writeOrExecute(options); st != zx.OK {
+		return st
+	}
+	addr, st := r.Map(allowXOM(options), offset, v, vmoOffset, length, vmoRights, rights, c.yielder)
+	if st != zx.OK {
+		return st
+	}
+	if st = c.write64(out, uint64(addr)); st != zx.OK {
+		r.Unmap(addr, length, rights, nil)
+	}
+	return st
 }
 
 func vmarUnmap(c *Context, h zx.Handle, addr zx.VirtAddr, length uint64) zx.Status {
