@@ -42,7 +42,7 @@ func killMutants(r *report, times int) {
 				if n == 1 {
 					err = buildMutant(overlay)
 				}
-				c = command{args: []string{runner(), filepath.Join(buildDir, "mutant.elf")}, env: []string{"SMP=2", "MACHINE=", "CPU=", "MEM=", "DISK=", "CMDS=run shootdown", "TIMEOUT=120"}, limit: 3 * time.Minute}
+				c = command{args: []string{runner(), filepath.Join(buildDir, "mutant.elf")}, env: []string{"SMP=2", "MACHINE=", "CPU=", "MEM=", "DISK=", "CMDS=run shootdown 2000", "TIMEOUT=120"}, limit: 3 * time.Minute}
 			}
 			var out string
 			if err == nil {
