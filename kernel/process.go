@@ -222,8 +222,8 @@ func (p *Process) startThread(t *Thread, at entryPoint, first bool) zx.Status {
 	return zx.OK
 }
 
-// threadEnded forgets t, whose goroutine is about to end. The last thread
-// takes the process with it.
+// threadEnded forgets t, which enters ring 3 no more. The last thread takes the
+// process with it.
 func (p *Process) threadEnded(t *Thread) {
 	p.faults.Add(t.Faults())
 	p.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	_ "embed" // abi.md
 	"fmt"
 	"go/format"
+	"slices"
 	"strings"
 )
 
@@ -333,8 +334,9 @@ func goosNumbers(table []Call) ([]byte, error) {
 	return goNumbers(table, "//go:build tamago\n\npackage goos"), nil
 }
 
-// pagerNumbers makes them for a Go program that has threads of assembly.
+// pagerNumbers makes those of the calls that loadThread of gopager makes, in assembly.
 func pagerNumbers(table []Call) ([]byte, error) {
+	table = slices.DeleteFunc(slices.Clone(table), func(c Call) bool { return c.Name != "vmo_read" && c.Name != "thread_exit" })
 	return goNumbers(table, "//go:build tamago\n\npackage main"), nil
 }
 

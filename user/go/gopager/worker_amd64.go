@@ -2,12 +2,6 @@
 
 package main
 
-// Calls that loadThread makes.
-const (
-	callVMORead    = sysVMORead
-	callThreadExit = sysThreadExit
-)
-
 // load is what a loading thread does, and where it puts what it found.
 type load struct {
 	address uintptr // of the first page; 0: by zx_vmo_read

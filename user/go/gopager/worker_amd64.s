@@ -30,10 +30,10 @@ read:
 	MOVQ DX, SI
 	MOVQ load_offset(BX), DX
 	MOVQ load_size(BX), R10
-	MOVL $const_callVMORead, AX
+	MOVL $const_sysVMORead, AX
 	SYSCALL
 	MOVQ AX, load_status(BX)
 exit:
-	MOVL $const_callThreadExit, AX
+	MOVL $const_sysThreadExit, AX
 	SYSCALL
 	INT $3
