@@ -5,79 +5,92 @@ import (
 	"faultline/spin"
 )
 
-// Age lists: the order in which clean pages are evicted.
+// age says how long ago a clean page was used, as far as the evictor knows. To look
+// at a page is to unmap it and see whether it was used since it was mapped: by its
+// accessed flag, or in a call.
 //
-// Pages age through generations. The evictor looks at those of the oldest one; when
-// it is through, the next is the oldest, and what was the oldest is the youngest:
+//	        used                 used
+//	new ----------> old --------------------> hot <--+ used
+//	  |              | ^                       | |   |
+//	  | not used     | +------- not used ------+ +---+
+//	  +--> evicted <-+ not used
 //
-//	          looked at: used               used again
-//	new ---> gen 1 <----------+------> gen 3 (the youngest) --+
-//	           |              |          |                    |
-//	           +---- ages --> gen 0 <----+-- ages ------------+
-//	                          |
-//	                          +------> evicted: not used since the last look
-//
-// To look at a page is to unmap it and see whether it was used since it was mapped:
-// by its accessed flag, or in a call. The first use tells nothing, for that is why
-// the page is there: a page that is used once goes at the second look, however
-// many there are of them, and one that is used again is safe until it was not used
-// for as long as three generations of others take to go.
+// The first use tells nothing, for that is why the page is there: a page that is
+// used once goes at its second look, however many there are of them, and one that
+// is used again must be found unused twice. There are newShare old ones for one that is
+// new: a page is old for as long as most of memory takes to go, so that a set nearly as
+// large is told from a scan. A hot page is looked at beside hotShare new ones, so that
+// one that is used at random has had time for it. (Shares by simulation: with half old
+// and a hot one for each new, a quarter of memory read at random lost 13 % to a scan.)
+type age uint16
+
 const (
-	generations = 4
-	ageNew      = 1               // how young a page is that arrives, or was used once
-	ageHot      = generations - 1 // and one that was used again
-	ageNeeded   = generations     // not an age: marked ALWAYS_NEED, evicted as the last resort
-	ageLists    = generations + 1
+	ageNew    age = iota // not looked at yet, or once and of no use so far
+	ageOld               // used before the last look
+	ageHot               // used between two looks
+	ageNeeded            // marked ALWAYS_NEED: evicted as the last resort
+	ages
 )
 
-// ageList holds the clean pages of all paged VMOs, oldest first, linked through
-// Next and Prev of their Meta. The ends point at themselves, so a page is
-// listed exactly when its Next is not 0.
+const (
+	newShare = 3
+	hotShare = 8
+)
+
+// looked is what becomes of a page that was looked at. One that may not go now counts
+// as used, or it would be looked at again and again.
+func (a age) looked(used bool) (to age, stays bool) {
+	switch {
+	case a == ageNeeded:
+		return a, true
+	case used && a == ageNew:
+		return ageOld, true
+	case used:
+		return ageHot, true
+	}
+	return ageOld, a == ageHot
+}
+
+// ageList holds the clean pages of all paged VMOs by age, the longest there first,
+// linked through Next and Prev of their Meta. The ends point at themselves, so a page
+// is listed exactly when its Next is not 0. A page's age is in its tag, under tagAge,
+// and outlives its place on the list: it is new when it gets its frame.
 //
 // Membership is lazy: a page that becomes dirty stays listed, so that the write
 // fault takes no system-wide lock; the evictor takes such pages off when it
 // meets them, and WRITEBACK_END lists them again. While a page is listed, Owner
 // and Index of its Meta do not change. A page is taken off before it is freed.
+//
+// Locks: all methods want mu held but for list and grow, which take it. A tag is
+// written under the family's lock and mu, so that either guards reading.
 type ageList struct {
-	mem    *mmu.Memory
-	mu     spin.Lock
-	head   [ageLists]mmu.Frame // by age, counted round from oldest on; then the needed
-	tail   [ageLists]mmu.Frame
-	oldest uint
-	listed int // pages of the generations
-	needed int // pages of ageNeeded
+	mem  *mmu.Memory
+	mu   spin.Lock
+	head [ages]mmu.Frame
+	tail [ages]mmu.Frame
+	n    [ages]int
+	// behind is not above 0: so many new ones are looked at before the next hot one.
+	behind int
 }
 
-// Tags of a page's Meta, beside its pins. They are sticky until the page is freed.
-// Written under the family's lock and ageList.mu, so that either guards reading.
-const (
-	tagNeeded uint16 = 1 << 0 // ALWAYS_NEED: it is on that list, if on any
-	tagUsed   uint16 = 1 << 1 // the evictor found it used before
-)
+// tagAge is where a page's tag has its age, beside its pins.
+const tagAge uint16 = 1<<pinShift - 1
 
-// of is the list of the pages of an age. Locks: a.mu held, as for all of the
-// methods on lists below.
-func (a *ageList) of(age uint) uint { return (a.oldest + age) % generations }
+func ageOf(meta *mmu.Meta) age { return age(meta.Tag() & tagAge) }
 
-// push lists f, whose record is meta, as the youngest of an age, or of the needed.
-// Pre: it is not listed.
-func (a *ageList) push(meta *mmu.Meta, f mmu.Frame, age uint) {
-	list := a.count(meta, a.of(age), 1)
-	meta.Next = f
-	if t := a.tail[list]; t != 0 {
-		meta.Prev = t
-		a.mem.Meta(t).Next = f
-	} else {
-		meta.Prev = f
-		a.head[list] = f
-	}
-	a.tail[list] = f
+// listed is how many there are that are not needed.
+func (a *ageList) listed() int { return a.n[ageNew] + a.n[ageOld] + a.n[ageHot] }
+
+// push lists f, whose record is meta, as the last of its age. Pre: it is not listed.
+func (a *ageList) push(meta *mmu.Meta, f mmu.Frame) {
+	list := ageOf(meta)
+	meta.Next, meta.Prev = f, f
+	a.pushRun(list, meta, f, f, 1)
 }
 
-// pushRun lists a chain of n new pages, none of them needed, linked first to last,
-// whose ends point at themselves. front is the record of the first.
-func (a *ageList) pushRun(front *mmu.Meta, first, last mmu.Frame, n int) {
-	list := a.of(ageNew)
+// pushRun lists a chain of n pages of one age, linked first to last, whose ends
+// point at themselves. front is the record of the first.
+func (a *ageList) pushRun(list age, front *mmu.Meta, first, last mmu.Frame, n int) {
 	if t := a.tail[list]; t != 0 {
 		front.Prev = t
 		a.mem.Meta(t).Next = first
@@ -85,33 +98,27 @@ func (a *ageList) pushRun(front *mmu.Meta, first, last mmu.Frame, n int) {
 		a.head[list] = first
 	}
 	a.tail[list] = last
-	a.listed += n
+	a.n[list] += n
 }
 
-// pushFront lists f as the first to be looked at. Pre: it is not listed.
+// pushFront lists f, unless it is needed, as the first to be looked at, and to go
+// unless it is used again. Pre: it is not listed.
 func (a *ageList) pushFront(f mmu.Frame) {
 	meta := a.mem.Meta(f)
-	list := a.count(meta, a.oldest, 1)
-	meta.Prev = f
-	if h := a.head[list]; h != 0 {
+	if ageOf(meta) == ageNeeded {
+		a.push(meta, f)
+		return
+	}
+	setAge(meta, ageOld)
+	meta.Next, meta.Prev = f, f
+	if h := a.head[ageOld]; h != 0 {
 		meta.Next = h
 		a.mem.Meta(h).Prev = f
 	} else {
-		meta.Next = f
-		a.tail[list] = f
+		a.tail[ageOld] = f
 	}
-	a.head[list] = f
-}
-
-// count counts n pages like meta's, and gives which list is its, if list is where it
-// would be for its age.
-func (a *ageList) count(meta *mmu.Meta, list uint, n int) uint {
-	if meta.Tag()&tagNeeded != 0 {
-		a.needed += n
-		return ageNeeded
-	}
-	a.listed += n
-	return list
+	a.head[ageOld] = f
+	a.n[ageOld]++
 }
 
 // remove takes f off the list it is on, if any.
@@ -121,71 +128,71 @@ func (a *ageList) remove(f mmu.Frame) {
 	if next == 0 {
 		return
 	}
-	a.count(meta, 0, -1)
-	// Only an end of a list needs to know which list it is.
+	list := ageOf(meta)
 	switch {
 	case prev == f && next == f:
-		list := where(&a.head, f)
 		a.head[list], a.tail[list] = 0, 0
 	case prev == f:
-		a.head[where(&a.head, f)] = next
+		a.head[list] = next
 		a.mem.Meta(next).Prev = next
 	case next == f:
-		a.tail[where(&a.tail, f)] = prev
+		a.tail[list] = prev
 		a.mem.Meta(prev).Next = prev
 	default:
 		a.mem.Meta(prev).Next = next
 		a.mem.Meta(next).Prev = prev
 	}
+	a.n[list]--
 	meta.Next, meta.Prev = 0, 0
 }
 
-// where finds the list whose end f is.
-func where(ends *[ageLists]mmu.Frame, f mmu.Frame) int {
-	list := 0
-	for ends[list] != f {
-		list++
+func setAge(meta *mmu.Meta, to age) { meta.SetTag(meta.Tag()&^tagAge | uint16(to)) }
+
+// next is the age whose first page is to be looked at, among the needed or among all
+// others; its list may be empty only if there is none.
+func (a *ageList) next(needed bool) age {
+	if needed {
+		return ageNeeded
 	}
-	return list
+	switch n := &a.n; {
+	case n[ageNew] == 0 && n[ageOld] == 0:
+		return ageHot
+	case n[ageNew] <= n[ageOld]/newShare:
+		return ageOld
+	case n[ageHot] == 0 || a.behind < 0:
+		return ageNew
+	}
+	return ageHot
 }
 
-// first gives the first page to look at, of the needed or of all others; 0 if there
-// is none. A generation without pages is over.
-func (a *ageList) first(needed bool) mmu.Frame {
-	if needed {
-		return a.head[ageNeeded]
+// took counts n pages taken off a list to be looked at.
+func (a *ageList) took(list age, n int) {
+	switch {
+	case list == ageNew:
+		a.behind = min(a.behind+n, 0)
+	case list == ageHot:
+		a.behind -= hotShare * n
 	}
-	if a.listed == 0 {
-		return 0
-	}
-	for a.head[a.oldest] == 0 {
-		a.oldest = a.of(1)
-	}
-	return a.head[a.oldest]
 }
 
 // list lists f, whose state became one that the evictor takes, unless it is.
 //
 // Locks: the family's held; takes a.mu.
-func (a *ageList) list(f mmu.Frame, age uint) {
+func (a *ageList) list(f mmu.Frame) {
 	meta := a.mem.Meta(f)
 	a.mu.Lock()
 	if meta.Next == 0 {
-		a.push(meta, f, age)
+		a.push(meta, f)
 	}
 	a.mu.Unlock()
 }
 
-// spare lists f, which the evictor found used. Locks: as list.
-func (a *ageList) spare(f mmu.Frame) {
-	meta, age := a.mem.Meta(f), uint(ageNew)
-	if meta.Tag()&tagUsed != 0 {
-		age = ageHot
-	}
+// grow lists f as the last of an age. Locks: as list.
+func (a *ageList) grow(f mmu.Frame, to age) {
 	a.mu.Lock()
-	meta.SetTag(meta.Tag() | tagUsed)
-	if meta.Next == 0 {
-		a.push(meta, f, age)
-	}
+	a.remove(f) // listed again since the evictor took it off, perhaps
+	meta := a.mem.Meta(f)
+	setAge(meta, to)
+	a.push(meta, f)
 	a.mu.Unlock()
 }

@@ -88,12 +88,24 @@ func TestHotSetSurvivesScan(t *testing.T) {
 	for _, c := range []struct {
 		random bool
 		scans  int // pages of the scan for each page of the set
-	}{{false, 1}, {true, 1}, {false, 2}, {true, 2}} {
-		t.Run(fmt.Sprintf("random=%v,scans=%d", c.random, c.scans), func(t *testing.T) {
+		before int // and those that were read before
+	}{{false, 1, 0}, {true, 1, 0}, {false, 2, 0}, {true, 2, 0}, {false, 1, 4 * memory}, {true, 2, 4 * memory}} {
+		t.Run(fmt.Sprintf("random=%v,scans=%d,before=%d", c.random, c.scans, c.before), func(t *testing.T) {
 			mem := mmu.NewSimulated(memory)
 			st := NewStore(mem)
 			hot, scan := newReader(t, st, memory/4), newReader(t, st, 4*memory)
 			dice, at, reads, hits := rand.New(rand.NewSource(1)), uint64(0), 0, 0
+			scanned := func(n int) {
+				for range n {
+					scan.read(t, st, at%(4*memory))
+					at++
+					// As kernel's evictor does.
+					if low, free := memory/64, mem.Stats().Free; free < low {
+						st.Evict(2*low-free, nil)
+					}
+				}
+			}
+			scanned(c.before)
 			for i := range 16 * memory {
 				page := uint64(i) % (memory / 4)
 				if c.random {
@@ -106,14 +118,7 @@ func TestHotSetSurvivesScan(t *testing.T) {
 						hits++
 					}
 				}
-				for range c.scans {
-					scan.read(t, st, at%(4*memory))
-					at++
-				}
-				// As kernel's evictor does.
-				if low, free := memory/64, mem.Stats().Free; free < low {
-					st.Evict(2*low-free, nil)
-				}
+				scanned(c.scans)
 			}
 			t.Logf("%d of %d reads find the page: %.1f %%", hits, reads, 100*float64(hits)/float64(reads))
 			if hits*10 < reads*9 {

@@ -95,7 +95,7 @@ func (c *cowPages) endPages(idx, limit uint64) {
 				}
 				c.transition(&slots[i], s.in(Clean))
 				if meta := c.mem.Meta(s.frame()); meta.Next == 0 {
-					age.push(meta, s.frame(), ageNew)
+					age.push(meta, s.frame())
 				}
 			}
 			age.mu.Unlock()

@@ -118,14 +118,13 @@ func (v *VMO) makeRoom(by *account.Account, n int, y zx.Yielder) zx.Status {
 const reclaimPages = 64
 
 // evict frees about want pages, of the needed ones or of all others. If of is not
-// nil they are those of its program: what others have is passed over, and counts as
-// new. Errors: those of b.Look.
+// nil they are those of its program: what others have counts as used. Errors: those of b.Look.
 func (s *Store) evict(needed bool, want int, of *account.Account, b *zx.Budget) (freed int, st zx.Status) {
 	s.age.mu.Lock()
-	// Every page is looked at twice at most in one call.
-	left := 2 * s.age.listed
+	// A page goes after three looks: used, unused, unused; one more for those of others.
+	left := 4 * s.age.listed()
 	if needed {
-		left = s.age.needed
+		left = s.age.n[ageNeeded]
 	}
 	s.age.mu.Unlock()
 	var batch [evictBatch]victim
@@ -159,8 +158,9 @@ func (s *Store) evict(needed bool, want int, of *account.Account, b *zx.Budget) 
 func (s *Store) pop(needed bool, batch []victim) (n int, owner uint32) {
 	a := &s.age
 	a.mu.Lock()
+	list := a.next(needed)
 	for n < len(batch) {
-		f := a.first(needed)
+		f := a.head[list]
 		if f == 0 {
 			break
 		}
@@ -174,6 +174,7 @@ func (s *Store) pop(needed bool, batch []victim) (n int, owner uint32) {
 		a.remove(f)
 		n++
 	}
+	a.took(list, n)
 	s.hands.Add(int64(n))
 	a.mu.Unlock()
 	return n, owner
@@ -196,9 +197,8 @@ func (c *cowPages) evict(needed bool, batch []victim, of *account.Account) (free
 		if s == nil || s.frame() != v.frame || s.state() != Clean {
 			continue
 		}
-		// It may be needed only since the pop.
-		if foreign || *s&slotPinned != 0 || c.fam.dirtying.holds(v.index) || !needed && c.mem.Meta(v.frame).Tag()&tagNeeded != 0 {
-			c.store.age.list(v.frame, ageNew)
+		if foreign || *s&slotPinned != 0 || c.fam.dirtying.holds(v.index) || !needed && ageOf(c.mem.Meta(v.frame)) == ageNeeded { // since the pop
+			c.grow(v.frame, true)
 			continue
 		}
 		batch[n] = v
@@ -222,16 +222,16 @@ func (c *cowPages) evictRun(needed bool, run []victim) (freed int) {
 	k := clearingOf(c, off, off+length, false)
 	if k.walk(clearUnits); !k.done { // too many have it mapped
 		for _, v := range run {
-			c.store.age.spare(v.frame)
+			c.grow(v.frame, true)
 		}
 		return 0
 	}
 	for i, v := range run {
 		slots, _, leaf := c.tree.run(c.mem, v.index, v.index+1)
 		s := &slots[0]
-		if !needed && (used>>i&1 != 0 || *s&slotReferenced != 0) {
-			*s &^= slotReferenced
-			c.store.age.spare(v.frame)
+		was := used>>i&1 != 0 || *s&slotReferenced != 0
+		*s &^= slotReferenced
+		if !needed && c.grow(v.frame, was) {
 			continue
 		}
 		if trace.On() {
@@ -248,4 +248,13 @@ func (c *cowPages) evictRun(needed bool, run []victim) (freed int) {
 		freed++
 	}
 	return freed
+}
+
+// grow lists f, which was looked at, anew if it is to stay. Locks: the family's held.
+func (c *cowPages) grow(f mmu.Frame, used bool) (stays bool) {
+	to, stays := ageOf(c.mem.Meta(f)).looked(used)
+	if stays {
+		c.store.age.grow(f, to)
+	}
+	return stays
 }

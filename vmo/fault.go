@@ -377,6 +377,6 @@ func (c *cowPages) place(s *slot, off, idx uint64, f mmu.Frame, to State) {
 	c.transition(s, pageSlot(f, to))
 	c.pages++
 	if to == Clean {
-		c.store.age.list(f, ageNew)
+		c.store.age.list(f)
 	}
 }

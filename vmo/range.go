@@ -250,16 +250,15 @@ func (c *cowPages) markNeeded(first, limit uint64) {
 				continue
 			}
 			meta := c.mem.Meta(s.frame())
-			if meta.Tag()&tagNeeded != 0 {
+			if ageOf(meta) == ageNeeded {
 				continue
 			}
-			// The tag picks the list, so both change under the list's lock.
 			age.mu.Lock()
 			listed := meta.Next != 0
 			age.remove(s.frame())
-			meta.SetTag(meta.Tag() | tagNeeded)
+			setAge(meta, ageNeeded)
 			if listed {
-				age.push(meta, s.frame(), ageNew)
+				age.push(meta, s.frame())
 			}
 			age.mu.Unlock()
 		}

@@ -310,7 +310,7 @@ func (s *Store) Stats() StoreStats {
 	st.VMOs, _ = s.vmos.count()
 	st.Nodes, _ = s.nodes.count()
 	s.age.mu.Lock()
-	st.Listed, st.Needed = s.age.listed, s.age.needed
+	st.Listed, st.Needed = s.age.listed(), s.age.n[ageNeeded]
 	s.age.mu.Unlock()
 	return st
 }

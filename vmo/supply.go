@@ -369,7 +369,7 @@ func (c *cowPages) supplyOne(off uint64, f mmu.Frame) bool {
 	meta.Next, meta.Prev = f, f
 	age := &c.store.age
 	age.mu.Lock()
-	age.pushRun(meta, f, f, 1)
+	age.pushRun(ageNew, meta, f, f, 1)
 	age.mu.Unlock()
 	c.fam.source.Progress(RequestRead, off, zx.PageSize)
 	return true
@@ -492,7 +492,7 @@ func (p *supply) fill(idx, stop uint64, b *zx.Budget) (uint64, zx.Status) {
 	if used > 0 {
 		before.Next = last
 		c.store.age.mu.Lock()
-		c.store.age.pushRun(mem.Meta(first), first, last, used)
+		c.store.age.pushRun(ageNew, mem.Meta(first), first, last, used)
 		c.store.age.mu.Unlock()
 	}
 	if run.pages -= used; run.head == 0 {
