@@ -39,17 +39,18 @@ type percpu struct {
 	heed    *atomic.Uint32 // look at something before ring 3, see attend: machine.TickWord()
 
 	// Only the executor that has the CPU touches these.
-	turn    turn
-	maker   *object.Maker  // of the process whose thread runs, unless turn says turnKernel
-	direct  *Thread        // ready, and next: the one that the thread which runs has woken
-	root    zx.PhysAddr    // in CR3
-	slice   int64          // when the time of the threads that run is over
-	traced  *Thread        // whom the trace says the CPU runs; the CPU's own
-	ran     *atomic.Uint64 // whose time it is since; unused is nobody's
-	since   uint64         // ticks, as all time that is tallied
-	unused  atomic.Uint64
-	debug   *cpu.DebugRegs // what the CPU has: see loadDebug
-	stretch stretch        // while records are left
+	executor *executor // that has the CPU
+	turn     turn
+	maker    *object.Maker  // of the process whose thread runs, unless turn says turnKernel
+	direct   *Thread        // ready, and next: the one that the thread which runs has woken
+	root     zx.PhysAddr    // in CR3
+	slice    int64          // when the time of the threads that run is over
+	traced   *Thread        // whom the trace says the CPU runs; the CPU's own
+	ran      *atomic.Uint64 // whose time it is since; unused is nobody's
+	since    uint64         // ticks, as all time that is tallied
+	unused   atomic.Uint64
+	debug    *cpu.DebugRegs // what the CPU has: see loadDebug
+	stretch  stretch        // while records are left
 
 	several  bool // there are other CPUs
 	crossing crossing
@@ -149,11 +150,9 @@ func (c *percpu) pushDirect() {
 }
 
 // tally counts the time until now for whom it was, and from now on for to.
-func (c *percpu) tally(to *atomic.Uint64) {
-	now := cpu.ReadTSC()
+func (c *percpu) tally(now uint64, to *atomic.Uint64) {
 	c.ran.Add(now - c.since)
-	c.ran = to
-	c.since = now
+	c.ran, c.since = to, now
 }
 
 // rouse wakes the executor if it sleeps.
@@ -239,7 +238,7 @@ func (c *percpu) tick(t *Thread, v cpu.Vector) bool {
 	if !c.machine.HandleInterrupt(v) {
 		c.kernel.strayInterrupt(v)
 	}
-	c.tally(&t.ran)
+	c.tally(cpu.ReadTSC(), &t.ran)
 	c.heed.And(^heedYield)
 	c.yield(false)
 	on := !c.over(t)
@@ -353,6 +352,7 @@ func newExecutor(c *percpu) *executor { return &executor{cpu: c} }
 func (e *executor) run() {
 	c := e.cpu
 	c.machine.Pin(c.id)
+	c.executor = e
 	for {
 		t := c.direct
 		if t != nil {
@@ -360,7 +360,7 @@ func (e *executor) run() {
 		} else {
 			t = e.pick()
 		}
-		if t.deep {
+		if t.executor != nil {
 			c.maker = &t.process.maker
 			c.load(c.kernel.table.Root())
 			if !e.handTo(t.executor) {
@@ -368,30 +368,32 @@ func (e *executor) run() {
 			}
 			continue
 		}
-		if t.executor != e || t.cpu != c {
-			t.executor, t.cpu = e, c
+		if t.cpu != c {
+			t.cpu = c
 			t.context.Space = t.process.space.Lane(c.id)
 			t.lastCPU.Store(uint32(c.id))
 		}
-		now := cpu.ReadTSC() // tally, by hand
-		c.ran.Add(now - c.since)
-		c.ran, c.since = &t.ran, now
+		c.tally(cpu.ReadTSC(), &t.ran)
 		if t.root != c.root || t.debug != c.debug {
 			c.loadFor(t)
 		}
-		next := onward
-		switch t.step {
-		case stepUser:
-			next = toUser
-		case stepFault:
-			next = t.faultWoken()
-		case stepCall:
-			next = t.callWoken()
-		}
-		if next != toUser && (next == asleep || !t.goOn()) {
-			continue
-		}
-		for {
+		for on := true; on; {
+			if t.step != stepUser {
+				switch t.step {
+				case stepFault:
+					on = t.faultWoken()
+				case stepCall:
+					on = t.callWoken()
+				case stepAgain:
+					on = t.callAgain()
+				case stepHandle:
+					on = t.handleWoken()
+				case stepPause:
+					on = t.pauseWoken()
+				}
+				continue
+			}
+		ring3:
 			heed := c.heed.Load() | t.interrupted.Load()
 			if heed == 0 {
 				cpu.Exec(t.regs)
@@ -400,14 +402,12 @@ func (e *executor) run() {
 					if heed&heedChores != 0 {
 						c.heed.And(^heedChores)
 						c.kernel.doChores((*copyWaiter)(t))
-						continue
+						goto ring3
 					}
 					c.attend(t)
 					if t.interrupted.Load() != 0 {
-						if t.heed() && t.goOn() {
-							continue
-						}
-						break
+						on = t.heed()
+						continue
 					}
 				}
 				// Nothing from here to Exec may let a goroutine run: it could bring about
@@ -421,7 +421,6 @@ func (e *executor) run() {
 					t.traceTrap()
 				}
 			}
-			on := true
 			switch v := t.regs.Vector(); {
 			case v == cpu.VectorSyscall:
 				// The call that does nothing pays for every instruction here.
@@ -430,7 +429,7 @@ func (e *executor) run() {
 				switch {
 				case result >= 0:
 					t.regs.RAX = uint64(result)
-					continue
+					goto ring3
 				case result == syscall.Sleeps:
 					on = t.callSleeps()
 				default:
@@ -442,12 +441,6 @@ func (e *executor) run() {
 				on = c.tick(t, v)
 			default:
 				on = t.raise(exceptionOf(v), zx.OK)
-			}
-			if !on {
-				break
-			}
-			if t.step != stepUser && !t.goOn() {
-				break
 			}
 		}
 	}
@@ -496,7 +489,7 @@ func (e *executor) pick() *Thread {
 		}
 		c.idler = e
 		c.mu.Unlock()
-		c.tally(&c.unused)
+		c.tally(cpu.ReadTSC(), &c.unused)
 		if c.heed.Load()&heedTrace != 0 {
 			c.traceSwitch(nil)
 		}
@@ -558,7 +551,8 @@ func (e *executor) handOn() {
 		go newExecutor(c).run()
 	}
 	e.take()
-	e.cpu.heed.Or(heedLoad)
+	c.executor = e
+	c.heed.Or(heedLoad)
 }
 
 // handTo hands the CPU to x, whose thread is next, and waits as a spare for
@@ -575,6 +569,7 @@ func (e *executor) handTo(x *executor) bool {
 	x.Wake()
 	if stay {
 		e.take()
+		c.executor = e
 	}
 	return stay
 }

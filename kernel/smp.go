@@ -189,7 +189,7 @@ func (c *percpu) steal() *Thread {
 func (c *percpu) popMovable() *Thread {
 	var before *Thread
 	for t := c.head; t != nil; before, t = t, t.next {
-		if t.deep {
+		if t.executor != nil {
 			continue
 		}
 		if before == nil {

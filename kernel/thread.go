@@ -36,23 +36,6 @@ const (
 	stepPause              // see whether it is still suspended
 )
 
-// outcome is what came of a step.
-type outcome uint8
-
-const (
-	asleep outcome = iota // the thread waits, and is not the executor's any more
-	onward                // it goes on by its step
-	toUser                // it enters ring 3
-)
-
-// goes is onward if on.
-func goes(on bool) outcome {
-	if on {
-		return onward
-	}
-	return asleep
-}
-
 // Thread is a ring-3 thread. It is data: registers, and what it waits for. An
 // executor runs it; the package comment draws its states.
 type Thread struct {
@@ -72,9 +55,8 @@ type Thread struct {
 	interrupted atomic.Uint32 // interrupt bits
 
 	cpu      *percpu   // where it is ready
-	executor *executor // that runs it, or waits with it in the midst of a call
+	executor *executor // that waits with it in the midst of a call, else nil
 	step     step
-	deep     bool              // its executor waits with it
 	after    step              // its step when it was suspended
 	need     mmu.Prot          // of the page fault in progress
 	traced   trace.Kind        // Fault or Syscall, while one leaves records; else 0
@@ -182,27 +164,6 @@ func (t *Thread) interrupt(bit uint32) {
 // killed says whether the thread must die.
 func (t *Thread) killed() bool { return t.interrupted.Load()&interruptKill != 0 }
 
-// goOn goes on with what the thread waited for until it may enter ring 3, and
-// says so, or waits again.
-func (t *Thread) goOn() bool {
-	on := true
-	for on && t.step != stepUser {
-		switch t.step {
-		case stepFault:
-			on = t.faultWoken() != asleep
-		case stepCall:
-			on = t.callWoken() != asleep
-		case stepAgain:
-			on = t.callAgain()
-		case stepHandle:
-			on = t.handleWoken()
-		case stepPause:
-			on = t.pauseWoken()
-		}
-	}
-	return on
-}
-
 // heed does what an interrupt asks of a thread that is about to enter ring 3. It
 // says whether the thread goes on.
 func (t *Thread) heed() bool {
@@ -220,15 +181,15 @@ func (t *Thread) heed() bool {
 func (t *Thread) end() {
 	if trace.On() {
 		t.process.kernel.traceEnded(t)
-		t.executor.cpu.stretch.begin(t, stretchEnd)
+		t.cpu.stretch.begin(t, stretchEnd)
 	}
-	c := t.executor.cpu
-	c.tally(&c.unused)
+	c := t.cpu
+	c.tally(cpu.ReadTSC(), &c.unused)
 	c.load(t.process.kernel.table.Root()) // see leave
 	t.state.Store(uint32(zx.ThreadDead))
 	t.closeExceptions()
 	t.process.threadEnded(t)
-	t.executor.cpu.endStretch(t)
+	c.endStretch(t)
 }
 
 // called decides about a call whose result is not what it returns, or may not be:
@@ -265,24 +226,22 @@ func (t *Thread) callSleeps() bool {
 	return !t.block(state, deadline, interruptKill|interruptSuspend)
 }
 
-// callWoken goes on with a call that slept.
+// callWoken goes on with a call that slept. It says whether the thread goes on.
 //
 //go:nosplit
-func (t *Thread) callWoken() outcome {
-	woken := zx.OK
-	if t.runs(); t.interrupted.Load() != 0 { // woke, by hand
-		woken = t.wokeBy(interruptKill | interruptSuspend)
-	}
+func (t *Thread) callWoken() bool {
+	t.runs()
+	woken := t.woke(interruptKill | interruptSuspend)
 	if t.rip != 0 && !t.callGoesOn() {
 		woken = zx.ErrInternalIntrKilled
 	}
 	t.step = stepUser
 	result := t.context.Resume(woken)
 	if result < 0 {
-		return goes(t.called(result, woken))
+		return t.called(result, woken)
 	}
 	t.regs.RAX = uint64(result)
-	return toUser
+	return true
 }
 
 // callAgain issues a call again after a suspend.
@@ -322,27 +281,23 @@ func (t *Thread) pageFault() bool {
 	return st == zx.OK || t.unresolved(st)
 }
 
-// faultWoken goes on with a page fault that waited for a pager.
+// faultWoken goes on with a page fault that waited for a pager. It says whether the
+// thread goes on.
 //
 //go:nosplit
-func (t *Thread) faultWoken() outcome {
+func (t *Thread) faultWoken() bool {
 	t.step = stepUser
-	st := zx.OK
-	if t.runs(); t.interrupted.Load() != 0 { // woke, by hand
-		st = t.wokeBy(interruptKill | interruptSuspend)
-	}
-	if st = t.request.Answer(st); st == zx.OK {
+	t.runs()
+	st := t.request.Answer(t.woke(interruptKill | interruptSuspend))
+	if st == zx.OK {
 		st = t.context.Space.TryFault(zx.VirtAddr(t.regs.CR2()), t.need, &t.request)
-		if st == zx.OK {
-			return toUser
-		}
-		return goes(t.unresolved(st))
+		return st == zx.OK || t.unresolved(st)
 	}
 	if st == zx.ErrShouldWait { // woken for nothing
 		t.step = stepFault
-		return goes(!t.sleep(zx.ThreadBlockedPager))
+		return !t.sleep(zx.ThreadBlockedPager)
 	}
-	return goes(t.faulted(st))
+	return t.faulted(st)
 }
 
 // unresolved goes on with a page fault that ended with st.

@@ -132,11 +132,11 @@ func (t *Thread) traceTrap() {
 		t.traced = trace.Fault
 		t.request.Kind = vmo.RequestKinds // none yet
 		trace.Emit(trace.Fault, uint32(t.regs.ErrorCode()), 0, t.regs.CR2(), uint64(t.regs.RIP()))
-		t.executor.cpu.stretch.begin(t, stretchFault)
+		t.cpu.stretch.begin(t, stretchFault)
 	case v == cpu.VectorSyscall:
 		t.traced = trace.Syscall
 		trace.Emit(trace.Syscall, uint32(t.regs.RAX), 0, 0, 0)
-		t.executor.cpu.stretch.begin(t, uint32(t.regs.RAX))
+		t.cpu.stretch.begin(t, uint32(t.regs.RAX))
 	case v >= cpu.VectorFirstInterrupt:
 		trace.Emit(trace.Interrupt, uint32(v), 0, 0, 0)
 	}
@@ -145,7 +145,7 @@ func (t *Thread) traceTrap() {
 // traceFaultEnd records that it ended with st.
 func (t *Thread) traceFaultEnd(st zx.Status) {
 	t.traced = 0
-	if c := t.executor.cpu; c.traced != t {
+	if c := t.cpu; c.traced != t {
 		c.traceSwitch(t) // it waited, and the kernel ran meanwhile
 	}
 	p := t.process

@@ -32,7 +32,7 @@ func (t *Thread) Wake() bool {
 	}
 	c := t.cpu
 	if c.several {
-		if c = c.kernel.here(); c.turn != turnThread || t.deep && t.cpu != c {
+		if c = c.kernel.here(); c.turn != turnThread || t.executor != nil && t.cpu != c {
 			t.cpu.enqueue(t)
 			return true
 		}
@@ -93,19 +93,18 @@ func (t *Thread) blockUntil(state zx.ThreadState, deadline zx.Time) bool {
 	return t.sleep(state)
 }
 
-// woke is the end of what block began: the thread runs, and this is why.
+// woke says why what block began has ended. Pre: runs.
 //
 // Errors: OK woken, perhaps for nothing | ErrInternalIntrKilled and
 // ErrInternalIntrRetry an interrupt in bits | ErrTimedOut.
 func (t *Thread) woke(bits uint32) zx.Status {
-	t.runs()
 	if t.interrupted.Load() != 0 {
 		return t.wokeBy(bits)
 	}
 	return zx.OK
 }
 
-// runs is woke but for the reason, which wokeBy tells if an interrupt is raised.
+// runs is the end of sleep: an executor has the thread.
 func (t *Thread) runs() {
 	t.token.Store(tokenRunning)
 	t.state.Store(uint32(zx.ThreadRunning))
@@ -154,12 +153,13 @@ func (t *Thread) wait(state zx.ThreadState, deadline zx.Time, bits uint32) zx.St
 	if st := a.Charge(executorBytes); st != zx.OK {
 		return st
 	}
-	t.deep = true
+	t.executor = t.cpu.executor
 	if t.block(state, deadline, bits) {
 		t.executor.handOn()
 	}
-	t.deep = false
+	t.executor = nil
 	a.Release(executorBytes)
+	t.runs()
 	return t.woke(bits)
 }
 
@@ -181,14 +181,13 @@ func (t *Thread) yield(bits uint32) zx.Status {
 	c.machine.Idle(c.kernel.now() + moment)
 	c.yield(false)
 	if a := t.process.account; a.Charge(executorBytes) == zx.OK {
-		t.deep = true
+		t.executor = c.executor
 		if c.over(t) {
 			t.executor.handOn()
 			// Its turn: the slice is that of whoever ran last.
-			c = t.executor.cpu
 			c.slice = c.kernel.now() + tickPeriod
 		}
-		t.deep = false
+		t.executor = nil
 		a.Release(executorBytes)
 	}
 	return t.pending(bits)
