@@ -267,7 +267,7 @@ func (t *Thread) handle() bool {
 		if d.asked != nil {
 			if !d.asked.closed.Load() && !t.killed() {
 				t.step = stepHandle
-				return !t.block(zx.ThreadBlockedException, zx.TimeInfinite, interruptKill)
+				return t.block(zx.ThreadBlockedException, zx.TimeInfinite, interruptKill)
 			}
 			decision := d.asked.state.Load()
 			d.again = d.again || d.asked.second.Load()

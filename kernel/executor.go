@@ -52,7 +52,6 @@ type percpu struct {
 	debug    *cpu.DebugRegs // what the CPU has: see loadDebug
 	stretch  stretch        // while records are left
 
-	several  bool // there are other CPUs
 	crossing crossing
 	queued   atomic.Int32 // length of the list of ready threads
 	stolen   atomic.Uint64
@@ -100,7 +99,7 @@ func newCPU(k *Kernel, id int, root zx.PhysAddr) *percpu {
 // startExecutors lets each CPU have an executor.
 func (k *Kernel) startExecutors() {
 	for _, c := range k.cpus {
-		if c.several = len(k.cpus) > 1; c.several {
+		if len(k.cpus) > 1 {
 			c.heed.Or(heedSeveral)
 		}
 		go newExecutor(c).run()
@@ -123,7 +122,7 @@ func (c *percpu) enqueue(t *Thread) {
 	c.mu.Unlock()
 	if idler != nil {
 		idler.Wake()
-	} else if c.several {
+	} else if c.several() {
 		c.invite()
 	}
 }
@@ -148,6 +147,9 @@ func (c *percpu) pushDirect() {
 		c.push(d)
 	}
 }
+
+// several says whether there are other CPUs.
+func (c *percpu) several() bool { return c.heed.Load()&heedSeveral != 0 }
 
 // tally counts the time until now for whom it was, and from now on for to.
 func (c *percpu) tally(now uint64, to *atomic.Uint64) {
@@ -211,7 +213,7 @@ func (c *percpu) attend(t *Thread) {
 func (c *percpu) yield(atOnce bool) {
 	turn := c.turn
 	c.turn = turnKernel
-	if atOnce && !c.several { // with several CPUs another might take this executor
+	if atOnce && !c.several() { // with several CPUs another might take this executor
 		goyield()
 	} else {
 		runtime.Gosched()
@@ -242,7 +244,7 @@ func (c *percpu) tick(t *Thread, v cpu.Vector) bool {
 	c.heed.And(^heedYield)
 	c.yield(false)
 	on := !c.over(t)
-	if c.several {
+	if c.several() {
 		c.share()
 		c.invite()
 	}
@@ -464,7 +466,7 @@ func (e *executor) pick() *Thread {
 			c.queued.Add(-1)
 			c.mu.Unlock()
 			c.turn = turnThread
-			if c.several {
+			if c.several() {
 				c.invite() // for those behind it, whose time came or was over
 			}
 			return t
@@ -493,7 +495,7 @@ func (e *executor) pick() *Thread {
 		if c.heed.Load()&heedTrace != 0 {
 			c.traceSwitch(nil)
 		}
-		if c.several {
+		if c.several() {
 			if root := c.kernel.table.Root(); root != c.root {
 				c.load(root) // see leave, which cannot do it for another CPU
 			}

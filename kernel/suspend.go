@@ -115,15 +115,6 @@ func (t *Thread) pauseCall(step step) bool {
 // retryRAX is what a debugger sees in RAX of a call that waits.
 var retryRAX = func() uint64 { st := int64(zx.ErrInternalIntrRetry); return uint64(st) }()
 
-// callGoesOn says whether a call goes on after pauseCall: not if the thread was
-// killed, or a debugger gave RAX another value, which is what the call returns
-// then, or sent the thread elsewhere. Source: docs/pager.md 3.18.
-func (t *Thread) callGoesOn() bool {
-	rip := t.rip
-	t.rip = 0
-	return !t.killed() && t.regs.RAX == retryRAX && t.regs.RIP() == rip
-}
-
 // pause keeps a suspended thread still until its tokens are gone or it is
 // killed; then it goes on by its step. It says whether it does at once.
 func (t *Thread) pause() bool {
@@ -136,19 +127,29 @@ func (t *Thread) pause() bool {
 	t.after, t.step = t.step, stepPause
 	t.state.Store(uint32(zx.ThreadSuspended)) // for who sees the signal at once
 	t.UpdateSignals(zx.SignalThreadRunning, zx.SignalThreadSuspended)
-	return !t.block(zx.ThreadSuspended, zx.TimeInfinite, interruptKill)
+	return t.block(zx.ThreadSuspended, zx.TimeInfinite, interruptKill)
 }
 
 // pauseWoken goes on with a pause.
 func (t *Thread) pauseWoken() bool {
 	t.token.Store(tokenRunning)
 	if t.suspended() {
-		return !t.block(zx.ThreadSuspended, zx.TimeInfinite, interruptKill)
+		return t.block(zx.ThreadSuspended, zx.TimeInfinite, interruptKill)
 	}
 	t.step = t.after
 	t.runs()
 	t.UpdateSignals(zx.SignalThreadSuspended, zx.SignalThreadRunning)
 	t.settle()
+	// A call does not go on if the thread was killed, or a debugger gave RAX another
+	// value, which is what the call returns then, or sent the thread elsewhere.
+	// Source: docs/pager.md 3.18.
+	if t.step != stepUser && (t.killed() || t.regs.RAX != retryRAX || t.regs.RIP() != t.rip) {
+		if t.step == stepCall {
+			t.context.Resume(zx.ErrInternalIntrKilled)
+		}
+		t.context.Forget()
+		t.step = stepUser
+	}
 	return true
 }
 

@@ -220,10 +220,7 @@ func (t *Thread) called(result int64, woken zx.Status) bool {
 func (t *Thread) callSleeps() bool {
 	t.step = stepCall
 	state, deadline := t.context.Sleep()
-	if deadline == zx.TimeInfinite && t.interrupted.Load() == 0 { // block, by hand
-		return !t.sleep(state)
-	}
-	return !t.block(state, deadline, interruptKill|interruptSuspend)
+	return t.block(state, deadline, interruptKill|interruptSuspend)
 }
 
 // callWoken goes on with a call that slept. It says whether the thread goes on.
@@ -232,9 +229,6 @@ func (t *Thread) callSleeps() bool {
 func (t *Thread) callWoken() bool {
 	t.runs()
 	woken := t.woke(interruptKill | interruptSuspend)
-	if t.rip != 0 && !t.callGoesOn() {
-		woken = zx.ErrInternalIntrKilled
-	}
 	t.step = stepUser
 	result := t.context.Resume(woken)
 	if result < 0 {
@@ -247,10 +241,6 @@ func (t *Thread) callWoken() bool {
 // callAgain issues a call again after a suspend.
 func (t *Thread) callAgain() bool {
 	t.step = stepUser
-	if !t.callGoesOn() {
-		t.context.Forget()
-		return true
-	}
 	t.regs.RAX = t.saved.Number() // of the call, which may be suspended again
 	return t.called(syscall.Dispatch(&t.context, &t.saved), zx.OK)
 }
@@ -276,7 +266,7 @@ func (t *Thread) pageFault() bool {
 	if st == zx.ErrShouldWait {
 		t.request.Await()
 		t.step = stepFault
-		return !t.sleep(zx.ThreadBlockedPager)
+		return t.sleep(zx.ThreadBlockedPager)
 	}
 	return st == zx.OK || t.unresolved(st)
 }
@@ -295,7 +285,7 @@ func (t *Thread) faultWoken() bool {
 	}
 	if st == zx.ErrShouldWait { // woken for nothing
 		t.step = stepFault
-		return !t.sleep(zx.ThreadBlockedPager)
+		return t.sleep(zx.ThreadBlockedPager)
 	}
 	return t.faulted(st)
 }
@@ -308,7 +298,7 @@ func (t *Thread) unresolved(st zx.Status) bool {
 	if st == zx.ErrShouldWait {
 		t.request.Await()
 		t.step = stepFault
-		return !t.sleep(zx.ThreadBlockedPager)
+		return t.sleep(zx.ThreadBlockedPager)
 	}
 	return st == zx.OK || t.faulted(st)
 }

@@ -31,7 +31,7 @@ func (t *Thread) Wake() bool {
 		t.traceWake()
 	}
 	c := t.cpu
-	if c.several {
+	if c.several() {
 		if c = c.kernel.here(); c.turn != turnThread || t.executor != nil && t.cpu != c {
 			t.cpu.enqueue(t)
 			return true
@@ -52,20 +52,22 @@ func (t *Thread) Wake() bool {
 }
 
 // sleep puts the thread to sleep, showing state, until Wake or an interrupt. It
-// says whether it sleeps, as block. Pre: no interrupt was raised before the token
-// was last taken.
+// says whether the thread goes on, as block. Pre: no interrupt was raised before the
+// token was last taken.
 func (t *Thread) sleep(state zx.ThreadState) bool {
 	t.state.Store(uint32(state))
-	return t.token.CompareAndSwap(tokenRunning, tokenAsleep)
+	return !t.token.CompareAndSwap(tokenRunning, tokenAsleep)
 }
 
 // block puts the thread to sleep, showing state, until Wake, the deadline, or an
-// interrupt in bits. It says whether it sleeps: then the caller leaves the thread
-// alone, which is ready or runs before long. If not, something has ended the
-// sleep already. In both cases woke says what.
+// interrupt in bits. It says whether the thread goes on, for something has ended the
+// sleep already; if not, the caller leaves it alone: it is ready or runs before long.
+// In both cases woke says why.
+//
+//go:nosplit
 func (t *Thread) block(state zx.ThreadState, deadline zx.Time, bits uint32) bool {
 	if t.interrupted.Load()&bits != 0 {
-		return false
+		return true
 	}
 	if deadline != zx.TimeInfinite {
 		return t.blockUntil(state, deadline)
@@ -85,9 +87,9 @@ func (t *Thread) blockUntil(state zx.ThreadState, deadline zx.Time) bool {
 	if t.late {
 		if state == zx.ThreadBlockedSleeping {
 			c.enqueue(t) // a sleep that is over lets others run all the same
-			return true
+			return false
 		}
-		return false
+		return true
 	}
 	c.await(t)
 	return t.sleep(state)
@@ -154,7 +156,7 @@ func (t *Thread) wait(state zx.ThreadState, deadline zx.Time, bits uint32) zx.St
 		return st
 	}
 	t.executor = t.cpu.executor
-	if t.block(state, deadline, bits) {
+	if !t.block(state, deadline, bits) {
 		t.executor.handOn()
 	}
 	t.executor = nil
