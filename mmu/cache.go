@@ -104,7 +104,7 @@ func (m *Memory) allocNear() (f Frame, zeroed bool, st zx.Status) {
 // he has a lock that guards this.
 func (m *Memory) lockMine() *cache {
 	c := &m.caches[m.current()]
-	if m.payer != nil && m.payer.shared == nil {
+	if m.payer != nil {
 		m.near = c
 	}
 	c.mu.Lock()

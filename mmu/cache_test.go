@@ -18,7 +18,7 @@ func TestCPUsShareNoRecords(t *testing.T) {
 	free := m.Stats().Free
 	var owners [cpus]*Memory
 	for i := range owners {
-		owners[i] = m.PaidBy(account.NewRoot(1<<30, 1<<30, nil), false)
+		owners[i] = m.PaidBy(account.NewRoot(1<<30, 1<<30, nil))
 	}
 	var has [cpus][]Frame
 	of := func(f Frame) [2]int { // the lines of its record
@@ -66,7 +66,7 @@ func TestOwnersMove(t *testing.T) {
 	m := NewSimulated(1024)
 	var cpu int
 	m.SetCPUs(2, func() int { return cpu })
-	o := m.PaidBy(account.NewRoot(1<<30, 1<<30, nil), false)
+	o := m.PaidBy(account.NewRoot(1<<30, 1<<30, nil))
 	o.sim = nil // which forbids the short way
 	for cpu = range 2 {
 		for range 2 * aheadMost {

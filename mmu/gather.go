@@ -25,15 +25,14 @@ const FlushAllPages = 33
 // and before a write permission removed through it counts as gone.
 type Gather struct {
 	start, end zx.VirtAddr // hull of the pages to invalidate; start == end: none
-	root       zx.PhysAddr
-	mem        *Memory
-	tables     Frame // unlinked tables, through Meta.Next
+	table      *PageTable  // nil: nothing is gathered
+	tables     Frame       // unlinked tables, through Meta.Next
 }
 
 // add notes that the translation of the page at va was weakened.
 func (g *Gather) add(t *PageTable, va zx.VirtAddr) {
-	if g.mem == nil {
-		g.open(t)
+	if g.table == nil {
+		g.table = t
 		g.start, g.end = va, va+zx.PageSize
 		return
 	}
@@ -52,14 +51,9 @@ func (g *Gather) addPages(t *PageTable, at uint64, first, last int) {
 	g.end = max(g.end, zx.VirtAddr(at)+zx.VirtAddr(last+1)<<zx.PageShift)
 }
 
-// open binds an empty Gather to t.
-func (g *Gather) open(t *PageTable) {
-	g.root, g.mem = t.root.Addr(), t.mem
-}
-
-// addTable queues the unlinked table f. Pre: g is bound.
+// addTable queues the unlinked table f. Pre: add was called.
 func (g *Gather) addTable(f Frame) {
-	g.mem.Meta(f).Next = g.tables
+	g.table.mem.Meta(f).Next = g.tables
 	g.tables = f
 }
 
@@ -68,16 +62,21 @@ func (g *Gather) addTable(f Frame) {
 // Source: Intel SDM 3A 4.10.4 (INVLPG also drops the paging-structure caches, so
 // dropping any page suffices for the reuse of a table).
 func (g *Gather) Flush(tlb TLB) {
-	if g.mem == nil {
+	t := g.table
+	if t == nil {
 		return
 	}
 	if g.start < g.end {
-		tlb.Invalidate(g.root, g.start, g.end)
+		tlb.Invalidate(t.Root(), g.start, g.end)
 	}
-	for f := g.tables; f != 0; {
-		next := g.mem.Meta(f).Next
-		g.mem.freeTable(f, OwnerZeroed)
-		f = next
+	if g.tables != 0 {
+		t.grown.Lock()
+		for f := g.tables; f != 0; {
+			next := t.mem.Meta(f).Next
+			t.mem.freeTable(f, OwnerZeroed)
+			f = next
+		}
+		t.grown.Unlock()
 	}
 	*g = Gather{}
 }

@@ -149,7 +149,13 @@ func (m *Memory) Alloc() (Frame, zx.Status) {
 //
 //go:nosplit
 func (m *Memory) AllocZeroed() (Frame, zx.Status) {
-	if p := m.pool; p.zeros != 0 && (m.payer == nil || m.payer.take()) {
+	if p := m.pool; p.zeros != 0 {
+		if by := m.payer; by == nil {
+		} else if by.paid > 0 {
+			by.paid--
+		} else if !m.pay() {
+			return 0, zx.ErrNoMemory
+		}
 		p.mu.Lock()
 		if f := p.zeros; f != 0 && p.free-1 != p.trip {
 			meta := &m.metas[f-m.first]
@@ -207,9 +213,7 @@ func (m *Memory) alloc() (f Frame, zeroed bool, st zx.Status) {
 
 // pay is payer.takeOne. The owner, who may have moved, chooses his cache anew.
 func (m *Memory) pay() bool {
-	if m.payer.shared == nil {
-		m.near = nil
-	}
+	m.near = nil
 	return m.payer.takeOne()
 }
 

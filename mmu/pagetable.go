@@ -78,7 +78,7 @@ func (r *recents) forget() {
 type PageTable struct {
 	mem   *Memory
 	root  Frame
-	grown spin.Lock // held by who adds tables
+	grown spin.Lock // held by who adds tables, or frees them; guards who pays for them
 	lanes []Lane
 }
 

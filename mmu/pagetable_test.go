@@ -210,7 +210,7 @@ func (t *PageTable) lookup(va zx.VirtAddr) (PTE, int) {
 }
 
 // empty says that nothing was gathered.
-func (g *Gather) empty() bool { return g.mem == nil }
+func (g *Gather) empty() bool { return g.table == nil }
 
 // enter is Map with the permissions and the Gather of the other methods.
 func (w *world) enter(va zx.VirtAddr, f Frame, p Prot, g *Gather) zx.Status {

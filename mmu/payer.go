@@ -2,7 +2,6 @@ package mmu
 
 import (
 	"faultline/account"
-	"faultline/spin"
 	"faultline/zx"
 )
 
@@ -14,42 +13,24 @@ type payer struct {
 	paid    int64 // charged, and not in use; guarded by the owner's lock
 	charged int64 // in all; as paid
 	keep    int64 // the most that paid may be, by charged; as paid
-	// Of an owner without a lock: who really pays. Then paid stays 0, keep -1.
-	shared *sharedPayer
-}
-
-// sharedPayer is a payer with a lock.
-type sharedPayer struct {
-	mu spin.Lock // guards payer; before the account's
-	payer
 }
 
 // aheadMost is how many frames are paid for ahead at most.
 const aheadMost = 16
 
 // PaidBy gives m as seen by an owner for whose frames a pays. If a is nil nobody
-// does. The owner's lock guards all calls that take and give frames, unless
-// shared is set: then any thread may make them.
-func (m *Memory) PaidBy(a *account.Account, shared bool) *Memory {
-	if a == nil {
-		return m
-	}
-	v := &Owned{}
-	if shared {
-		v.payer.shared, v.keep = &sharedPayer{payer: payer{account: a}}, -1
-	}
-	return v.Init(m, a)
-}
+// does. The owner's lock guards all calls that take and give frames.
+func (m *Memory) PaidBy(a *account.Account) *Memory { return new(Owned).Init(m, a) }
 
 // Owned is the memory of what PaidBy makes: for who has room for it. It takes two
 // cache lines, so that owners that different CPUs work for share none.
 type Owned struct {
 	Memory
 	payer
-	_ [8]byte
+	_ [16]byte
 }
 
-// Init is PaidBy in v, which is zero, of an owner with a lock.
+// Init is PaidBy in v, which is zero.
 func (v *Owned) Init(m *Memory, a *account.Account) *Memory {
 	if a == nil {
 		return m
@@ -67,23 +48,8 @@ func (m *Memory) Payer() *account.Account {
 	return m.payer.account
 }
 
-// take pays for one more frame, and says whether it did.
-func (p *payer) take() bool {
-	if p.paid > 0 {
-		p.paid--
-		return true
-	}
-	return p.takeOne()
-}
-
-// takeOne is take where nothing is paid ahead, as far as p knows.
+// takeOne pays for one more frame, where nothing is paid ahead, and says whether it did.
 func (p *payer) takeOne() bool {
-	if s := p.shared; s != nil {
-		s.mu.Lock()
-		ok := s.take()
-		s.mu.Unlock()
-		return ok
-	}
 	if !p.ahead(1) {
 		return false
 	}
@@ -105,7 +71,7 @@ func (p *payer) ahead(n int64) bool {
 	return true
 }
 
-// charge counts n frames more as charged. Pre: not shared.
+// charge counts n frames more as charged.
 func (p *payer) charge(n int64) {
 	p.charged += n
 	p.keep = 1 + min(2*aheadMost, p.charged/4)
@@ -122,12 +88,6 @@ func (p *payer) give(n int) {
 
 // giveBack is give of more than the owner keeps.
 func (p *payer) giveBack(n int64) {
-	if s := p.shared; s != nil {
-		s.mu.Lock()
-		s.give(int(n))
-		s.mu.Unlock()
-		return
-	}
 	p.paid += n
 	p.back(p.paid - p.keep/2)
 }
@@ -166,13 +126,6 @@ func (m *Memory) Adopt(n int) int {
 		p.paid -= int64(n)
 		return n
 	}
-	if p.shared != nil {
-		paid := 0
-		for paid < n && p.take() {
-			paid++
-		}
-		return paid
-	}
 	for p.paid < int64(n) && p.ahead(int64(n)-p.paid) {
 	}
 	n = min(n, int(p.paid))
@@ -197,15 +150,7 @@ func (m *Memory) Disown(n int) {
 
 // Settle gives back what the owner has paid for ahead: it owns no frame any more.
 func (m *Memory) Settle() {
-	p := m.payer
-	switch {
-	case p == nil:
-	case p.shared != nil:
-		s := p.shared
-		s.mu.Lock()
-		s.back(s.paid)
-		s.mu.Unlock()
-	default:
+	if p := m.payer; p != nil {
 		p.back(p.paid)
 	}
 }

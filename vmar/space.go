@@ -84,7 +84,7 @@ var none Mapping
 //
 // Errors: ErrNoMemory.
 func NewAddressSpace(mem *mmu.Memory, kernelTable *mmu.PageTable, tlb mmu.TLB, a *account.Account) (*AddressSpace, zx.Status) {
-	mem = mem.PaidBy(a, true)
+	mem = mem.PaidBy(a)
 	table, st := mem.NewPageTable(kernelTable)
 	if st != zx.OK {
 		return nil, st

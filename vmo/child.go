@@ -213,7 +213,7 @@ func (v *VMO) snapshot(c *cowPages, child *VMO, kind uint32, off, size uint64) z
 		}
 	}
 	n := &cowPages{}
-	by.initCow(n, c.fam, length, by.mem.PaidBy(by.account, false))
+	by.initCow(n, c.fam, length, by.mem.PaidBy(by.account))
 	n.stream = size
 	n.addWindow(child)
 	c.fam.deep.Store(max(c.fam.deep.Load(), int32(depth)+2))
@@ -265,7 +265,7 @@ func (c *cowPages) hide() zx.Status {
 		return st
 	}
 	n := &cowPages{}
-	by.initCow(n, c.fam, c.size, by.mem.PaidBy(by.account, false))
+	by.initCow(n, c.fam, c.size, by.mem.PaidBy(by.account))
 	n.stream, n.reclaimed = c.stream, c.reclaimed
 	n.windows, n.mappings = c.windows, c.mappings
 	for w := n.windows; w != nil; w = w.nextWindow {

@@ -73,20 +73,19 @@ func (t *tree) walk(m *mmu.Memory, idx uint64) *slot {
 		}
 		return nil
 	}
-	shift := uint(t.height-1) * nodeBits
-	if idx>>((shift+nodeBits)&63) != 0 {
+	shift := uint(t.height) * nodeBits
+	if idx>>(shift&63) != 0 {
 		return nil
 	}
-	n := t.root
-	for ; n != 0 && shift != 0; shift -= nodeBits {
-		n = asNode(m.Bytes(mmu.Frame(n)))[idx>>(shift&63)&nodeMask]
+	for n := t.root; n != 0; {
+		node := asNode(m.Bytes(mmu.Frame(n)))
+		if shift -= nodeBits; shift == 0 {
+			t.warm(m, idx, mmu.Frame(n), node)
+			return &node[idx&nodeMask]
+		}
+		n = node[idx>>(shift&63)&nodeMask]
 	}
-	if n == 0 {
-		return nil
-	}
-	leaf := asNode(m.Bytes(mmu.Frame(n)))
-	t.warm(m, idx, mmu.Frame(n), leaf)
-	return &leaf[idx&nodeMask]
+	return nil
 }
 
 // warm makes a leaf hot.

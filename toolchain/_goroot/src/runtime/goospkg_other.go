@@ -27,3 +27,5 @@ func startIdlePs() {}
 func pinPut(*g) { panic("unreachable") }
 
 func pinGet(*m, bool) *g { panic("unreachable") }
+
+func atOnce(*m, *p) *g { panic("unreachable") }

@@ -36,6 +36,17 @@ var pinGoroutine = func(procid uint64) {
 // pinTurns is how many other goroutines may go before one that is pinned.
 const pinTurns = 16
 
+// atOnce takes the goroutine that is next on this processor, or returns nil: in its turn,
+// and while others may want a say, the scheduler looks at everything. So a timer waits
+// for as many goroutines as one that is pinned may.
+func atOnce(mp *m, pp *p) *g {
+	if pp.schedtick%pinTurns == 0 || gcBlackenEnabled != 0 || !sched.runq.empty() || pinReady(mp) {
+		return nil
+	}
+	gp, _ := runqget(pp)
+	return gp
+}
+
 // pins has what is pinned to each processor, by procid.
 var pins [64]struct {
 	lock  mutex
