@@ -121,7 +121,7 @@ func infoOf(r *vmo.PageRequest, now zx.Time) RequestInfo {
 
 // waiterKoid names the thread behind r, if it has a name.
 func waiterKoid(r *vmo.PageRequest) zx.Koid {
-	if t, ok := r.Waiter().(interface{ Koid() zx.Koid }); ok {
+	if t, ok := r.Yielder().(interface{ Koid() zx.Koid }); ok {
 		return t.Koid()
 	}
 	return zx.KoidInvalid

@@ -181,7 +181,7 @@ func vmoTransferData(c *Context, dst zx.Handle, options uint32, offset, length u
 			if to == from && offset == srcOffset {
 				return zx.OK
 			}
-			run := vmo.PageRun{Yielder: c.Request.Waiter()}
+			run := vmo.PageRun{Yielder: c.Request.Yielder()}
 			if st := from.VMO.TakePages(srcOffset, length, &run, c.Request); st != zx.OK {
 				return st
 			}

@@ -67,7 +67,7 @@ func pagerDetachVMO(c *Context, pagerHandle, vmoHandle zx.Handle) zx.Status {
 	if st != zx.OK {
 		return st
 	}
-	st = p.Detach(o.VMO, c.Request.Waiter())
+	st = p.Detach(o.VMO, c.Request.Yielder())
 	o.Unref(o)
 	return st
 }
@@ -95,7 +95,7 @@ func pagerOpRange(c *Context, pagerHandle zx.Handle, op uint32, vmoHandle zx.Han
 	if st != zx.OK {
 		return st
 	}
-	st = p.OpRange(zx.PagerOp(op), o.VMO, offset, length, data, c.Request.Waiter())
+	st = p.OpRange(zx.PagerOp(op), o.VMO, offset, length, data, c.Request.Yielder())
 	o.Unref(o)
 	return st
 }
@@ -109,7 +109,7 @@ func pagerQueryDirtyRanges(c *Context, pagerHandle, vmoHandle zx.Handle, offset,
 		buffer: vmar.Copier{Space: c.Space, Base: zx.VirtAddr(buffer), Request: c.CopyRequest},
 		room:   size - size%zx.DirtyRangeBytes,
 	}
-	n, all, st := p.QueryDirtyRanges(o.VMO, offset, length, &c.dirty, avail != 0, c.Request.Waiter())
+	n, all, st := p.QueryDirtyRanges(o.VMO, offset, length, &c.dirty, avail != 0, c.Request.Yielder())
 	o.Unref(o)
 	if st != zx.OK {
 		return st

@@ -99,7 +99,7 @@ func vmoOpRange(c *Context, h zx.Handle, op uint32, offset, size uint64, buffer 
 
 // vmoLock is ZX_VMO_OP_LOCK. The lock is undone when its report cannot be given.
 func vmoLock(c *Context, v *vmo.VMO, offset, size uint64, buffer userOut, bufferSize uint64) zx.Status {
-	state, st := v.LockContent(offset, size, c.Request.Waiter())
+	state, st := v.LockContent(offset, size, c.Request.Yielder())
 	if st != zx.OK {
 		return st
 	}
@@ -140,7 +140,7 @@ func rangeOp(c *Context, v *vmo.VMO, have zx.Rights, op uint32, offset, size uin
 	case zx.VMOOpCommit:
 		return v.Commit(offset, size, c.Request)
 	case zx.VMOOpDecommit:
-		return v.Decommit(offset, size, c.Request.Waiter())
+		return v.Decommit(offset, size, c.Request.Yielder())
 	case zx.VMOOpZero:
 		return v.Zero(offset, size, c.Request)
 	case zx.VMOOpPrefetch:
@@ -148,7 +148,7 @@ func rangeOp(c *Context, v *vmo.VMO, have zx.Rights, op uint32, offset, size uin
 	case zx.VMOOpAlwaysNeed:
 		return v.AlwaysNeed(offset, size, c.Request)
 	case zx.VMOOpDontNeed:
-		return v.DontNeed(offset, size, c.Request.Waiter())
+		return v.DontNeed(offset, size, c.Request.Yielder())
 	case zx.VMOOpTryLock:
 		return v.TryLockContent(offset, size)
 	case zx.VMOOpUnlock:

@@ -27,7 +27,7 @@ type request struct {
 
 func (s *fakeSource) Send(r *vmo.PageRequest) {
 	s.asked = append(s.asked, request{r.Kind, r.Offset, r.Length})
-	if w, ok := r.Waiter().(*sleeper); ok {
+	if w, ok := r.Yielder().(*sleeper); ok {
 		w.on = s
 	}
 }

@@ -69,7 +69,7 @@ func TestLanes(t *testing.T) {
 				}
 				fail("Protect", cpu, root.Protect(pr, va, page, allRights, nil))
 				if n%3 != 0 {
-					fail("Decommit", cpu, v.Decommit(0, pages*page, r.Waiter()))
+					fail("Decommit", cpu, v.Decommit(0, pages*page, r.Yielder()))
 				}
 				fail("Unmap", cpu, root.Unmap(va, pages*page, allRights, nil))
 			}

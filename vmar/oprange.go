@@ -112,11 +112,11 @@ func perform(op uint32, v *vmo.VMO, off, n uint64, req *vmo.PageRequest) zx.Stat
 	case zx.VMAROpCommit:
 		return v.Commit(off, n, req)
 	case zx.VMAROpDecommit:
-		return v.Decommit(off, n, req.Waiter())
+		return v.Decommit(off, n, req.Yielder())
 	case zx.VMAROpZero:
 		return v.Zero(off, n, req)
 	case zx.VMAROpDontNeed:
-		return v.DontNeed(off, n, req.Waiter())
+		return v.DontNeed(off, n, req.Yielder())
 	case zx.VMAROpAlwaysNeed:
 		return v.AlwaysNeed(off, n, req)
 	case zx.VMAROpPrefetch:

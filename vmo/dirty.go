@@ -147,7 +147,7 @@ func (v *VMO) EnumerateDirty(off, length uint64, sink DirtySink, countAll bool, 
 		if end = min(end, c.size); pos >= end {
 			break
 		}
-		if !c.calm(pos, end) {
+		if c.fam.dirtying != nil && !c.calm(pos, end) {
 			b.Spend(zx.BudgetUnits)
 			continue
 		}

@@ -126,8 +126,9 @@ func (s *PageSource) Unlock() { s.mu.Unlock() }
 // The exported fields are guarded by the lock of the source it is registered
 // with.
 type PageRequest struct {
-	waiter Waiter
-	source *PageSource // the last source asked; own thread only
+	waiter  Waiter
+	yielder zx.Yielder  // the waiter: so no call looks up how that yields
+	source  *PageSource // the last source asked; own thread only
 
 	// Early says that the thread wants to look again as soon as the front of
 	// its range is filled. Written by the owner before it asks.
@@ -177,13 +178,13 @@ const (
 )
 
 // Init makes r ready for the thread that w stands for.
-func (r *PageRequest) Init(w Waiter) { r.waiter = w }
+func (r *PageRequest) Init(w Waiter) { r.waiter, r.yielder = w, w }
 
 // End is the offset of the first byte after the range.
 func (r *PageRequest) End() uint64 { return r.Offset + r.Length }
 
-// Waiter is the thread behind r.
-func (r *PageRequest) Waiter() Waiter { return r.waiter }
+// Yielder is the thread behind r.
+func (r *PageRequest) Yielder() zx.Yielder { return r.yielder }
 
 // Budget is a fresh budget of the thread behind r, or with a nil r one that
 // never stops.
@@ -191,7 +192,7 @@ func (r *PageRequest) Budget() zx.Budget {
 	if r == nil {
 		return zx.Budget{}
 	}
-	return zx.Budget{By: r.waiter}
+	return zx.Budget{By: r.yielder}
 }
 
 // Await begins the wait for the answer. Pre: the operation answered ErrShouldWait.

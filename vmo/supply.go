@@ -292,7 +292,7 @@ func (v *VMO) SupplyFrom(off, length uint64, aux *VMO, auxOff uint64, r *PageReq
 
 // supplyRun is SupplyFrom of any number of pages.
 func (v *VMO) supplyRun(off, length uint64, aux *VMO, auxOff uint64, r *PageRequest) zx.Status {
-	run := PageRun{Yielder: r.Waiter()}
+	run := PageRun{Yielder: r.Yielder()}
 	if st := aux.TakePages(auxOff, length, &run, r); st != zx.OK {
 		return st
 	}
@@ -301,7 +301,7 @@ func (v *VMO) supplyRun(off, length uint64, aux *VMO, auxOff uint64, r *PageRequ
 
 // supplyTaken supplies the page f, which is not so easy.
 func (v *VMO) supplyTaken(off uint64, f mmu.Frame, r *PageRequest) zx.Status {
-	run := PageRun{Length: zx.PageSize, Yielder: r.Waiter()}
+	run := PageRun{Length: zx.PageSize, Yielder: r.Yielder()}
 	run.append(v.store.mem, f, 0)
 	return v.SupplyPages(off, &run)
 }
