@@ -403,7 +403,7 @@ func (e *executor) run() {
 				if heed != heedSeveral {
 					if heed&heedChores != 0 {
 						c.heed.And(^heedChores)
-						c.kernel.doChores((*copyWaiter)(t))
+						object.Work((*copyWaiter)(t))
 						goto ring3
 					}
 					c.attend(t)

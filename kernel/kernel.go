@@ -181,7 +181,6 @@ type Kernel struct {
 	account   *account.Account // of all that ring 3 makes us keep
 	trace     tracing
 	stretches stretches
-	chores    chores
 
 	logs   atomic.Pointer[io.Writer] // instead of console, see LogTo
 	strays atomic.Uint64             // interrupts nobody asked for

@@ -66,9 +66,7 @@ type Process struct {
 	faults atomic.Uint64 // page faults of threads that have ended
 	ended  chan struct{} // closed when dead
 
-	maker    object.Maker  // whose chores its threads do
-	nextDead *Process      // guarded by kernel.chores.mu, as killer
-	killer   *object.Maker // who buries it, but for the kernel
+	maker object.Maker // whose chores its threads do
 }
 
 var _ syscall.Process = (*Process)(nil)
@@ -234,12 +232,12 @@ func (p *Process) threadEnded(t *Thread) {
 	}
 	p.mu.Unlock()
 	t.UpdateSignals(zx.SignalThreadRunning|zx.SignalThreadSuspended, zx.SignalTaskTerminated)
-	buried := last && p.bury(t)
-	if buried {
-		p.kernel.doChores(t) // what it held alone, and never started, ends with it
+	if last {
+		p.bury(t)
+		object.WorkAll(t) // what it held alone, and never started, ends with it
 	}
 	object.Unref(t)
-	if buried {
+	if last {
 		p.gone()
 	}
 }
@@ -263,18 +261,14 @@ func (p *Process) end(code int64, exception *Exception) {
 		fmt.Fprintln(p.kernel.log(), exception.Text())
 	}
 	if unborn {
-		p.kernel.buryLater(p)
+		p.buryLater()
 	}
 }
 
-// bury frees what the process owns, yielding by y as often as it must, and says
-// whether it did: then gone is to follow. Pre: no thread of it runs or will run.
-func (p *Process) bury(y zx.Yielder) bool {
+// bury frees what the process owns, yielding by y as often as it must; gone is to
+// follow. Pre: no thread of it runs or will run; called once.
+func (p *Process) bury(y zx.Yielder) {
 	p.mu.Lock()
-	if p.state == processDead {
-		p.mu.Unlock()
-		return false
-	}
 	p.state = processDead
 	p.mu.Unlock()
 	for b := (zx.Budget{By: y}); ; {
@@ -293,8 +287,6 @@ func (p *Process) bury(y zx.Yielder) bool {
 	object.Collect() // what only its handles could reach
 	p.kernel.leave(p.space.CR3())
 	p.space.Destroy(y)
-	object.WorkAll(y) // what handles and mappings held ends now
-	return true
 }
 
 // gone tells those who wait for the process, when all that it had was given back:

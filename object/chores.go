@@ -189,10 +189,11 @@ func (c *chore) finish(more bool) bool {
 }
 
 // Work does the chores that there are now, a thread its process's, yielding by y, nil for
-// nobody. It stops early only when y says that the thread is being killed.
+// nobody. It says whether it did: it stops early only when y says that the thread is being
+// killed.
 //
 // Locks: none held.
-func Work(y zx.Yielder) {
+func Work(y zx.Yielder) (done bool) {
 	m := who()
 	chores.mu.Lock()
 	until := chores.made
@@ -200,7 +201,7 @@ func Work(y zx.Yielder) {
 	for b := (zx.Budget{By: y}); ; {
 		c, more := takeChore(m, until)
 		if !more {
-			return
+			return true
 		}
 		if c == nil {
 			runtime.Gosched() // others are at what is left
@@ -208,7 +209,7 @@ func Work(y zx.Yielder) {
 			continue
 		}
 		if b.Look() == zx.ErrInternalIntrKilled {
-			return
+			return false
 		}
 	}
 }
@@ -223,11 +224,13 @@ const worksMost = 1024
 //
 // Locks: none held.
 func WorkAll(y zx.Yielder) (more bool) {
-	for range worksMost {
+	for n := 0; n < worksMost; {
 		if !left() {
 			return false
 		}
-		Work(y)
+		if Work(y) {
+			n++
+		}
 	}
 	return true
 }

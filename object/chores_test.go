@@ -71,3 +71,38 @@ func TestOwnChores(t *testing.T) {
 		t.Errorf("the kernel did %v", done)
 	}
 }
+
+// killed is a thread that is being killed, and what its CPU does when it yields.
+type killed struct{ others func() }
+
+func (k killed) Yield() zx.Status {
+	k.others()
+	return zx.ErrInternalIntrKilled
+}
+
+// TestChoresOfTheKilled: who ends does all that is left of it, however much, and waits
+// for what another is at.
+func TestChoresOfTheKilled(t *testing.T) {
+	for WorkAll(nil) {
+	}
+	var m Maker
+	OnChores(func() *Maker { return &m }, func() {})
+	defer OnChores(nil, nil)
+	done, steps := 0, 0
+	for range 2 * worksMost {
+		Later(func(b *zx.Budget) bool {
+			done++
+			b.Spend(zx.BudgetUnits)
+			return false
+		})
+	}
+	c, _ := takeChore(&m, ^uint64(0)) // another is
+	others := func() {
+		if steps++; steps == 3*worksMost && c.finish(c.step(&zx.Budget{})) {
+			t.Error("there is more")
+		}
+	}
+	if WorkAll(killed{others}) || done != 2*worksMost {
+		t.Errorf("%d chores done of %d", done, 2*worksMost)
+	}
+}
