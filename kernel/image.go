@@ -5,7 +5,6 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
-	"io"
 
 	"faultline/mmu"
 	"faultline/vmar"
@@ -51,19 +50,21 @@ func parseImage(file []byte) (*image, error) {
 	if len(file) > elf.EI_CLASS && elf.Class(file[elf.EI_CLASS]) != elf.ELFCLASS64 {
 		return nil, fmt.Errorf("not an x86-64 ELF file: %v", elf.Class(file[elf.EI_CLASS]))
 	}
-	f, err := elf.NewFile(withoutSections(file))
+	h, progs, err := programHeaders(file)
 	if err != nil {
-		return nil, fmt.Errorf("not a readable ELF file: %w", err)
+		return nil, err
 	}
-	if f.Class != elf.ELFCLASS64 || f.Data != elf.ELFDATA2LSB || f.Machine != elf.EM_X86_64 {
-		return nil, fmt.Errorf("not an x86-64 ELF file: %v, %v, %v", f.Class, f.Data, f.Machine)
+	if data, machine := elf.Data(h.Ident[elf.EI_DATA]), elf.Machine(h.Machine); data != elf.ELFDATA2LSB || machine != elf.EM_X86_64 {
+		return nil, fmt.Errorf("not an x86-64 ELF file: %v, %v", data, machine)
 	}
-	if f.Type != elf.ET_EXEC && f.Type != elf.ET_DYN {
-		return nil, fmt.Errorf("not an executable: ELF type %v", f.Type)
+	typ := elf.Type(h.Type)
+	if typ != elf.ET_EXEC && typ != elf.ET_DYN {
+		return nil, fmt.Errorf("not an executable: ELF type %v", typ)
 	}
-	img := &image{pie: f.Type == elf.ET_DYN, entry: f.Entry}
-	for i, p := range f.Progs {
-		switch p.Type {
+	img := &image{pie: typ == elf.ET_DYN, entry: h.Entry}
+	for i := range progs {
+		p := &progs[i]
+		switch elf.ProgType(p.Type) {
 		case elf.PT_INTERP:
 			return nil, fmt.Errorf("program header %d asks for an interpreter: link the program statically", i)
 		case elf.PT_NOTE:
@@ -74,7 +75,7 @@ func parseImage(file []byte) (*image, error) {
 			if p.Memsz == 0 {
 				continue
 			}
-			s, err := parseSegment(file, &p.ProgHeader)
+			s, err := parseSegment(file, p)
 			if err != nil {
 				return nil, fmt.Errorf("program header %d: %w", i, err)
 			}
@@ -82,6 +83,21 @@ func parseImage(file []byte) (*image, error) {
 		}
 	}
 	return img, img.check()
+}
+
+// programHeaders reads the header and the program headers of an ELF64 file, of which
+// file is at least the beginning. What sections it has does not matter to who runs it.
+func programHeaders(file []byte) (h elf.Header64, list []elf.Prog64, err error) {
+	le, size := binary.LittleEndian, uint64(binary.Size(elf.Prog64{}))
+	if _, err := binary.Decode(file, le, &h); err != nil || !bytes.HasPrefix(file, []byte(elf.ELFMAG)) {
+		return h, nil, fmt.Errorf("not a readable ELF file: it begins with % x", file[:min(len(file), 8)])
+	}
+	if uint64(h.Phentsize) != size || !zx.InRange(h.Phoff, uint64(h.Phnum)*size, uint64(len(file))) {
+		return h, nil, fmt.Errorf("not a readable ELF file: %d program headers of %d bytes at %#x", h.Phnum, h.Phentsize, h.Phoff)
+	}
+	list = make([]elf.Prog64, h.Phnum)
+	_, err = binary.Decode(file[h.Phoff:], le, list)
+	return h, list, err
 }
 
 // linuxNote says whether notes hold that which the GNU C library puts into every
@@ -105,41 +121,9 @@ func linuxNote(notes []byte) bool {
 	return false
 }
 
-// Where an ELF64 header says what section headers there are: the offset of the
-// table, then the size of one (which stays), their number, and the one with the
-// names. Source: ELF-64 object format, file header.
-const (
-	elfHeaderBytes   = 64
-	elfSectionOffset = 40
-	elfSectionCount  = 60
-	elfSectionNames  = 62
-)
-
-// withoutSections reads file as if it had no section headers: they say nothing
-// about a program that runs, so damage there is no reason to refuse one.
-func withoutSections(file []byte) io.ReaderAt {
-	var header [elfHeaderBytes]byte
-	n := copy(header[:], file)
-	clear(header[elfSectionOffset:][:8])
-	clear(header[elfSectionCount:][:2])
-	clear(header[elfSectionNames:][:2])
-	return headed{header[:n], file}
-}
-
-// headed is a file whose first bytes are others.
-type headed struct{ head, file []byte }
-
-// ReadAt implements io.ReaderAt.
-func (h headed) ReadAt(p []byte, off int64) (int, error) {
-	n, err := bytes.NewReader(h.file).ReadAt(p, off)
-	if off < int64(len(h.head)) {
-		copy(p[:n], h.head[off:])
-	}
-	return n, err
-}
-
 // parseSegment checks one PT_LOAD against the file it lies in.
-func parseSegment(file []byte, p *elf.ProgHeader) (segment, error) {
+func parseSegment(file []byte, p *elf.Prog64) (segment, error) {
+	flags := elf.ProgFlag(p.Flags)
 	if p.Filesz > p.Memsz {
 		return segment{}, fmt.Errorf("file size %#x exceeds memory size %#x", p.Filesz, p.Memsz)
 	}
@@ -153,7 +137,7 @@ func parseSegment(file []byte, p *elf.ProgHeader) (segment, error) {
 	if !ok {
 		return segment{}, fmt.Errorf("memory range %#x+%#x wraps", p.Vaddr, p.Memsz)
 	}
-	if p.Flags&elf.PF_W != 0 && p.Flags&elf.PF_X != 0 {
+	if flags&elf.PF_W != 0 && flags&elf.PF_X != 0 {
 		return segment{}, fmt.Errorf("segment at %#x is both writable and executable", p.Vaddr)
 	}
 	s := segment{
@@ -163,10 +147,10 @@ func parseSegment(file []byte, p *elf.ProgHeader) (segment, error) {
 		data:   file[p.Off : p.Off+p.Filesz],
 		prot:   mmu.Read, // every segment is readable: x86-64 cannot express less
 	}
-	if p.Flags&elf.PF_W != 0 {
+	if flags&elf.PF_W != 0 {
 		s.prot |= mmu.Write
 	}
-	if p.Flags&elf.PF_X != 0 {
+	if flags&elf.PF_X != 0 {
 		s.prot |= mmu.Exec
 	}
 	return s, nil

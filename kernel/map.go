@@ -3,7 +3,6 @@ package kernel
 import (
 	"cmp"
 	"debug/elf"
-	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -61,26 +60,18 @@ func reachable(usable []mmu.Range) (list []mmu.Range) {
 // range of each segment, and where the last one ends.
 // Source: ELF-64 object format, sections 2 and 6.
 func imageRanges(header []byte, window mmu.Range) (ranges []mmu.KernelRange, end zx.PhysAddr, err error) {
-	le := binary.LittleEndian
-	if string(header[:4]) != elf.ELFMAG {
-		return nil, 0, fmt.Errorf("no ELF header at %#x: % x", window.Start, header[:4])
-	}
-	at, size, n := le.Uint64(header[32:]), int(le.Uint16(header[54:])), int(le.Uint16(header[56:]))
-	if at > headerBytes || size < 56 || int(at)+n*size > headerBytes {
-		return nil, 0, fmt.Errorf("program headers at %#x, %d of %d bytes, reach past the first page", at, n, size)
+	_, progs, err := programHeaders(header)
+	if err != nil {
+		return nil, 0, fmt.Errorf("at %#x: %w", window.Start, err)
 	}
 	end = window.Start
-	for i := range n {
-		p := header[int(at)+i*size:]
-		if elf.ProgType(le.Uint32(p)) != elf.PT_LOAD {
+	for i, p := range progs {
+		flags := elf.ProgFlag(p.Flags)
+		if elf.ProgType(p.Type) != elf.PT_LOAD || flags == 0 { // no rights: it keeps memory free for the heap (cmd/mkimage)
 			continue
 		}
-		if le.Uint32(p[4:]) == 0 {
-			continue // no rights: it keeps memory free for the heap (cmd/mkimage)
-		}
-		flags, start := elf.ProgFlag(le.Uint32(p[4:])), zx.PhysAddr(zx.RoundDown(le.Uint64(p[16:])))
-		stop, _ := zx.RoundUp(le.Uint64(p[16:]) + le.Uint64(p[40:]))
-		r := mmu.KernelRange{Start: start, End: zx.PhysAddr(stop), Prot: mmu.Read}
+		stop, _ := zx.RoundUp(p.Vaddr + p.Memsz)
+		r := mmu.KernelRange{Start: zx.PhysAddr(zx.RoundDown(p.Vaddr)), End: zx.PhysAddr(stop), Prot: mmu.Read}
 		if flags&elf.PF_W != 0 {
 			r.Prot |= mmu.Write
 		}

@@ -428,8 +428,6 @@ func (m *Memory) Stats() Stats {
 }
 
 // allocTable gives an empty page table. Errors: NO_MEMORY.
-//
-//go:nosplit
 func (m *Memory) allocTable() (Frame, zx.Status) {
 	if m.early != nil {
 		s := &m.early[0]
