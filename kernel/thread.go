@@ -57,15 +57,15 @@ type Thread struct {
 	cpu      *percpu   // where it is ready
 	executor *executor // that waits with it in the midst of a call, else nil
 	step     step
-	after    step              // its step when it was suspended
-	need     mmu.Prot          // of the page fault in progress
-	traced   trace.Kind        // Fault or Syscall, while one leaves records; else 0
-	late     bool              // its deadline has come; guarded by clock.mu
-	saved    syscall.Registers // when it was suspended in a call
-	rip      uint64            // then
-	trouble  *trouble          // the exception in progress
-	policy   uint32            // of the policy exception to take
-	lastCPU  atomic.Uint32     // once it has run
+	after    step               // its step when it was suspended
+	need     mmu.Prot           // of the page fault in progress
+	traced   trace.Kind         // Fault or Syscall, while one leaves records; else 0
+	late     bool               // its deadline has come; guarded by clock.mu
+	saved    *syscall.Registers // when it was suspended in a call
+	rip      uint64             // then
+	trouble  *trouble           // the exception in progress
+	policy   uint32             // of the policy exception to take
+	lastCPU  atomic.Uint32      // once it has run
 
 	deadline zx.Time // guarded by clock.mu, as the rest and late
 	clock    *percpu // in whose deadlines it is
@@ -205,7 +205,8 @@ func (t *Thread) called(result int64, woken zx.Status) bool {
 	case int64(zx.ErrInternalIntrKilled):
 		return true // the run loop sees the interrupt
 	case int64(zx.ErrInternalIntrRetry):
-		t.saved = *(*syscall.Registers)(t.regs.General())
+		saved := *(*syscall.Registers)(t.regs.General())
+		t.saved = &saved
 		return t.pauseCall(stepAgain)
 	case int64(zx.ErrBadHandle), int64(zx.ErrWrongType):
 		t.context.Misused(zx.Status(result))
@@ -242,7 +243,7 @@ func (t *Thread) callWoken() bool {
 func (t *Thread) callAgain() bool {
 	t.step = stepUser
 	t.regs.RAX = t.saved.Number() // of the call, which may be suspended again
-	return t.called(syscall.Dispatch(&t.context, &t.saved), zx.OK)
+	return t.called(syscall.Dispatch(&t.context, t.saved), zx.OK)
 }
 
 // pageFault decides the fault the thread has just taken. It says whether the
