@@ -6,13 +6,19 @@ import (
 )
 
 // startChores has what calls leave to do seen to (package object): the thread whose call
-// it was does it before it enters ring 3 again, as heedChores says; a goroutine sees to
-// the rest.
+// it was does it before it enters ring 3 again, as heedChores says. What is left when
+// another thread of its CPU is there, or none, is a goroutine's, and what no thread has left.
 func (k *Kernel) startChores() {
 	w := k.NewWaiter("chores")
+	k.chores = w
 	object.OnChores(k.maker, func() {
-		if c := k.here(); c.turn != turnKernel {
+		c := k.here()
+		if c.turn != turnKernel {
 			c.heed.Or(heedChores)
+			if c.chores == nil || c.chores == c.maker {
+				c.chores = c.maker
+				return
+			}
 		}
 		w.Wake()
 	})
@@ -30,6 +36,17 @@ func (k *Kernel) maker() *object.Maker {
 		return c.maker
 	}
 	return nil
+}
+
+// heedChores has t do what its process has left. If it was another's thread who left some
+// on this CPU, or t is being killed, the goroutine does it. t is nil when no thread is next.
+func (c *percpu) heedChores(t *Thread) {
+	whose := c.chores
+	c.chores = nil
+	c.heed.And(^heedChores)
+	if t == nil || !object.Work((*copyWaiter)(t)) || whose != &t.process.maker {
+		c.kernel.chores.Wake()
+	}
 }
 
 // buryLater leaves p, which had no thread, to be buried.

@@ -42,6 +42,7 @@ type percpu struct {
 	executor *executor // that has the CPU
 	turn     turn
 	maker    *object.Maker  // of the process whose thread runs, unless turn says turnKernel
+	chores   *object.Maker  // whose thread left some here, nil without heedChores
 	direct   *Thread        // ready, and next: the one that the thread which runs has woken
 	root     zx.PhysAddr    // in CR3
 	slice    int64          // when the time of the threads that run is over
@@ -402,8 +403,7 @@ func (e *executor) run() {
 			} else {
 				if heed != heedSeveral {
 					if heed&heedChores != 0 {
-						c.heed.And(^heedChores)
-						object.Work((*copyWaiter)(t))
+						c.heedChores(t)
 						goto ring3
 					}
 					c.attend(t)
@@ -470,6 +470,11 @@ func (e *executor) pick() *Thread {
 				c.invite() // for those behind it, whose time came or was over
 			}
 			return t
+		}
+		if c.heed.Load()&heedChores != 0 {
+			c.mu.Unlock()
+			c.heedChores(nil)
+			continue
 		}
 		if c.heed.Load()&heedYield != 0 {
 			// A goroutine was made ready, and may make a thread ready: it runs

@@ -179,6 +179,7 @@ type Kernel struct {
 	idle      atomic.Uint64    // a bit for each CPU that has nothing to do
 	rootJob   *Job             // above all others
 	account   *account.Account // of all that ring 3 makes us keep
+	chores    vmo.Waiter       // does what calls have left and their threads do not; constant
 	trace     tracing
 	stretches stretches
 

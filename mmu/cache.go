@@ -24,14 +24,19 @@ type cache struct {
 	mu   spin.Lock // before Memory's
 	head Frame     // through Meta.Next
 	n    int
-	_    [48]byte
+	most int // it keeps; constant
+	_    [40]byte
 }
 
-// How many frames a cache takes, as 1<<order, and gives at once, and the most it keeps.
+// How many frames a cache takes, as 1<<order, and gives at once. It keeps cacheMost, or
+// where there is much memory more, a cacheShare of it in all caches: who takes many
+// pages again and again gets those back that his CPU knows. It is less than what the
+// evictor keeps free, or that would count as free without being in the pool.
 const (
 	cacheOrder = runOrder
 	cacheBatch = 1 << cacheOrder
 	cacheMost  = 6 * cacheBatch
+	cacheShare = 128
 )
 
 // SetCPUs says that n CPUs use the memory; current is the number of the one that
@@ -41,6 +46,9 @@ func (m *Memory) SetCPUs(n int, current func() int) {
 	if n > 1 {
 		m.drain(m.single)
 		m.caches, m.current = make([]cache, n), current
+		for i := range m.caches {
+			m.caches[i].most = max(cacheMost, m.total/(cacheShare*n))
+		}
 	}
 }
 
@@ -147,23 +155,27 @@ func (m *Memory) stock(c *cache) (low func()) {
 	return low
 }
 
-// freeNear is free1 to the owner's cache, or that of this CPU.
-func (m *Memory) freeNear(f Frame, as uint32) {
-	meta := &m.metas[f-m.first]
-	if meta.Owner >= OwnerZeroed && meta.Owner != OwnerTable {
-		m.unused(f, meta)
-	}
-	as = m.simFreed(f, as)
+// freeNear is free1 of n frames that hang together by Meta.Next, to the owner's cache,
+// or that of this CPU. It gives the one after them.
+func (m *Memory) freeNear(f Frame, n int, as uint32) Frame {
 	c := m.near
 	if c == nil || !c.mu.TryLock() {
 		c = m.lockMine()
 	}
-	meta.Owner, meta.Next = as, c.head
-	c.head = f
-	if c.n++; c.n > cacheMost {
-		m.unstock(c, cacheBatch)
+	for ; n > 0; n-- {
+		meta := &m.metas[f-m.first]
+		if meta.Owner >= OwnerZeroed && meta.Owner != OwnerTable {
+			m.unused(f, meta)
+		}
+		next := meta.Next
+		meta.Owner, meta.Next = m.simFreed(f, as), c.head
+		c.head, f = f, next
+		if c.n++; c.n > c.most {
+			m.unstock(c, cacheBatch)
+		}
 	}
 	c.mu.Unlock()
+	return f
 }
 
 // unstock gives n frames of c back to the pool, joined to blocks. Locks: c.mu held.

@@ -287,7 +287,10 @@ func (m *Memory) FreeRun(f Frame, n int) Frame {
 		p.give(n)
 	}
 	p := m.pool
-	if p.caches != nil || m.sim != nil {
+	if p.caches != nil {
+		return m.freeNear(f, n, OwnerFree)
+	}
+	if m.sim != nil {
 		for ; n > 0; n-- {
 			next := m.metas[f-m.first].Next
 			m.free1(f, OwnerFree)
@@ -326,7 +329,7 @@ func (m *Memory) release(f Frame, as uint32) {
 func (m *Memory) free1(f Frame, as uint32) {
 	p := m.pool
 	if p.caches != nil {
-		m.freeNear(f, as)
+		m.freeNear(f, 1, as)
 		return
 	}
 	meta := &m.metas[f-m.first]

@@ -156,6 +156,9 @@ func (c *cowPages) nonDirtyEnd(off, limit uint64) uint64 {
 	return min(off, limit)
 }
 
+// dropAtOnce is how many pages are taken off the age lists while others wait for them.
+const dropAtOnce = 64
+
 // dropPages empties the slots in [start, end) that are in one of the states of
 // mask, frees their pages, and prunes the tree. Pinned pages stay. Pre: what is
 // dropped is not mapped.
@@ -166,6 +169,8 @@ func (c *cowPages) dropPages(start, end uint64, mask uint16) {
 		slots, n, leaf := c.tree.run(c.mem, first, limit)
 		gone, pages, chain := 0, 0, mmu.Frame(0)
 		if slots != nil && c.paged {
+			n = min(n, dropAtOnce)
+			slots = slots[:n]
 			age.mu.Lock()
 		}
 		for i := range slots {

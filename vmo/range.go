@@ -178,6 +178,9 @@ func (c *cowPages) commitRun(idx, limit uint64, b *zx.Budget) (uint64, zx.Status
 	}
 	added := 0
 	at := idx
+	if leaf != 0 && c.mem.Meta(leaf).Live() == 0 {
+		c.mem.PayAhead(len(slots)) // or for some at a time
+	}
 	for i := range slots {
 		if slots[i] == 0 {
 			var f mmu.Frame
@@ -191,6 +194,7 @@ func (c *cowPages) commitRun(idx, limit uint64, b *zx.Budget) (uint64, zx.Status
 		}
 		at++
 	}
+	c.mem.Disown(0) // what was paid ahead for nothing
 	if c.pages += uint64(added); added > 0 {
 		c.tree.added(c.mem, leaf, added)
 	} else {

@@ -7,11 +7,12 @@
 //
 // The markers are long NOPs, nopl MARK(%rax): MARK_BEGIN, MARK_END. What lies between
 // them on one CPU is a window. A window that took much longer than the shortest (a
-// tick, another thread) says nothing about the path and is left out, its lines too.
+// tick, another thread, a wait for a lock) says nothing about the path and is left out, its lines too,
+// and so are the first skip=N of each CPU.
 //
 // At the end of QEMU it prints, to the file its argument out=FILE names:
 //
-//   cpu N windows W kept K median M
+//   cpu N windows W kept K median M mean A     (A of all windows)
 //   line ADDRESS readers MASK writers MASK times T pc PC...    (physical, shared lines only)
 #include <inttypes.h>
 #include <stdbool.h>
@@ -55,7 +56,7 @@ __attribute__((visibility("default"))) int qemu_plugin_version = PLUGIN_VERSION;
 
 // --- Windows
 
-enum { CPUS = 8, ACCESSES = 8192, WINDOWS = 1 << 16, LINES = 1 << 20, PCS = 4 };
+enum { CPUS = 8, ACCESSES = 1 << 18, WINDOWS = 1 << 16, LINES = 1 << 20, PCS = 4 };
 #define MARK_BEGIN 0x464c5401u
 #define MARK_END 0x464c5402u
 
@@ -69,6 +70,7 @@ typedef struct {
 static struct cpu {
   bool inside;
   uint32_t count, accesses, windows, kept, shortest;
+  uint64_t all;
   access_t access[ACCESSES];
   uint32_t counts[WINDOWS];
 } cpus[CPUS];
@@ -79,6 +81,7 @@ static struct line {
   uint64_t pc[PCS];
 } lines[LINES];
 static int busy;  // guards lines
+static uint32_t skip;
 static const char* out = "lines.txt";
 
 static void note(unsigned cpu, const access_t* a) {
@@ -119,11 +122,14 @@ static void end(unsigned cpu, void* unused) {
   }
   struct cpu* c = &cpus[cpu];
   c->inside = false;
-  c->windows++;
+  if (c->windows++ < skip) {
+    return;
+  }
+  c->all += c->count;
   if (c->shortest == 0 || c->count < c->shortest) {
     c->shortest = c->count;
   }
-  if (c->count > c->shortest + c->shortest / 4 || c->kept == WINDOWS) {
+  if (c->count > c->shortest + c->shortest / 2 || c->kept == WINDOWS) {
     return;
   }
   c->counts[c->kept++] = c->count;
@@ -203,7 +209,8 @@ static void report(id_t_ id, void* unused) {
     struct cpu* c = &cpus[i];
     if (c->windows != 0) {
       qsort(c->counts, c->kept, sizeof(c->counts[0]), by_count);
-      fprintf(f, "cpu %u windows %u kept %u median %u\n", i, c->windows, c->kept, c->counts[c->kept / 2]);
+      fprintf(f, "cpu %u windows %u kept %u median %u mean %" PRIu64 "\n", i, c->windows, c->kept, c->counts[c->kept / 2],
+              c->all / (c->windows > skip ? c->windows - skip : 1));
     }
   }
   for (size_t i = 0; i < LINES; i++) {
@@ -226,6 +233,8 @@ __attribute__((visibility("default"))) int qemu_plugin_install(id_t_ id, const i
   for (int i = 0; i < argc; i++) {
     if (strncmp(argv[i], "out=", 4) == 0) {
       out = argv[i] + 4;
+    } else if (strncmp(argv[i], "skip=", 5) == 0) {
+      skip = (uint32_t)atoi(argv[i] + 5);
     }
   }
   qemu_plugin_register_vcpu_tb_trans_cb(id, translated);

@@ -1,8 +1,8 @@
 // benchsmp [ROUNDS]: how much several CPUs do at once; benchsmp.h says how it is
 // measured. Five rounds.
 //
-// benchsmp count: a thread a CPU faults on pages of its own, each fault between the
-// two markers that bench/plugin/lines.c knows.
+// benchsmp count ROW: a thread a CPU does fault, call or supply of its own, each
+// between the two markers that bench/plugin/lines.c knows.
 #include "benchsmp.h"
 #include "file.h"
 
@@ -119,22 +119,50 @@ static void start_worker(uint32_t i) { run(i, work, i, 0); }
 
 // --- For the plugin
 
-enum { WARM = 4, COUNTED = 8, EACH = 256 };
+// What is counted: a fault, a call that does nothing, and a VMO of EACH pages made,
+// supplied and closed.
+enum { COUNTED = 3072, EACH = 256 };
+#define BEGIN "nopl 0x464c5401(%%rax)\n\t"
+#define END "\n\tnopl 0x464c5402(%%rax)"
+
+static void count_fault(uint32_t i, uint64_t n) {
+  volatile uint8_t* at = own[i] + n % EACH * ZX_PAGE_SIZE;
+  if (n % EACH == 0) {
+    check("DECOMMIT", zx_vmo_op_range(vmos[i], ZX_VMO_OP_DECOMMIT, 0, EACH * ZX_PAGE_SIZE, NULL, 0));
+  }
+  __asm__ volatile(BEGIN "movb $1, (%0)" END : : "r"(at) : "memory");
+}
+
+static void count_call(uint32_t i, uint64_t n) {
+  (void)i, (void)n;
+  __asm__ volatile(BEGIN : : : "memory");
+  zx_system_get_page_size();
+  __asm__ volatile(END : : : "memory");
+}
+
+static void count_supply(uint32_t i, uint64_t n) {
+  (void)n;
+  zx_handle_t vmo;
+  __asm__ volatile(BEGIN : : : "memory");
+  check("zx_pager_create_vmo", zx_pager_create_vmo(pager, 0, ports[i], 1, EACH * ZX_PAGE_SIZE, &vmo));
+  check("COMMIT", zx_vmo_op_range(vmos[i], ZX_VMO_OP_COMMIT, 0, EACH * ZX_PAGE_SIZE, NULL, 0));
+  check("zx_pager_supply_pages", zx_pager_supply_pages(pager, vmo, 0, EACH * ZX_PAGE_SIZE, vmos[i], 0));
+  zx_handle_close(vmo);
+  __asm__ volatile(END : : : "memory");
+}
+
+static const struct {
+  const char* name;
+  void (*work)(uint32_t thread, uint64_t turn);
+  uint32_t often;
+} rows[] = {{"fault", count_fault, 1}, {"call", count_call, 1}, {"supply", count_supply, 16}}, *row;
 
 static void counted(uintptr_t i, uintptr_t threads) {
   __atomic_fetch_add(&ready, 1, __ATOMIC_ACQ_REL);
   while (__atomic_load_n(&ready, __ATOMIC_ACQUIRE) < threads) {
   }
-  for (int round = 0; round < WARM + COUNTED; round++) {
-    for (uint64_t p = 0; p < EACH; p++) {
-      volatile uint8_t* at = own[i] + p * ZX_PAGE_SIZE;
-      if (round < WARM) {
-        *at = 1;
-        continue;
-      }
-      __asm__ volatile("nopl 0x464c5401(%%rax)\n\tmovb $1, (%0)\n\tnopl 0x464c5402(%%rax)" : : "r"(at) : "memory");
-    }
-    check("DECOMMIT", zx_vmo_op_range(vmos[i], ZX_VMO_OP_DECOMMIT, 0, EACH * ZX_PAGE_SIZE, NULL, 0));
+  for (uint64_t n = 0; n < COUNTED / row->often; n++) {
+    row->work((uint32_t)i, n);
   }
   // A CPU with nothing to do would take another's thread.
   for (__atomic_fetch_add(&done, 1, __ATOMIC_ACQ_REL); __atomic_load_n(&done, __ATOMIC_ACQUIRE) < threads;) {
@@ -150,7 +178,7 @@ static void map(zx_handle_t* vmo, volatile uint8_t** at) {
 }
 
 int main(int argc, char** argv) {
-  bool plugin = argc > 1 && strcmp(argv[1], "count") == 0;
+  bool plugin = argc > 2 && strcmp(argv[1], "count") == 0;
   uint32_t rounds = argc > 1 && !plugin ? (uint32_t)number("ROUNDS", argv[1]) : 5, cpus = zx_system_get_num_cpus();
   if (rounds == 0 || rounds > ROUNDS_MOST) {
     fail("benchsmp: 1 to %d rounds", ROUNDS_MOST);
@@ -162,16 +190,23 @@ int main(int argc, char** argv) {
     map(&vmos[i], &own[i]);
   }
   map(&shared, &common);
+  check("zx_pager_create", zx_pager_create(0, &pager));
+  for (uint32_t i = 0; i < cpus; i++) {
+    check("zx_port_create", zx_port_create(0, &ports[i]));
+  }
   if (plugin) {
+    for (row = rows; strcmp(row->name, argv[2]) != 0; row++) {
+      if (row == rows + sizeof(rows) / sizeof(rows[0]) - 1) {
+        fail("benchsmp: count fault, call or supply");
+      }
+    }
     for (uint32_t i = 0; i < cpus; i++) {
       run(i, counted, i, cpus);
     }
     await(&done, cpus);
     return 0;
   }
-  check("zx_pager_create", zx_pager_create(0, &pager));
   for (uint32_t i = 0; i < cpus; i++) {
-    check("zx_port_create", zx_port_create(0, &ports[i]));
     zx_handle_t place;
     map(&place, &window[i]);
     run(MOST + i, serve, i, 0);
