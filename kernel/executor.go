@@ -471,15 +471,13 @@ func (e *executor) pick() *Thread {
 			}
 			return t
 		}
-		if c.heed.Load()&heedChores != 0 {
-			c.mu.Unlock()
-			c.heedChores(nil)
-			continue
-		}
-		if c.heed.Load()&heedYield != 0 {
+		if c.heed.Load()&(heedYield|heedChores) != 0 {
 			// A goroutine was made ready, and may make a thread ready: it runs
 			// without the way into sleep and out of it.
 			c.mu.Unlock()
+			if c.heed.Load()&heedChores != 0 {
+				c.heedChores(nil)
+			}
 			c.heed.And(^heedYield)
 			c.yield(true)
 			continue
