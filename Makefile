@@ -152,6 +152,76 @@ bench-smp-lines: $(B)/faultline.elf $(B)/bin/qemu ## with 1, 2 and 4 CPUs: instr
 	    $(B)/bin/qemu $(B)/faultline.elf > $(B)/lines.log || exit 1; \
 	  echo "$$row, $$n CPUs:"; grep '^cpu' $$to; echo "$$(grep -c '^line' $$to) lines that a CPU writes and another touches"; done; done
 
+strain: $(B)/faultline.elf $(B)/bin/qemu ## for minutes, on 4 CPUs: writers, writers and one in their way, 10,000 processes, 10,000,000 random calls
+	@$(NEED) qemu-system-x86_64
+	@DISK= SMP=4 TIMEOUT=3600 CMDS='run writers 120; run writers 120 2 beside; run grind churn 10000; run history 1 1000000; run grind 1 10000000' \
+	  $(B)/bin/qemu $(B)/faultline.elf
+
+profile: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/profile $(B)/bin/bench ## where the instructions of a rung go, by symbol, as flame graph and for pprof: RUNG=write_trap
+	@$(NEED) qemu-system-x86_64
+	@$(B)/bin/bench rung '$(or $(strip $(RUNG)),missing_page)'
+	@$(B)/bin/profile -rung '$(or $(strip $(RUNG)),missing_page)' \
+	  -folded $(B)/profile.folded -pprof $(B)/profile.pb.gz -flame $(B)/profile.html $(PROFILEFLAGS)
+	@echo 'flame graph: $(B)/profile.html; stacks: $(B)/profile.folded, $(B)/profile.pb.gz (go tool pprof)' >&2
+
+##@ Work on it
+
+test: host-tools programs ## every test, one summary at the end
+	@TAMAGO='$(TAMAGO)' go run ./cmd/testall
+
+boot-matrix: host-tools programs ## every loader x q35, pc x virtio, nvme, RAM disk x 1, 4 CPUs; Bochs
+	@$(NEED) bochs /usr/share/bochs/BIOS-bochs-latest /usr/share/vgabios/vgabios.bin
+	@TAMAGO='$(TAMAGO)' go run ./cmd/testall -matrix -run '$(ONLY)'
+
+lint: programs ## vet, gofmt, the rules of the house
+	@TAMAGO='$(TAMAGO)' go run ./cmd/testall -only lint
+
+powercut: host-tools programs ## rebuild a disk as it stands when the power goes, at CUTS moments
+	@TAMAGO='$(TAMAGO)' go run ./cmd/testall -cuts $(CUTS)
+
+mutants: host-tools $(B)/faultline.elf $(B)/bin/qemu ## take each step of a shootdown out: a test must fail, three times of three
+	@TAMAGO='$(TAMAGO)' go run ./cmd/testall -mutants 3
+
+hostile: host-tools programs ## hoard everything in every way at 128M, 512M, 2G; ten million random calls beside a bystander; ONLY=
+	@TAMAGO='$(TAMAGO)' go run ./cmd/testall -hostile -run '$(ONLY)'
+
+fuzz: ## every fuzz target for FUZZTIME
+	@go run ./cmd/testall -fuzz $(FUZZTIME)
+
+stdtest: $(B)/bin/qemu ## the standard library's own tests on our toolchain, in QEMU
+	@$(NEED) qemu-system-x86_64
+	@MEM='$(STDTEST_MEM)' go run ./toolchain/stdtest -board faultline/board/qemu/faultpanic -exec '$(abspath $(B)/bin/qemu) -timeout 12m' \
+	  $(IMAGE_FLAGS) -timeout 10m -packages '$(strip $(PACKAGES))'
+
+soak: $(B)/bin/qemu ## keep a Go runtime busy in QEMU for SOAK
+	@$(NEED) qemu-system-x86_64
+	@$(IMAGE_ENV) $(TAMAGO) $(IMAGE_BUILD) -tags board -o $(B)/soak.elf ./toolchain/soak
+	@$(B)/bin/qemu -timeout 1h $(B)/soak.elf -for '$(SOAK)'
+
+debug: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## QEMU stopped at reset, and a GDB that knows threads, pt VA, vmo, regs
+	@$(NEED) qemu-system-x86_64 gdb
+	@echo 'Ctrl-C stops the guest. The console: (gdb) console COMMAND; its output is $(B)/debug.log (tail -f it)'
+	@rm -f $(B)/debug.in; mkfifo $(B)/debug.in
+	@GDB=$(or $(GDB),1234) DISK='$(or $(strip $(DISK)),$(B)/demo.img)' setsid $(B)/bin/qemu $(B)/faultline.elf -console <>$(B)/debug.in >$(B)/debug.log 2>&1 & \
+	  runner=$$!; trap : INT; sleep 1; \
+	  goroot=$$($(TAMAGO) env GOROOT); \
+	  gdb -q -ex "directory $$goroot/src" -ex 'set substitute-path faultline $(CURDIR)' -ex "source $$goroot/src/runtime/runtime-gdb.py" -ex 'source tools/faultline_gdb.py' \
+	    -ex 'set tcp connect-timeout 30' -ex 'target remote 127.0.0.1:$(or $(GDB),1234)' -ex 'hbreak main.main' -ex continue $(GDBFLAGS) $(B)/faultline.elf; \
+	  kill $$runner 2>/dev/null; wait $$runner; true
+
+clean: ## remove everything built (the toolchain stays in the user's cache)
+	rm -rf $(B)
+	find user/bin -type f ! -name README.md ! -name .gitignore -delete
+
+help: ## this text
+	@awk -F '##' '/^##@/ { print "\n" substr($$2, 3) ":" } \
+	  /^[a-z-]+:.*## / { split($$1, t, ":"); printf "  make %-12s %s\n", t[1], $$2 }' $(MAKEFILE_LIST)
+	@echo; echo 'Knobs (make run MEM=256M CPU=EPYC):'
+	@awk -F '##' '/^(# )?[A-Z]+ .*## / { gsub(/^# /, "", $$1); split($$1, w, /[ ?=]+/); \
+	  printf "  %-11s%s%s\n", w[1], $$2, (w[2] != "" ? " [" w[2] "]" : "") }' $(MAKEFILE_LIST)
+
+# --- What is built
+
 .PHONY: run trace watch test-watch image boot-matrix bench bench-boot bench-smp bench-smp-peer bench-smp-lines strain bench-peer bench-report bench-docs profile conform debug program test lint fuzz powercut mutants hostile stdtest soak clean help programs host-tools demo-disk FORCE
 
 # go build knows itself what changed; a target of FORCE asks it each time.
