@@ -99,7 +99,8 @@ func (p *payer) back(n int64) {
 	p.charge(-n)
 }
 
-// PayAhead pays for n frames that the owner is to adopt, and says whether it did.
+// PayAhead pays for n frames that the owner is to take or adopt, and says whether it did.
+// He chooses his cache anew, as in pay.
 func (m *Memory) PayAhead(n int) bool {
 	p := m.payer
 	if p == nil {
@@ -110,6 +111,7 @@ func (m *Memory) PayAhead(n int) bool {
 	if int64(n) > p.account.LeftPages() || p.account.ChargePages(int64(n)) != zx.OK {
 		return false
 	}
+	m.near = nil
 	p.paid += int64(n)
 	p.charge(int64(n))
 	return true
