@@ -13,7 +13,9 @@
 // At the end of QEMU it prints, to the file its argument out=FILE names:
 //
 //   cpu N windows W kept K median M mean A     (A of all windows)
-//   line ADDRESS readers MASK writers MASK times T pc PC...    (physical, shared lines only)
+//   line ADDRESS readers MASK writers MASK times T moves V pc PC...    (physical, shared lines only)
+//
+// A line has moved when a window touches it and the one that did before was another CPU's.
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -77,7 +79,7 @@ static struct cpu {
 
 static struct line {
   uint64_t line;  // +1; 0 is free
-  uint32_t readers, writers, times, pcs;
+  uint32_t readers, writers, times, moves, last, pcs;
   uint64_t pc[PCS];
 } lines[LINES];
 static int busy;  // guards lines
@@ -92,6 +94,8 @@ static void note(unsigned cpu, const access_t* a) {
   struct line* l = &lines[at];
   l->line = a->line + 1;
   l->times++;
+  l->moves += l->last != cpu && (l->readers | l->writers) != 0;
+  l->last = cpu;
   if (!a->store) {
     l->readers |= 1u << cpu;
     return;
@@ -219,7 +223,8 @@ static void report(id_t_ id, void* unused) {
     if (l->writers == 0 || (all & (all - 1)) == 0) {
       continue;
     }
-    fprintf(f, "line %#" PRIx64 " readers %#x writers %#x times %u pc", (l->line - 1) << 6, l->readers, l->writers, l->times);
+    fprintf(f, "line %#" PRIx64 " readers %#x writers %#x times %u moves %u pc", (l->line - 1) << 6, l->readers, l->writers,
+            l->times, l->moves);
     for (uint32_t k = 0; k < l->pcs; k++) {
       fprintf(f, " %#" PRIx64, l->pc[k]);
     }
