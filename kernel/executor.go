@@ -399,7 +399,7 @@ func (e *executor) run() {
 		ring3:
 			heed := c.heed.Load() | t.interrupted.Load()
 			if heed == 0 {
-				cpu.Exec(t.regs)
+				c.exec(t.regs)
 			} else {
 				if heed != heedSeveral {
 					if heed&heedChores != 0 {
@@ -417,7 +417,7 @@ func (e *executor) run() {
 				if heed&heedSeveral != 0 && c.crossing.enter() {
 					c.reload()
 				}
-				cpu.Exec(t.regs)
+				c.exec(t.regs)
 				c.crossing.user.Store(0)
 				if heed&heedTrace != 0 && trace.On() {
 					t.traceTrap()

@@ -215,8 +215,7 @@ func (p *Process) startThread(t *Thread, at entryPoint, first bool) zx.Status {
 	p.threads.Insert(&t.node, t, uint64(t.Koid()), 0)
 	t.follow(p)
 	t.UpdateSignals(0, zx.SignalThreadRunning)
-	t.cpu = p.kernel.here()
-	t.cpu.enqueue(t)
+	p.kernel.here().enqueue(t)
 	return zx.OK
 }
 

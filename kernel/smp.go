@@ -62,12 +62,7 @@ func (x *crossing) enter() (stale bool) {
 // reload has the CPU forget what it must not know in ring 3.
 //
 //go:nosplit
-func (c *percpu) reload() { cpu.WriteCR3(uint64(c.root)) }
-
-// here is the part of the CPU that calls it; see cpu.ID.
-//
-//go:nosplit
-func (k *Kernel) here() *percpu { return k.cpus[cpu.ID()] }
+func (c *percpu) reload() { c.writeCR3(c.root) }
 
 // Invalidate drops the translations of the pages [start, end) under root, on all
 // CPUs. A root that is not loaded has nothing cached: loading CR3 dropped it. Kernel
@@ -88,7 +83,7 @@ func (k *Kernel) invalidateHere(root zx.PhysAddr, start, end zx.VirtAddr) *percp
 	switch {
 	case c.root != root:
 	case end-start >= mmu.FlushAllPages*zx.PageSize:
-		cpu.WriteCR3(uint64(root))
+		c.writeCR3(root)
 	default:
 		for va := start; va < end; va += zx.PageSize {
 			cpu.InvalidatePage(uint64(va))
@@ -125,7 +120,7 @@ func (k *Kernel) shootdown(root zx.PhysAddr, me *percpu) {
 func (c *percpu) load(root zx.PhysAddr) {
 	c.root = root
 	c.crossing.root.Store(uint64(root))
-	cpu.WriteCR3(uint64(root))
+	c.writeCR3(root)
 }
 
 // leave makes sure that no CPU uses the page table at root any more, whose threads

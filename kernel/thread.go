@@ -54,7 +54,7 @@ type Thread struct {
 	state       atomic.Uint32 // zx.ThreadState
 	interrupted atomic.Uint32 // interrupt bits
 
-	cpu      *percpu   // where it is ready
+	cpu      *percpu   // where it runs, or ran last: context.Space is its lane
 	executor *executor // that waits with it in the midst of a call, else nil
 	step     step
 	after    step               // its step when it was suspended
@@ -158,7 +158,7 @@ func (t *Thread) interrupt(bit uint32) {
 	t.Wake()
 	// It may be in ring 3, and see it when it leaves. Where it runs may change
 	// meanwhile: then it has seen it.
-	t.process.kernel.machine.Kick(t.cpu.id)
+	t.process.kernel.machine.Kick(int(t.lastCPU.Load()))
 }
 
 // killed says whether the thread must die.

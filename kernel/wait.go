@@ -36,7 +36,7 @@ func (t *Thread) Wake() bool {
 			t.cpu.enqueue(t)
 			return true
 		}
-		if t.cpu = c; c.kernel.idle.Load() != 0 {
+		if c.kernel.idle.Load() != 0 {
 			if t.step == stepFault {
 				c.heed.Or(heedSoon) // a pager mostly waits for the next request at once
 			} else {
