@@ -11,6 +11,7 @@ import (
 func (k *Kernel) startChores() {
 	w := k.NewWaiter("chores")
 	k.chores = w
+	assistHook = k.assist
 	object.OnChores(k.maker, func() {
 		c := k.here()
 		if c.turn != turnKernel {
@@ -47,6 +48,38 @@ func (c *percpu) heedChores(t *Thread) {
 	if t == nil || !object.Work((*copyWaiter)(t)) || whose != &t.process.maker {
 		c.kernel.chores.Wake()
 	}
+}
+
+// assist is assistHook: a call only says that it owes, and its thread pays by yield, in
+// pieces, before it enters ring 3 again. Goroutines of the kernel pay at once.
+func (k *Kernel) assist() (later, piece bool) {
+	c := k.here()
+	if piece = c.paying; piece || c.turn == turnKernel {
+		c.paying = false
+		return false, piece
+	}
+	c.heed.Or(heedDebt)
+	return true, false
+}
+
+// coin is allocated by who pays.
+var coin *[2]uintptr
+
+// pay marks a piece of what calls owe, if they do, and says so.
+func (c *percpu) pay() bool {
+	if c.heed.Load()&heedDebt == 0 {
+		return false
+	}
+	turn := c.turn
+	c.turn, c.paying = turnKernel, true
+	coin = new([2]uintptr)
+	c.turn = turn
+	if c.paying { // nothing is owed any more
+		c.paying = false
+		c.heed.And(^heedDebt)
+		return false
+	}
+	return true
 }
 
 // buryLater leaves p, which had no thread, to be buried.

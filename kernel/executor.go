@@ -41,6 +41,7 @@ type percpu struct {
 	// Only the executor that has the CPU touches these.
 	executor *executor // that has the CPU
 	turn     turn
+	paying   bool           // a piece of what calls owe to Go's collector
 	maker    *object.Maker  // of the process whose thread runs, unless turn says turnKernel
 	chores   *object.Maker  // whose thread left some here, nil without heedChores
 	direct   *Thread        // ready, and next: the one that the thread which runs has woken
@@ -85,6 +86,7 @@ const (
 	heedSoon                       // it could, if the one that runs does not wait with its next call
 	heedLoad                       // what another thread needs may be loaded
 	heedChores                     // calls have left work to do
+	heedDebt                       // calls owe marking to Go's collector
 )
 
 // newCPU makes the part of CPU id, whose page table is root.
@@ -404,6 +406,10 @@ func (e *executor) run() {
 				if heed != heedSeveral {
 					if heed&heedChores != 0 {
 						c.heedChores(t)
+						goto ring3
+					}
+					if heed&heedDebt != 0 && t.interrupted.Load() == 0 {
+						t.yield(0)
 						goto ring3
 					}
 					c.attend(t)

@@ -20,3 +20,5 @@ func park(state *atomic.Uintptr) {
 func ready(uintptr) { panic("kernel.ready: nobody sleeps in the scheduler under the race detector") }
 
 func goyield() { runtime.Gosched() }
+
+var assistHook func() (later, piece bool)

@@ -19,6 +19,12 @@ func goyield()
 //go:linkname goready runtime.goready
 func goready(g uintptr, traceSkip int)
 
+// assistHook is asked what whoever allocates does who owes the collector some marking:
+// nothing yet, or a piece of it; else all. An official toolchain does not ask.
+//
+//go:linkname assistHook runtime.assistHook
+var assistHook func() (later, piece bool)
+
 // park sleeps until ready, unless state stops being parkEmpty first.
 func park(state *atomic.Uintptr) { gopark(parkCommit, unsafe.Pointer(state), 0, 0, 1) }
 

@@ -180,19 +180,23 @@ func (t *Thread) yield(bits uint32) zx.Status {
 		defer t.resumeStretch(c.stretch.what)
 		c.endStretch(t)
 	}
-	c.machine.Idle(c.kernel.now() + moment)
-	c.yield(false)
-	if a := t.process.account; a.Charge(executorBytes) == zx.OK {
-		t.executor = c.executor
-		if c.over(t) {
-			t.executor.handOn()
-			// Its turn: the slice is that of whoever ran last.
-			c.slice = c.kernel.now() + tickPeriod
+	for {
+		c.machine.Idle(c.kernel.now() + moment)
+		c.yield(false)
+		if a := t.process.account; a.Charge(executorBytes) == zx.OK {
+			t.executor = c.executor
+			if c.over(t) {
+				t.executor.handOn()
+				// Its turn: the slice is that of whoever ran last.
+				c.slice = c.kernel.now() + tickPeriod
+			}
+			t.executor = nil
+			a.Release(executorBytes)
 		}
-		t.executor = nil
-		a.Release(executorBytes)
+		if st := t.pending(bits); st != zx.OK || !c.pay() {
+			return st
+		}
 	}
-	return t.pending(bits)
 }
 
 // copyWaiter is the thread while the kernel copies its memory inside a call: a

@@ -433,7 +433,7 @@ func TestSizes(t *testing.T) {
 		"block":    {blockBytes, sum(slotBlock{})},
 		"packet":   {packetBytes, sum(PortPacket{})},
 		"port":     {portBytes, sum(Port{}, PortWaiter{}) + spares*sum(PortPacket{})},
-		"observer": {observerBytes, sum(Observer{}, watch{})},
+		"observer": {observerBytes, sum(registration{}, watch{})},
 		"channel":  {channelBytes, sum(Channel{}, channelPair{})},
 		"message":  {messageBytes, sum(Message{})},
 	} {

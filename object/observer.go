@@ -19,8 +19,8 @@ type Source struct {
 	Handle zx.Handle
 }
 
-// Observer is one wait on an object's signals: a thread in zx_object_wait_one
-// or a registration of zx_object_wait_async.
+// Observer is one wait on an object's signals: a thread's in zx_object_wait_one, which is
+// reused from wait to wait, or of a registration of zx_object_wait_async.
 type Observer struct {
 	base       *Base     // guarded by base.mu, as the rest: nil once fired or cancelled
 	next, prev *Observer // in base.watch.list
@@ -30,19 +30,23 @@ type Observer struct {
 	since      uint64 // base.watch.changes when it was made
 	trigger    zx.Signals
 	source     Source
+	of         *Base         // the object, also after base is nil
+	async      *registration // nil for a thread
 
-	of *Base // the object, also after base is nil; constant
-
-	// zx_object_wait_one.
+	// A thread's.
 	waiter   Waiter
 	observed zx.Signals // at the time it fired
 	canceled bool
+	spare    *watch // of the last object it was the last to observe: its own
+}
 
-	// zx_object_wait_async.
+// registration is one of zx_object_wait_async.
+type registration struct {
+	Observer
 	port               *Port
 	packet             PortPacket
-	portNext, portPrev *Observer // guarded by port.mu, as scanned
-	scanned            bool      // a sweep of the port stands here
+	portNext, portPrev *registration // guarded by port.mu, as scanned
+	scanned            bool          // a sweep of the port stands here
 	now                func() zx.Time
 	edge               bool
 }
@@ -80,7 +84,7 @@ type handleWatch struct {
 // handle, before the rest becomes a chore; alertPiece is how many are looked at in
 // a piece of it, of which one that is told counts as alertWeight.
 const (
-	watchAtOnce = 48
+	watchAtOnce = 32
 	alertPiece  = 512
 	alertWeight = 16
 )
@@ -126,7 +130,7 @@ func (b *Base) alert(w *watch, c change, most int) (done bool) {
 		o := w.at
 		w.at = o.next
 		active := c.now
-		if o.edge {
+		if o.async != nil && o.async.edge {
 			active &^= c.old
 		}
 		if o.trigger&active != 0 && o.since < c.number && !o.handle.closed {
@@ -150,7 +154,7 @@ func (b *Base) alertLate(w *watch, budget *zx.Budget) (more bool) {
 			w.at = w.list
 		}
 		b.mu.Unlock()
-		if budget.Spend(alertPiece / 4) {
+		if budget.Spend(alertPiece / 2) {
 			return true
 		}
 	}
@@ -164,13 +168,13 @@ func (b *Base) alertLate(w *watch, budget *zx.Budget) (more bool) {
 // Errors: OK asserted | Waiting.
 // Source: docs/pager.md 3.17, Zircon object_wait_one.
 func (b *Base) Watch(o *Observer, w Waiter, source Source, signals zx.Signals) (zx.Signals, zx.Status) {
-	*o = Observer{trigger: signals, source: source, waiter: w, of: b}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.Signals()
 	if now&signals != 0 {
 		return now, zx.OK
 	}
+	*o = Observer{trigger: signals, source: source, waiter: w, of: b, spare: o.spare}
 	b.add(o)
 	return now, Waiting
 }
@@ -186,16 +190,19 @@ func (o *Observer) Answer(woken zx.Status) (zx.Signals, zx.Status) {
 	b := o.of
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch {
-	case o.base != nil && woken == zx.OK:
+	if o.base != nil && woken == zx.OK {
 		return 0, Waiting
+	}
+	observed, st := o.observed, zx.OK
+	switch {
 	case o.base != nil:
 		b.remove(o)
-		return b.Signals(), woken
+		observed, st = b.Signals(), woken
 	case o.canceled:
-		return o.observed | zx.SignalHandleClosed, zx.ErrCanceled
+		observed, st = observed|zx.SignalHandleClosed, zx.ErrCanceled
 	}
-	return o.observed, zx.OK
+	*o = Observer{spare: o.spare} // it keeps nothing alive
+	return observed, st
 }
 
 // AsyncWait says how zx_object_wait_async reports.
@@ -218,7 +225,8 @@ func (b *Base) WaitAsync(source Source, a AsyncWait) zx.Status {
 	if st := a.Account.Charge(observerBytes); st != zx.OK {
 		return st
 	}
-	o := &Observer{trigger: a.Signals, source: source, port: a.Port, of: b, now: a.Now, edge: a.Edge}
+	o := &registration{Observer: Observer{trigger: a.Signals, source: source, of: b}, port: a.Port, now: a.Now, edge: a.Edge}
+	o.async = o
 	o.packet.account = a.Account
 	o.packet.kind = packetSignal
 	o.packet.source = source
@@ -229,9 +237,9 @@ func (b *Base) WaitAsync(source Source, a AsyncWait) zx.Status {
 		o.packet.settle()
 		return st
 	}
-	b.add(o)
+	b.add(&o.Observer)
 	if now := b.Signals(); !a.Edge && now&a.Signals != 0 {
-		b.fire(o, now)
+		b.fire(&o.Observer, now)
 	}
 	return zx.OK
 }
@@ -249,9 +257,9 @@ func (b *Base) CancelAsync(source Source, port *Port, key uint64, y zx.Yielder) 
 		few = h.count <= alertPiece
 		for o := h.list; few && o != nil; {
 			next := o.hNext
-			if o.port == port && o.packet.Packet.Key == key {
+			if a := o.async; a != nil && a.port == port && a.packet.Packet.Key == key {
 				b.remove(o)
-				port.unwatch(o)
+				port.unwatch(a)
 				removed++
 			}
 			o = next
@@ -297,8 +305,8 @@ func (b *Base) cancelSome(h *handleWatch) {
 	for n := watchAtOnce; h.list != nil && n > 0; n-- {
 		o := h.list
 		b.remove(o)
-		if o.port != nil {
-			o.port.unwatch(o)
+		if a := o.async; a != nil {
+			a.port.unwatch(a)
 			continue
 		}
 		o.observed, o.canceled = b.Signals(), true
@@ -322,25 +330,28 @@ func (b *Base) handleWatch(source Source) *handleWatch {
 // fire ends o's registration with the signals seen. Locks: mu held.
 func (b *Base) fire(o *Observer, now zx.Signals) {
 	b.remove(o)
-	if o.port == nil {
+	a := o.async
+	if a == nil {
 		o.observed = now
 		o.waiter.Wake()
 		return
 	}
-	pay := &o.packet.Packet.Payload
+	pay := &a.packet.Packet.Payload
 	binary.LittleEndian.PutUint32(pay[0:], uint32(o.trigger))
 	binary.LittleEndian.PutUint32(pay[4:], uint32(now))
 	binary.LittleEndian.PutUint64(pay[8:], 1)
-	if o.now != nil {
-		binary.LittleEndian.PutUint64(pay[16:], uint64(o.now()))
+	if a.now != nil {
+		binary.LittleEndian.PutUint64(pay[16:], uint64(a.now()))
 	}
-	o.port.queueSignal(o)
+	a.port.queueSignal(a)
 }
 
 // add registers o. Locks: mu held.
 func (b *Base) add(o *Observer) {
 	if b.watch == nil {
-		b.watch = new(watch)
+		if b.watch, o.spare = o.spare, nil; b.watch == nil {
+			b.watch = new(watch)
+		}
 	}
 	w, h := b.watch, b.handleWatch(o.source)
 	if h == nil {
@@ -390,13 +401,16 @@ func (b *Base) remove(o *Observer) {
 		w.handles.Remove(&h.node)
 	}
 	if b.watched.Add(-1) == 0 {
-		b.watch = nil
+		if b.watch = nil; o.async == nil && !w.only.closed { // else a chore may be at it
+			*w = watch{}
+			o.spare = w
+		}
 	}
 }
 
 // watch links o to the port, so that the port's end is the
 // registration's end. Locks: the object's mu held; takes mu.
-func (p *Port) watch(o *Observer) zx.Status {
+func (p *Port) watch(o *registration) zx.Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -411,7 +425,7 @@ func (p *Port) watch(o *Observer) zx.Status {
 }
 
 // unwatch undoes watch. Locks: the object's mu held; takes mu.
-func (p *Port) unwatch(o *Observer) {
+func (p *Port) unwatch(o *registration) {
 	p.mu.Lock()
 	if !p.closed {
 		p.unlinkObserver(o)
@@ -422,7 +436,7 @@ func (p *Port) unwatch(o *Observer) {
 
 // queueSignal turns the registration o into its packet. Locks: the object's mu
 // held; takes mu.
-func (p *Port) queueSignal(o *Observer) {
+func (p *Port) queueSignal(o *registration) {
 	p.mu.Lock()
 	if !p.closed {
 		p.unlinkObserver(o)
@@ -436,7 +450,7 @@ func (p *Port) queueSignal(o *Observer) {
 }
 
 // unlinkObserver takes o off the list of registrations. Locks: mu held.
-func (p *Port) unlinkObserver(o *Observer) {
+func (p *Port) unlinkObserver(o *registration) {
 	if o.scanned {
 		for s := p.sweeps; s != nil; s = s.next {
 			if s.observer == o {
@@ -470,7 +484,7 @@ func (p *Port) forgetSome(budget *zx.Budget) (more bool) {
 		b := o.of
 		b.mu.Lock()
 		if o.base != nil {
-			b.remove(o)
+			b.remove(&o.Observer)
 		}
 		b.mu.Unlock()
 		o.packet.settle()

@@ -42,7 +42,7 @@ type packetKind uint8
 const (
 	packetKernel packetKind = iota // intrusive, part of its owner
 	packetUser                     // allocated here for zx_port_queue
-	packetSignal                   // part of an Observer of zx_object_wait_async
+	packetSignal                   // part of a registration
 
 	packetScanned packetKind = 1 << 7 // besides: a sweep stands here
 )
@@ -78,16 +78,16 @@ type Port struct {
 	Base
 
 	mu         spin.Lock
-	head, tail *PortPacket // tail only while head is not nil
-	waitHead   *PortWaiter // nil while head is not
-	waitTail   *PortWaiter // only while waitHead is not nil
-	spare      *PortPacket // idle user packets, by next
-	spares     int         // how many
-	users      int         // user packets queued
-	closed     bool        // no handle left
-	place      *PortWaiter // for the next Wait
-	watching   *Observer   // registered for zx_object_wait_async, by portNext
-	sweeps     *sweep      // that are under way
+	head, tail *PortPacket   // tail only while head is not nil
+	waitHead   *PortWaiter   // nil while head is not
+	waitTail   *PortWaiter   // only while waitHead is not nil
+	spare      *PortPacket   // idle user packets, by next
+	spares     int           // how many
+	users      int           // user packets queued
+	closed     bool          // no handle left
+	place      *PortWaiter   // for the next Wait
+	watching   *registration // registered for zx_object_wait_async, by portNext
+	sweeps     *sweep        // that are under way
 }
 
 // PortWaiter is the place of one thread in the line of a port. It belongs to the
@@ -359,14 +359,14 @@ func (p *Port) CancelKey(key uint64, y zx.Yielder) int { return p.sweep(nil, key
 // sweep is a way through the registrations of a port and its packets, in pieces:
 // where the next one begins. What goes meanwhile moves it on.
 type sweep struct {
-	observer *Observer
+	observer *registration
 	packet   *PortPacket
 	next     *sweep
 }
 
 // sweepPiece is how many registrations or packets a piece looks at, of which one
 // that is removed counts as alertWeight.
-const sweepPiece = 2048
+const sweepPiece = 512
 
 // sweep removes the packets that carry key, and with registrations also those: of
 // any source, or only signal packets of the one given. It says how many it removed.
@@ -387,7 +387,7 @@ func (p *Port) sweep(source *Source, key uint64, registrations bool, y zx.Yielde
 			n := 0
 			n, more = piece(s, source, key)
 			removed += n
-			if b.Spend(sweepPiece/8) && b.Look() == zx.ErrInternalIntrKilled {
+			if b.Spend(sweepPiece/4) && b.Look() == zx.ErrInternalIntrKilled {
 				break
 			}
 		}
@@ -414,7 +414,7 @@ func (p *Port) stand(s *sweep) {
 
 // sweepObservers is a piece of sweep, and says whether more is left. Locks: none held.
 func (p *Port) sweepObservers(s *sweep, source *Source, key uint64) (removed int, more bool) {
-	var found []*Observer
+	var found []*registration
 	p.mu.Lock()
 	for n := sweepPiece; s.observer != nil && n > 0 && !p.closed; n-- {
 		o := s.observer
@@ -433,7 +433,7 @@ func (p *Port) sweepObservers(s *sweep, source *Source, key uint64) (removed int
 		b := o.of
 		b.mu.Lock()
 		if o.base != nil {
-			b.remove(o)
+			b.remove(&o.Observer)
 			p.unwatch(o)
 			removed++
 		}

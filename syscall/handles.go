@@ -107,11 +107,9 @@ func objectWaitOne(c *Context, h zx.Handle, signals zx.Signals, deadline zx.Time
 		object.Unref(o)
 		return zx.ErrNotSupported
 	}
-	one := new(object.Observer)
-	observed, st := o.ObjectBase().Watch(one, c.Waiter, object.Source{Table: c.Handles, Handle: h}, signals)
+	observed, st := o.ObjectBase().Watch(&c.wait.one, c.Waiter, object.Source{Table: c.Handles, Handle: h}, signals)
 	c.wait.object, c.wait.out = o, out
 	if st == object.Waiting {
-		c.wait.one = one
 		return c.sleep(zx.ThreadBlockedWaitOne, deadline, waitOneWoken)
 	}
 	return c.observed(observed, st)
@@ -123,7 +121,6 @@ func waitOneWoken(c *Context, woken zx.Status) zx.Status {
 	if st == object.Waiting {
 		return st
 	}
-	c.wait.one = nil
 	return c.observed(observed, st)
 }
 

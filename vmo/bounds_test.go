@@ -161,7 +161,7 @@ func TestLetGo(t *testing.T) {
 	for i := range reqs {
 		src.Request(RequestRead, 0, pg, &reqs[i])
 	}
-	src.Progress(RequestRead, 0, pg)
+	src.Fail(0, pg, zx.ErrIO)
 	if len(woken) > atOnce {
 		t.Errorf("%d of %d were woken at once", len(woken), many)
 	}
@@ -176,6 +176,11 @@ func TestLetGo(t *testing.T) {
 	for k := 2; k < len(woken)-1; k++ { // the heir of the primary is last
 		if woken[k] < woken[k-1] {
 			t.Fatalf("%d was woken after %d", woken[k], woken[k-1])
+		}
+	}
+	for _, i := range woken {
+		if reqs[i].Status != zx.ErrIO {
+			t.Fatalf("request %d: %v", i, reqs[i].Status)
 		}
 	}
 	woken = woken[:0]

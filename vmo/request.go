@@ -91,11 +91,12 @@ type PageSource struct {
 }
 
 const (
-	atOnce    = 4  // of those that hang on a primary, woken with it
-	earlyMost = 32 // of these, looked at for an early wake
-	pieceOf   = 64 // primaries of a kind that a piece of an operation ends
+	atOnce    = 4    // of those that hang on a primary, woken with it
+	earlyMost = 32   // of these, looked at for an early wake
+	failMost  = 8192 // of these, told of a FAIL of a part of the primary
+	pieceOf   = 64   // primaries of a kind that a piece of an operation ends
 	// What LetGo does in a 16th of a turn: threads woken, primaries ended.
-	wakePiece, leavePiece = 64, 16
+	wakePiece, leavePiece = 32, 8
 )
 
 // Init makes s the source of one VMO, of which p answers. traps says whether
@@ -156,6 +157,7 @@ type PageRequest struct {
 	place          avl.Node[PageRequest] // of a primary, in its set
 
 	ending               bool // over, while others hang on it
+	failed               bool // ended by a FAIL of all of it: Status is also theirs
 	nextEnd, previousEnd *PageRequest
 
 	// The provider's.
@@ -512,8 +514,12 @@ func (s *PageSource) wakeSome(r *PageRequest, n int) (done bool) {
 		}
 		o := r.next
 		o.unhang()
+		if r.failed {
+			o.Status = r.Status
+		}
 		s.resolved(o)
 	}
+	r.failed = false
 	s.resolved(r)
 	return true
 }
@@ -582,7 +588,7 @@ func (s *PageSource) cut(off, end uint64, b *zx.Budget) uint64 {
 				break
 			}
 		}
-		b.Spend(2 * n)
+		b.Spend(3 * n)
 	}
 	s.mu.Unlock()
 	return end
@@ -610,7 +616,9 @@ func (s *PageSource) Fail(off, length uint64, st zx.Status) {
 		for r := s.sets[kind].first(off, end); r != nil; {
 			next := s.sets[kind].after(r, end)
 			r.fail(off, end, st)
-			for o := r.next; o != nil && o.Hangs; o = o.next {
+			// Of many not all are told of a part: the rest asks again for it.
+			r.failed = off <= r.Offset && r.End() <= end
+			for o, n := r.next, 0; o != nil && o.Hangs && n < failMost && !r.failed; o, n = o.next, n+1 {
 				o.fail(off, end, st)
 			}
 			s.progress(r, off, end)
@@ -677,6 +685,9 @@ func (s *PageSource) cancel(r *PageRequest) {
 	}
 	r.unhang()
 	heir.Hangs = false
+	if r.failed {
+		heir.Status, heir.failed, r.failed = r.Status, true, false
+	}
 	heir.Offset, heir.Length, heir.Pending = r.Offset, r.Length, r.Pending
 	if ending {
 		s.end(heir)
