@@ -10,7 +10,7 @@ import (
 
 // observerBytes is what a registration of zx_object_wait_async is charged for,
 // until the packet it becomes is taken.
-var observerBytes = account.Bytes(448)
+var observerBytes = account.Bytes(480)
 
 // Source names the handle through which a wait was made: closing that handle
 // ends the wait, closing another handle of the same object does not.
