@@ -111,7 +111,7 @@ func Do(step func(b *zx.Budget) (more bool)) {
 	if first && !b.Spend(zx.BudgetUnits-choresAtOnce) {
 		for {
 			c, _ := takeChore(who(), ^uint64(0))
-			if c == nil || c.finish(c.step(&b)) {
+			if c == nil || c.finish(c.step(&b)) || b.Spend(1) {
 				break
 			}
 		}

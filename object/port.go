@@ -387,7 +387,7 @@ func (p *Port) sweep(source *Source, key uint64, registrations bool, y zx.Yielde
 			n := 0
 			n, more = piece(s, source, key)
 			removed += n
-			if b.Spend(sweepPiece/4) && b.Look() == zx.ErrInternalIntrKilled {
+			if b.Spend(sweepPiece/2) && b.Look() == zx.ErrInternalIntrKilled {
 				break
 			}
 		}

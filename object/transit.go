@@ -166,7 +166,7 @@ func (t *inTransit) step(b *zx.Budget) (more bool) {
 
 // transitPiece is how many ends or messages are looked at for transitUnits.
 const (
-	transitPiece = 16
+	transitPiece = 8
 	transitUnits = 4
 )
 

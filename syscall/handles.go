@@ -107,7 +107,10 @@ func objectWaitOne(c *Context, h zx.Handle, signals zx.Signals, deadline zx.Time
 		object.Unref(o)
 		return zx.ErrNotSupported
 	}
-	observed, st := o.ObjectBase().Watch(&c.wait.one, c.Waiter, object.Source{Table: c.Handles, Handle: h}, signals)
+	if c.wait.one == nil {
+		c.wait.one = new(object.Observer)
+	}
+	observed, st := o.ObjectBase().Watch(c.wait.one, c.Waiter, object.Source{Table: c.Handles, Handle: h}, signals)
 	c.wait.object, c.wait.out = o, out
 	if st == object.Waiting {
 		return c.sleep(zx.ThreadBlockedWaitOne, deadline, waitOneWoken)

@@ -22,7 +22,7 @@ type wait struct {
 	object object.Object      // object_wait_one, channel_call: a reference
 	queue  *object.Port       // port_wait
 	place  object.PortWaiter  // port_wait
-	one    object.Observer    // object_wait_one
+	one    *object.Observer   // object_wait_one; kept for the next
 	many   *manyWait          // object_wait_many
 	futex  object.FutexWaiter // futex_wait
 	call   *channelWait       // channel_call

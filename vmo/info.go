@@ -165,7 +165,7 @@ func (c *cowPages) amount(a *Amount, pos uint64, b *zx.Budget) uint64 {
 		}
 		for at := w.at; pos < w.end && !b.Spend(0); pos, at = pos+zx.PageSize, at+zx.PageSize {
 			n, looked := w.c.sharers(at, nil, lookedAt)
-			if b.Spend(1 + looked/4); w.c.tree.get(c.mem, pageIndex(at)).hasPage() {
+			if b.Spend(3 + looked/2); w.c.tree.get(c.mem, pageIndex(at)).hasPage() {
 				a.add(zx.PageSize, uint64(max(n, 1)))
 			}
 		}

@@ -92,4 +92,4 @@ func (v *VMO) pass(n int) (more bool) {
 }
 
 // passTurn is how many children are passed on in a turn.
-const passTurn = 512
+const passTurn = 256

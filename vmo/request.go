@@ -95,8 +95,8 @@ const (
 	earlyMost = 32   // of these, looked at for an early wake
 	failMost  = 8192 // of these, told of a FAIL of a part of the primary
 	pieceOf   = 64   // primaries of a kind that a piece of an operation ends
-	// What LetGo does in a 16th of a turn: threads woken, primaries ended.
-	wakePiece, leavePiece = 32, 8
+	// What LetGo does in an eighth of a turn: threads woken, primaries ended.
+	wakePiece, leavePiece = 64, 8
 )
 
 // Init makes s the source of one VMO, of which p answers. traps says whether
@@ -552,7 +552,7 @@ func (s *PageSource) unend(r *PageRequest) {
 func (s *PageSource) LetGo(b *zx.Budget) (more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for !b.Spend(zx.BudgetUnits / 16) {
+	for !b.Spend(zx.BudgetUnits / 8) {
 		if r := s.ending; r != nil {
 			if s.unend(r); !s.wakeSome(r, wakePiece) {
 				s.end(r)
@@ -588,7 +588,7 @@ func (s *PageSource) cut(off, end uint64, b *zx.Budget) uint64 {
 				break
 			}
 		}
-		b.Spend(3 * n)
+		b.Spend(8 * n)
 	}
 	s.mu.Unlock()
 	return end

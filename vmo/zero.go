@@ -53,13 +53,13 @@ func (c *cowPages) turn(pos, end uint64, b *zx.Budget) uint64 {
 	for full := false; pos < end && !full; {
 		if iv := c.zeros.holding(pos); iv != nil {
 			pos = min(iv.end, end)
-			full = b.Spend(1)
+			full = b.Spend(2)
 			continue
 		}
 		slots, n, _ := c.tree.run(c.mem, pageIndex(pos), pageIndex(c.zeros.next(pos, end)))
 		if slots != nil {
-			n = min(n, uint64(4*max(zx.BudgetUnits-b.Spent(), 1)))
-			full = b.Spend(int(n / 4))
+			n = min(n, uint64(3*max(zx.BudgetUnits-b.Spent(), 1)))
+			full = b.Spend(int(n / 3))
 		}
 		pos += n << zx.PageShift
 		full = b.Spend(1) || full

@@ -165,7 +165,7 @@ const longest = `
 	vmo_transfer_data vmo_set_cache_policy pager_calls pager_intervals channel_write stream_writev
 	process_read_memory system_get_program timer_set nanosleep handle_close_channel_calls
 	pager_supply_threads pager_threads pager_supply_mapped pager_hints vmo_discard_mapped handle_close_snapshot
-	handle_close_parent vmo_deep vmo_clones channel_stream vmar_empty fifo_write cprng_draw debug_write`
+	handle_close_parent vmo_deep vmo_clones channel_stream vmar_empty fifo_write cprng_draw debug_write far_ends`
 
 // longestTarget is the most instructions between two looks.
 const longestTarget = 500_000

@@ -171,6 +171,11 @@ func (b *bencher) output(line []byte) {
 func (b *bencher) longest(call ...string) error {
 	b.kernel.StartTrace(trace.Filter{Kinds: []trace.Kind{trace.Switch}})
 	defer b.kernel.StopTrace()
+	if len(call) == 0 || call[0] == "far_ends" {
+		if err := b.run("farends", "measure"); err != nil || len(call) > 0 {
+			return err
+		}
+	}
 	return b.run("benchlongest", call...)
 }
 
