@@ -192,7 +192,7 @@ func (r *VMAR) cut(lo, hi uint64, keep mmu.Prot) zx.Status {
 
 // placeCost is what the end of a mapping or region spends of a budget: up to 5,000
 // instructions, where much is overwritten.
-const placeCost = 6
+const placeCost = 7
 
 // clear removes what lies in [lo, hi), until all of it is gone or b is spent:
 // translations first, then mappings and regions, the inner ones before the

@@ -218,8 +218,11 @@ func (t *tree) run(m *mmu.Memory, idx, limit uint64) (slots []slot, n uint64, le
 			return node[i : i+n], n, mmu.Frame(e)
 		}
 		e = node[i]
-		if e == 0 {
+		if e == 0 { // and its neighbours, perhaps
 			end := (idx>>shift + 1) << shift
+			for i++; i < nodeSlots && end < limit && node[i] == 0; i++ {
+				end += 1 << shift
+			}
 			return nil, min(end, limit) - idx, 0
 		}
 		shift -= nodeBits

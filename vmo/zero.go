@@ -43,12 +43,12 @@ const errSpent zx.Status = 1
 // counts it: by the slots and intervals that are there, whatever its size. It
 // cuts no interval.
 func (c *cowPages) turn(pos, end uint64, b *zx.Budget) uint64 {
+	if c.paged && end-pos > 16<<zx.PageShift {
+		end = c.fam.source.cut(pos, end, b)
+	}
 	if n := end - pos; n <= 64<<zx.PageShift { // little, whatever is there
 		b.Spend(int(n>>zx.PageShift)/4 + 1)
 		return end
-	}
-	if c.paged {
-		end = c.fam.source.cut(pos, end, b)
 	}
 	for full := false; pos < end && !full; {
 		if iv := c.zeros.holding(pos); iv != nil {
@@ -58,8 +58,8 @@ func (c *cowPages) turn(pos, end uint64, b *zx.Budget) uint64 {
 		}
 		slots, n, _ := c.tree.run(c.mem, pageIndex(pos), pageIndex(c.zeros.next(pos, end)))
 		if slots != nil {
-			n = min(n, uint64(3*max(zx.BudgetUnits-b.Spent(), 1)))
-			full = b.Spend(int(n / 3))
+			n = min(n, uint64(2*max(zx.BudgetUnits-b.Spent(), 1)))
+			full = b.Spend(int(n / 2))
 		}
 		pos += n << zx.PageShift
 		full = b.Spend(1) || full

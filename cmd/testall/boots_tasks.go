@@ -36,6 +36,7 @@ func taskBoots(d disks) []boot {
 			want: []string{`families: 1\d{5} operations on 10000 families in 4 threads, pages pinned, no difference`}},
 		{name: "random calls", commands: "mem; run grind 1 100000; mem", check: sameFree, want: []string{`grind: 1\d{5} calls, .* 0 hung`}},
 		{name: "random calls, little memory", mem: "256M", cpu: "qemu64", commands: "mem; run grind 1000 60000; mem", check: sameFree, want: []string{`0 hung`}},
+		{name: "far ends of every argument", commands: "mem; run farends; mem", check: sameFree, want: []string{`farends: 1\d{5} calls, \d{4} answered OK`}},
 		{name: "processes come and go", commands: "mem; run grind churn 1000; mem", check: sameFree, want: []string{`1000 processes made and ended`}},
 	}...)
 }
