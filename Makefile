@@ -203,7 +203,7 @@ debug: $(B)/faultline.elf $(B)/bin/qemu demo-disk ## QEMU stopped at reset, and 
 	@echo 'Ctrl-C stops the guest. The console: (gdb) console COMMAND; its output is $(B)/debug.log (tail -f it)'
 	@rm -f $(B)/debug.in; mkfifo $(B)/debug.in
 	@GDB=$(or $(GDB),1234) DISK='$(or $(strip $(DISK)),$(B)/demo.img)' setsid $(B)/bin/qemu $(B)/faultline.elf -console <>$(B)/debug.in >$(B)/debug.log 2>&1 & \
-	  runner=$$!; trap : INT; sleep 1; \
+	  runner=$$!; trap : INT; trap 'kill $$runner 2>/dev/null; exit 1' HUP TERM; sleep 1; \
 	  goroot=$$($(TAMAGO) env GOROOT); \
 	  gdb -q -ex "directory $$goroot/src" -ex 'set substitute-path faultline $(CURDIR)' -ex "source $$goroot/src/runtime/runtime-gdb.py" -ex 'source tools/faultline_gdb.py' \
 	    -ex 'set tcp connect-timeout 30' -ex 'target remote 127.0.0.1:$(or $(GDB),1234)' -ex 'hbreak main.main' -ex continue $(GDBFLAGS) $(B)/faultline.elf; \

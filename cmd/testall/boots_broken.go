@@ -188,7 +188,7 @@ func liarBoots() []boot {
 	var list []boot
 	for i, l := range liars() {
 		machine := []string{"microvm", "q35", "pc"}[i%3]
-		list = append(list, boot{name: "broken: " + l.name, special: func() (string, error) { return liarBoot(l, machine) }})
+		list = append(list, boot{name: "broken: " + l.name, smp: l.smp, special: func() (string, error) { return liarBoot(l, machine) }})
 	}
 	return list
 }

@@ -38,7 +38,7 @@ func diskBoots(d disks) ([]boot, error) {
 	}
 	var list []boot
 	for _, name := range []string{"whole", "pieces"} {
-		list = append(list, boot{name: "file of 512-byte clusters, " + name, disk: image[name], mem: "256M", timeout: "600",
+		list = append(list, boot{name: "file of 512-byte clusters, " + name, disk: image[name], mem: "256M", timeout: "1200",
 			commands: "ls; poke A.BIN 1234567890 aa bb; sync; evict A.BIN; touch A.BIN 1234567890 r; poke A.BIN 1234567890 00 00; sync; sum A.BIN; mem",
 			want:     []string{`A\.BIN`, `stored 2 bytes`, `1 pages in 1 ranges written`, `read 0xaa`, sums[name]["A.BIN"], `kernel heap`},
 			effect:   unchanged})
