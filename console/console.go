@@ -46,7 +46,7 @@ type Console struct {
 	off      bool          // poweroff was said
 
 	json     bool              // the command in progress shows JSON
-	parts    []string          // of the JSON object it shows
+	body     []byte            // the JSON object it shows, so far
 	keyboard *keys             // nil while there is none
 	counted  map[string]uint64 // what counters showed last
 
@@ -177,7 +177,7 @@ func (c *Console) perform(argv []string) error {
 		return errors.New("no such command; `help` lists them")
 	}
 	args := argv[1:]
-	c.json, c.parts = false, nil
+	c.json, c.body = false, []byte("{")
 	c.stop.Store(false)
 	if strings.HasSuffix(k.Args, showsJSON) {
 		args = slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "--json" })
@@ -191,9 +191,9 @@ func (c *Console) perform(argv []string) error {
 	}
 	err := k.Fn(c, args)
 	if c.json && err == nil {
-		c.printf("{%s}\n", strings.Join(c.parts, ","))
+		c.out.Write(append(c.body, "}\n"...))
 	}
-	c.json = false
+	c.json, c.body = false, nil
 	return err
 }
 

@@ -33,7 +33,7 @@ func (c *Console) ls(args []string) error {
 	if err != nil {
 		return err
 	}
-	rows, bytes := []entryOf{}, int64(0)
+	rows, bytes := make([]entryOf, 0, len(entries)), int64(0)
 	for _, e := range entries {
 		row := entryOf{length(e.Size), "no date", e.Name}
 		if e.Folder {

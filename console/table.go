@@ -1,9 +1,11 @@
 package console
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -138,48 +140,65 @@ func columnsOf(row reflect.Type) (list []column) {
 	return list
 }
 
+// tableRows is how many rows are written at once: those of a folder of 65,536
+// entries together would take more of the heap than a small machine has.
+const tableRows = 1024
+
 // table shows rows, a slice of structs, called name in JSON. No rows show nothing
-// to people. What others write stands before the table or behind it.
+// to people. What others write stands before the table or behind it, or between a
+// thousand of its rows.
 func (c *Console) table(name string, rows any) {
 	list := reflect.ValueOf(rows)
 	columns := columnsOf(list.Type().Elem())
 	if c.json {
-		objects := make([]string, list.Len())
-		for i := range objects {
+		c.part(fmt.Sprintf("%q:[", name))
+		for i := range list.Len() {
+			before := len(c.body)
 			var members []string
 			for _, k := range columns {
 				members = append(members, member(strings.ToLower(k.name), list.Index(i).Field(k.field).Interface()))
 			}
-			objects[i] = "{" + strings.Join(members, ",") + "}"
+			c.body = append(c.body, "{"+strings.Join(members, ",")+"},"...)
+			if i == 0 { // at once, for the others are as long
+				c.body = slices.Grow(c.body, (len(c.body)-before+8)*list.Len())
+			}
 		}
-		c.parts = append(c.parts, fmt.Sprintf("%q:[%s]", name, strings.Join(objects, ",")))
+		c.body = append(bytes.TrimSuffix(c.body, []byte(",")), ']')
 		return
 	}
 	if list.Len() == 0 {
 		return
 	}
-	lines := make([][]string, 1+list.Len()) // the first has the names
+	names := make([]string, len(columns))
+	text := func(row int, k *column) string { return cell(list.Index(row).Field(k.field).Interface()) }
 	for n := range columns {
 		k := &columns[n]
-		lines[0] = append(lines[0], k.name)
-		k.width = wide(k.name)
+		names[n], k.width = k.name, wide(k.name)
 		some := false // something is in it
 		for i := range list.Len() {
-			text := cell(list.Index(i).Field(k.field).Interface())
-			lines[1+i] = append(lines[1+i], text)
-			k.width = max(k.width, wide(text))
-			some = some || text != ""
+			t := text(i, k)
+			k.width = max(k.width, wide(t))
+			some = some || t != ""
 		}
 		k.out = k.out || !some
 	}
 	gap := c.fit(columns)
 	var b strings.Builder
-	for i, cells := range lines {
+	c.row(&b, columns, gap, names)
+	cells := make([]string, len(columns))
+	for i := range list.Len() {
+		for n := range columns {
+			cells[n] = text(i, &columns[n])
+		}
 		c.row(&b, columns, gap, cells)
 		for n, k := range columns {
-			if i > 0 && k.below && cells[n] != "" {
+			if k.below && cells[n] != "" {
 				b.WriteString(c.fold("    ", cells[n]))
 			}
+		}
+		if i%tableRows == tableRows-1 {
+			c.printf("%s", b.String())
+			b.Reset()
 		}
 	}
 	c.printf("%s", b.String())
@@ -244,8 +263,16 @@ func (c *Console) row(b *strings.Builder, columns []column, gap int, cells []str
 // field shows one value to programs.
 func (c *Console) field(name string, value any) {
 	if c.json {
-		c.parts = append(c.parts, member(name, value))
+		c.part(member(name, value))
 	}
+}
+
+// part begins the next member of the command's JSON object.
+func (c *Console) part(text string) {
+	if len(c.body) > 1 {
+		c.body = append(c.body, ',')
+	}
+	c.body = append(c.body, text...)
 }
 
 // member writes a member of a JSON object, in ASCII: it may pass a terminal.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -94,9 +95,19 @@ func (d *directory) walk(folder cluster, each func(e rawEntry, at cluster, place
 //
 // Errors: those of walk.
 func (d *directory) list(folder cluster) (entries []Entry, doubt, err error) {
+	// A long folder is counted first: what grows by copies would take several times
+	// its size of the heap.
+	count := 0
+	if err = d.walk(folder, func(e rawEntry, _ cluster, _ int64) bool {
+		if !e.free() && !e.isLong() {
+			count++
+		}
+		return true
+	}); err != nil {
+		return nil, nil, err
+	}
 	var long longName
-	names := map[string]bool{} // that an entry without another one is listed by
-	var longs []string
+	entries, longs := make([]Entry, 0, count), make([]string, 0, count)
 	err = d.walk(folder, func(e rawEntry, at cluster, place int64) bool {
 		if doubt == nil && d.shared.has(at) {
 			doubt = fmt.Errorf("corrupt FAT32: the folder's cluster %d is shared, by a file, another folder or a circle; repair the disk with fsck.fat", at)
@@ -118,13 +129,19 @@ func (d *directory) list(folder cluster) (entries []Entry, doubt, err error) {
 		if entry.Folder {
 			entry.Size = 0
 		}
-		if name == "" {
-			names[entry.Name] = true
-		}
 		entries, longs = append(entries, entry), append(longs, name)
 		return true
 	})
+	if !slices.ContainsFunc(longs, func(name string) bool { return name != "" }) {
+		return entries, doubt, err
+	}
 	// A long name that is another entry's already is not used.
+	names := map[string]bool{}
+	for i, name := range longs {
+		if name == "" {
+			names[entries[i].Name] = true
+		}
+	}
 	for i, name := range longs {
 		if name != "" && !names[name] {
 			names[name] = true

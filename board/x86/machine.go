@@ -35,10 +35,11 @@ func TrapStacks() zx.PhysAddr {
 }
 
 // init has the collector work when the heap is five times what is alive, since the
-// window is there for nothing else, and harder before the window is full.
+// window is there for nothing else, and harder before the window is full: the heap
+// may outgrow the limit by a quarter, and what is allocated next may be large.
 func init() {
 	debug.SetGCPercent(400)
-	debug.SetMemoryLimit(int64(ramSize) / 8 * 7)
+	debug.SetMemoryLimit(int64(ramSize) / 8 * 5)
 }
 
 var open = sync.OnceValues(func() (*Machine, error) {

@@ -1,6 +1,6 @@
 // Command mkdisk makes a FAT32 disk image with known files in it.
 //
-//	mkdisk [-set demo|test|4kn|odd|pieces|whole] IMAGE
+//	mkdisk [-set demo|test|4kn|odd|crowd|pieces|whole] IMAGE
 //
 // demo and test hold files of many sizes; 4kn holds the small ones on sectors of 4096
 // bytes; the others are laid out by hand, as no tool does (odd.go).
@@ -76,7 +76,7 @@ func main() {
 	set, known := sets[*name]
 	_, byHand := odd[*name]
 	if flag.NArg() != 1 || !known && !byHand {
-		fmt.Fprintln(os.Stderr, "usage: mkdisk [-set demo|test|4kn|odd|pieces|whole] IMAGE")
+		fmt.Fprintln(os.Stderr, "usage: mkdisk [-set demo|test|4kn|odd|crowd|pieces|whole] IMAGE")
 		os.Exit(2)
 	}
 	var err error

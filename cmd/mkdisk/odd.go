@@ -22,6 +22,21 @@ var odd = map[string]struct {
 	}},
 	// One file of 3.8 GB in one piece.
 	"whole": {3900, func(v *volume) { v.large(3_800_000_000, func(i uint32) uint32 { return 3 + i }) }},
+	// A root of as many entries as a folder may have, all of them files without bytes.
+	"crowd": {64, func(v *volume) {
+		const entries, clusters = 65536, 65536 * 32 / 512
+		var all []byte
+		for i := range entries {
+			all = append(all, shortEntry(fmt.Sprintf("F%07dTXT", i), 0, 0)...)
+		}
+		chain := make([]uint32, clusters)
+		for i := range chain {
+			chain[i] = uint32(3 + i)
+		}
+		chain[clusters-1] = fatEnd
+		v.link(2, chain...)
+		v.write(all, v.place(2))
+	}},
 	"odd": {64, func(v *volume) {
 		// Two names that differ in half a surrogate pair only.
 		v.long("\U0001F431.txt", "CAT~1   TXT")
@@ -120,8 +135,8 @@ func (v *volume) enter(e []byte) {
 	v.entries++
 }
 
-// short appends the 8.3 entry of a file.
-func (v *volume) short(name string, first uint32, size int64) {
+// shortEntry is the 8.3 entry of a file.
+func shortEntry(name string, first uint32, size int64) []byte {
 	e := make([]byte, 32)
 	copy(e, name)
 	e[11] = 0x20
@@ -129,7 +144,7 @@ func (v *volume) short(name string, first uint32, size int64) {
 	binary.LittleEndian.PutUint16(e[24:], 46<<9|1<<5|2)
 	binary.LittleEndian.PutUint16(e[26:], uint16(first))
 	binary.LittleEndian.PutUint32(e[28:], uint32(size))
-	v.enter(e)
+	return e
 }
 
 // long appends the pieces of a long name, with the checksum of an 8.3 name.
@@ -158,7 +173,7 @@ func (v *volume) long(name, short string) {
 
 // file appends a file of one cluster, whose FAT entry is next.
 func (v *volume) file(name string, cluster uint32, content []byte, next uint32) {
-	v.short(name, cluster, int64(len(content)))
+	v.enter(shortEntry(name, cluster, int64(len(content))))
 	v.write(content[:min(len(content), 512)], v.place(cluster))
 	v.link(cluster, next)
 }
@@ -174,7 +189,7 @@ func (v *volume) large(size int64, at func(i uint32) uint32) {
 		}
 	}
 	v.link(3, chain[3:]...)
-	v.short("A       BIN", at(0), size)
+	v.enter(shortEntry("A       BIN", at(0), size))
 	sum := sha256.New()
 	cluster, zero := make([]byte, 512), make([]byte, 512)
 	for i := range n {

@@ -26,7 +26,7 @@ const (
 func diskBoots(d disks) ([]boot, error) {
 	image := map[string]string{}
 	sums := map[string]map[string]string{}
-	for _, set := range []string{"4kn", "odd", "pieces", "whole"} {
+	for _, set := range []string{"4kn", "odd", "crowd", "pieces", "whole"} {
 		if err := makeDisk(set); err != nil {
 			return nil, err
 		}
@@ -87,6 +87,11 @@ func diskBoots(d disks) ([]boot, error) {
 		want: []string{`9  \S+ \S+ +` + "\U0001F431" + `\.txt`, "\U0001F436" + `\.txt`, ` SHORT\.TXT`, `dog file`, `dog file`, `stored 3 bytes`, `dog file`, `short`,
 			`"long_name_test.txt": no such file`, `"CIRCLE.BIN": corrupt`, `"CROSSED.BIN": corrupt`, `"OTHER.BIN": corrupt`, `"BEYOND.BIN": corrupt`, `fine`},
 		effect: wrote("CAT~1.TXT", 0, 'C', 'A', 'T')})
+	// What a folder may have at most, listed and looked into again and again.
+	look := strings.Repeat("sum F0065535.TXT; ", 5)
+	list = append(list, boot{name: "a folder of 65,536 entries", disk: image["crowd"], mem: "128M", timeout: "300",
+		commands: look + "ls; " + look + "ls --json; " + look + "run hello",
+		want:     []string{`F0065535\.TXT`, `65536 entries`, `"name":"F0065535.TXT"`, `hello from ring 3`}})
 	broken, err := brokenBoots(d)
 	if err != nil {
 		return nil, err
