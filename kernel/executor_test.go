@@ -299,7 +299,7 @@ func (m *played) packet(u *user) (p [zx.PacketBytes]byte) {
 func TestExecutor(t *testing.T) {
 	for _, cpus := range []int{1, 2, 4} {
 		t.Run(fmt.Sprint(cpus, " CPUs"), func(t *testing.T) {
-			const clients, faulters, rounds = 6, 4, 40
+			const clients, trips, faulters, rounds = 6, 400, 4, 40
 			m := play(t, cpus, 32)
 			// The pager, and who takes pages of its VMO, by faults or in calls.
 			requests := object.NewPort()
@@ -367,7 +367,7 @@ func TestExecutor(t *testing.T) {
 						m.fail("%v: call %d: %d", u.Thread, n, int64(r.RAX))
 					}
 					switch n++; {
-					case n > 2*rounds:
+					case n > 2*trips:
 						m.exit(u, r)
 					case n%2 == 1:
 						u.call(r, callPortQueue, hServer, uint64(u.at))
@@ -402,18 +402,21 @@ func TestExecutor(t *testing.T) {
 			go func() {
 				defer close(done)
 				buf := make([]byte, 8*stateRegs)
-				for r := rand.New(rand.NewSource(1)); ; {
+				for r := rand.New(rand.NewSource(1)); suspends < 10_000; {
 					select {
 					case <-m.over:
 						return
-					case <-time.After(50 * time.Microsecond):
+					default:
 					}
-					token, st := all[r.Intn(len(all))].Suspend()
+					token, st := all[r.Intn(len(all)/2)*2].Suspend() // the others would be woken if they were lost
 					if st != zx.OK {
 						continue
 					}
 					suspends++
-					for range r.Intn(3) {
+					for range r.Intn(2000) { // it may be gone on just as it stops
+						cpu.Pause()
+					}
+					if r.Intn(8) == 0 {
 						time.Sleep(50 * time.Microsecond)
 						if token.(*suspendToken).thread.ReadState(zx.StateGeneralRegs, buf) == zx.OK {
 							stopped++

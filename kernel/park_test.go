@@ -91,6 +91,20 @@ func TestParkerPingPong(t *testing.T) {
 	<-done
 }
 
+// TestWakeToken: a wake that comes before the sleep ends it; a second one adds nothing.
+func TestWakeToken(t *testing.T) {
+	var th Thread
+	if th.Wake() || th.Wake() {
+		t.Error("a thread that runs was woken")
+	}
+	if !th.sleep(zx.ThreadBlockedPager) {
+		t.Error("it sleeps, though it was woken before")
+	}
+	if th.runs(); th.sleep(zx.ThreadBlockedPager) || th.token.Load() != tokenAsleep {
+		t.Errorf("it does not sleep, token %d", th.token.Load())
+	}
+}
+
 // TestThreadSize: a thread and the allocator's header of 8 fit 1,792 bytes; one field
 // more makes it 2,048, and a waiting thread passes 2 KiB.
 func TestThreadSize(t *testing.T) {
