@@ -359,7 +359,7 @@ func (t *Thread) offer(kind channelKind, c exceptionChannel, e *Exception) *exce
 
 // takeBack ends what offer began.
 func (t *Thread) takeBack() {
-	t.state.Store(uint32(zx.ThreadRunning))
+	t.runs()
 	t.mu.Lock() // and settle
 	x := t.exception
 	t.exception = nil

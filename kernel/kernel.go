@@ -9,33 +9,40 @@
 //
 //	       Start          an executor takes it         Exit, kill, exception
 //	(NEW) ------> (ready) --------------------> (RUNNING) -----------------> (DEAD)
-//	               ^   ^                         |     |
-//	               |   +-------------------------+     | block
-//	               |      its slice is over            v
-//	               +---------------------- (BLOCKED_*, SUSPENDED)
-//	         Wake, deadline, kill, suspend
+//	  |            ^   ^                         |     |                       ^
+//	  |            |   +-------------------------+     | sleep                 |
+//	  |            |      its slice is over            v                       |
+//	  |            +---------------------- (BLOCKED_*, SUSPENDED)              |
+//	  |      Wake, deadline, kill, suspend                                     |
+//	  +------------------------------------------------------------------------+
+//	    discard: its last handle is closed, or its process ends
 //
-// A thread that is ready shows RUNNING, or what it waited for. Its state changes
-// in two functions: sleep, mostly by way of block, puts a thread to sleep, and runs,
-// when an executor has it again, ends that; woke says why. Who may touch a thread is told by its
-// token, in wait.go: its executor while it runs, whoever wakes it while it sleeps.
+// Who may touch a thread is told by its token, in wait.go: its executor while it runs,
+// whoever wakes it while it sleeps. Two functions say that it sleeps and that it runs
+// again: sleep, in which every wait ends, and runs, when an executor has it back; woke
+// says why. One that is ready shows RUNNING, or still what it waited for. pause and offer
+// show what comes a moment before they sleep, for who looks as soon as he is told.
 //
-// These are the places where a thread can wait. At the top nothing is left on a
-// stack; the thread has a step that goes on:
+// These are the places where a thread can wait. At the top nothing is left on a stack:
+// the thread has a step, and executor.run calls what goes on with it.
 //
-//	a page fault             Thread.pageFault    decide again, from the start
-//	a call that waits        Thread.callSleeps   syscall.Context.Resume: port_wait,
-//	                                             object_wait_one, object_wait_many,
-//	                                             futex_wait, channel_call, nanosleep
-//	an exception             Thread.handle       see what the handler decided
-//	a suspend                Thread.pause        as if it had not been
+//	what              waits in     step        goes on in
+//	a page fault      pageFault    stepFault   faultWoken: decides again, from the start
+//	a call            callSleeps   stepCall    callWoken: port_wait, object_wait_one,
+//	                                           object_wait_many, futex_wait, channel_call,
+//	                                           nanosleep, by syscall.Context.Resume
+//	an exception      handle       stepHandle  handleWoken: sees what the handler decided
+//	a suspend         pause        stepPause   pauseWoken: the step of before, or stepAgain
+//	                                           if a call is to be issued again (callAgain)
 //
 // In the midst of Go code the stack waits with it, and the executor whose stack it
 // is hands the CPU to a spare one:
 //
 //	memory a call copies     copyWaiter.Wait     user memory behind a pager
 //	a VMO operation          Thread.Wait         a page of the VMO that is missing
-//	a long call              Thread.Yield        others are ready
+//	a long call, a chore     Thread.Yield        others are ready
+//
+// Nowhere else: a lock is held for a moment, and so a shootdown waits for one.
 //
 // Goroutines of the kernel (console, file pager, evictor, timers) run when no
 // thread is ready, when one of them was just woken through its Waiter, and at
