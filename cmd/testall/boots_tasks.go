@@ -42,13 +42,16 @@ func taskBoots(d disks) []boot {
 }
 
 // hostileBoots make so many random calls from four threads beside a bystander: nobody
-// dies, nothing is left, and on one CPU, where the clock counts instructions, the
-// bystander never waits longer than 20 ms.
+// dies, nothing is left, and where the clock counts instructions, and several CPUs take
+// turns, the bystander never waits longer than 20 ms.
 func hostileBoots(calls, timeout string) []boot {
-	one := boot{name: "hostile calls beside a bystander", icount: "1", commands: "mem; run grind hostile " + calls + " 20000; mem; run hello"}
-	four := boot{name: "hostile calls beside a bystander, 4 CPUs", smp: "4", commands: "mem; run grind hostile " + calls + "; mem; run hello"}
-	list := []boot{one, four}
+	list := []boot{
+		{name: "hostile calls beside a bystander", icount: "1", commands: calls + " 20000"},
+		{name: "hostile calls beside a bystander, 4 CPUs in turn", icount: "1", smp: "4", commands: calls + " 20000"},
+		{name: "hostile calls beside a bystander, 4 CPUs", smp: "4", commands: calls},
+	}
 	for i := range list {
+		list[i].commands = "mem; run grind hostile " + list[i].commands + "; mem; run hello"
 		list[i].timeout, list[i].check = timeout, sameKept
 		list[i].want = []string{`grind: \d+ calls, .* 0 hung`, `a bystander stood still for \d+ us`, `hello from ring 3`}
 	}
