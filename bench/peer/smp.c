@@ -117,8 +117,9 @@ static void* serve(void* thread) {
   }
 }
 
-static const work_t works[] = {{"null_call", null_call},     {"independent_fault", independent_fault}, {"shared_fault", shared_fault},
-                               {"bulk_commit", bulk_commit}, {"bulk_supply", bulk_supply},             {"pager_fault", pager_fault}};
+static const work_t works[] = {{"plain_loop", plain_loop},     {"null_call", null_call},     {"independent_fault", independent_fault},
+                               {"shared_fault", shared_fault}, {"bulk_commit", bulk_commit}, {"bulk_supply", bulk_supply},
+                               {"pager_fault", pager_fault}};
 
 static uint8_t* reserve(int flags, int fd) {
   uint8_t* at = CHECK((uint8_t*)mmap(NULL, BYTES, PROT_READ | PROT_WRITE, flags, fd, 0));

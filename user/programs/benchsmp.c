@@ -96,8 +96,9 @@ static void serve(uintptr_t thread, uintptr_t unused) {
   }
 }
 
-static const work_t works[] = {{"null_call", null_call},     {"independent_fault", independent_fault}, {"shared_fault", shared_fault},
-                               {"bulk_commit", bulk_commit}, {"bulk_supply", bulk_supply},             {"pager_fault", pager_fault}};
+static const work_t works[] = {{"plain_loop", plain_loop},     {"null_call", null_call},     {"independent_fault", independent_fault},
+                               {"shared_fault", shared_fault}, {"bulk_commit", bulk_commit}, {"bulk_supply", bulk_supply},
+                               {"pager_fault", pager_fault}};
 
 static void run(uint32_t stack, void (*entry)(uintptr_t, uintptr_t), uint32_t i, uint32_t threads) {
   zx_handle_t t;
