@@ -137,8 +137,10 @@ type PageRequest struct {
 
 	Kind        RequestKind
 	Outstanding bool        // registered: a primary, or attached to one
+	Hangs       bool        // attached to one
 	Woken       atomic.Bool // Wake was meant for this registration; last of all that is written
 	Status      zx.Status   // how it ended, OK so far
+	Warned      uint32      // warnings about the wait in progress
 	Offset      uint64      // bytes; the range after cutting
 	Length      uint64
 	Pending     uint64 // bytes still missing; of a primary
@@ -147,18 +149,16 @@ type PageRequest struct {
 	// Since is 0 while the thread does not wait, RequestUnseen while it waits and
 	// nobody has looked at it, then when the provider's watchdog first did. Written
 	// by the owner around its sleep, by the watchdog in between.
-	Since  atomic.Int64
-	Warned uint32 // warnings about the wait in progress
+	Since atomic.Int64
 
 	// A primary and what hangs on it, in order of arrival, make a ring. One alone has
 	// no neighbours.
-	Hangs          bool
 	next, previous *PageRequest
 	place          avl.Node[PageRequest] // of a primary, in its set
 
+	nextEnd, previousEnd *PageRequest
 	ending               bool // over, while others hang on it
 	failed               bool // ended by a FAIL of all of it: Status is also theirs
-	nextEnd, previousEnd *PageRequest
 
 	// The provider's.
 	Packet                 PacketState
