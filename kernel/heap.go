@@ -1,11 +1,9 @@
 package kernel
 
 import (
-	"runtime"
 	"runtime/metrics"
 
 	"faultline/account"
-	"faultline/mmu"
 )
 
 // What the account charges for tasks, with what comes and goes with them, so that
@@ -26,23 +24,16 @@ const imageBytes = 16 << 20
 // accountBytes is how much of the window ring 3 may make the kernel keep. The
 // rest is for the kernel's own, for garbage not collected yet, and for spans that
 // are mostly empty.
-func accountBytes(window mmu.Range) int64 { return heapBytes(window) / 16 * 7 }
+func (k *Kernel) accountBytes() int64 { return int64(k.heapBytes) / 16 * 7 }
 
-func heapBytes(window mmu.Range) int64 { return int64(window.End-window.Start) - imageBytes }
-
-// heapFull makes the function that says that the heap has no room in truth:
-// what the last collection found alive, and what lies idle in spans that are in
-// use, take three quarters. A program that makes many small things and keeps one
-// in each span comes to that.
-func (k *Kernel) heapFull(window mmu.Range) func() bool {
-	most := uint64(heapBytes(window)) / 4 * 3
-	return func() bool {
-		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-		var s runtime.MemStats
-		runtime.ReadMemStats(&s)
-		metrics.Read(live)
-		return live[0].Value.Uint64()+s.HeapInuse-s.HeapAlloc > most
-	}
+// heapFull says that the heap has no room in truth: what the last collection found
+// alive, and what lies idle in spans that are in use, take three quarters. A program
+// that makes many small things and keeps one in each span comes to that. The first
+// time takes 100,000 instructions.
+func (k *Kernel) heapFull() bool {
+	s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/unused:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()+s[1].Value.Uint64() > k.heapBytes/4*3
 }
 
 // Account is what ring 3 makes the kernel keep, and how much it may.

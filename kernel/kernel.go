@@ -187,6 +187,7 @@ type Kernel struct {
 	rootJob   *Job             // above all others
 	account   *account.Account // of all that ring 3 makes us keep
 	chores    vmo.Waiter       // does what calls have left and their threads do not; constant
+	heapBytes uint64           // of the window, without the image
 	trace     tracing
 	stretches stretches
 
@@ -224,7 +225,8 @@ func Boot(c Config) (*Kernel, error) {
 	if err := memory.Open(); err != nil { // its records may lie where only now something is mapped
 		return nil, fmt.Errorf("kernel: memory: %w", err)
 	}
-	k.account = account.NewRoot(accountBytes(c.Window), int64(memory.Stats().Free), k.heapFull(c.Window))
+	k.heapBytes = uint64(c.Window.End-c.Window.Start) - imageBytes
+	k.account = account.NewRoot(k.accountBytes(), int64(memory.Stats().Free), k.heapFull)
 	k.rootJob = k.newRootJob()
 	cpus := c.Board.StartCPUs(table.Root())
 	memory.SetCPUs(cpus, cpu.ID)

@@ -62,6 +62,9 @@ func (k *Kernel) Spawn(name string, file []byte, argv []string, grants []Grant, 
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	if k.heapFull() { // asked here first, it costs no call of the program the first time
+		return nil, fmt.Errorf("%s: %w", name, zx.ErrNoMemory)
+	}
 	job, st := k.rootJob.newJob(name)
 	if st != zx.OK {
 		return nil, fmt.Errorf("%s: no job: %w", name, st)
