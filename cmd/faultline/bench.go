@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"faultline/board/x86"
 	"faultline/cpu"
@@ -179,12 +180,13 @@ func (b *bencher) longest(call ...string) error {
 	return b.run("benchlongest", call...)
 }
 
-// start spawns a program of the image.
+// start spawns a program of the image, when what the one before has left is done.
 func (b *bencher) start(name string, args []string, grants ...kernel.Grant) (*kernel.Process, error) {
 	image, err := user.Program(name)
 	if err != nil {
 		return nil, err
 	}
+	time.Sleep(10 * time.Millisecond)
 	return b.kernel.Spawn(name, image, append([]string{name}, args...), grants, b.output)
 }
 
