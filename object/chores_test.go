@@ -2,8 +2,10 @@ package object
 
 import (
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"faultline/zx"
 )
@@ -12,6 +14,9 @@ import (
 // somebody who makes chores for ever; the rest is done when he stops.
 func TestChoresWithoutEnd(t *testing.T) {
 	for WorkAll(nil) { // what others left
+	}
+	for i := 0; i < 1000 && runtime.NumGoroutine() > 2; i++ { // and who was at it
+		time.Sleep(time.Millisecond)
 	}
 	OnChores(nil, func() {})
 	defer OnChores(nil, nil)

@@ -59,6 +59,33 @@ func TestWaitOne(t *testing.T) {
 	}
 }
 
+// TestWaitOneAllocates: a thread's observer serves wait after wait, with all that a wait
+// takes, or a thread that polls would keep the collector busy. It keeps nothing alive.
+func TestWaitOneAllocates(t *testing.T) {
+	var tab HandleTable
+	var o Observer
+	w := newWaiter()
+	events := []*Event{NewEvent(), NewEvent()}
+	src := []Source{{&tab, 7}, {&tab, 11}}
+	if n := testing.AllocsPerRun(100, func() {
+		for i, e := range events {
+			if _, st := e.Watch(&o, w, src[i], sigA); st != Waiting {
+				t.Fatal(st)
+			}
+			if _, st := o.Answer(zx.ErrTimedOut); st != zx.ErrTimedOut || o.of != nil || e.watch != nil {
+				t.Fatalf("%v, and it is kept", st)
+			}
+		}
+	}); n != 0 {
+		t.Errorf("two waits allocate %v times", n)
+	}
+	events[0].Watch(&o, w, src[0], sigA)
+	events[0].cancelHandle(src[0])
+	if _, st := o.Answer(zx.OK); st != zx.ErrCanceled || o.spare != nil {
+		t.Errorf("%v, and what a chore may be at is used again: %v", st, o.spare)
+	}
+}
+
 func TestWaitAsync(t *testing.T) {
 	var tab HandleTable
 	e := NewEvent()

@@ -151,7 +151,9 @@ static uint64_t value(char letter) {
   switch (letter) {
     case 'p': return (uint64_t)arena + 256;
     case 'q': return (uint64_t)arena + 1024;
-    case 'e': return (uint64_t)arena + 4 * PAGE - 1;  // and nothing behind it
+    case 'e':  // goes to the console, and nothing is behind it
+      arena[4 * PAGE - 1] = '\n';
+      return (uint64_t)arena + 4 * PAGE - 1;
     case 'o': return (uint64_t)&out[0];
     case 'O': return (uint64_t)&out[1];
     case 'n': return 64;
