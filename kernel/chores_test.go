@@ -1,0 +1,43 @@
+package kernel
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"faultline/cpu"
+	"faultline/zx"
+)
+
+// played is a board whose one CPU does nothing.
+type played struct{ Board }
+
+func (played) ID() int              { return 0 }
+func (played) Exec(*cpu.Regs)       {}
+func (played) WriteCR3(zx.PhysAddr) {}
+
+// TestAssist: a call that owes the collector something pays later, a goroutine at once; who
+// pays does so by one piece, and is done when nobody asked.
+func TestAssist(t *testing.T) {
+	c := &percpu{heed: new(atomic.Uint32)}
+	k := &Kernel{machine: played{}, cpus: []*percpu{c}}
+	ask := func(turn turn, paying, later, piece bool) {
+		t.Helper()
+		c.turn, c.paying = turn, paying
+		if l, p := k.assist(); l != later || p != piece || c.paying {
+			t.Errorf("turn %d, paying %v: later %v, a piece %v", turn, paying, l, p)
+		}
+	}
+	ask(turnKernel, false, false, false)
+	if c.heed.Load() != 0 || c.pay() {
+		t.Error("a goroutine's debt is a call's")
+	}
+	ask(turnKernel, true, false, true)
+	ask(turnHanded, false, true, false)
+	ask(turnThread, false, true, false)
+	if c.heed.Load() != heedDebt {
+		t.Errorf("the CPU heeds %#x", c.heed.Load())
+	}
+	if c.pay() || c.heed.Load() != 0 || c.turn != turnThread || c.paying { // nobody asks here
+		t.Errorf("heeds %#x, turn %d, paying %v, with nothing owed", c.heed.Load(), c.turn, c.paying)
+	}
+}
