@@ -1,25 +1,18 @@
+//go:build !tamago
+
 package kernel
 
 import (
 	"sync/atomic"
 	"testing"
-
-	"faultline/cpu"
-	"faultline/zx"
 )
-
-// played is a board whose one CPU does nothing.
-type played struct{ Board }
-
-func (played) ID() int              { return 0 }
-func (played) Exec(*cpu.Regs)       {}
-func (played) WriteCR3(zx.PhysAddr) {}
 
 // TestAssist: a call that owes the collector something pays later, a goroutine at once; who
 // pays does so by one piece, and is done when nobody asked.
 func TestAssist(t *testing.T) {
-	c := &percpu{heed: new(atomic.Uint32)}
-	k := &Kernel{machine: played{}, cpus: []*percpu{c}}
+	m := &played{words: make([]atomic.Uint32, 1)}
+	c := &percpu{heed: m.TickWord(0)}
+	k := &Kernel{machine: m, cpus: []*percpu{c}}
 	ask := func(turn turn, paying, later, piece bool) {
 		t.Helper()
 		c.turn, c.paying = turn, paying
