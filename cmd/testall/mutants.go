@@ -25,8 +25,8 @@ var mutants = []struct{ name, file, from, to, tests string }{
 	{"no root told", "kernel/smp.go", "\tc.crossing.root.Store(uint64(root))\n\tc.write", "\tc.write", ""},
 	{"the stay no locked instruction", "kernel/smp.go", "x.user.Store(x.stays)", "*(*uint64)(unsafe.Pointer(&x.user)) = x.stays", "TestShootdownRaces"},
 	{"the mark no locked instruction", "kernel/smp.go", "x.stale.Store(true)", "*(*uint32)(unsafe.Pointer(&x.stale)) = 1", "TestShootdownRaces"},
-	{"tables freed before the flush", "mmu/gather.go", "\tif g.start < g.end {\n\t\ttlb.Invalidate(g.root, g.start, g.end)\n\t}\n",
-		"\tdefer tlb.Invalidate(g.root, g.start, g.end)\n", "Test"},
+	{"tables freed before the flush", "mmu/gather.go", "\tif g.start < g.end {\n\t\ttlb.Invalidate(t.Root(), g.start, g.end)\n\t}\n",
+		"\tdefer tlb.Invalidate(t.Root(), g.start, g.end)\n", "Test"},
 	{"only the first page gathered", "mmu/gather.go", "\tg.end = max(g.end, zx.VirtAddr(at)+zx.VirtAddr(last+1)<<zx.PageShift)\n", "\t_ = last\n", "Test"},
 }
 

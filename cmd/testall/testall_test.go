@@ -161,3 +161,16 @@ func TestEvilWays(t *testing.T) {
 		}
 	}
 }
+
+// TestMutantsApply: what make mutants takes out is there, once each.
+func TestMutantsApply(t *testing.T) {
+	for _, m := range mutants {
+		text, err := os.ReadFile("../../" + m.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(text), m.from); n != 1 {
+			t.Errorf("%s: %s has %d times %q", m.name, m.file, n, m.from)
+		}
+	}
+}
