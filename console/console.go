@@ -37,7 +37,7 @@ type Console struct {
 	volume      *files.Volume
 	volumeError error
 	waiter      vmo.Waiter
-	out         io.Writer
+	out         *whole
 
 	handles  object.HandleTable // keeps the console's ports open
 	touchers map[*files.File]*toucher
@@ -46,7 +46,7 @@ type Console struct {
 	off      bool          // poweroff was said
 
 	json     bool              // the command in progress shows JSON
-	body     []byte            // the JSON object it shows, so far
+	body     [][]byte          // the JSON object it shows, so far
 	keyboard *keys             // nil while there is none
 	counted  map[string]uint64 // what counters showed last
 
@@ -114,6 +114,15 @@ func (w *whole) Write(p []byte) (int, error) {
 	return w.to.Write(p)
 }
 
+// writeAll lets pieces through as one write.
+func (w *whole) writeAll(pieces [][]byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range pieces {
+		w.to.Write(p)
+	}
+}
+
 // short leaves out the middle of a line that has no end: an error repeats what was
 // typed.
 func short(line string) string {
@@ -177,7 +186,7 @@ func (c *Console) perform(argv []string) error {
 		return errors.New("no such command; `help` lists them")
 	}
 	args := argv[1:]
-	c.json, c.body = false, []byte("{")
+	c.json, c.body = false, nil
 	c.stop.Store(false)
 	if strings.HasSuffix(k.Args, showsJSON) {
 		args = slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "--json" })
@@ -191,7 +200,8 @@ func (c *Console) perform(argv []string) error {
 	}
 	err := k.Fn(c, args)
 	if c.json && err == nil {
-		c.out.Write(append(c.body, "}\n"...))
+		c.add("}\n")
+		c.out.writeAll(c.body)
 	}
 	c.json, c.body = false, nil
 	return err
@@ -221,8 +231,8 @@ func (c *Console) Interactive(rw io.ReadWriter) error {
 	t.AutoCompleteCallback = c.complete
 	before := c.out
 	// It turns \n into \r\n and keeps the line being typed whole, whoever writes.
-	c.out, c.keyboard = t, k
-	c.kernel.LogTo(warnings{c, t})
+	c.out, c.keyboard = &whole{to: t}, k
+	c.kernel.LogTo(warnings{c, c.out})
 	defer func() {
 		c.out, c.keyboard = before, nil
 		c.kernel.LogTo(warnings{c, before})

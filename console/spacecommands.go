@@ -25,7 +25,7 @@ type mapRow struct {
 }
 
 func (c *Console) vmaps(p ProcessInfo) error {
-	names, rows, total := c.vmoNames(), []mapRow{}, mapRow{}
+	names, rows, entries, total := c.vmoNames(), []mapRow{}, 0, mapRow{}
 	p.eachEntry(func(e vmar.Entry) {
 		row := mapRow{Address: addr(e.Base), Size: size(e.Size), Depth: e.Depth, Prot: "vmar"}
 		if e.Depth == 1 {
@@ -37,11 +37,26 @@ func (c *Console) vmaps(p ProcessInfo) error {
 			row.count(p.Space)
 			total.Resident, total.Dirty, total.Writable = total.Resident+row.Resident, total.Dirty+row.Dirty, total.Writable+row.Writable
 		}
-		rows = append(rows, row)
+		if entries++; entries <= mostRows {
+			rows = append(rows, row)
+		}
 	})
 	c.table("maps", rows)
+	c.leftOut(entries - len(rows))
 	c.note("process %d %s: the page table has %d pages of it, %d dirty, %d writable", p.Koid, p.Name, total.Resident, total.Dirty, total.Writable)
 	return nil
+}
+
+// mostRows is how many rows are shown of what a program can make as many of as it
+// likes: the text of all of them would fill a small machine's heap.
+const mostRows = 8192
+
+// leftOut says how many rows are not shown, if any.
+func (c *Console) leftOut(n int) {
+	if n > 0 {
+		c.field("left_out", n)
+		c.note("%d more are not shown", n)
+	}
 }
 
 // count counts the pages of the range that the page table has, walking past what
@@ -95,9 +110,12 @@ var rightNames = strings.Fields("dup transfer read write exec map get-prop set-p
 	"signal signal-peer wait inspect manage-job manage-process manage-thread apply-profile manage-socket op-children resize attach-vmo manage-vmo")
 
 func (c *Console) handlesOf(p ProcessInfo) error {
-	names, rows := c.vmoNames(), []handleRow{}
+	names, rows, handles := c.vmoNames(), []handleRow{}, 0
 	for _, h := range c.kernel.Handles() {
 		if h.Process != p.Koid {
+			continue
+		}
+		if handles++; handles > mostRows {
 			continue
 		}
 		b := h.Object.ObjectBase()
@@ -119,7 +137,8 @@ func (c *Console) handlesOf(p ProcessInfo) error {
 		rows = append(rows, row)
 	}
 	c.table("handles", rows)
-	c.note("process %d %s has %d handles", p.Koid, p.Name, len(rows))
+	c.leftOut(handles - len(rows))
+	c.note("process %d %s has %d handles", p.Koid, p.Name, handles)
 	return nil
 }
 

@@ -1,11 +1,9 @@
 package console
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -153,17 +151,17 @@ func (c *Console) table(name string, rows any) {
 	if c.json {
 		c.part(fmt.Sprintf("%q:[", name))
 		for i := range list.Len() {
-			before := len(c.body)
-			var members []string
+			open := "{"
+			if i > 0 {
+				open = ",{"
+			}
 			for _, k := range columns {
-				members = append(members, member(strings.ToLower(k.name), list.Index(i).Field(k.field).Interface()))
+				c.add(open + member(strings.ToLower(k.name), list.Index(i).Field(k.field).Interface()))
+				open = ","
 			}
-			c.body = append(c.body, "{"+strings.Join(members, ",")+"},"...)
-			if i == 0 { // at once, for the others are as long
-				c.body = slices.Grow(c.body, (len(c.body)-before+8)*list.Len())
-			}
+			c.add("}")
 		}
-		c.body = append(bytes.TrimSuffix(c.body, []byte(",")), ']')
+		c.add("]")
 		return
 	}
 	if list.Len() == 0 {
@@ -269,10 +267,22 @@ func (c *Console) field(name string, value any) {
 
 // part begins the next member of the command's JSON object.
 func (c *Console) part(text string) {
-	if len(c.body) > 1 {
-		c.body = append(c.body, ',')
+	separator := "{"
+	if len(c.body) > 0 {
+		separator = ","
 	}
-	c.body = append(c.body, text...)
+	c.add(separator + text)
+}
+
+// add goes on with the JSON object. It lies in pieces: a small machine's heap may
+// have no room for all of it in one.
+func (c *Console) add(text string) {
+	const piece = 16 << 10
+	if n := len(c.body); n == 0 || len(c.body[n-1])+len(text) > piece {
+		c.body = append(c.body, make([]byte, 0, piece))
+	}
+	last := &c.body[len(c.body)-1]
+	*last = append(*last, text...)
 }
 
 // member writes a member of a JSON object, in ASCII: it may pass a terminal.
