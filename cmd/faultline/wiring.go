@@ -138,7 +138,8 @@ func (k consoleKernel) Memory() console.MemoryInfo {
 func (k consoleKernel) Store() *vmo.Store { return k.Kernel.Store }
 
 // Handles lists every handle of every process.
-func (k consoleKernel) Handles() (list []console.HandleInfo) {
+func (k consoleKernel) Handles() []console.HandleInfo {
+	list := make([]console.HandleInfo, 0, object.HandleCount()) // growing by copies would take several times that
 	for _, p := range k.Kernel.Processes() {
 		p.Handles().ForEach(func(h object.Info) bool {
 			list = append(list, console.HandleInfo{Process: p.Koid(), ProcessName: p.Name(), Handle: h.Handle, Rights: h.Rights, Object: h.Object})

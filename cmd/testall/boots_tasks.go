@@ -23,6 +23,8 @@ func taskBoots(d disks) []boot {
 			commands: "start hoard innocent; start hoard hold pages intervals; start hoard hold messages threads; start hoard hold registrations tables; " +
 				"start hoard hold mappings processes; wait 6; ls; sum POEM.TXT; run hello; wait 20",
 			want: []string{`holds \d+ pages: ZX_ERR_NO_MEMORY`, `holds \d+ tables: ZX_ERR_NO_MEMORY`, `POEM\.TXT`, `hello from ring 3`, `innocent ends well`}},
+		{name: "an operator looks at a hoard", mem: "128M", timeout: "200", commands: "start hoard hold handles; wait 10; handles hoard; handles hoard --json; mem; handles hoard; mem; run hello",
+			want: []string{`\d+ more are not shown`, `"left_out":\d+`, `\d+ more are not shown`, `hello from ring 3`}},
 		{name: "takeover beside an innocent", mem: "128M", timeout: "60", commands: "start hoard innocent; run takeover; wait 15",
 			want: []string{`an exception of somebody's: ZX_ERR_TIMED_OUT`, `kill by it: ZX_ERR_ACCESS_DENIED`, `takeover: got nothing`, `innocent ends well`}},
 		{name: "C threads", commands: "mem; run threads; mem", check: sameFree, want: []string{`threads hold`}},
