@@ -94,7 +94,7 @@ func TestParkerPingPong(t *testing.T) {
 // TestWakeToken: a wake that comes before the sleep ends it; a second one adds nothing.
 func TestWakeToken(t *testing.T) {
 	var th Thread
-	if th.Wake() || th.Wake() {
+	if first, second := th.Wake(), th.Wake(); first || second {
 		t.Error("a thread that runs was woken")
 	}
 	if !th.sleep(zx.ThreadBlockedPager) {
