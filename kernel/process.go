@@ -56,6 +56,7 @@ type Process struct {
 	started   zx.Time          // when the first thread started, 0 before; guarded by mu
 	threads   avl.Tree[Thread] // started, not ended; by koid; guarded by mu
 	unstarted avl.Tree[Thread] // guarded by mu
+	leaving   int              // threads that have ended, and are charged still; guarded by mu
 	suspends  int              // tokens that suspend the process; guarded by mu
 	code      int64            // return code; guarded by mu, final once dying
 	exception *Exception       // what killed it, if something did; as code
@@ -225,18 +226,20 @@ func (p *Process) threadEnded(t *Thread) {
 	p.faults.Add(t.Faults())
 	p.mu.Lock()
 	p.threads.Remove(&t.node)
-	last := p.threads.Empty()
-	if last {
+	p.leaving++
+	if p.threads.Empty() {
 		p.state = processDying // nothing starts any more
 	}
 	p.mu.Unlock()
 	t.UpdateSignals(zx.SignalThreadRunning|zx.SignalThreadSuspended, zx.SignalTaskTerminated)
+	object.Unref(t)
+	p.mu.Lock()
+	p.leaving--
+	last := p.threads.Empty() && p.leaving == 0
+	p.mu.Unlock()
 	if last {
 		p.bury(t)
 		object.WorkAll(t) // what it held alone, and never started, ends with it
-	}
-	object.Unref(t)
-	if last {
 		p.gone()
 	}
 }
