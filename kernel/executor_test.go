@@ -77,6 +77,7 @@ type played struct {
 	k      *Kernel
 	p      *Process
 	memory *vmo.VMO // a page for each user
+	before int64    // bytes charged, without p
 	ids    sync.Map // the host's threads: their CPU
 	users  []*user  // by R15, from 1
 	words  []atomic.Uint32
@@ -184,6 +185,7 @@ func play(t testing.TB, cpus, users int) *played {
 	for _, c := range k.cpus[:cpus] {
 		go newExecutor(c).run()
 	}
+	m.before = k.account.Info().Bytes.Used
 	var st zx.Status
 	if m.p, st = k.NewProcess(k.rootJob, "played", func([]byte) {}); st != zx.OK {
 		t.Fatal(st)
@@ -192,6 +194,7 @@ func play(t testing.TB, cpus, users int) *played {
 		t.Fatal(st)
 	}
 	m.show(m.memory, 0)
+	m.memory.Release() // the mapping keeps it
 	return m
 }
 
@@ -268,6 +271,9 @@ func (m *played) start() {
 		u.Kill()
 	}
 	m.wait(m.p.ended, "the process")
+	if n := m.k.account.Info().Bytes.Used; n != m.before {
+		m.fail("%d bytes are charged when the process has ended, %d were before it", n, m.before)
+	}
 }
 
 // wait waits until done is closed, and says who is where if it is not.
