@@ -45,8 +45,8 @@ func taskBoots(d disks) []boot {
 
 // hostileBoots make so many random calls from four threads beside a bystander: nobody
 // dies, nothing is left, and on one CPU, where the clock counts instructions, the
-// bystander never waits longer than 20 ms. On four CPUs that take turns he did once in ten
-// million calls, 1.1 s: QEMU's turns are up to 100 ms long, so it may be its doing. Those
+// bystander never waits longer than 20 ms. On four CPUs that take turns he did, in ten
+// million calls, 1.1 s: a turn of QEMU is up to 100 ms, so it may be its doing. Those
 // are the last.
 func hostileBoots(calls, timeout string) []boot {
 	list := []boot{
