@@ -132,7 +132,7 @@ func (b *bencher) output(line []byte) {
 	}
 	if words[1] == "longest" {
 		if ticks, what := b.kernel.LongestStretch(); len(words) == 3 && words[2] != "-" {
-			fmt.Printf("bench longest_entry/%s 1 %d\nnote longest_entry/%s: %s\n", words[2], ticks, words[2], what)
+			fmt.Printf("\nbench longest_entry/%s 1 %d\nnote longest_entry/%s: %s\n", words[2], ticks, words[2], what)
 		}
 		return
 	}
