@@ -48,7 +48,7 @@ func (v *VMO) writeback(off, length uint64, y zx.Yielder, piece func(c *cowPages
 		c := v.lock()
 		st := v.checkRange(off, length)
 		if st == zx.OK && length != 0 {
-			stop := c.turn(pos, end, &b)
+			stop := c.turnOf(8, pos, end, &b) // a state and a bit each
 			if c.calm(pos, stop) && piece(c, pos, stop, end) {
 				pos = stop
 			}

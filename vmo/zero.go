@@ -42,7 +42,10 @@ const errSpent zx.Status = 1
 // turn gives where a piece of [pos, end) ends that costs about one turn of b, and
 // counts it: by the slots and intervals that are there, whatever its size. It
 // cuts no interval.
-func (c *cowPages) turn(pos, end uint64, b *zx.Budget) uint64 {
+func (c *cowPages) turn(pos, end uint64, b *zx.Budget) uint64 { return c.turnOf(2, pos, end, b) }
+
+// turnOf is turn where so many pages cost a unit.
+func (c *cowPages) turnOf(pages int, pos, end uint64, b *zx.Budget) uint64 {
 	if c.paged && end-pos > 16<<zx.PageShift {
 		end = c.fam.source.cut(pos, end, b)
 	}
@@ -58,8 +61,8 @@ func (c *cowPages) turn(pos, end uint64, b *zx.Budget) uint64 {
 		}
 		slots, n, _ := c.tree.run(c.mem, pageIndex(pos), pageIndex(c.zeros.next(pos, end)))
 		if slots != nil {
-			n = min(n, uint64(2*max(zx.BudgetUnits-b.Spent(), 1)))
-			full = b.Spend(int(n / 2))
+			n = min(n, uint64(pages*max(zx.BudgetUnits-b.Spent(), 1)))
+			full = b.Spend(int(n) / pages)
 		}
 		pos += n << zx.PageShift
 		full = b.Spend(1) || full
