@@ -56,7 +56,6 @@ type Process struct {
 	started   zx.Time          // when the first thread started, 0 before; guarded by mu
 	threads   avl.Tree[Thread] // started, not ended; by koid; guarded by mu
 	unstarted avl.Tree[Thread] // guarded by mu
-	leaving   int              // threads that have ended, and are charged still; guarded by mu
 	suspends  int              // tokens that suspend the process; guarded by mu
 	code      int64            // return code; guarded by mu, final once dying
 	exception *Exception       // what killed it, if something did; as code
@@ -64,6 +63,7 @@ type Process struct {
 	exceptions exceptionChannel // guarded by mu
 	debugger   exceptionChannel // guarded by mu
 
+	living atomic.Int64  // threads: as threads has them, and those that have ended but are charged still
 	faults atomic.Uint64 // page faults of threads that have ended
 	ended  chan struct{} // closed when dead
 
@@ -214,6 +214,7 @@ func (p *Process) startThread(t *Thread, at entryPoint, first bool) zx.Status {
 	r.RSP, r.RDI, r.RSI = uint64(at.rsp), at.arg1, at.arg2
 	p.unstarted.Remove(&t.node)
 	p.threads.Insert(&t.node, t, uint64(t.Koid()), 0)
+	p.living.Add(1)
 	t.follow(p)
 	t.UpdateSignals(0, zx.SignalThreadRunning)
 	p.kernel.here().enqueue(t)
@@ -226,18 +227,13 @@ func (p *Process) threadEnded(t *Thread) {
 	p.faults.Add(t.Faults())
 	p.mu.Lock()
 	p.threads.Remove(&t.node)
-	p.leaving++
 	if p.threads.Empty() {
 		p.state = processDying // nothing starts any more
 	}
 	p.mu.Unlock()
 	t.UpdateSignals(zx.SignalThreadRunning|zx.SignalThreadSuspended, zx.SignalTaskTerminated)
 	object.Unref(t)
-	p.mu.Lock()
-	p.leaving--
-	last := p.threads.Empty() && p.leaving == 0
-	p.mu.Unlock()
-	if last {
+	if p.living.Add(-1) == 0 {
 		p.bury(t)
 		object.WorkAll(t) // what it held alone, and never started, ends with it
 		p.gone()
