@@ -351,6 +351,7 @@ func collect() {
 // TestCollectInPieces moves the only handle of an end from queue to queue while a
 // collection goes on: it is not lost.
 func TestCollectInPieces(t *testing.T) {
+	settle()
 	OnChores(nil, func() {})
 	defer OnChores(nil, nil)
 	const n = 2000

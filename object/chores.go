@@ -2,6 +2,7 @@ package object
 
 import (
 	"runtime"
+	"sync/atomic"
 
 	"faultline/spin"
 	"faultline/zx"
@@ -41,6 +42,7 @@ var chores struct {
 	workers int // at a step
 	maker   func() *Maker
 	remind  func()
+	helpers atomic.Int32 // goroutines of Remind
 }
 
 // choresAtOnce is how many units of a zx.Budget a deed does at once. Who does many
@@ -93,9 +95,11 @@ func Remind() {
 	if chores.remind != nil {
 		chores.remind()
 	} else {
+		chores.helpers.Add(1)
 		go func() {
 			for WorkAll(nil) {
 			}
+			chores.helpers.Add(-1)
 		}()
 	}
 }

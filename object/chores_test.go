@@ -5,19 +5,21 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"faultline/zx"
 )
 
+// settle does what other tests have left, and waits for who is at it.
+func settle() {
+	for WorkAll(nil) || chores.helpers.Load() > 0 {
+		runtime.Gosched()
+	}
+}
+
 // TestChoresWithoutEnd: who waits for what has come of his deed does not wait for
 // somebody who makes chores for ever; the rest is done when he stops.
 func TestChoresWithoutEnd(t *testing.T) {
-	for WorkAll(nil) { // what others left
-	}
-	for i := 0; i < 1000 && runtime.NumGoroutine() > 2; i++ { // and who was at it
-		time.Sleep(time.Millisecond)
-	}
+	settle()
 	OnChores(nil, func() {})
 	defer OnChores(nil, nil)
 	var made, done atomic.Int32
@@ -43,8 +45,7 @@ func TestChoresWithoutEnd(t *testing.T) {
 
 // TestOwnChores: a thread does what it left itself, and nothing of others.
 func TestOwnChores(t *testing.T) {
-	for WorkAll(nil) {
-	}
+	settle()
 	var a, b Maker
 	here := &a
 	OnChores(func() *Maker { return here }, func() {})
@@ -88,8 +89,7 @@ func (k killed) Yield() zx.Status {
 // TestChoresOfTheKilled: who ends does all that is left of it, however much, and waits
 // for what another is at.
 func TestChoresOfTheKilled(t *testing.T) {
-	for WorkAll(nil) {
-	}
+	settle()
 	var m Maker
 	OnChores(func() *Maker { return &m }, func() {})
 	defer OnChores(nil, nil)

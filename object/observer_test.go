@@ -312,6 +312,7 @@ func TestObserverRaces(t *testing.T) {
 // registration is told of the changes that came after it, in their order, once;
 // closing a handle or the port, and cancelling, end what was not told yet.
 func TestChangesInPieces(t *testing.T) {
+	settle()
 	OnChores(nil, func() {}) // nobody does them before Work
 	defer OnChores(nil, nil)
 	tab := new(HandleTable)
