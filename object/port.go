@@ -374,6 +374,10 @@ const sweepPiece = 512
 func (p *Port) sweep(source *Source, key uint64, registrations bool, y zx.Yielder) (removed int) {
 	s := new(sweep)
 	p.mu.Lock()
+	if p.closed { // what it has is being forgotten
+		p.mu.Unlock()
+		return 0
+	}
 	s.next, p.sweeps = p.sweeps, s
 	if registrations {
 		s.observer = p.watching

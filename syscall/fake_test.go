@@ -128,7 +128,8 @@ func (k *task) Suspend() (object.Object, zx.Status) {
 type job struct {
 	object.Base
 	task
-	policy   zx.Policy
+	mu       sync.Mutex
+	policy   zx.Policy // guarded by mu, as the rest
 	absolute bool
 	children []zx.Koid // jobs; processes are the same plus one
 	made     *job
@@ -144,11 +145,16 @@ func (j *job) CreateJob() (Job, zx.Status) {
 	if j.refuse != zx.OK {
 		return nil, j.refuse
 	}
-	j.made = newJob()
-	return j.made, zx.OK
+	made := newJob()
+	j.mu.Lock()
+	j.made = made
+	j.mu.Unlock()
+	return made, zx.OK
 }
 
 func (j *job) SetPolicy(rules []zx.PolicyRule, absolute bool) zx.Status {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	p, st := j.policy.Add(rules, absolute)
 	if st == zx.OK {
 		j.policy, j.absolute = p, absolute
