@@ -25,7 +25,7 @@ import (
 type age uint16
 
 const (
-	ageNew    age = iota // not looked at yet, or once and of no use so far
+	ageNew    age = iota // not looked at yet
 	ageOld               // used before the last look
 	ageHot               // used between two looks
 	ageNeeded            // marked ALWAYS_NEED: evicted as the last resort
