@@ -499,3 +499,33 @@ func TestExecutorOrder(t *testing.T) {
 		t.Errorf("%d wakes of %d", len(order), waiters*rounds)
 	}
 }
+
+// TestBuryUnstarted: threads that never started lose their last handles on one CPU while
+// another buries the process. Each is told to have ended, once, and nothing stays charged.
+func TestBuryUnstarted(t *testing.T) {
+	for range 20 {
+		m := play(t, 2, 1)
+		var threads []*Thread
+		for range 1500 {
+			th, st := m.p.createThread("unstarted")
+			if st != zx.OK {
+				t.Fatal(st)
+			}
+			threads = append(threads, th)
+		}
+		go func() {
+			m.p.bury(nil)
+			m.p.gone()
+		}()
+		for _, th := range threads {
+			th.OnZeroHandles()
+		}
+		m.wait(m.p.ended, "the process")
+		for _, th := range threads {
+			if th.Signals()&zx.SignalTaskTerminated == 0 {
+				t.Fatalf("%v shows %d, signals %#x", th, th.State(), th.Signals())
+			}
+		}
+		m.nothing()
+	}
+}

@@ -270,13 +270,16 @@ func (p *Process) bury(y zx.Yielder) {
 	p.state = processDead
 	p.mu.Unlock()
 	for b := (zx.Budget{By: y}); ; {
+		var t *Thread
 		p.mu.Lock()
-		n := p.unstarted.First()
+		if n := p.unstarted.First(); n != nil {
+			t = n.Owner() // under the lock: its last handle may be closed meanwhile
+		}
 		p.mu.Unlock()
-		if n == nil {
+		if t == nil {
 			break
 		}
-		if n.Owner().discard(); b.Spend(8) {
+		if t.discard(); b.Spend(8) {
 			b.Look()
 		}
 	}
