@@ -602,6 +602,7 @@ static void small(zx_handle_t code, int way) {
 enum { MAKERS = 4 };
 
 static zx_handle_t churn_code;
+static mtx_t churn_copy;  // a child begins with this one's data: no other maker may hold a lock of the library then
 static uint64_t churn_count;
 
 static int churn_part(void* first) {
@@ -614,7 +615,9 @@ static int churn_part(void* first) {
     // A whole program.
     child_t c;
     int64_t result = 0;
+    mtx_lock(&churn_copy);
     must("start", child_start("leave", &c));
+    mtx_unlock(&churn_copy);
     must("wait", child_wait(&c, SOON, &result));
     must("result", result == 3 ? ZX_OK : ZX_ERR_INTERNAL);
     child_close(&c);
@@ -628,6 +631,7 @@ static int churn(uint64_t count) {
   must("executable", zx_vmo_replace_as_executable(churn_code, ZX_HANDLE_INVALID, &churn_code));
   zx_time_t began = zx_clock_get_monotonic();
   churn_count = count;
+  must("mtx_init", mtx_init(&churn_copy, mtx_plain) == thrd_success ? ZX_OK : ZX_ERR_NO_MEMORY);
   thrd_t makers[MAKERS];
   for (uintptr_t i = 0; i < MAKERS; i++) {
     must("thrd_create", thrd_create(&makers[i], churn_part, (void*)i) == thrd_success ? ZX_OK : ZX_ERR_NO_MEMORY);
