@@ -30,7 +30,7 @@ func smpBoots(d disks) []boot {
 	on4("families", "mem; run families 50000 1000 4; mem", `on 1000 families in 4 threads, no pins, no difference`)
 	on4("tasks", "mem; run tasks; mem", "processes holds")
 	on4("C threads", "mem; run threads; mem", `threads hold`)
-	on4("processes come and go", "mem; run grind churn 500; mem", `500 processes made and ended`)
+	on4("processes come and go", "mem; run grind churn 2000; mem", `2000 processes made and ended`)
 	// 4,096 pages, and as many write traps after them.
 	list = append(list, boot{name: "a pager and who waits for it share a CPU", smp: "2", commands: "run bench missing_page; cpus", fails: true,
 		want: []string{`bench missing_page 4096`, `\n2 CPUs`}, check: fewTaken})
