@@ -12,26 +12,37 @@ func (k *Kernel) startChores() {
 	w := k.NewWaiter("chores")
 	k.chores = w
 	assistHook = k.assist
-	object.OnChores(k.maker, func() {
-		c := k.here()
-		if c.turn != turnKernel {
-			c.heed.Or(heedChores)
-			if c.chores == nil || c.chores == c.maker {
-				c.chores = c.maker
-				return
-			}
+	object.OnChores(k.maker, func(of *object.Maker) {
+		if !k.leftTo(of) {
+			w.Wake()
 		}
-		w.Wake()
 	})
 	go func() {
 		for {
 			w.Wait(zx.ThreadBlocked, zx.TimeInfinite)
-			object.Work(w)
+			object.Work(nil, w)
 		}
 	}()
 }
 
-// maker is the process whose deed is done here, nil if a goroutine of the kernel runs.
+// leftTo has the thread whose turn it is here see to the chores of its process, if they are
+// of's, and says whether it will.
+//
+//go:nosplit
+func (k *Kernel) leftTo(of *object.Maker) bool {
+	c := k.here()
+	if of == nil || c.turn == turnKernel || c.maker != of || c.chores != nil && c.chores != of {
+		return false
+	}
+	c.chores = of
+	c.heed.Or(heedChores)
+	return true
+}
+
+// maker is the process whose deed is done here, nil if a goroutine of the kernel runs. It
+// takes a goroutine that runs because an executor waits for a lock for that one's thread.
+//
+//go:nosplit
 func (k *Kernel) maker() *object.Maker {
 	if c := k.here(); c.turn != turnKernel {
 		return c.maker
@@ -45,7 +56,7 @@ func (c *percpu) heedChores(t *Thread) {
 	whose := c.chores
 	c.chores = nil
 	c.heed.And(^heedChores)
-	if t == nil || !object.Work((*copyWaiter)(t)) || whose != &t.process.maker {
+	if t == nil || !object.Work(&t.process.maker, (*copyWaiter)(t)) || whose != &t.process.maker {
 		c.kernel.chores.Wake()
 	}
 }

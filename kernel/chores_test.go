@@ -5,7 +5,32 @@ package kernel
 import (
 	"sync/atomic"
 	"testing"
+
+	"faultline/object"
 )
+
+// TestLeftTo: a thread sees to what is its process's, if nothing of another's is left on its
+// CPU; what is nobody's is never its.
+func TestLeftTo(t *testing.T) {
+	m := &played{words: make([]atomic.Uint32, 1)}
+	var mine, other object.Maker
+	c := &percpu{heed: m.TickWord(0), maker: &mine}
+	k := &Kernel{machine: m, cpus: []*percpu{c}}
+	for _, x := range []struct {
+		turn     turn
+		left, of *object.Maker
+		want     bool
+	}{
+		{turnThread, nil, &mine, true}, {turnHanded, &mine, &mine, true}, {turnKernel, nil, &mine, false},
+		{turnThread, nil, nil, false}, {turnThread, nil, &other, false}, {turnThread, &other, &mine, false},
+	} {
+		c.turn, c.chores = x.turn, x.left
+		c.heed.Store(0)
+		if got := k.leftTo(x.of); got != x.want || got != (c.heed.Load() == heedChores) || got && c.chores != x.of {
+			t.Errorf("turn %d, %p left, of %p: %v, heeds %#x", x.turn, x.left, x.of, got, c.heed.Load())
+		}
+	}
+}
 
 // TestAssist: a call that owes the collector something pays later, a goroutine at once; who
 // pays does so by one piece, and is done when nobody asked.

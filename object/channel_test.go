@@ -352,7 +352,7 @@ func collect() {
 // collection goes on: it is not lost.
 func TestCollectInPieces(t *testing.T) {
 	settle()
-	OnChores(nil, func() {})
+	OnChores(nil, func(*Maker) {})
 	defer OnChores(nil, nil)
 	const n = 2000
 	table := new(HandleTable)

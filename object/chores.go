@@ -41,8 +41,8 @@ var chores struct {
 	made    uint64
 	workers int // at a step
 	maker   func() *Maker
-	remind  func()
-	helpers atomic.Int32 // goroutines of Remind
+	remind  func(of *Maker)
+	helpers atomic.Int32 // goroutines of remind
 }
 
 // choresAtOnce is how many units of a zx.Budget a deed does at once. Who does many
@@ -50,9 +50,12 @@ var chores struct {
 const choresAtOnce = 32
 
 // OnChores has maker say whose deed it is that is done here, nil for no process's, and
-// remind called when chores are left to do: under any lock, so that it may only wake
-// somebody, who calls Work. Without, a goroutine does them.
-func OnChores(maker func() *Maker, remind func()) { chores.maker, chores.remind = maker, remind }
+// remind called when chores of that maker are left to do: under any lock, so that it may
+// only wake somebody, who calls Work. Without, a goroutine does them. maker may be wrong
+// about a goroutine of the kernel: so a deed asks once.
+func OnChores(maker func() *Maker, remind func(of *Maker)) {
+	chores.maker, chores.remind = maker, remind
+}
 
 // who is whose deed is done here, nil for no process's.
 func who() *Maker {
@@ -64,12 +67,12 @@ func who() *Maker {
 
 // Later leaves a chore. Locks: any.
 func Later(step func(b *zx.Budget) (more bool)) {
-	push(step)
-	Remind()
+	m := who()
+	push(m, step)
+	remind(m)
 }
 
-func push(step func(b *zx.Budget) (more bool)) {
-	m := who()
+func push(m *Maker, step func(b *zx.Budget) (more bool)) {
 	if m == nil {
 		m = &chores.nobody
 	}
@@ -90,10 +93,10 @@ func push(step func(b *zx.Budget) (more bool)) {
 	m.tail = c
 }
 
-// Remind says that there is work left, of the kernel's perhaps. Locks: any.
-func Remind() {
+// remind says that m, nil for no process, has work left. Locks: any.
+func remind(m *Maker) {
 	if chores.remind != nil {
-		chores.remind()
+		chores.remind(m)
 	} else {
 		chores.helpers.Add(1)
 		go func() {
@@ -107,27 +110,27 @@ func Remind() {
 // Do begins the work of step and leaves what is too much. If it is part of a chore
 // it only leaves it, for a stack has an end. Locks: none held.
 func Do(step func(b *zx.Budget) (more bool)) {
-	push(step)
+	m := who()
+	push(m, step)
 	chores.mu.Lock()
 	first := chores.workers == 0
 	chores.mu.Unlock()
 	var b zx.Budget
 	if first && !b.Spend(zx.BudgetUnits-choresAtOnce) {
 		for {
-			c, _ := takeChore(who(), ^uint64(0))
+			c, _ := takeChore(m, ^uint64(0))
 			if c == nil || c.finish(c.step(&b)) || b.Spend(1) {
 				break
 			}
 		}
 	}
-	if left() && (first || chores.remind != nil) {
-		Remind() // on a host the first of them does
+	if left(m) && (first || chores.remind != nil) {
+		remind(m) // on a host the first of them does
 	}
 }
 
-// left says whether there are chores for whom is here.
-func left() bool {
-	m := who()
+// left says whether there are chores of m, nil for anybody.
+func left(m *Maker) bool {
 	chores.mu.Lock()
 	defer chores.mu.Unlock()
 	if m == nil {
@@ -192,13 +195,12 @@ func (c *chore) finish(more bool) bool {
 	return false
 }
 
-// Work does the chores that there are now, a thread its process's, yielding by y, nil for
+// Work does the chores of m, nil for anybody, that there are now, yielding by y, nil for
 // nobody. It says whether it did: it stops early only when y says that the thread is being
 // killed.
 //
 // Locks: none held.
-func Work(y zx.Yielder) (done bool) {
-	m := who()
+func Work(m *Maker, y zx.Yielder) (done bool) {
 	chores.mu.Lock()
 	until := chores.made
 	chores.mu.Unlock()
@@ -222,17 +224,18 @@ func Work(y zx.Yielder) (done bool) {
 // another CPU may make new ones without end.
 const worksMost = 1024
 
-// WorkAll is Work until there are none: also those that come of them, but leaves
+// WorkAll is Work for whom is here until there are none: also those that come of them, but leaves
 // what comes worksMost chores deep to others, and says whether it left any. y's
 // answers are ignored.
 //
 // Locks: none held.
 func WorkAll(y zx.Yielder) (more bool) {
+	m := who()
 	for n := 0; n < worksMost; {
-		if !left() {
+		if !left(m) {
 			return false
 		}
-		if Work(y) {
+		if Work(m, y) {
 			n++
 		}
 	}

@@ -20,7 +20,7 @@ func settle() {
 // somebody who makes chores for ever; the rest is done when he stops.
 func TestChoresWithoutEnd(t *testing.T) {
 	settle()
-	OnChores(nil, func() {})
+	OnChores(nil, func(*Maker) {})
 	defer OnChores(nil, nil)
 	var made, done atomic.Int32
 	var endless func(*zx.Budget) bool
@@ -48,7 +48,7 @@ func TestOwnChores(t *testing.T) {
 	settle()
 	var a, b Maker
 	here := &a
-	OnChores(func() *Maker { return here }, func() {})
+	OnChores(func() *Maker { return here }, func(*Maker) {})
 	defer OnChores(nil, nil)
 	var done []string
 	leave := func(m *Maker, what string, steps int) {
@@ -78,6 +78,40 @@ func TestOwnChores(t *testing.T) {
 	}
 }
 
+// TestDeedAsksOnce: a deed of the kernel's is nobody's to its end, and done by who works for
+// anybody, though a thread's turn begins meanwhile: its executor waited for a lock.
+func TestDeedAsksOnce(t *testing.T) {
+	settle()
+	var a Maker
+	here, reminded, done := (*Maker)(nil), 0, 0
+	OnChores(func() *Maker {
+		m := here
+		here = &a
+		return m
+	}, func(of *Maker) {
+		if reminded++; of != nil {
+			t.Error("a thread is reminded of what it has not left")
+		}
+	})
+	defer OnChores(nil, nil)
+	step := func(*zx.Budget) bool {
+		done++
+		return done < 2
+	}
+	Do(step)
+	if done != 1 || reminded != 1 {
+		t.Errorf("%d steps of a deed, reminded %d times", done, reminded)
+	}
+	if Work(nil, nil); done != 2 {
+		t.Errorf("%d steps of the rest", done)
+	}
+	here, done = nil, 1
+	Later(step)
+	if Work(nil, nil); done != 2 || reminded != 2 {
+		t.Errorf("%d steps of what was left, reminded %d times", done, reminded)
+	}
+}
+
 // killed is a thread that is being killed, and what its CPU does when it yields.
 type killed struct{ others func() }
 
@@ -91,7 +125,7 @@ func (k killed) Yield() zx.Status {
 func TestChoresOfTheKilled(t *testing.T) {
 	settle()
 	var m Maker
-	OnChores(func() *Maker { return &m }, func() {})
+	OnChores(func() *Maker { return &m }, func(*Maker) {})
 	defer OnChores(nil, nil)
 	done, steps := 0, 0
 	for range 2 * worksMost {

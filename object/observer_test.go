@@ -313,7 +313,7 @@ func TestObserverRaces(t *testing.T) {
 // closing a handle or the port, and cancelling, end what was not told yet.
 func TestChangesInPieces(t *testing.T) {
 	settle()
-	OnChores(nil, func() {}) // nobody does them before Work
+	OnChores(nil, func(*Maker) {}) // nobody does them before Work
 	defer OnChores(nil, nil)
 	tab := new(HandleTable)
 	e, p := NewEvent(), NewPort()
@@ -347,7 +347,7 @@ func TestChangesInPieces(t *testing.T) {
 	e.UpdateSignals(sigB, 0)
 	register(5, h2, 4, sigA|sigB, false) // knows nothing of these
 	register(5, h2, 5, sigA, true)
-	Work(nil)
+	Work(nil, nil)
 	if got := keys(); got[1] != 3000 || got[2] != 3000 || got[3] != 10 || len(got) != 3 {
 		t.Errorf("keys told: %v", got)
 	}
@@ -356,7 +356,7 @@ func TestChangesInPieces(t *testing.T) {
 	e.UpdateSignals(0, sigA)
 	at := p.Depth()
 	tab.Close(h) // what was told stays
-	Work(nil)
+	Work(nil, nil)
 	if got := keys(); got[4] != 5 || got[5] != 5 || got[6] == 0 || got[6] != at {
 		t.Errorf("keys told before the handle was closed: %v", got)
 	}
@@ -376,7 +376,7 @@ func TestChangesInPieces(t *testing.T) {
 	register(3000, h2, 9, sigA, false)
 	e.UpdateSignals(0, sigA)
 	tab.Close(ph)
-	Work(nil)
+	Work(nil, nil)
 	if e.watch != nil || chores.makers != nil || p.watching != nil {
 		t.Error("something is left")
 	}
