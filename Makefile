@@ -135,7 +135,7 @@ bench-docs: $(B)/faultline.elf $(B)/bin/qemu $(B)/bin/bench $(B)/bin/profile ## 
 
 bench-smp: $(B)/faultline.elf $(B)/bin/qemu ## what 2 CPUs, or SMP, do at once beside one: build/bench-smp.json, ratios within one run
 	@$(NEED) qemu-system-x86_64
-	@MACHINE= CMDS= SMP='$(if $(filter 1,$(SMP)),2,$(SMP))' PROGRAM=user/bin/benchsmp ARGS= TIMEOUT=120 $(B)/bin/qemu $(B)/faultline.elf > $(B)/bench-smp.txt
+	@MACHINE= CMDS= SMP='$(if $(filter 1,$(SMP)),2,$(SMP))' PROGRAM=user/bin/benchsmp ARGS= TIMEOUT=120 $(B)/bin/qemu $(B)/faultline.elf > $(B)/bench-smp.txt || { cat $(B)/bench-smp.txt; exit 1; }
 	@(echo '['; grep '^{' $(B)/bench-smp.txt | sed '$$!s/$$/,/'; echo ']') > $(B)/bench-smp.json
 	@cat $(B)/bench-smp.json
 
@@ -149,7 +149,7 @@ bench-smp-lines: $(B)/faultline.elf $(B)/bin/qemu ## with 1, 2 and 4 CPUs: instr
 	  -DPLUGIN_VERSION=$$(qemu-system-x86_64 --version | awk '/version/ { print $$4+0 < 9 ? 1 : $$4+0 < 9.1 ? 2 : 3 }')
 	@for row in $(or $(ONLY),fault call supply); do for n in 1 2 4; do to=$(B)/lines-$$row-$$n.txt; skip=$$([ $$row = supply ] && echo 64 || echo 1024); \
 	  MACHINE= CMDS= SMP=$$n PROGRAM=user/bin/benchsmp ARGS="count $$row" TIMEOUT=300 QEMUFLAGS="-plugin $(B)/lines.so,out=$$to,skip=$$skip" \
-	    $(B)/bin/qemu $(B)/faultline.elf > $(B)/lines.log || exit 1; \
+	    $(B)/bin/qemu $(B)/faultline.elf > $(B)/lines.log || { cat $(B)/lines.log; exit 1; }; \
 	  echo "$$row, $$n CPUs:"; grep '^cpu' $$to; echo "$$(grep -c '^line' $$to) lines that a CPU writes and another touches"; done; done
 
 strain: $(B)/faultline.elf $(B)/bin/qemu ## for minutes, on 4 CPUs: writers, writers and one in their way, 10,000 processes, 10,000,000 random calls

@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -191,6 +193,12 @@ func (k *knobs) argv(image string, files []blobFile) ([]string, error) {
 	if !ok {
 		return nil, fmt.Errorf("MACHINE=%s is not one of microvm, q35, pc", k.machine)
 	}
+	if n, err := strconv.ParseUint(k.smp, 10, 8); err != nil || n == 0 {
+		return nil, fmt.Errorf("SMP=%s is no number of CPUs, 1 to 255", k.smp)
+	}
+	if n, err := mebibytes(k.mem); err != nil || !(n >= leastMemory) {
+		return nil, fmt.Errorf("MEM=%s is no size, as 512M or 4G, of %d MiB or more", k.mem, leastMemory)
+	}
 	argv := []string{
 		"-M", m.options, "-accel", k.accel, "-cpu", k.cpu, "-m", k.mem, "-smp", k.smp,
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
@@ -246,6 +254,22 @@ func (k *knobs) argv(image string, files []blobFile) ([]string, error) {
 		argv = append(argv, "-chardev", "socket,id=watch,path="+escapeComma(k.watch), "-device", bus+",max_ports=1", "-device", "virtconsole,chardev=watch")
 	}
 	return append(argv, strings.Fields(k.extra)...), nil
+}
+
+// leastMemory is what the image needs to say that it has too little, in MiB.
+const leastMemory = 32
+
+// mebibytes reads a size as QEMU's -m has it: MiB where no unit is named.
+func mebibytes(size string) (float64, error) {
+	units := 1.0
+	for i, unit := range []string{"k", "m", "g", "t"} {
+		if number, ok := strings.CutSuffix(strings.ToLower(size), unit); ok {
+			units, size = math.Pow(1024, float64(i-1)), number
+			break
+		}
+	}
+	n, err := strconv.ParseFloat(size, 64)
+	return n * units, err
 }
 
 // blobFile is a blob that has been written to the host's disk.

@@ -86,7 +86,7 @@ func TestArgv(t *testing.T) {
 			t.Errorf("no %q in %s", want, line)
 		}
 	}
-	k = knobs{machine: "q35", loader: "pvh", diskIf: "virtio", disk: "d", gdb: "5555", icount: "shift=3"}
+	k = knobs{machine: "q35", loader: "pvh", diskIf: "virtio", mem: "1024", smp: "255", disk: "d", gdb: "5555", icount: "shift=3"}
 	argv, _ = k.argv("k.elf", nil)
 	line = strings.Join(argv, " ")
 	if !strings.Contains(line, "virtio-blk-pci") || strings.Contains(line, "virtio-mmio") || !strings.Contains(line, ":5555") || !strings.Contains(line, "-icount shift=3") {
@@ -107,7 +107,7 @@ func TestArgv(t *testing.T) {
 		{"q35", "lilo", "ram", "LOADER=lilo"},
 		{"q35", "pvh", "scsi", "DISKIF=scsi"},
 	} {
-		k := knobs{machine: c.machine, loader: c.loader, diskIf: c.diskIf, disk: "d"}
+		k := knobs{machine: c.machine, loader: c.loader, diskIf: c.diskIf, mem: "0.5G", smp: "8", disk: "d"}
 		argv, err := k.argv(strings.TrimSuffix(stick, "-usb.img")+".elf", nil)
 		if line := strings.Join(argv, " ") + fmt.Sprint(err); !strings.Contains(line, c.want) {
 			t.Errorf("%+v: %s", c, line)
@@ -115,6 +115,14 @@ func TestArgv(t *testing.T) {
 	}
 	if _, err := (&knobs{machine: "vax"}).argv("k.elf", nil); err == nil || !strings.Contains(err.Error(), "MACHINE=vax") {
 		t.Errorf("unknown machine: %v", err)
+	}
+	for _, bad := range []struct{ mem, smp, want string }{
+		{"512M", "0", "SMP=0"}, {"512M", "256", "SMP=256"}, {"512M", "x", "SMP=x"},
+		{"1", "1", "MEM=1 "}, {"x", "1", "MEM=x "}, {"G", "1", "MEM=G "}, {"31m", "1", "MEM=31m "}, {"nan", "1", "MEM=nan "}, {"", "1", "MEM= "},
+	} {
+		if _, err := (&knobs{machine: "pc", loader: "pvh", diskIf: "virtio", mem: bad.mem, smp: bad.smp}).argv("k.elf", nil); err == nil || !strings.Contains(err.Error(), bad.want) {
+			t.Errorf("%+v: %v", bad, err)
+		}
 	}
 }
 

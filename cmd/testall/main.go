@@ -29,6 +29,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -136,6 +137,12 @@ func main() {
 		fmt.Fprintf(os.Stderr, "testall: unexpected argument %q\n", flag.Arg(0))
 		os.Exit(2)
 	}
+	flag.Visit(func(f *flag.Flag) {
+		if v := f.Value.String(); slices.Contains([]string{"fuzz", "cuts", "mutants"}, f.Name) && (v[0] == '-' || v == "0" || v == "0s") {
+			fmt.Fprintf(os.Stderr, "testall: -%s %s is not above 0\n", f.Name, v)
+			os.Exit(2)
+		}
+	})
 	if *filter != "" {
 		var err error
 		if only, err = regexp.Compile(*filter); err != nil {
