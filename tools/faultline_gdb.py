@@ -71,8 +71,9 @@ def kernel():
     """The kernel: cpu holds it, as the receiver of the report it calls on a trap."""
     # A method value is a pointer to {code, receiver}.
     handler = read64(int(gdb.parse_and_eval("&'faultline/cpu.onFatal'")))
-    if handler == 0:
-        raise gdb.GdbError("the kernel has not booted yet: break at main.main and go on from there")
+    # Until the kernel is there, the board's function is.
+    if handler == 0 or "(*Kernel)" not in gdb.execute("info symbol %#x" % read64(handler), to_string=True):
+        raise gdb.GdbError("the kernel has not booted yet: continue, and stop it with Ctrl-C or a breakpoint")
     return gdb.Value(read64(handler + 8)).cast(gdb.lookup_type("faultline/kernel.Kernel").pointer()).dereference()
 
 

@@ -56,6 +56,7 @@ func (s *session) debug() error {
 		lines []string
 		want  []string
 	}{
+		{[]string{"threads"}, []string{`the kernel has not booted yet`}},
 		{[]string{"hbreak 'faultline/console.(*Console).storyFail'", "continue", "regs"}, []string{`RIP .*ring 0`}},
 		{[]string{"threads"}, []string{`toucher .* initial-thread`}},
 		{[]string{"vmo"}, []string{`paged, traps dirty`}},
