@@ -46,14 +46,14 @@ B := build
 given := $(strip $(TAMAGO))
 override TAMAGO = $(eval override TAMAGO := $$(shell go run ./toolchain $(if $(given),-use '$(given)')))$(or $(TAMAGO),$(error no toolchain, see above))
 
-IMAGE_ENV   := GOOS=tamago GOARCH=amd64 GOOSPKG=github.com/usbarmory/tamago
+IMAGE_ENV   := GOOS=tamago GOARCH=amd64 GOAMD64=v1 GOOSPKG=github.com/usbarmory/tamago
 IMAGE_FLAGS := -ldflags "-T 0x1001000 -R 0x1000"
-# What is built must not depend on where.
+# What is built must not depend on where, nor on GOAMD64 of who builds it.
 IMAGE_BUILD := build -trimpath -buildvcs=false $(IMAGE_FLAGS)
 
 # Go programs of ring 3: user/go is their machine, and they are linked where
 # programs may lie.
-GO_PROGRAM       = GOOS=tamago GOARCH=amd64 GOOSPKG='$(abspath user/go)' $(TAMAGO)
+GO_PROGRAM       = GOOS=tamago GOARCH=amd64 GOAMD64=v1 GOOSPKG='$(abspath user/go)' $(TAMAGO)
 GO_PROGRAM_FLAGS := -trimpath -buildvcs=false -ldflags '-T 0x8000201000 -R 0x1000'
 
 NEED = go run ./cmd/need

@@ -24,7 +24,7 @@ const boardModule = "github.com/usbarmory/tamago"
 var imageFlags = []string{"-trimpath", "-ldflags", "-T 0x1001000 -R 0x1000"}
 
 // imageEnv makes a go command build for the bare machine.
-var imageEnv = []string{"GOOS=tamago", "GOARCH=amd64", "GOOSPKG=" + boardModule}
+var imageEnv = []string{"GOOS=tamago", "GOARCH=amd64", "GOAMD64=v1", "GOOSPKG=" + boardModule}
 
 // ring3Env makes a go command build for ring 3 of the kernel.
 func ring3Env() []string {
@@ -32,7 +32,7 @@ func ring3Env() []string {
 	if err != nil {
 		panic(fmt.Sprintf("testall.ring3Env: %v", err))
 	}
-	return []string{"GOOS=tamago", "GOARCH=amd64", "GOOSPKG=" + machine}
+	return []string{"GOOS=tamago", "GOARCH=amd64", "GOAMD64=v1", "GOOSPKG=" + machine}
 }
 
 // staticcheck is the checker and its version; nothing of ours links to it, so go.mod

@@ -10,7 +10,7 @@ import (
 )
 
 // reproducible builds the image once more from a copy of the tree, under
-// another path, with caches of its own, and compares it with the first.
+// another path, with caches of its own and another GOAMD64, and compares it with the first.
 //
 // Pre: kernelImage is up to date.
 func reproducible() (output string, err error) {
@@ -54,7 +54,7 @@ func reproducible() (output string, err error) {
 	image := filepath.Join(buildDir, "faultline.elf")
 	output, err = command{
 		args: []string{"make", "-s", "-C", filepath.Join(dir, "tree"), image},
-		env: []string{"GOCACHE=" + filepath.Join(dir, "cache"), "GOMODCACHE=" + filepath.Join(dir, "modules"),
+		env: []string{"GOAMD64=v2", "GOCACHE=" + filepath.Join(dir, "cache"), "GOMODCACHE=" + filepath.Join(dir, "modules"),
 			"GOPROXY=file://" + filepath.Join(strings.TrimSpace(modules), "cache", "download"), "GONOSUMDB=*",
 			"TAMAGO=env " + strings.TrimPrefix(strings.Join(tamago, " "), "env ")},
 		limit: 20 * time.Minute,
