@@ -136,8 +136,8 @@ func (c *Console) top(args []string) error {
 			c.printf("\x1b[H\x1b[J")
 		}
 		m := c.kernel.Memory()
-		c.note("%d threads, %s of %d CPUs used; %d of %d page frames free; faults and calls of the last %s",
-			len(rows), cell(used), len(c.kernel.CPUs()), m.Frames.Free, m.Frames.Total, seconds(every))
+		c.note("%d threads, %v of %d CPUs used; %d of %d page frames free; faults and calls of the last %s",
+			len(rows), used, len(c.kernel.CPUs()), m.Frames.Free, m.Frames.Total, seconds(every))
 		c.table("threads", rows[:min(len(rows), topRows)])
 		if stop {
 			break
@@ -211,10 +211,10 @@ func (c *Console) mem(args []string) error {
 	rows = append(rows, memoryRow{"RAM", size(m.RAM), size(m.RAM), int64(m.RAM / page), "what the machine has"},
 		memoryRow{"kernel heap", size(m.HeapUsed), size(m.HeapLimit), int64(m.HeapUsed / page), fmt.Sprintf("%d collections so far", m.Collections)},
 		memoryRow{"account", size(m.Account.Bytes.Used), size(m.Account.Bytes.Total), m.Account.Bytes.Used / page,
-			fmt.Sprintf("peak %s, %d refusals", size(m.Account.Bytes.Peak).text(), m.Account.Bytes.Refused)},
+			fmt.Sprintf("peak %v, %d refusals", size(m.Account.Bytes.Peak), m.Account.Bytes.Refused)},
 		memoryRow{"account pages", size(m.Account.Pages.Used) * page, size(m.Account.Pages.Total) * page, m.Account.Pages.Used,
 			fmt.Sprintf("peak %d, %d refusals", m.Account.Pages.Peak, m.Account.Pages.Refused)})
-	frames("free frames", f.Free, fmt.Sprintf("lowest %d; records take %s", f.Lowest, size(f.MetaBytes).text()))
+	frames("free frames", f.Free, fmt.Sprintf("lowest %d; records take %v", f.Lowest, size(f.MetaBytes)))
 	frames("page tables", f.Tables, "")
 	frames("VMOs of pagers", paged, fmt.Sprintf("%d evictable, %d needed; %d evicted", m.Store.Listed, m.Store.Needed, m.Store.Evicted))
 	frames("anonymous VMOs", anonymous, fmt.Sprintf("%d VMOs, %d handles", m.Store.VMOs, m.Handles))

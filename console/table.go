@@ -33,10 +33,13 @@ type (
 const unknown share = -1
 
 // MarshalJSON writes what no program may round.
-func (h addr) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "\"%#x\"", uint64(h)), nil }
+func (h addr) MarshalJSON() ([]byte, error) { return []byte(`"` + h.String() + `"`), nil }
 
-// text writes h as people read it, in four digits or fewer.
-func (s size) text() string {
+// String writes h in hex.
+func (h addr) String() string { return fmt.Sprintf("%#x", uint64(h)) }
+
+// String writes s as people read it, in four digits or fewer.
+func (s size) String() string {
 	const units = " KMGTPE"
 	v, unit := uint64(s), 0
 	for v >= 10_000 || unit > 0 && v >= 1024 {
@@ -48,8 +51,8 @@ func (s size) text() string {
 	return strings.TrimSpace(fmt.Sprintf("%d%c", v, units[unit]))
 }
 
-// text writes n in the unit that suits it.
-func (n nanos) text() string {
+// String writes n in the unit that suits it.
+func (n nanos) String() string {
 	switch {
 	case n < 10_000:
 		return fmt.Sprintf("%d ns", int64(n))
@@ -61,6 +64,14 @@ func (n nanos) text() string {
 	return fmt.Sprintf("%d s", n/1_000_000_000)
 }
 
+// String writes p in per cent; nothing if it is unknown.
+func (p share) String() string {
+	if p == unknown {
+		return ""
+	}
+	return fmt.Sprintf("%d.%d%%", p/10, p%10)
+}
+
 // cell writes a value as it stands in a table.
 func cell(v any) string {
 	switch v := v.(type) {
@@ -68,19 +79,8 @@ func cell(v any) string {
 		if v == zx.KoidInvalid {
 			return "-"
 		}
-	case addr:
-		return fmt.Sprintf("%#x", uint64(v))
-	case size:
-		return v.text()
-	case nanos:
-		return v.text()
 	case zx.Time:
 		return seconds(v)
-	case share:
-		if v == unknown {
-			return ""
-		}
-		return fmt.Sprintf("%d.%d%%", v/10, v%10)
 	}
 	return clean(fmt.Sprint(v))
 }
