@@ -9,10 +9,10 @@ import (
 
 // Command is one command.
 type Command struct {
-	Name string
-	Args string // as usage shows them, optional ones in brackets
-	Help string // one line
-	Long string // what `help COMMAND` adds
+	Name string `t:"COMMAND"`
+	Args string `t:"args"` // as usage shows them, optional ones in brackets
+	Help string `t:"WHAT IT DOES"`
+	Long string `t:"long"` // what `help COMMAND` adds
 	Fn   func(c *Console, args []string) error
 
 	min, max int // arguments; max -1 is any number
@@ -21,14 +21,6 @@ type Command struct {
 // showsJSON ends the Args of commands that show tables, which --json makes one
 // line of JSON.
 const showsJSON = "[--json]"
-
-// helpRow is a command.
-type helpRow struct {
-	Command string `t:"COMMAND"`
-	Args    string `t:"args"`
-	Help    string `t:"WHAT IT DOES"`
-	Long    string `t:"long"`
-}
 
 // usage is how the command is written.
 func (k *Command) usage() string { return strings.TrimSpace(k.Name + " " + k.Args) }
@@ -250,11 +242,7 @@ func slip(a, b string) bool {
 
 func (c *Console) help(args []string) error {
 	if len(args) == 0 {
-		var rows []helpRow
-		for i := range commands {
-			rows = append(rows, helpRow{commands[i].Name, commands[i].Args, commands[i].Help, commands[i].Long})
-		}
-		c.table("commands", rows)
+		c.table("commands", commands)
 		c.note("Numbers are decimal or 0x hex, with K, M or G behind. `help COMMAND` says more; --json behind what shows tables makes them JSON.")
 		return nil
 	}
@@ -263,7 +251,7 @@ func (c *Console) help(args []string) error {
 		return fmt.Errorf("no command %q; `help` lists them", args[0])
 	}
 	if c.json {
-		c.table("commands", []helpRow{{k.Name, k.Args, k.Help, k.Long}})
+		c.table("commands", []Command{*k})
 	} else {
 		c.printf("%s\n  %s%s\n", k.usage(), k.Help, strings.ReplaceAll(k.Long, "\n", "\n  "))
 	}

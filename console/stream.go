@@ -24,8 +24,8 @@ type (
 		Pages uint64 `json:"pages"`
 		Paged bool   `json:"paged"`
 	}
-	// streamPages says what state the pages of a VMO are in: runs of a letter and a
-	// count, from page 0 on.
+	// streamPages says what state the pages of a VMO are in: runs of a letter of
+	// pictures and a count, from page 0 on.
 	streamPages struct {
 		Kind string `json:"k"` // "pages"
 		ID   uint64 `json:"id"`
@@ -46,11 +46,6 @@ const (
 	streamRuns  = 1 << 12
 	streamRound = 1 << 15
 )
-
-// stateLetters are the states as a line of pages has them: absent, zero, clean, dirty,
-// being written, anonymous.
-var stateLetters = map[vmo.State]byte{vmo.Absent: 'a', vmo.Marker: 'z', vmo.Clean: 'c', vmo.Dirty: 'd', vmo.AwaitingClean: 'w', vmo.Untracked: 'u',
-	vmo.ZeroDirty: 'd', vmo.ZeroAwaiting: 'w', vmo.ZeroUntracked: 'z'}
 
 // Stream traces, and writes to w what is recorded and which VMOs it is about, until
 // w fails. Once a second it tells in what state the pages are of those that had to do
@@ -143,7 +138,7 @@ func (s *stream) lookRound() error {
 			_, runs, _ := pageCounts(v, streamRuns)
 			text := make([]byte, 0, 4*len(runs))
 			for _, r := range runs {
-				text = strconv.AppendUint(append(text, stateLetters[r.State]), r.Length>>zx.PageShift, 10)
+				text = strconv.AppendUint(append(text, pictures[r.State].letter), r.Length>>zx.PageShift, 10)
 			}
 			room -= len(runs)
 			lines = append(lines, streamPages{"pages", uint64(koid), string(text)})

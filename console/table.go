@@ -131,9 +131,11 @@ type column struct {
 // columnsOf reads the tags of a row's type.
 func columnsOf(row reflect.Type) (list []column) {
 	for i := range row.NumField() {
-		name, below := strings.CutPrefix(row.Field(i).Tag.Get("t"), "+")
-		list = append(list, column{field: i, name: name, below: below, out: name == strings.ToLower(name),
-			left: row.Field(i).Type.Kind() == reflect.String})
+		tag, ok := row.Field(i).Tag.Lookup("t")
+		if name, below := strings.CutPrefix(tag, "+"); ok {
+			list = append(list, column{field: i, name: name, below: below, out: name == strings.ToLower(name),
+				left: row.Field(i).Type.Kind() == reflect.String})
+		}
 	}
 	return list
 }

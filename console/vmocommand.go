@@ -23,22 +23,22 @@ const (
 	runLonger    = 9       // before one of which there is room for another, of usual length
 )
 
-// pictures is how each state of a page is drawn and called. Source: docs/pager.md
-// 4.1.
-var pictures = []struct {
-	state vmo.State
-	char  byte
-	name  string
+// pictures is how each state of a page is drawn and called, and the letter that a line
+// of Stream has for it. Source: docs/pager.md 4.1.
+var pictures = [...]struct {
+	char   byte
+	name   string
+	letter byte
 }{
-	{vmo.Absent, '.', "absent"},
-	{vmo.Marker, '0', "zero marker"},
-	{vmo.Clean, 'c', "clean"},
-	{vmo.Dirty, 'D', "dirty"},
-	{vmo.AwaitingClean, 'w', "awaiting clean"},
-	{vmo.Untracked, '#', "anonymous page"},
-	{vmo.ZeroDirty, 'Z', "dirty zero interval"},
-	{vmo.ZeroAwaiting, 'z', "zero interval awaiting clean"},
-	{vmo.ZeroUntracked, '-', "zeros past the stream size"},
+	vmo.Absent:        {'.', "absent", 'a'},
+	vmo.Marker:        {'0', "zero marker", 'z'},
+	vmo.Clean:         {'c', "clean", 'c'},
+	vmo.Dirty:         {'D', "dirty", 'd'},
+	vmo.AwaitingClean: {'w', "awaiting clean", 'w'},
+	vmo.Untracked:     {'#', "anonymous page", 'u'},
+	vmo.ZeroDirty:     {'Z', "dirty zero interval", 'd'},
+	vmo.ZeroAwaiting:  {'z', "zero interval awaiting clean", 'w'},
+	vmo.ZeroUntracked: {'-', "zeros past the stream size", 'z'},
 }
 
 func (c *Console) vmo(args []string) error {
@@ -216,10 +216,8 @@ func (c *Console) picture(v *vmo.VMO) {
 	}
 	counts, runs, all := pageCounts(v, keep)
 	var legend []string
-	chars := map[vmo.State]byte{}
-	for _, p := range pictures {
-		chars[p.state] = p.char
-		if n := counts[p.state]; n > 0 {
+	for state, p := range pictures {
+		if n := counts[state]; n > 0 {
 			legend = append(legend, fmt.Sprintf("%d %s (%c)", n, p.name, p.char))
 		}
 	}
@@ -239,7 +237,7 @@ func (c *Console) picture(v *vmo.VMO) {
 		var row []byte
 		for _, r := range runs {
 			for n := r.Length >> zx.PageShift; n > 0; n-- {
-				row = append(row, chars[r.State])
+				row = append(row, pictures[r.State].char)
 			}
 		}
 		for at := 0; at < len(row); at += pictureRow {
@@ -250,7 +248,7 @@ func (c *Console) picture(v *vmo.VMO) {
 	c.printf("    %d runs, each a state and how many pages it goes on:\n", all)
 	line := ""
 	for n, r := range runs {
-		word := fmt.Sprintf(" %c%d", chars[r.State], r.Length>>zx.PageShift)
+		word := fmt.Sprintf(" %c%d", pictures[r.State].char, r.Length>>zx.PageShift)
 		if line == "" {
 			line = fmt.Sprintf("    %#08x ", r.Offset)
 		}
