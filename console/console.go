@@ -95,9 +95,6 @@ func (w warnings) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-// PoweredOff says that a command asked for the machine to stop.
-func (c *Console) PoweredOff() bool { return c.off }
-
 func (c *Console) printf(format string, args ...any) { fmt.Fprintf(c.out, format, args...) }
 
 // whole lets one write at a time through: those of commands, of the kernel, and of
@@ -466,13 +463,12 @@ func (c *Console) spawn(p Program) (Exit, error) {
 	return <-ended, nil
 }
 
-// await takes a packet, however often the wait is interrupted.
-func (c *Console) await(port *object.Port, packet *zx.Packet) zx.Status {
-	for {
-		if st := port.Wait(c.waiter, zx.TimeInfinite, packet); st != zx.ErrInternalIntrRetry {
-			return st
-		}
+// uninterrupted does what waits, however often the wait is interrupted.
+func uninterrupted(do func() zx.Status) (st zx.Status) {
+	for st = zx.ErrInternalIntrRetry; st == zx.ErrInternalIntrRetry; {
+		st = do()
 	}
+	return st
 }
 
 // death is the error of a program that an exception killed.

@@ -226,8 +226,8 @@ func TestNoVolume(t *testing.T) {
 		}
 	}
 	c = New(Config{Kernel: newKernel(), VolumeError: errors.New("not FAT32: blue"), Waiter: newWaiter(""), Out: out})
-	if err := c.Script("help; mem; threads; vmo; pager; poweroff; ls"); err != nil || !c.PoweredOff() {
-		t.Errorf("%v, off %v", err, c.PoweredOff())
+	if err := c.Script("help; mem; threads; vmo; pager; poweroff; ls"); err != nil || !c.off {
+		t.Errorf("%v, off %v", err, c.off)
 	}
 	if err := c.Demo(); err == nil || err.Error() != "not FAT32: blue" {
 		t.Error(err)
@@ -531,7 +531,7 @@ func TestInteractive(t *testing.T) {
 			t.Errorf("%q is on the screen %d times, want %d:\n%q", want, n, count, text)
 		}
 	}
-	if !r.PoweredOff() {
+	if !r.off {
 		t.Error("the end of input did not power off")
 	}
 	r.off = false

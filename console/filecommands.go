@@ -96,7 +96,7 @@ func (c *Console) cat(f *files.File, args []string) error {
 			return errors.New("stopped")
 		}
 		n := min(uint64(len(buf)), end-at)
-		if st := c.readAt(f, buf[:n], at); st != zx.OK {
+		if st := uninterrupted(func() zx.Status { return f.ReadAt(c.waiter, buf[:n], at) }); st != zx.OK {
 			return fmt.Errorf("%q at %#x: %w", f.Name(), at, st)
 		}
 		if !decided {
@@ -184,15 +184,6 @@ func (c *Console) dump(p []byte, at uint64) {
 		}
 		c.printf("%08x  %-47s  %s\n", at, fmt.Sprintf("% x", line), shown)
 		at += 16
-	}
-}
-
-// readAt fills p from the file, however often the wait is interrupted.
-func (c *Console) readAt(f *files.File, p []byte, off uint64) zx.Status {
-	for {
-		if st := f.ReadAt(c.waiter, p, off); st != zx.ErrInternalIntrRetry {
-			return st
-		}
 	}
 }
 
@@ -401,7 +392,7 @@ func (c *Console) fail(f *files.File, args []string) error {
 		return err
 	}
 	c.note("pages of %#x+%#x now fail with %v", offset, length, st)
-	if dirty := f.PageCounts(); dirty.Dirty+dirty.AwaitingClean > 0 {
+	if dirtyPages(f) > 0 {
 		c.note("dirty pages stay in memory and do not ask the pager; sync and evict them to make them")
 	}
 	return nil
@@ -409,8 +400,7 @@ func (c *Console) fail(f *files.File, args []string) error {
 
 func (c *Console) evict(f *files.File, _ []string) error {
 	n := f.Evict()
-	p := f.PageCounts()
-	c.note("%d clean pages dropped, %d dirty ones kept", n, p.Dirty+p.AwaitingClean)
+	c.note("%d clean pages dropped, %d dirty ones kept", n, dirtyPages(f))
 	return nil
 }
 

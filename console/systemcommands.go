@@ -277,10 +277,7 @@ func (c *Console) program(args []string) (Program, error) {
 			p.Args = append(p.Args, a)
 			continue
 		}
-		if c.volume == nil {
-			return Program{}, c.volumeError
-		}
-		f, err := c.volume.Open(path)
+		f, err := c.open(path)
 		if err != nil {
 			return Program{}, err
 		}
@@ -304,7 +301,7 @@ func (c *Console) program(args []string) (Program, error) {
 		return Program{}, fmt.Errorf("%s has %d bytes, too many for a program", f.Name(), f.Size())
 	}
 	p.Image = make([]byte, f.Size())
-	if st := f.ReadAt(c.waiter, p.Image, 0); st != zx.OK {
+	if st := uninterrupted(func() zx.Status { return f.ReadAt(c.waiter, p.Image, 0) }); st != zx.OK {
 		return Program{}, fmt.Errorf("reading %s: %w", f.Name(), st)
 	}
 	return p, nil
@@ -351,8 +348,8 @@ func (c *Console) farewell() {
 		return
 	}
 	for _, f := range c.volume.Files() {
-		if p := f.PageCounts(); p.Dirty+p.AwaitingClean > 0 {
-			c.note("%s: %d dirty pages are lost", f.Name(), p.Dirty+p.AwaitingClean)
+		if n := dirtyPages(f); n > 0 {
+			c.note("%s: %d dirty pages are lost", f.Name(), n)
 		}
 	}
 }

@@ -17,7 +17,6 @@ const (
 	touchRead  = 1
 	touchWrite = 2
 	touchStore = 3 // count of bytes in bits 15:8
-	touchExit  = 4
 
 	touchMost = 16 // bytes one command stores
 
@@ -97,7 +96,7 @@ func (c *Console) answer(t *toucher, key uint64) (payload [zx.PacketPayloadBytes
 	defer c.wait(nil)
 	for {
 		var packet zx.Packet
-		if st := c.await(t.answers, &packet); st != zx.OK {
+		if st := uninterrupted(func() zx.Status { return t.answers.Wait(c.waiter, zx.TimeInfinite, &packet) }); st != zx.OK {
 			t.process.Kill()
 			c.drop(t)
 			return payload, st

@@ -127,13 +127,13 @@ func (c *Console) saveTrace(name string) error {
 	if int64(len(text)) > f.Size() {
 		return fmt.Errorf("the trace has %d bytes and %q has room for %d; a file keeps its size", len(text), f.Name(), f.Size())
 	}
-	if st := f.WriteAt(c.waiter, text, 0); st != zx.OK {
+	if st := uninterrupted(func() zx.Status { return f.WriteAt(c.waiter, text, 0) }); st != zx.OK {
 		return st
 	}
 	blanks := bytes.Repeat([]byte{' '}, 1<<16)
 	for at := int64(len(text)); at < f.Size(); {
 		n := min(int64(len(blanks)), f.Size()-at)
-		if st := f.WriteAt(c.waiter, blanks[:n], uint64(at)); st != zx.OK {
+		if st := uninterrupted(func() zx.Status { return f.WriteAt(c.waiter, blanks[:n], uint64(at)) }); st != zx.OK {
 			return st
 		}
 		at += n

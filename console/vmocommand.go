@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"faultline/files"
 	"faultline/pager"
 	"faultline/trace"
 	"faultline/vmar"
@@ -90,7 +91,7 @@ func (c *Console) vmoOf(arg string) (*vmo.VMO, error) {
 
 // pageCounts counts the pages of a VMO by state, keeps the first runs, and
 // counts all.
-func pageCounts(v *vmo.VMO, keep int) (counts [16]uint64, first []vmo.Run, runs int) {
+func pageCounts(v *vmo.VMO, keep int) (counts [len(pictures)]uint64, first []vmo.Run, runs int) {
 	var buf [64]vmo.Run
 	for at := uint64(0); ; {
 		n, next := v.Runs(at, buf[:])
@@ -105,6 +106,12 @@ func pageCounts(v *vmo.VMO, keep int) (counts [16]uint64, first []vmo.Run, runs 
 		}
 		at = next
 	}
+}
+
+// dirtyPages counts a file's pages that the disk does not have yet.
+func dirtyPages(f *files.File) uint64 {
+	counts, _, _ := pageCounts(f.VMO(), 0)
+	return counts[vmo.Dirty] + counts[vmo.AwaitingClean]
 }
 
 // vmoRow is a VMO.
@@ -124,7 +131,7 @@ type vmoRow struct {
 }
 
 // vmoRow tells of v, of which there are so many pages in each state.
-func (c *Console) vmoRow(v *vmo.VMO, i *vmo.Info, pages *[16]uint64, name string) vmoRow {
+func (c *Console) vmoRow(v *vmo.VMO, i *vmo.Info, pages *[len(pictures)]uint64, name string) vmoRow {
 	row := vmoRow{VMO: i.Koid, Size: size(i.Size), Stream: size(i.StreamSize), Options: optionNames(i), Pages: i.Committed.Bytes >> zx.PageShift,
 		Clean: pages[vmo.Clean], Dirty: pages[vmo.Dirty], Writing: pages[vmo.AwaitingClean], Maps: i.Mappings, Name: name}
 	if s := pager.ProxyOf(v); s != nil {

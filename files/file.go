@@ -171,36 +171,6 @@ func (f *File) nextFailure(start, end uint64) (uint64, zx.Status) {
 // is not told: the next touch asks again.
 func (f *File) Evict() int { return f.vmo.DropClean() }
 
-// PageCounts is how many pages of a file are in which state.
-type PageCounts struct{ Absent, Zero, Clean, Dirty, AwaitingClean uint64 }
-
-// PageCounts looks at every page of the file.
-func (f *File) PageCounts() PageCounts {
-	var c PageCounts
-	states := make([]vmo.State, 1024)
-	for off := uint64(0); ; {
-		n := f.vmo.States(off, states)
-		for _, s := range states[:n] {
-			switch s {
-			case vmo.Absent:
-				c.Absent++
-			case vmo.Clean:
-				c.Clean++
-			case vmo.Dirty:
-				c.Dirty++
-			case vmo.AwaitingClean:
-				c.AwaitingClean++
-			default:
-				c.Zero++
-			}
-		}
-		if n < len(states) {
-			return c
-		}
-		off += uint64(n) * zx.PageSize
-	}
-}
-
 // ReadAt fills p from the file's VMO, faulting pages in as any reader does. w
 // is the calling thread's. Pre: the range lies in the file.
 //

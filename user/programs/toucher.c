@@ -20,13 +20,12 @@
 //	WRITE  2         stores to the byte at offset the value it has, by one locked
 //	                 instruction: a write fault, and no change; bytes[0] as READ
 //	STORE  3 + n<<8  stores n (1 to 16) bytes at offset, one at a time
-//	EXIT   4         ends the program with code 0
 //
 // Anything else is answered with ZX_ERR_INVALID_ARGS, an offset past SIZE with
 // ZX_ERR_OUT_OF_RANGE.
 #include "file.h"
 
-enum { READ = 1, WRITE = 2, STORE = 3, EXIT = 4, MOST = 16 };
+enum { READ = 1, WRITE = 2, STORE = 3, MOST = 16 };
 
 static zx_handle_t answers;
 
@@ -98,9 +97,6 @@ int main(int argc, char** argv) {
     }
     payload_t body;
     memcpy(&body, &packet.user, sizeof(body));
-    if (body.word == EXIT) {
-      return 0;
-    }
     st = (zx_status_t)perform(base, size, &body);
     answer(packet.key, st, (uintptr_t)base + body.where, body.bytes);
   }
