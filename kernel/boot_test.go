@@ -27,20 +27,11 @@ import (
 
 type board struct{ *x86.Machine }
 
-func (b board) TickWord(id int) *atomic.Uint32    { return x86.TimerOf(id).Word() }
-func (b board) Lasted(ticks uint64) int64         { return x86.Lasted(ticks) }
-func (b board) StartCPUs(root zx.PhysAddr) int    { return x86.StartCPUs(root) }
-func (b board) Pin(id int)                        { x86.Pin(id) }
-func (b board) Kick(id int)                       { x86.Kick(id) }
-func (b board) StopCPUs()                         { x86.StopCPUs() }
-func (b board) HandleInterrupt(v cpu.Vector) bool { return x86.HandleInterrupt(v) }
-func (b board) Idle(until int64)                  { x86.Idle(until) }
-
 // earliest is when a tick ends the stay of a thread in ring 3, in nanoseconds from its
 // begin.
 var earliest atomic.Int64
 
-func (b board) ArmTick(ns int64) { x86.LocalTimer().Arm(max(ns, earliest.Load())) }
+func (b board) ArmTick(ns int64) { b.Machine.ArmTick(max(ns, earliest.Load())) }
 
 var (
 	machine *x86.Machine

@@ -7,15 +7,12 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync/atomic"
 
 	"faultline/board/pc"
 	"faultline/board/x86"
-	"faultline/cpu"
 	"faultline/files"
 	"faultline/kernel"
 	"faultline/mmu"
-	"faultline/zx"
 )
 
 // System is a machine with the kernel running on it.
@@ -39,19 +36,6 @@ var aside = map[string]uint64{}
 // SetAside keeps size bytes of RAM, in whole pages in a row below 4 GiB, for devices of
 // the program's own. Before Boot or Run; name is what System.Aside has it under.
 func SetAside(name string, size uint64) { aside[name] = size }
-
-// board gives the kernel its view of the machine.
-type board struct{ *x86.Machine }
-
-func (b board) ArmTick(ns int64)                  { x86.LocalTimer().Arm(ns) }
-func (b board) TickWord(id int) *atomic.Uint32    { return x86.TimerOf(id).Word() }
-func (b board) Lasted(ticks uint64) int64         { return x86.Lasted(ticks) }
-func (b board) StartCPUs(root zx.PhysAddr) int    { return x86.StartCPUs(root) }
-func (b board) Pin(id int)                        { x86.Pin(id) }
-func (b board) Kick(id int)                       { x86.Kick(id) }
-func (b board) StopCPUs()                         { x86.StopCPUs() }
-func (b board) HandleInterrupt(v cpu.Vector) bool { return x86.HandleInterrupt(v) }
-func (b board) Idle(until int64)                  { x86.Idle(until) }
 
 // Boot takes the machine over and gives the kernel. Called once, from main.
 //
@@ -105,7 +89,7 @@ func kernelConfig(m *x86.Machine) kernel.Config {
 	options, ignored := kernel.ParseOptions(m.Options.Kernel)
 	m.Options.Ignored = append(m.Options.Ignored, ignored...)
 	return kernel.Config{
-		Board:      board{m},
+		Board:      m,
 		CPU:        m.CPU,
 		Now:        x86.Nanotime,
 		Console:    m.Console,

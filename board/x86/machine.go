@@ -8,12 +8,13 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"faultline/cpu"
 	"faultline/zx"
 )
 
-// Machine is the machine that the kernel runs on.
+// Machine is the machine that the kernel runs on, and its board.
 type Machine struct {
 	Name    string        // "microvm", "q35", "pc", or "unknown"
 	CPU     *cpu.Features // of the boot CPU; the others are taken to be like it
@@ -155,13 +156,20 @@ func (m *Machine) SetAside(size uint64) (r Range, ok bool) {
 	return Range{}, false
 }
 
-// TimerOf is the timer of CPU id.
-func TimerOf(id int) *Timer { return &timers[id] }
+// ArmTick arms the timer of the CPU that calls it, as Timer.Arm does.
+func (*Machine) ArmTick(ns int64) { timers[cpu.ID()].Arm(ns) }
 
-// LocalTimer is the timer of the CPU that calls it.
-//
-//go:nosplit
-func LocalTimer() *Timer { return &timers[cpu.ID()] }
+// TickWord is the Timer.Word of CPU id.
+func (*Machine) TickWord(id int) *atomic.Uint32 { return timers[id].Word() }
 
-// Exit is the function of the same name.
-func (m *Machine) Exit(code int32) { Exit(code) }
+// Lasted is the function of the same name, as Exit, HandleInterrupt and Idle are.
+func (*Machine) Lasted(ticks uint64) int64 { return Lasted(ticks) }
+
+// Exit ends the machine.
+func (*Machine) Exit(code int32) { Exit(code) }
+
+// HandleInterrupt acknowledges an interrupt.
+func (*Machine) HandleInterrupt(v cpu.Vector) bool { return HandleInterrupt(v) }
+
+// Idle halts the CPU.
+func (*Machine) Idle(until int64) { Idle(until) }

@@ -92,7 +92,7 @@ func TestWallClock(t *testing.T) {
 // but it must never come early.
 func TestTimer(t *testing.T) {
 	machine(t)
-	tm := LocalTimer()
+	tm := &timers[cpu.ID()]
 	for _, ns := range []int64{1, 1000, 50_000, 1_000_000, 20_000_000} {
 		best := int64(1 << 62)
 		for range 5 {
@@ -154,7 +154,7 @@ func TestTimer(t *testing.T) {
 // halts is woken a few times, one that spins looks at the clock all the time.
 func TestIdleHalts(t *testing.T) {
 	machine(t)
-	tm := LocalTimer()
+	tm := &timers[cpu.ID()]
 	fired, start := tm.Fired(), time.Now()
 	time.Sleep(100 * time.Millisecond)
 	took, woken := time.Since(start), tm.Fired()-fired
@@ -177,7 +177,7 @@ func TestIdleHalts(t *testing.T) {
 func TestInterruptsStayOff(t *testing.T) {
 	// A timer that is due does not interrupt Go code.
 	machine(t)
-	tm := LocalTimer()
+	tm := &timers[cpu.ID()]
 	fired := tm.Fired()
 	tm.Arm(1)
 	for end := Nanotime() + 1_000_000; Nanotime() < end; {

@@ -168,7 +168,7 @@ func bootAPIC() uint32 {
 // tables), and gives the number of CPUs.
 //
 // Pre: called once, after Open.
-func StartCPUs(root zx.PhysAddr) int {
+func (*Machine) StartCPUs(root zx.PhysAddr) int {
 	cpus.root = uint64(root)
 	if cpus.count > 1 {
 		goos.Task, goos.ProcID, rest = task, procID, restUntil
@@ -219,7 +219,7 @@ func wake(procid uint64) {
 // Pin keeps the goroutine that calls it on CPU id from now on.
 //
 // Pre: several CPUs run Go; with one CPU it does nothing.
-func Pin(id int) {
+func (*Machine) Pin(id int) {
 	if cpus.count > 1 {
 		pinGoroutine(uint64(id))
 	}
@@ -228,13 +228,13 @@ func Pin(id int) {
 // Kick makes CPU id, if it is another, leave ring 3 or its halt.
 //
 //go:nosplit
-func Kick(id int) { wake(uint64(id)) }
+func (*Machine) Kick(id int) { wake(uint64(id)) }
 
 // StopCPUs makes all other CPUs halt for good, wherever they are: cpu.Stopped
 // tells where.
 //
 // Context: any, also the trap stack.
-func StopCPUs() {
+func (*Machine) StopCPUs() {
 	if cpus.count > 1 {
 		sendIPI(0, icrNMI|icrAssert|icrOthers)
 	}

@@ -13,10 +13,11 @@ import (
 // cpus starts all CPUs and prints how many there are; on each, how many of its registers
 // differ from the boot CPU's; and that goroutines stay where they are pinned.
 func cpus() {
-	if _, err := x86.Open(); err != nil {
+	m, err := x86.Open()
+	if err != nil {
 		panic(err)
 	}
-	n := x86.StartCPUs(0)
+	n := m.StartCPUs(0)
 	registers := func() (r [8]uint64) {
 		r = [...]uint64{cpu.ReadCR0(), cpu.ReadCR4(), cpu.ReadMSR(cpu.IA32_EFER), cpu.ReadMSR(cpu.IA32_LSTAR), cpu.ReadMSR(cpu.IA32_FMASK),
 			cpu.ReadMSR(0x277), cpu.ReadMSR(0x2ff), uint64(cpu.ReadMXCSR() &^ 0x3f)}
@@ -38,7 +39,7 @@ func cpus() {
 	for id := range n {
 		for range 3 {
 			wg.Go(func() {
-				x86.Pin(id)
+				m.Pin(id)
 				if registers() != boot {
 					different.Add(1)
 				}
