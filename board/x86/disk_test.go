@@ -569,7 +569,7 @@ func TestRingWraps(t *testing.T) {
 		at := uint16(avail.Load()>>16) - 1
 		elems[at%8] = usedElem{id: uint32(slots[at%8])}
 		used.Store(uint32(at+1) << 16)
-		if owner, _, ok, err := r.pop(); owner != i || !ok || err != nil {
+		if owner, ok, err := r.pop(); owner != i || !ok || err != nil {
 			t.Fatalf("pop %d: %d, %v, %v", i, owner, ok, err)
 		}
 	}

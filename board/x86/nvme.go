@@ -157,7 +157,7 @@ func (q *nvme) ready(cc uint32, patience time.Duration) error {
 }
 
 func newQueuePair(id uint32) *nvmeQueuePair {
-	p := &nvmeQueuePair{id: id, phase: 1, sq: alignedPages(1), cq: alignedPages(1)}
+	p := &nvmeQueuePair{id: id, phase: 1, sq: alignedPage(), cq: alignedPage()}
 	p.done = lastWords(p.cq, nvmeCQE, nvmeQueue)
 	p.lists = make([][]byte, nvmeQueue)
 	return p
@@ -166,7 +166,7 @@ func newQueuePair(id uint32) *nvmeQueuePair {
 // identify asks what the controller and its first namespace are.
 func (q *nvme) identify() (c diskConfig, err error) {
 	le := binary.LittleEndian
-	p := alignedPages(1)
+	p := alignedPage()
 	ask := func(namespace, what uint32) error { return q.command(adminIdentify, namespace, q.address(p), what, 0) }
 	if err := ask(0, identifyController); err != nil {
 		return c, err
@@ -302,7 +302,7 @@ func (q *nvme) push(r *Request) bool {
 	}
 	var list []byte
 	if list = p.lists[p.tail]; list == nil {
-		list = alignedPages(1)
+		list = alignedPage()
 		p.lists[p.tail] = list
 	}
 	prp1, n := uint64(0), 0

@@ -72,9 +72,9 @@ func mapBoot(r Range) uint64 {
 		for shift := 39; shift > 21; shift -= 9 {
 			e := &table[(va-uint64(r.Start)+pa)>>shift%entries]
 			if *e&present == 0 {
-				bootTablePages = append(bootTablePages, make([]byte, 2*zx.PageSize))
-				at := (AddressOf(bootTablePages[len(bootTablePages)-1]) + zx.PageSize - 1) &^ (zx.PageSize - 1)
-				*e = at | present | write
+				page := alignedPage()
+				bootTablePages = append(bootTablePages, page)
+				*e = AddressOf(page) | present | write
 			}
 			table = (*[entries]uint64)(unsafe.Add(nil, uintptr(*e&0x000f_ffff_ffff_f000)))
 		}

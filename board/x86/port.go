@@ -62,7 +62,7 @@ func (p *Port) Write(b []byte) (int, error) {
 	p.queue.publish()
 	p.dev.notify(portTransmit)
 	for start := time.Now(); ; time.Sleep(portPoll) {
-		_, _, done, err := p.queue.pop()
+		_, done, err := p.queue.pop()
 		if err == nil && !done && time.Since(start) > portTimeout {
 			err = errPortSilent
 		}

@@ -145,27 +145,26 @@ func (r *ring[T]) push(segs []segment, owner T) bool {
 // publish shows the device all chains pushed so far.
 func (r *ring[T]) publish() { r.avail.Store(uint32(r.availIdx) << 16) }
 
-// pop takes one finished chain: its owner and how many bytes the device says
-// that it wrote. ok is false if none is finished.
+// pop takes one finished chain and gives its owner. ok is false if none is finished.
 //
 // Errors: the device names a chain it was not given, or more bytes than it
 // could have written. The ring must then not be used again.
-func (r *ring[T]) pop() (owner T, wrote uint32, ok bool, err error) {
+func (r *ring[T]) pop() (owner T, ok bool, err error) {
 	idx := uint16(r.used.Load() >> 16)
 	ready := idx - r.usedIdx
 	if ready == 0 {
-		return owner, 0, false, nil
+		return owner, false, nil
 	}
 	if ready > r.inFlight {
-		return owner, 0, false, fmt.Errorf("virtio: device finished %d chains of %d", ready, r.inFlight)
+		return owner, false, fmt.Errorf("virtio: device finished %d chains of %d", ready, r.inFlight)
 	}
 	e := r.elems[r.usedIdx%r.size]
 	if e.id >= uint32(r.size) || !r.chains[e.id].live {
-		return owner, 0, false, fmt.Errorf("virtio: device finished chain %d, which it was not given", e.id)
+		return owner, false, fmt.Errorf("virtio: device finished chain %d, which it was not given", e.id)
 	}
 	c := &r.chains[e.id]
 	if e.length > c.writable {
-		return owner, 0, false, fmt.Errorf("virtio: device wrote %d bytes into %d", e.length, c.writable)
+		return owner, false, fmt.Errorf("virtio: device wrote %d bytes into %d", e.length, c.writable)
 	}
 	owner = c.owner
 	*c = chain[T]{}
@@ -179,5 +178,5 @@ func (r *ring[T]) pop() (owner T, wrote uint32, ok bool, err error) {
 	r.next[last] = r.free
 	r.free = uint16(e.id)
 	r.nfree += n
-	return owner, e.length, true, nil
+	return owner, true, nil
 }

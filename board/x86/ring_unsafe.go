@@ -3,6 +3,8 @@ package x86
 import (
 	"sync/atomic"
 	"unsafe"
+
+	"faultline/zx"
 )
 
 // ringMemory is the part of a ring that the device sees: 16-byte aligned, and
@@ -12,9 +14,7 @@ type ringMemory []byte
 
 func newRingMemory(n int) ringMemory {
 	_, _, bytes := ringLayout(n)
-	b := make([]byte, bytes+16)
-	skip := -int(uintptr(unsafe.Pointer(&b[0]))) & 15
-	return b[skip : skip+bytes : skip+bytes]
+	return aligned(bytes, 16)
 }
 
 // parts views the memory as descriptor table, available ring and used ring of n
@@ -34,13 +34,15 @@ func (m ringMemory) parts(n int) (desc []descriptor, avail *atomic.Uint32, slots
 // AddressOf is where p lies in memory.
 func AddressOf(p []byte) uint64 { return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(p)))) }
 
-// alignedPages is memory of n whole pages, in the Go heap as ringMemory is.
-func alignedPages(n int) []byte {
-	const page = 4096
-	b := make([]byte, (n+1)*page)
-	skip := -int(uintptr(unsafe.Pointer(&b[0]))) & (page - 1)
-	return b[skip : skip+n*page : skip+n*page]
+// aligned is memory in the Go heap, of so many bytes, that begins at a multiple of to.
+func aligned(bytes, to int) []byte {
+	b := make([]byte, bytes+to)
+	skip := -int(AddressOf(b)) & (to - 1)
+	return b[skip : skip+bytes : skip+bytes]
 }
+
+// alignedPage is a page of memory in the Go heap.
+func alignedPage() []byte { return aligned(zx.PageSize, zx.PageSize) }
 
 // lastWords views the last doubleword of each of n elements of b, size bytes long.
 func lastWords(b []byte, size, n int) []*atomic.Uint32 {

@@ -115,7 +115,7 @@ func (q *virtioQueue) publish() {
 
 func (q *virtioQueue) reap() (done int, err error) {
 	for {
-		r, _, ok, err := q.ring.pop()
+		r, ok, err := q.ring.pop()
 		if err != nil {
 			return done, fmt.Errorf("%w: %w", ErrDiskBroken, err)
 		}
