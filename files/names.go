@@ -1,7 +1,6 @@
 package files
 
 import (
-	"encoding/binary"
 	"strings"
 	"time"
 	"unicode"
@@ -159,7 +158,7 @@ func (l *longName) add(e rawEntry) {
 		case i >= 5:
 			at = 14 + 2*(i-5)
 		}
-		to[i] = binary.LittleEndian.Uint16(e[at:])
+		to[i] = le16(e, at)
 	}
 }
 

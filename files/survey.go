@@ -124,7 +124,7 @@ func (s *survey) folders() error {
 			}
 			return true
 		})
-		if broken := (*DiskError)(nil); errors.As(err, &broken) {
+		if _, broken := errors.AsType[*DiskError](err); broken {
 			return err
 		}
 	}

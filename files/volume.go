@@ -259,13 +259,6 @@ func (v *Volume) byKey(key uint64) *File {
 	return v.files[key-1]
 }
 
-// forget takes a file whose COMPLETE came out of the table.
-func (v *Volume) forget(f *File) {
-	v.mu.Lock()
-	v.files[f.key-1] = nil
-	v.mu.Unlock()
-}
-
 // run takes packets from the port until it is told to stop.
 func (v *Volume) run(w vmo.Waiter) {
 	defer close(v.done)
@@ -301,7 +294,9 @@ func (v *Volume) run(w vmo.Waiter) {
 		case zx.PageDirty:
 			f.serveDirty(r.Offset, r.Length)
 		case zx.PageComplete:
-			v.forget(f)
+			v.mu.Lock()
+			v.files[f.key-1] = nil
+			v.mu.Unlock()
 		}
 	}
 }
