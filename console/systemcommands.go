@@ -344,10 +344,7 @@ func (c *Console) poweroff(args []string) error {
 
 // farewell says what is lost when the machine stops now.
 func (c *Console) farewell() {
-	if c.volume == nil {
-		return
-	}
-	for _, f := range c.volume.Files() {
+	for _, f := range c.openFiles() {
 		if n := dirtyPages(f); n > 0 {
 			c.note("%s: %d dirty pages are lost", f.Name(), n)
 		}

@@ -89,12 +89,12 @@ func findLAPIC() {
 	lapic.base = v & apicBaseMask
 }
 
-// startLAPICCounter lets the timer count with its interrupt masked, for
-// calibrateClock.
+// startLAPICCounter lets the timer count with its interrupt masked, for calibrateClock
+// and measureLAPIC.
 func startLAPICCounter() (hz uint64) {
 	findLAPIC()
 	lapicWrite(lapicSVR, svrEnable|uint32(cpu.VectorSpurious))
-	lapicWrite(lapicLVTTmr, lvtMasked)
+	lapicWrite(lapicLVTTmr, lvtMasked|uint32(VectorTimer))
 	lapicWrite(lapicDivide, divideBy1)
 	lapicWrite(lapicInitial, 1<<32-1)
 	return hypervisorHz
@@ -170,8 +170,6 @@ func (t *Timer) init(f *cpu.Features) {
 		t.hz = hypervisorHz
 	}
 	if t.hz == 0 && !t.deadline {
-		lapicWrite(lapicSVR, svrEnable|uint32(cpu.VectorSpurious))
-		lapicWrite(lapicDivide, divideBy1)
 		t.hz = measureLAPIC()
 	}
 	t.mult, _ = bits.Div64(t.hz>>32, t.hz<<32, 1e9)
@@ -199,8 +197,7 @@ func (t *Timer) join(boot *Timer) {
 // measureLAPIC is the timer's frequency by the TSC's.
 func measureLAPIC() uint64 {
 	const ns = 100_000
-	lapicWrite(lapicLVTTmr, lvtMasked|uint32(VectorTimer))
-	lapicWrite(lapicInitial, 1<<32-1)
+	startLAPICCounter()
 	c0, t0 := lapicRead(lapicCurrent), cpu.ReadTSC()
 	for end := t0 + ticksOf(ns); cpu.ReadTSC() < end; cpu.Pause() {
 	}

@@ -29,10 +29,11 @@
 //
 // # Interrupts
 //
-// IF is 0 in ring 0, always, except in Idle. Four sources exist: the timer of
-// the local APIC, other CPUs (VectorKick), the serial port through the I/O APIC (where
-// there is one; it interrupts the boot CPU) and spurious ones. HandleInterrupt acknowledges them, whether they came in ring 3 (the
-// kernel calls it with the vector that Exec returned) or in Idle.
+// IF is 0 in ring 0, always, except in Idle. These sources exist: the timer of
+// the local APIC, other CPUs (VectorKick), serial port and keyboard through the I/O APIC
+// (where there is one; they interrupt the boot CPU) and spurious ones. HandleInterrupt
+// acknowledges them, whether they came in ring 3 (the kernel calls it with the vector that
+// Exec returned) or in Idle.
 //
 // # Pure parts
 //

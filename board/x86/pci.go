@@ -3,6 +3,7 @@
 package x86
 
 import (
+	"cmp"
 	"fmt"
 
 	"faultline/cpu"
@@ -56,18 +57,9 @@ var hasPCI bool
 
 // machineName tells QEMU's machines apart by their host bridge.
 func machineName() string {
-	switch pciFunction(0).read32(pciVendor) {
-	case 1<<32 - 1:
-		return "microvm"
-	case 0x29c08086:
-		hasPCI = true
-		return "q35"
-	case 0x12378086:
-		hasPCI = true
-		return "pc"
-	}
-	hasPCI = true
-	return "unknown"
+	id := pciFunction(0).read32(pciVendor)
+	hasPCI = id != 1<<32-1
+	return cmp.Or(map[uint32]string{1<<32 - 1: "microvm", 0x29c08086: "q35", 0x12378086: "pc"}[id], "unknown")
 }
 
 // scanPCI calls visit for each function of the machine: on bus 0 and behind its bridges,
