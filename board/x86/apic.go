@@ -122,7 +122,7 @@ type Timer struct {
 // MaxArm is the longest time that Arm takes at once; a longer one is cut to it.
 const MaxArm = 4e9 // ns
 
-// TimerUnarmed is the bit of Timer.Word that says that Armed is false.
+// TimerUnarmed is the bit of Machine.TickWord that says that Armed is false.
 const TimerUnarmed = 1
 
 // Armed says whether the timer will fire: Arm was called, and HandleInterrupt
@@ -147,10 +147,6 @@ func (t *Timer) Arm(ns int64) {
 	n := hi<<32 | lo>>32
 	lapicWrite(lapicInitial, uint32(max(1, min(n, 1<<32-1))))
 }
-
-// Word is where TimerUnarmed is kept. A run loop that looks before it enters ring 3
-// each time keeps what else it looks at in the other bits.
-func (t *Timer) Word() *atomic.Uint32 { return &t.word }
 
 // Disarm stops the timer. An interrupt that is already pending still comes.
 func (t *Timer) Disarm() {

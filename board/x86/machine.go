@@ -159,8 +159,9 @@ func (m *Machine) SetAside(size uint64) (r Range, ok bool) {
 // ArmTick arms the timer of the CPU that calls it, as Timer.Arm does.
 func (*Machine) ArmTick(ns int64) { timers[cpu.ID()].Arm(ns) }
 
-// TickWord is the Timer.Word of CPU id.
-func (*Machine) TickWord(id int) *atomic.Uint32 { return timers[id].Word() }
+// TickWord is where TimerUnarmed of CPU id's timer is kept. A run loop that looks before it
+// enters ring 3 each time keeps what else it looks at in the other bits.
+func (*Machine) TickWord(id int) *atomic.Uint32 { return &timers[id].word }
 
 // Lasted is the function of the same name, as Exit, HandleInterrupt and Idle are.
 func (*Machine) Lasted(ticks uint64) int64 { return Lasted(ticks) }
