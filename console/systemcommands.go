@@ -81,12 +81,11 @@ func (c *Console) waits() map[zx.Koid]string {
 		if s == nil {
 			return true
 		}
-		for _, r := range s.Requests() {
-			text := fmt.Sprintf("%s [%#x, %#x) of VMO %d, pager %d %s", r.Name(), r.Offset, r.End(), v.Koid(), s.Pager().Koid(), r.Sent())
-			if r.Since != 0 {
-				text += ", " + seconds(c.kernel.Now()-r.Since)
+		for _, r := range c.requests(s, nil) {
+			waits[r.Thread] = fmt.Sprintf("%s of VMO %d, pager %d %s", r.Request, r.VMO, s.Pager().Koid(), r.Packet)
+			if r.Waits != 0 {
+				waits[r.Thread] += ", " + seconds(r.Waits)
 			}
-			waits[r.Thread] = text
 		}
 		return true
 	})
