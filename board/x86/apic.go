@@ -102,16 +102,16 @@ func startLAPICCounter() (hz uint64) {
 
 func readLAPIC() uint64 { return uint64(^lapicRead(lapicCurrent)) }
 
-// Timer is the local APIC's timer of one CPU, used as an alarm clock: it
+// timer is the local APIC's timer of one CPU, used as an alarm clock: it
 // raises VectorTimer once.
 //
 // Two users share it without knowing of each other: the kernel's run loop, which
 // arms it before it enters ring 3, and Idle, which arms it while nothing runs. Each
-// arms anew when its turn comes; Armed lets the run loop skip that.
+// arms anew when its turn comes; armed lets the run loop skip that.
 //
 // Context: IF=0, as all of ring 0; no allocation.
-type Timer struct {
-	word     atomic.Uint32 // TimerUnarmed, and bits of the run loop's
+type timer struct {
+	word     atomic.Uint32 // timerUnarmed, and bits of the run loop's
 	deadline bool          // TSC-deadline mode
 	mult     uint64        // timer ticks a nanosecond, times 2^32
 	hz       uint64
@@ -119,26 +119,23 @@ type Timer struct {
 	_        [64]byte // of no other CPU's cache line
 }
 
-// MaxArm is the longest time that Arm takes at once; a longer one is cut to it.
-const MaxArm = 4e9 // ns
+// maxArm is the longest time that arm takes at once; a longer one is cut to it.
+const maxArm = 4e9 // ns
 
-// TimerUnarmed is the bit of Machine.TickWord that says that Armed is false.
-const TimerUnarmed = 1
+// timerUnarmed is the bit of Machine.TickWord that says that armed is false.
+const timerUnarmed = 1
 
-// Armed says whether the timer will fire: Arm was called, and HandleInterrupt
+// armed says whether the timer will fire: arm was called, and HandleInterrupt
 // has not seen the interrupt yet.
-func (t *Timer) Armed() bool { return t.word.Load()&TimerUnarmed == 0 }
+func (t *timer) armed() bool { return t.word.Load()&timerUnarmed == 0 }
 
-// Fired counts the timer's interrupts since boot.
-func (t *Timer) Fired() uint64 { return t.fired }
-
-// Arm makes the timer fire once, ns nanoseconds from now, at least as soon as
+// arm makes the timer fire once, ns nanoseconds from now, at least as soon as
 // the hardware can. It replaces what was armed before.
 //
 //go:nosplit
-func (t *Timer) Arm(ns int64) {
-	ns = max(0, min(ns, MaxArm))
-	t.word.And(^uint32(TimerUnarmed))
+func (t *timer) arm(ns int64) {
+	ns = max(0, min(ns, maxArm))
+	t.word.And(^uint32(timerUnarmed))
 	if t.deadline {
 		cpu.WriteMSR(msrDeadline, cpu.ReadTSC()+ticksOf(ns)+1)
 		return
@@ -148,9 +145,9 @@ func (t *Timer) Arm(ns int64) {
 	lapicWrite(lapicInitial, uint32(max(1, min(n, 1<<32-1))))
 }
 
-// Disarm stops the timer. An interrupt that is already pending still comes.
-func (t *Timer) Disarm() {
-	t.word.Or(TimerUnarmed)
+// disarm stops the timer. An interrupt that is already pending still comes.
+func (t *timer) disarm() {
+	t.word.Or(timerUnarmed)
 	if t.deadline {
 		cpu.WriteMSR(msrDeadline, 0)
 		return
@@ -159,7 +156,7 @@ func (t *Timer) Disarm() {
 }
 
 // init brings up the boot CPU's local APIC, and finds out how its timer counts.
-func (t *Timer) init(f *cpu.Features) {
+func (t *timer) init(f *cpu.Features) {
 	findLAPIC()
 	t.deadline, t.hz = f.TSCDeadline, f.APICHz
 	if v := f.HypervisorVendor; v == vendorTCG || v == vendorKVM {
@@ -174,12 +171,12 @@ func (t *Timer) init(f *cpu.Features) {
 
 // join brings up the local APIC of the CPU that calls it, with all interrupts but the
 // timer's masked. The timer is as the boot CPU's.
-func (t *Timer) join(boot *Timer) {
+func (t *timer) join(boot *timer) {
 	lapicWrite(lapicTPR, 0)
 	lapicWrite(lapicLVT0, lvtMasked)
 	lapicWrite(lapicLVT1, lvtMasked)
 	lapicWrite(lapicSVR, svrEnable|uint32(cpu.VectorSpurious))
-	t.word.Or(TimerUnarmed)
+	t.word.Or(timerUnarmed)
 	t.deadline, t.hz, t.mult = boot.deadline, boot.hz, boot.mult
 	if t.deadline {
 		lapicWrite(lapicLVTTmr, lvtDeadline|uint32(VectorTimer))

@@ -35,7 +35,7 @@ var wallOffset int64
 var early func()
 
 // timers has each CPU's, by its number.
-var timers [cpu.MaxCPUs]Timer
+var timers [cpu.MaxCPUs]timer
 
 // features is what the boot CPU can do.
 var features *cpu.Features

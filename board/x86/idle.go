@@ -14,7 +14,7 @@ func HandleInterrupt(v cpu.Vector) bool {
 	switch v {
 	case VectorTimer:
 		t := &timers[cpu.ID()]
-		t.word.Or(TimerUnarmed)
+		t.word.Or(timerUnarmed)
 		t.fired++
 		lapicWrite(lapicEOI, 0)
 	case VectorKick:
@@ -47,13 +47,13 @@ func halt(ns int64) {
 		lapicWrite(lapicEOI, 0)
 	}
 	t := &timers[cpu.ID()]
-	t.Arm(ns)
+	t.arm(ns)
 	cpu.WaitForInterrupt()
 	if cpu.TakeOne(VectorKick) {
 		lapicWrite(lapicEOI, 0)
 	}
 	if cpu.TakeOne(VectorTimer) {
-		t.word.Or(TimerUnarmed)
+		t.word.Or(timerUnarmed)
 		t.fired++
 		lapicWrite(lapicEOI, 0)
 	}
@@ -78,7 +78,7 @@ func Idle(until int64) {
 		HandleInterrupt(v)
 	}
 	// The run loop must find the timer as if nobody had slept.
-	if t := &timers[cpu.ID()]; t.Armed() {
-		t.Disarm()
+	if t := &timers[cpu.ID()]; t.armed() {
+		t.disarm()
 	}
 }

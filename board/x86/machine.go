@@ -156,11 +156,12 @@ func (m *Machine) SetAside(size uint64) (r Range, ok bool) {
 	return Range{}, false
 }
 
-// ArmTick arms the timer of the CPU that calls it, as Timer.Arm does.
-func (*Machine) ArmTick(ns int64) { timers[cpu.ID()].Arm(ns) }
+// ArmTick makes VectorTimer arrive once on the CPU that calls it, ns nanoseconds from now,
+// or after 4 s if that is sooner. It replaces what was armed before.
+func (*Machine) ArmTick(ns int64) { timers[cpu.ID()].arm(ns) }
 
-// TickWord is where TimerUnarmed of CPU id's timer is kept. A run loop that looks before it
-// enters ring 3 each time keeps what else it looks at in the other bits.
+// TickWord is where bit 0 says that CPU id's timer is not armed. A run loop that looks before
+// it enters ring 3 each time keeps what else it looks at in the other bits.
 func (*Machine) TickWord(id int) *atomic.Uint32 { return &timers[id].word }
 
 // Lasted is the function of the same name, as Exit, HandleInterrupt and Idle are.

@@ -96,12 +96,12 @@ func TestTimer(t *testing.T) {
 	for _, ns := range []int64{1, 1000, 50_000, 1_000_000, 20_000_000} {
 		best := int64(1 << 62)
 		for range 5 {
-			fired, start := tm.Fired(), Nanotime()
-			tm.Arm(ns)
-			if !tm.Armed() {
+			fired, start := tm.fired, Nanotime()
+			tm.arm(ns)
+			if !tm.armed() {
 				t.Fatal("not armed")
 			}
-			for tm.Fired() == fired {
+			for tm.fired == fired {
 				cpu.WaitForInterrupt()
 				for v, ok := cpu.TakeInterrupt(); ok; v, ok = cpu.TakeInterrupt() {
 					if !HandleInterrupt(v) {
@@ -109,7 +109,7 @@ func TestTimer(t *testing.T) {
 					}
 				}
 			}
-			if tm.Armed() {
+			if tm.armed() {
 				t.Error("armed after it fired")
 			}
 			best = min(best, Nanotime()-start)
@@ -124,9 +124,9 @@ func TestTimer(t *testing.T) {
 	// One that nobody asked for is acknowledged, and those below it still come.
 	const stray, icr, icrSelf = 0xf1, 0x300, 1 << 18
 	lapicWrite(icr, icrSelf|stray)
-	fired := tm.Fired()
-	tm.Arm(1_000_000)
-	for deadline := Nanotime() + 1e9; tm.Fired() == fired && Nanotime() < deadline; {
+	fired := tm.fired
+	tm.arm(1_000_000)
+	for deadline := Nanotime() + 1e9; tm.fired == fired && Nanotime() < deadline; {
 		cpu.WaitForInterrupt()
 		for v, ok := cpu.TakeInterrupt(); ok; v, ok = cpu.TakeInterrupt() {
 			if HandleInterrupt(v) == (v == stray) {
@@ -134,19 +134,19 @@ func TestTimer(t *testing.T) {
 			}
 		}
 	}
-	if tm.Fired() == fired {
+	if tm.fired == fired {
 		t.Fatal("the timer waits behind an interrupt that nobody asked for")
 	}
 	if HandleInterrupt(cpu.VectorPageFault) {
 		t.Error("a page fault is no interrupt")
 	}
 	// Disarmed, it does not come.
-	fired = tm.Fired()
-	tm.Arm(1_000_000)
-	tm.Disarm()
+	fired = tm.fired
+	tm.arm(1_000_000)
+	tm.disarm()
 	Idle(Nanotime() + 3_000_000)
-	if tm.Armed() || tm.Fired() > fired+1 {
-		t.Errorf("disarmed, the timer fired %d times", tm.Fired()-fired)
+	if tm.armed() || tm.fired > fired+1 {
+		t.Errorf("disarmed, the timer fired %d times", tm.fired-fired)
 	}
 }
 
@@ -155,9 +155,9 @@ func TestTimer(t *testing.T) {
 func TestIdleHalts(t *testing.T) {
 	machine(t)
 	tm := &timers[cpu.ID()]
-	fired, start := tm.Fired(), time.Now()
+	fired, start := tm.fired, time.Now()
 	time.Sleep(100 * time.Millisecond)
-	took, woken := time.Since(start), tm.Fired()-fired
+	took, woken := time.Since(start), tm.fired-fired
 	if woken < 1 || woken > 10 {
 		t.Errorf("%d timer interrupts in a sleep of %v", woken, took)
 	}
@@ -178,16 +178,16 @@ func TestInterruptsStayOff(t *testing.T) {
 	// A timer that is due does not interrupt Go code.
 	machine(t)
 	tm := &timers[cpu.ID()]
-	fired := tm.Fired()
-	tm.Arm(1)
+	fired := tm.fired
+	tm.arm(1)
 	for end := Nanotime() + 1_000_000; Nanotime() < end; {
 	}
-	if tm.Fired() != fired || cpu.PendingInterrupts() {
+	if tm.fired != fired || cpu.PendingInterrupts() {
 		t.Error("an interrupt came outside of Idle")
 	}
 	Idle(Nanotime() + 1e9)
-	if tm.Fired() != fired+1 {
-		t.Errorf("%d interrupts, want 1", tm.Fired()-fired)
+	if tm.fired != fired+1 {
+		t.Errorf("%d interrupts, want 1", tm.fired-fired)
 	}
 }
 

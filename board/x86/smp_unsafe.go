@@ -251,7 +251,7 @@ func restUntil(until int64) {
 	}
 	halt(until - now)
 	t := &timers[cpu.ID()]
-	if t.Armed() {
-		t.Disarm()
+	if t.armed() {
+		t.disarm()
 	}
 }
