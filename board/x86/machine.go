@@ -43,7 +43,12 @@ func init() {
 	debug.SetMemoryLimit(int64(ramSize) / 8 * 5)
 }
 
-var open = sync.OnceValues(func() (*Machine, error) {
+// Open describes the machine and brings its disks into operation, the first
+// time; later calls return the same value. It works while the boot page tables are
+// in place; afterwards the kernel's must map Devices.
+//
+// Errors: the loader's information makes no sense.
+var Open = sync.OnceValues(func() (*Machine, error) {
 	m := &Machine{
 		Name:   machineName(),
 		CPU:    features,
@@ -125,13 +130,6 @@ var Boot = sync.OnceValues(func() (*BootInfo, error) {
 
 // MoreOptions is what a board adds to the loader's command line, before Open.
 var MoreOptions string
-
-// Open describes the machine and brings its disks into operation, the first
-// time; later calls return the same value. It works while the boot page tables are
-// in place; afterwards the kernel's must map Devices.
-//
-// Errors: the loader's information makes no sense.
-func Open() (*Machine, error) { return open() }
 
 // UsableRAM is the memory for user frames: RAM outside the kernel window, the
 // low 1 MiB and what the loader left for us, in whole pages, by address.
