@@ -25,6 +25,7 @@ func smpBoots(d disks) []boot {
 	}
 	on4("shootdown", "mem; run shootdown 60; mem", `read holds`, `write holds`, `execute holds`, `shootdown holds on 4 CPUs`)
 	on4("writers", "mem; run writers 8; run writers 8 2 beside; mem", `nothing is lost`, `times mapped anew`, `nothing is lost`)
+	on4("sharers", "mem; run sharers 4; mem", `sharers killed, nothing is lost`)
 	on4("random calls", "mem; run grind 1 20000; mem", `0 hung`)
 	on4("history", "mem; run history 5 5000; mem")
 	on4("families", "mem; run families 50000 1000 4; mem", `on 1000 families in 4 threads, no pins, no difference`)
