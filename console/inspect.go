@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"faultline/files"
@@ -108,12 +109,19 @@ func (c *Console) threadNames() map[zx.Koid]string {
 	return names
 }
 
+// means says whether an argument stands for what has that koid and those names: all digits
+// are a koid, anything else is a name.
+func means(arg string, koid zx.Koid, names ...string) bool {
+	n, err := strconv.ParseUint(arg, 10, 64)
+	return err == nil && zx.Koid(n) == koid || err != nil && slices.Contains(names, arg)
+}
+
 // process gives the process that an argument means: its koid, or its name if no
 // other has it.
 func (c *Console) process(arg string) (found ProcessInfo, err error) {
 	n := 0
 	for _, p := range c.kernel.Processes() {
-		if p.Name == arg || strconv.FormatUint(uint64(p.Koid), 10) == arg {
+		if means(arg, p.Koid, p.Name) {
 			found = p
 			n++
 		}

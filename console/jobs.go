@@ -102,13 +102,9 @@ func (c *Console) waitJobs(args []string) error {
 }
 
 func (c *Console) kill(args []string) error {
-	koid, err := strconv.ParseUint(args[0], 10, 64)
-	means := func(k zx.Koid, name string) bool {
-		return err == nil && uint64(k) == koid || err != nil && name == args[0]
-	}
 	found := false
 	for _, j := range c.jobs {
-		if means(j.process.Koid(), j.name) {
+		if means(args[0], j.process.Koid(), j.name) {
 			j.killed, found = true, true
 			j.process.Kill()
 		}
@@ -118,7 +114,7 @@ func (c *Console) kill(args []string) error {
 	}
 	// What a program made may run on when it has ended.
 	for _, p := range c.kernel.Processes() {
-		if means(p.Koid, p.Name) {
+		if means(args[0], p.Koid, p.Name) {
 			p.Kill()
 			c.note("killed what runs in job %d", p.Job)
 			return nil

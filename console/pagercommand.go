@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"faultline/pager"
@@ -71,10 +70,9 @@ func (k *knownPager) held() string {
 func (c *Console) pager(args []string) error {
 	list := c.pagers()
 	if len(args) > 0 {
-		koid, err := strconv.ParseUint(args[0], 10, 64)
 		found := false
 		for _, k := range list {
-			if err == nil && uint64(k.Koid()) == koid || err != nil && slices.Contains(k.names, args[0]) {
+			if means(args[0], k.Koid(), k.names...) {
 				c.pagerShow(k)
 				found = true
 			}
