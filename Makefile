@@ -19,10 +19,17 @@ CUTS    ?= 1000    ## moments that make powercut looks at
 RUNG    ?=         ## what make profile looks into [missing_page]
 TRACE   ?=         ## watch: a trace that make trace wrote, instead of a machine
 HISTORY ?=         ## bench-report: a folder with bench.json files of earlier commits
-ONLY    ?=         ## conform: the tests whose "ID VARIANT" matches, P0.. or W1
+ONLY    ?=         ## conform: the tests whose "ID VARIANT" matches, P0.. or W1; boot-matrix, hostile: the rows
 SOAK    ?= 300s    ## how long make soak lasts
 PACKAGES ?=        ## stdtest: only packages that match this
 # TAMAGO          ## a go command that knows GOOS=tamago, instead of our own
+# QEMU            ## another emulator than the qemu-system-x86_64 on the path
+# QEMUFLAGS       ## more options for it
+# APPEND          ## the kernel's command line (docs/bringup.md)
+# ICOUNT          ## 1: instructions are the clock, each run is the same
+# READONLY        ## 1: the disk can not be written
+# SNAPSHOT        ## 1: what is written to the disk is lost
+# VERBOSE         ## 1: show QEMU's command line and warnings
 
 # Some tests want more memory than a kernel.
 STDTEST_MEM := $(if $(filter file,$(origin MEM)),1G,$(MEM))
@@ -215,7 +222,7 @@ clean: ## remove everything built (the toolchain stays in the user's cache)
 
 help: ## this text
 	@awk -F '##' '/^##@/ { print "\n" substr($$2, 3) ":" } \
-	  /^[a-z-]+:.*## / { split($$1, t, ":"); printf "  make %-12s %s\n", t[1], $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / { split($$1, t, ":"); printf "  make %-15s %s\n", t[1], $$2 }' $(MAKEFILE_LIST)
 	@echo; echo 'Knobs (make run MEM=256M CPU=EPYC):'
 	@awk -F '##' '/^(# )?[A-Z]+ .*## / { gsub(/^# /, "", $$1); split($$1, w, /[ ?=]+/); \
 	  printf "  %-11s%s%s\n", w[1], $$2, (w[2] != "" ? " [" w[2] "]" : "") }' $(MAKEFILE_LIST)
