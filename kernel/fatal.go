@@ -22,7 +22,7 @@ func (k *Kernel) fatal(t *cpu.KernelTrap) {
 		who = "machine (ring 3 was running)"
 	}
 	k.machine.StopCPUs()
-	print("\n*** ", who, " bug: ", t.Reason(), "\n")
+	print("\n*** ", who, " bug on CPU ", cpu.ID(), ": ", t.Reason(), "\n")
 	fmt.Fprintf(k.console, "%s", trapText(t))
 	fmt.Fprintf(k.console, "instruction\n  %#x: %s\n", t.RIP, instructionText(t.Code(), t.RIP))
 	if t.Vector == cpu.VectorPageFault && k.table != nil {
