@@ -717,3 +717,19 @@ func (w *world) mapHandle(h, length uint64) uint64 {
 	w.want("map", zx.OK, sysVMARMap, uint64(w.rootVMAR), uint64(zx.VMPermRead|zx.VMPermWrite), 0, h, 0, length, out)
 	return w.peek64(out)
 }
+
+// eachMapping calls f with every mapping of a space, by address.
+func eachMapping(space *vmar.AddressSpace, f func(vmar.Entry)) {
+	for e, ok := space.After(vmar.Entry{}); ok; e, ok = space.After(e) {
+		if e.VMO != nil {
+			f(e)
+			e.VMO.Release()
+		}
+	}
+}
+
+// mappings counts those of a space.
+func mappings(space *vmar.AddressSpace) (n int) {
+	eachMapping(space, func(vmar.Entry) { n++ })
+	return n
+}

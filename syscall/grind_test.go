@@ -112,11 +112,10 @@ func (g *grinder) refresh() {
 		}
 		return true
 	})
-	g.w.proc.space.ForEachMapping(func(m vmar.MappingInfo) bool {
-		if m.Base != g.w.ram && m.Base != g.w.ro && m.Base != g.w.short {
+	eachMapping(g.w.proc.space, func(m vmar.Entry) {
+		if m.Base != g.w.ram && m.Base != g.w.ro && m.Base != g.w.short && len(g.regions) < 200 {
 			g.regions = append(g.regions, uint64(m.Base))
 		}
-		return len(g.regions) < 200
 	})
 	for _, typ := range []zx.ObjType{zx.ObjPager, zx.ObjPort, zx.ObjVMAR, zx.ObjProcess, zx.ObjJob, zx.ObjException, zx.ObjChannel} {
 		if len(g.byType[typ]) == 0 {

@@ -47,8 +47,8 @@ func TestProcessCreateStart(t *testing.T) {
 	mem := w.vmo(pageSize)
 	at := w.alloc(8)
 	w.want("map into the child", zx.OK, sysVMARMap, v, uint64(zx.VMPermRead|zx.VMPermWrite), 0, mem, 0, pageSize, at)
-	if child.space.Mappings() != 1 {
-		t.Errorf("%d mappings in the child", child.space.Mappings())
+	if n := mappings(child.space); n != 1 {
+		t.Errorf("%d mappings in the child", n)
 	}
 
 	// zx_process_start

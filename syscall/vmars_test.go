@@ -74,9 +74,9 @@ func TestVMARMap(t *testing.T) {
 			t.Errorf("aligned: at %#x", w.peek64(out))
 		}
 	}
-	maps := w.proc.space.Mappings()
+	maps := mappings(w.proc.space)
 	w.badOuts(8, 6, nil, sysVMARMap, root, permRW, 0, v, 0, 3*pageSize-1, 0)
-	if n := w.proc.space.Mappings(); n != maps {
+	if n := mappings(w.proc.space); n != maps {
 		t.Errorf("%d mappings, were %d", n, maps)
 	}
 	// Memory mapped by a call is memory for calls.

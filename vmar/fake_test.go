@@ -210,3 +210,19 @@ func (w *world) byteAt(va zx.VirtAddr) byte {
 	}
 	return w.mem.Bytes(e.Frame())[va&(page-1)]
 }
+
+// eachMapping calls f with every mapping, by address.
+func (as *AddressSpace) eachMapping(f func(Entry)) {
+	for e, ok := as.After(Entry{}); ok; e, ok = as.After(e) {
+		if e.VMO != nil {
+			f(e)
+			e.VMO.Release()
+		}
+	}
+}
+
+// mappings counts the mappings.
+func (w *world) mappings() (n int) {
+	w.as.eachMapping(func(Entry) { n++ })
+	return n
+}

@@ -120,7 +120,6 @@ func (r *VMAR) newMapping(base, size uint64, v *vmo.VMO, off uint64, p, most mmu
 		m.cache |= mmu.PTE_MMIO
 	}
 	m.setProt(p)
-	r.space.count++
 	return m
 }
 
@@ -155,14 +154,13 @@ func (m *Mapping) die() {
 func (m *Mapping) forget() {
 	m.die()
 	as := m.space()
-	as.count--
 	as.account.Release(childBytes)
 	m.v.RemoveMapping(&m.shown)
 	m.heir, as.gone = as.gone, m
 }
 
-// maxBatch is the most pages entered into the tables in one go: the budget of
-// a fault-around, docs/pager.md 4.2.
+// maxBatch is the most pages entered into the tables in one go: what a read fault maps,
+// its own page included, docs/pager.md 4.2.
 const maxBatch = 16
 
 // mapResident maps up to n pages from address va on that have content and are

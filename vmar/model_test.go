@@ -198,15 +198,14 @@ func (m *model) verify() {
 	for i := range listed {
 		listed[i].v = -1
 	}
-	m.as.ForEachMapping(func(info MappingInfo) bool {
-		for p := uint64(0); p < info.Size/page; p++ {
+	m.as.eachMapping(func(e Entry) {
+		for p := uint64(0); p < e.Size/page; p++ {
 			which := 0
-			if info.VMO == m.vmos[1].Koid() {
+			if e.VMO == m.vmos[1] {
 				which = 1
 			}
-			listed[uint64(info.Base-at(0))/page+p] = modelPage{which, info.Offset/page + p, info.Prot, info.Max}
+			listed[uint64(e.Base-at(0))/page+p] = modelPage{which, e.Offset/page + p, mmu.Prot(e.Perms), m.as.root.find(uint64(e.Base)).max}
 		}
-		return true
 	})
 	if listed != m.pages {
 		m.t.Fatalf("mappings\n%v\nwant\n%v", listed, m.pages)
@@ -306,7 +305,7 @@ func TestTogether(t *testing.T) {
 	})
 	run(func(i int, req *vmo.PageRequest) {
 		root.OpRange(zx.VMAROpCommit, UserBase, 8*page, false, allRights, req)
-		w.as.ForEachMapping(func(MappingInfo) bool { return true })
+		w.as.eachMapping(func(Entry) {})
 	})
 	wg.Wait()
 	w.close(a, b)

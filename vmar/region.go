@@ -101,24 +101,6 @@ func (r *VMAR) find(va uint64) *Mapping {
 	}
 }
 
-// from gives the first mapping in r or below that ends after va, or nil. Locks:
-// space locked.
-func (r *VMAR) from(va uint64) *Mapping {
-	c := r.holding(va)
-	if c == nil {
-		c = r.next(va)
-	}
-	for ; c != nil; c = r.next(c.end()) {
-		if c.mapping != nil {
-			return c.mapping
-		}
-		if m := c.region.from(va); m != nil {
-			return m
-		}
-	}
-	return nil
-}
-
 // insert puts c, whose place is free, into r. Locks: space locked.
 func (r *VMAR) insert(c *place) {
 	free := c.base - r.base

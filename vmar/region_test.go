@@ -80,12 +80,12 @@ func TestMapRefuses(t *testing.T) {
 		{"past the VMO's end", root, pr, 0, v, 1 << 40, page, allRights, allRights, zx.OK},
 		{"no permission at all", root, 0, 0, v, 0, page, zx.RightMap, none, zx.OK},
 	} {
-		before := w.as.Mappings()
+		before := w.mappings()
 		_, st := c.r.Map(c.options, c.off, c.v, c.vmoOff, c.n, c.vr, c.rr, nil)
 		if st != c.want {
 			t.Errorf("%s: %v, want %v", c.name, st, c.want)
 		}
-		if st != zx.OK && w.as.Mappings() != before {
+		if st != zx.OK && w.mappings() != before {
 			t.Errorf("%s: refused, yet something changed", c.name)
 		}
 	}
@@ -171,8 +171,8 @@ func TestAccount(t *testing.T) {
 	w.want(root.Unmap(va+3*page, page, allRights, nil), zx.ErrNoMemory)
 	w.want(root.Unmap(va+7*page, page, allRights, nil), zx.OK) // one cut
 	w.ok(root.Unmap(UserBase, 100*page, allRights, nil))
-	if w.as.count != 0 || w.as.account.Used() != 0 {
-		t.Fatalf("%d mappings counted, %d bytes charged, none alive", w.as.count, w.as.account.Used())
+	if w.mappings() != 0 || w.as.account.Used() != 0 {
+		t.Fatalf("%d mappings counted, %d bytes charged, none alive", w.mappings(), w.as.account.Used())
 	}
 	w.close(v)
 }
@@ -433,10 +433,8 @@ func TestDestroyReleasesEverything(t *testing.T) {
 		w.ok(w.store1(va + page))
 		w.ok(r.Unmap(va+page, page, allRights, nil))
 	}
-	n := 0
-	w.as.ForEachMapping(func(m MappingInfo) bool { n++; return true })
-	if n != 6 || w.as.Mappings() != 6 || v.Info().Mappings != 6 {
-		t.Fatalf("%d mappings listed, %d counted, %d known to the VMO", n, w.as.Mappings(), v.Info().Mappings)
+	if n := w.mappings(); n != 6 || v.Info().Mappings != 6 {
+		t.Fatalf("%d mappings, %d known to the VMO", n, v.Info().Mappings)
 	}
 	v.Release() // the mappings keep it
 	if src.closed {

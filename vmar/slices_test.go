@@ -47,7 +47,7 @@ func TestLongOperations(t *testing.T) {
 		looks = 0
 	}
 	w.many(1000, n, v)
-	if got := w.as.Mappings(); got != n+1 {
+	if got := w.mappings(); got != n+1 {
 		t.Fatalf("%d mappings", got)
 	}
 	if st := w.as.Root().Protect(pr, UserBase+1000*page, 2*n*page, allRights, busy); st != zx.ErrNotFound {
@@ -59,11 +59,10 @@ func TestLongOperations(t *testing.T) {
 	looks = 0
 	w.ok(w.as.Root().Protect(pr, UserBase+1000*page, 2*n*page, allRights, busy))
 	least("protect", 4*n/zx.BudgetUnits) // looked at, then changed
-	w.as.ForEachMapping(func(m MappingInfo) bool {
-		if m.Base != keep && m.Prot != mmu.Read || w.pte(m.Base)&mmu.PTE_RW != 0 && m.Base != keep {
+	w.as.eachMapping(func(m Entry) {
+		if m.Base != keep && m.Perms != zx.VMPermRead || w.pte(m.Base)&mmu.PTE_RW != 0 && m.Base != keep {
 			t.Fatalf("%+v after protect, entry %v", m, w.pte(m.Base))
 		}
-		return true
 	})
 	w.ok(w.as.Root().OpRange(zx.VMAROpMapRange, UserBase+1000*page, 2*n*page, false, allRights, &w.req))
 	if e := w.pte(UserBase + 1001*page); e.Prot() != mmu.Read {
@@ -74,7 +73,7 @@ func TestLongOperations(t *testing.T) {
 	va, st := w.as.Root().Map(prw|zx.VMSpecificOverwrite, 1000*page, v, 0, 2*n*page, allRights, allRights, busy)
 	w.ok(st)
 	least("overwrite", n/zx.BudgetUnits)
-	if got := w.as.Mappings(); got != 2 || va != UserBase+1000*page || w.pte(va+n*page) != 0 {
+	if got := w.mappings(); got != 2 || va != UserBase+1000*page || w.pte(va+n*page) != 0 {
 		t.Fatalf("%d mappings after an overwrite at %#x", got, va)
 	}
 	w.close(v)
@@ -99,7 +98,7 @@ func TestDestroyStopped(t *testing.T) {
 		}
 		stopped := looker(func() zx.Status { return zx.ErrInternalIntrRetry })
 		w.want(sub.Destroy(stopped), zx.ErrInternalIntrRetry)
-		if n := w.as.Mappings(); n == 0 || n >= 2*zx.BudgetUnits {
+		if n := w.mappings(); n == 0 || n >= 2*zx.BudgetUnits {
 			t.Fatalf("%d mappings left of %d", n, 2*zx.BudgetUnits)
 		}
 		_, st = sub.Map(prw, 0, v, 0, page, allRights, allRights, nil)
@@ -137,8 +136,8 @@ func TestDying(t *testing.T) {
 		w.want(st, zx.ErrAlreadyExists)
 		return zx.OK
 	})))
-	if looks < 3 || w.as.Mappings() != 0 {
-		t.Fatalf("%d looks, %d mappings left", looks, w.as.Mappings())
+	if looks < 3 || w.mappings() != 0 {
+		t.Fatalf("%d looks, %d mappings left", looks, w.mappings())
 	}
 	w.close(v)
 }
@@ -210,7 +209,7 @@ func TestDyingIsFinished(t *testing.T) {
 		w.want(w.load(va), zx.ErrNotFound)
 		_, st := w.as.Root().Map(prw|zx.VMSpecificOverwrite, at*page, v, 0, page, allRights, allRights, nil)
 		w.ok(st)
-		if n := w.as.Mappings(); n != 1 {
+		if n := w.mappings(); n != 1 {
 			t.Fatalf("overwrite at page %d: %d mappings", at, n)
 		}
 		w.ok(w.store1(UserBase + zx.VirtAddr(at*page)))

@@ -34,7 +34,6 @@ type AddressSpace struct {
 	lanes  []Lane
 	root   *VMAR
 	around uint64   // pages a read fault maps at most; at least 1
-	count  int      // mappings alive
 	gone   *Mapping // ended in this slice, their VMOs still to be released; see inSlices
 }
 
@@ -175,33 +174,8 @@ type MappingInfo struct {
 	Base   zx.VirtAddr
 	Size   uint64 // bytes
 	Prot   mmu.Prot
-	Max    mmu.Prot // what zx_vmar_protect may raise Prot to
 	VMO    zx.Koid
 	Offset uint64 // bytes in the VMO
-}
-
-// ForEachMapping calls f with every mapping, by address, until it answers
-// false. f runs without locks; what changes meanwhile it may see or not.
-func (as *AddressSpace) ForEachMapping(f func(MappingInfo) bool) {
-	var list [32]MappingInfo
-	for at := uint64(UserBase); ; {
-		as.lanes[0].mu.Lock()
-		n := 0
-		for m := as.root.from(at); m != nil && n < len(list); m = as.root.from(m.end()) {
-			list[n] = m.info()
-			n++
-		}
-		as.lanes[0].mu.Unlock()
-		for i := range list[:n] {
-			if !f(list[i]) {
-				return
-			}
-		}
-		if n < len(list) {
-			return
-		}
-		at = uint64(list[n-1].Base) + list[n-1].Size
-	}
 }
 
 // MappingAt gives the mapping that holds va, if one does.
@@ -213,7 +187,7 @@ func (as *AddressSpace) MappingAt(va zx.VirtAddr) (info MappingInfo, ok bool) {
 	if m == nil {
 		return MappingInfo{}, false
 	}
-	return m.info(), true
+	return MappingInfo{zx.VirtAddr(m.base), m.size, m.prot, m.v.Koid(), m.off}, true
 }
 
 // VMOAt gives the VMO that is mapped at va, with a reference for the caller, the
@@ -230,18 +204,6 @@ func (as *AddressSpace) VMOAt(va zx.VirtAddr) (v *vmo.VMO, off, n uint64, writab
 	m.v.Retain()
 	at := uint64(va) - m.base
 	return m.v, m.off + at, m.size - at, m.max&mmu.Write != 0, true
-}
-
-// info describes the mapping. Locks: space locked.
-func (m *Mapping) info() MappingInfo {
-	return MappingInfo{zx.VirtAddr(m.base), m.size, m.prot, m.max, m.v.Koid(), m.off}
-}
-
-// Mappings counts the mappings.
-func (as *AddressSpace) Mappings() int {
-	as.lanes[0].mu.Lock()
-	defer as.lanes[0].mu.Unlock()
-	return as.count
 }
 
 // Chain walks the page tables to va, any address, as the CPU would; see
