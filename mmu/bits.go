@@ -218,9 +218,5 @@ func firstUsed(entries []uint64) (i int) {
 	return i
 }
 
-// remove clears bits of an entry in one step, so that an A or D the CPU sets
-// meanwhile is not lost.
-func (t *table) remove(i uint64, bits PTE) { atomic.AndUint64(&t[i&indexMask], ^uint64(bits)) }
-
-// add sets bits of an entry in one step.
+// add sets bits of an entry in one step, so that a D the CPU sets meanwhile is not lost.
 func (t *table) add(i uint64, bits PTE) { atomic.OrUint64(&t[i&indexMask], uint64(bits)) }

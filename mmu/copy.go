@@ -23,19 +23,27 @@ func (l *Lane) CopyIn(dst []byte, va zx.VirtAddr) int {
 		}
 		l.mu.Unlock()
 	}
-	return l.copyIn(dst, va)
+	return l.copyAny(dst, uint64(va), false)
 }
 
-// copyIn is CopyIn of any bytes.
-func (l *Lane) copyIn(dst []byte, va zx.VirtAddr) int {
+// copyAny is CopyIn of any bytes, or CopyOut if out is set.
+func (l *Lane) copyAny(p []byte, va uint64, out bool) (n int) {
+	need, flags := PTE_P|PTE_US, PTE_A
+	if out {
+		need, flags = need|PTE_RW, flags|PTE_D
+	}
 	l.mu.Lock()
-	n := 0
-	for n < len(dst) {
-		page := l.userPage(uint64(va)+uint64(n), PTE_P|PTE_US, PTE_A)
+	for n < len(p) {
+		at := va + uint64(n)
+		page := l.userPage(at, need, flags)
 		if page == nil {
 			break
 		}
-		n += copy(dst[n:], page[(uint64(va)+uint64(n))&zx.PageMask:])
+		if at &= zx.PageMask; out {
+			n += copy(page[at:], p[n:])
+		} else {
+			n += copy(p[n:], page[at:])
+		}
 	}
 	l.mu.Unlock()
 	return n
@@ -56,22 +64,7 @@ func (l *Lane) CopyOut(va zx.VirtAddr, src []byte) int {
 		}
 		l.mu.Unlock()
 	}
-	return l.copyOut(va, src)
-}
-
-// copyOut is CopyOut of any bytes.
-func (l *Lane) copyOut(va zx.VirtAddr, src []byte) int {
-	l.mu.Lock()
-	n := 0
-	for n < len(src) {
-		page := l.userPage(uint64(va)+uint64(n), PTE_P|PTE_US|PTE_RW, PTE_A|PTE_D)
-		if page == nil {
-			break
-		}
-		n += copy(page[(uint64(va)+uint64(n))&zx.PageMask:], src[n:])
-	}
-	l.mu.Unlock()
-	return n
+	return l.copyAny(src, uint64(va), true)
 }
 
 // CopyPacket is CopyIn of a packet, or CopyOut if out is set, which every round

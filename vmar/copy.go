@@ -27,23 +27,23 @@ func (l *Lane) CopyIn(dst []byte, src zx.VirtAddr, r *vmo.PageRequest) zx.Status
 	if n == len(dst) {
 		return zx.OK
 	}
-	return l.copyIn(dst, src, n, r)
+	return l.copyRest(dst, src, n, false, r)
 }
 
-// copyIn is CopyIn of which n bytes are done. len(dst) is not 0.
-func (l *Lane) copyIn(dst []byte, src zx.VirtAddr, n int, r *vmo.PageRequest) zx.Status {
-	if !isUserRange(uint64(src), uint64(len(dst))) {
-		return zx.ErrNotFound
-	}
-	for {
-		dst, src = dst[n:], src+zx.VirtAddr(n)
-		if st := l.require(src, mmu.Read, r); st != zx.OK {
+// copyRest is CopyIn, or CopyOut if out is set, of which n bytes are done, not all.
+func (l *Lane) copyRest(p []byte, va zx.VirtAddr, n int, out bool, r *vmo.PageRequest) zx.Status {
+	for n < len(p) {
+		p, va = p[n:], va+zx.VirtAddr(n)
+		if st := l.Resolve(va, uint64(len(p)), out, r); st != zx.OK {
 			return st
 		}
-		if n = l.table.CopyIn(dst, src); n == len(dst) {
-			return zx.OK
+		if out {
+			n = l.table.CopyOut(va, p)
+		} else {
+			n = l.table.CopyIn(p, va)
 		}
 	}
+	return zx.OK
 }
 
 // CopyOut copies src to user memory at dst as stores by the program would: it
@@ -54,23 +54,7 @@ func (l *Lane) CopyOut(dst zx.VirtAddr, src []byte, r *vmo.PageRequest) zx.Statu
 	if n == len(src) {
 		return zx.OK
 	}
-	return l.copyOut(dst, src, n, r)
-}
-
-// copyOut is CopyOut of which n bytes are done. len(src) is not 0.
-func (l *Lane) copyOut(dst zx.VirtAddr, src []byte, n int, r *vmo.PageRequest) zx.Status {
-	if !isUserRange(uint64(dst), uint64(len(src))) {
-		return zx.ErrNotFound
-	}
-	for {
-		dst, src = dst+zx.VirtAddr(n), src[n:]
-		if st := l.require(dst, mmu.Write, r); st != zx.OK {
-			return st
-		}
-		if n = l.table.CopyOut(dst, src); n == len(src) {
-			return zx.OK
-		}
-	}
+	return l.copyRest(src, dst, n, true, r)
 }
 
 // CopyPacket copies the packet at va to p, or p to va if out is set, if that takes
