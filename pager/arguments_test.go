@@ -140,7 +140,6 @@ func TestArguments(t *testing.T) {
 		}
 	}
 	// 45
-	check("pager_create(1)", CheckOptions(1), zx.ErrInvalidArgs)
 	for _, c := range []struct {
 		options uint32
 		size    uint64

@@ -30,14 +30,6 @@ func New(sys *System) *Pager {
 	return p
 }
 
-// CheckOptions is step 2 of pager_create.
-func CheckOptions(options uint32) zx.Status {
-	if options != 0 {
-		return zx.ErrInvalidArgs
-	}
-	return zx.OK
-}
-
 // OnZeroHandles closes the pager with its last handle.
 func (p *Pager) OnZeroHandles() { p.Close() }
 
@@ -158,19 +150,6 @@ func (p *Pager) Owns(v *vmo.VMO) bool {
 	return s != nil && s.pager == p
 }
 
-// CheckAligned is the first check of supply_pages and op_range, before any
-// handle is looked at: ErrInvalidArgs unless every value is page aligned.
-func CheckAligned(values ...uint64) zx.Status {
-	var all uint64
-	for _, v := range values {
-		all |= v
-	}
-	if all&zx.PageMask != 0 {
-		return zx.ErrInvalidArgs
-	}
-	return zx.OK
-}
-
 // check is what pager calls begin with once the handles are known.
 func (p *Pager) check(v *vmo.VMO) zx.Status {
 	if !p.Owns(v) {
@@ -195,8 +174,8 @@ func (p *Pager) Detach(v *vmo.VMO, y zx.Yielder) zx.Status {
 // the destination fails afterwards.
 //
 // r is for what aux shares with another VMO and must be copied first. A system
-// call checks between the steps: CheckAligned, handles of pager and
-// VMO, Owns, handle of aux, and then calls Supply.
+// call checks between the steps: alignment, handles of pager and VMO, Owns, handle
+// of aux, and then calls Supply.
 //
 // Errors, in this order: ErrInvalidArgs unaligned, or v is not p's | those of
 // vmo.VMO.TakePages | those of vmo.VMO.SupplyPages.
@@ -226,13 +205,9 @@ func Supply(v *vmo.VMO, off, length uint64, aux *vmo.VMO, auxOff uint64, r *vmo.
 // itself (vmo.Store.Append), without an aux VMO and without a copy. The run is
 // used up, even on error.
 func (p *Pager) SupplyRun(v *vmo.VMO, off uint64, run *vmo.PageRun) zx.Status {
-	st := CheckAligned(off, run.Length)
-	if st == zx.OK {
-		st = p.check(v)
-	}
-	if st != zx.OK {
+	if (off|run.Length)&zx.PageMask != 0 || !p.Owns(v) {
 		v.Store().Discard(run)
-		return st
+		return zx.ErrInvalidArgs
 	}
 	if trace.On() {
 		traceRange(trace.Supply, 0, v, off, run.Length)

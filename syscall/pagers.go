@@ -14,8 +14,8 @@ func pagerCreate(c *Context, options uint32, out userOut) zx.Status {
 	if st := c.policy(zx.PolicyNewPager); st != zx.OK {
 		return st
 	}
-	if st := pager.CheckOptions(options); st != zx.OK {
-		return st
+	if options != 0 {
+		return zx.ErrInvalidArgs
 	}
 	return c.give(pager.New(c.Pagers), zx.RightsPager, out)
 }
@@ -88,8 +88,8 @@ func pagerSupplyPages(c *Context, pagerHandle, vmoHandle zx.Handle, offset, leng
 }
 
 func pagerOpRange(c *Context, pagerHandle zx.Handle, op uint32, vmoHandle zx.Handle, offset, length, data uint64) zx.Status {
-	if st := pager.CheckAligned(offset, length); st != zx.OK {
-		return st
+	if (offset|length)&zx.PageMask != 0 {
+		return zx.ErrInvalidArgs
 	}
 	p, o, st := c.managed(pagerHandle, vmoHandle)
 	if st != zx.OK {

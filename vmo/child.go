@@ -126,7 +126,7 @@ func (v *VMO) slice(child *VMO, off, size uint64) zx.Status {
 		return zx.ErrInvalidArgs
 	case size > zx.VMOMaxSize:
 		return zx.ErrOutOfRange
-	case !zx.InRange(off, size, v.sizeLocked()):
+	case !zx.InRange(off, size, v.SizeLocked()):
 		return zx.ErrInvalidArgs
 	case v.Resizable():
 		return zx.ErrNotSupported

@@ -225,11 +225,3 @@ func (c *cowPages) accessed(off, end uint64) (pages uint64) {
 	}
 	return pages
 }
-
-// checkRange is the range check of most operations.
-func checkRange(off, length, size uint64) zx.Status {
-	if !zx.InRange(off, length, size) {
-		return zx.ErrOutOfRange
-	}
-	return zx.OK
-}

@@ -77,7 +77,7 @@ func (v *VMO) checkLock(off, length uint64) zx.Status {
 	switch {
 	case !v.Discardable():
 		return zx.ErrNotSupported
-	case off != 0 || length != v.sizeLocked():
+	case off != 0 || length != v.SizeLocked():
 		return zx.ErrOutOfRange
 	}
 	return zx.OK

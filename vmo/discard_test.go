@@ -158,7 +158,7 @@ func TestDiscardOrder(t *testing.T) {
 	if n := b.store.Stats().Discarded; n != 6 {
 		t.Errorf("%d pages discarded, want 6", n)
 	}
-	if i := vs[1].Info(); !i.Discarded || i.Locks != 0 || i.ChangeEvents != 2 || i.Committed.Bytes != 0 {
+	if i := vs[1].Info(); !vs[1].cow.discarded() || vs[1].cow.discard.locks != 0 || i.ChangeEvents != 2 || i.Committed.Bytes != 0 {
 		t.Errorf("%+v", i)
 	}
 }

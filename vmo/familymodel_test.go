@@ -306,8 +306,8 @@ func (w *famWorld) verify() {
 				children++
 			}
 		}
-		if i.Children != children || i.HasParent != (h.parent != nil) {
-			w.fail("VMO %d: %d children, want %d; has a parent %v", id, i.Children, children, i.HasParent)
+		if i.Children != children || (i.Parent != zx.KoidInvalid) != (h.parent != nil) {
+			w.fail("VMO %d: %d children, want %d; has a parent %v", id, i.Children, children, (i.Parent != zx.KoidInvalid))
 		}
 	}
 }

@@ -125,7 +125,7 @@ func (c *cowPages) requireAnswered(kind RequestKind, off uint64, write bool, r *
 // Pre: off is page aligned. Locks: the VMO's held.
 // Source: docs/pager.md 3.16, 4.2.
 func (v *VMO) PeekPages(off uint64, frames []mmu.Frame) (n int, writable bool) {
-	size := v.sizeLocked()
+	size := v.SizeLocked()
 	if off >= size || v.Held() {
 		return 0, false
 	}
@@ -185,7 +185,7 @@ const shallow = 64
 //
 // Units: bytes, page aligned. Locks: the VMO's held.
 func (v *VMO) NextContent(off, limit uint64) uint64 {
-	to := v.off + min(limit, v.sizeLocked())
+	to := v.off + min(limit, v.SizeLocked())
 	for off += v.off; off < to; {
 		if v.fam.physical {
 			return off - v.off

@@ -14,8 +14,6 @@ type Info struct {
 	ChangeEvents uint64 // pages the evictor took
 	// MetadataBytes is that of nodes, intervals and frame records of the pages.
 	MetadataBytes uint64
-	ZeroDirty     uint64 // bytes of dirty zero intervals
-	ZeroUntracked uint64 // bytes past the stream size, and of a child's own zeros
 	Intervals     int
 	Mappings      int
 	References    int
@@ -23,18 +21,14 @@ type Info struct {
 	PagerBacked   bool // it, or an ancestor, was made by a pager
 	TrapsDirty    bool
 	Modified      bool
-	Detached      bool
 	Immutable     bool
 	Contiguous    bool
 	Physical      bool
 	CachePolicy   uint32
 	Parent        zx.Koid // KoidInvalid without one
-	HasParent     bool
 	IsCowClone    bool
 	IsSlice       bool
 	Children      int
-	Locks         uint64 // of a discardable VMO
-	Discarded     bool   // and not locked since
 }
 
 // Amount is memory that may be shared, in bytes. Source: docs/pager.md 1.5 as 11
@@ -90,15 +84,11 @@ func (v *VMO) Mappings() int {
 // info is Info but for what is committed. Locks: the family's held.
 func (v *VMO) info(c *cowPages) Info {
 	i := Info{
-		Koid: v.koid, Size: v.sizeLocked(), StreamSize: c.stream, ChangeEvents: c.reclaimed,
+		Koid: v.koid, Size: v.SizeLocked(), StreamSize: c.stream, ChangeEvents: c.reclaimed,
 		Mappings: int(v.mapped), References: int(v.refs.Load()), Options: v.options,
 		PagerBacked: c.fam.root != nil, TrapsDirty: v.root && c.traps, Modified: c.modified,
 		Contiguous: c.fam.contiguous, Physical: c.fam.physical, CachePolicy: c.cache,
-		Immutable: v.immutable, HasParent: v.kin.parent != nil, IsSlice: v.isSlice, Children: v.kin.children,
-		Discarded: c.discarded(),
-	}
-	if c.discard != nil {
-		i.Locks = c.discard.locks
+		Immutable: v.immutable, IsSlice: v.isSlice, Children: v.kin.children,
 	}
 	if i.IsSlice {
 		i.StreamSize = v.length
@@ -106,12 +96,8 @@ func (v *VMO) info(c *cowPages) Info {
 	if p := v.kin.parent; p != nil {
 		i.Parent, i.IsCowClone = p.koid, v.clone
 	}
-	if v.root {
-		i.Detached = c.fam.source.Detached()
-	}
 	if v.primary {
 		i.MetadataBytes = uint64(c.tree.nodes)<<zx.PageShift + uint64(c.zeros.n)*intervalBytes + c.pages*mmu.MetaBytes
-		i.ZeroDirty, i.ZeroUntracked = c.zeros.total[zerosDirty], c.zeros.total[zerosUntracked]
 		i.Intervals = int(c.zeros.n)
 	}
 	return i
@@ -130,7 +116,7 @@ func (v *VMO) CommittedIn(off, length uint64, b *zx.Budget) (a Amount, st zx.Sta
 	const leaf = 512 << zx.PageShift // what one step looks through at most
 	for at, end := off, addSaturating(off, length); at < end; {
 		c := v.lock()
-		end = min(end, v.sizeLocked())
+		end = min(end, v.SizeLocked())
 		for n := 0; n < 64 && at < end; n++ {
 			limit, state := end, c.state(v.off+at)
 			if state.hasPage() {

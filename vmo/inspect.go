@@ -19,7 +19,7 @@ type Run struct {
 func (v *VMO) Runs(off uint64, out []Run) (n int, next uint64) {
 	c := v.lock()
 	defer v.Unlock()
-	for size := v.sizeLocked(); n < len(out) && off < size; n++ {
+	for size := v.SizeLocked(); n < len(out) && off < size; n++ {
 		r := c.runAt(v.off+off, v.off+size)
 		r.Offset -= v.off
 		out[n] = r
@@ -38,7 +38,7 @@ func (v *VMO) States(off uint64, out []State) int {
 	defer v.Unlock()
 	for i := range out {
 		at := off + uint64(i)<<zx.PageShift
-		if at >= v.sizeLocked() {
+		if at >= v.SizeLocked() {
 			return i
 		}
 		out[i] = c.state(v.off + at)

@@ -16,7 +16,6 @@ type zeroKind uint8
 const (
 	zerosDirty     zeroKind = iota // the pager has yet to hear of them
 	zerosUntracked                 // past the stream size, or a child's own; no pager hears
-	zeroKinds
 )
 
 // interval is a run of zeros without pages: bytes [start, end), page aligned.
@@ -39,9 +38,8 @@ type interval struct {
 type intervals struct {
 	tree   avl.Tree[interval]
 	pool   *intervalPool
-	by     *account.Account  // pays for them, set aside or not. Constant
-	total  [zeroKinds]uint64 // bytes
-	spare  *interval         // set aside by reserve
+	by     *account.Account // pays for them, set aside or not. Constant
+	spare  *interval        // set aside by reserve
 	n      int32
 	spares int32
 }
@@ -76,7 +74,6 @@ func (z *intervals) insert(start, end, awaiting uint64, kind zeroKind) {
 	z.spare = iv.next
 	z.spares--
 	z.n++
-	z.total[kind] += end - start
 	iv.start, iv.end, iv.awaiting, iv.kind, iv.next = start, end, awaiting, kind, nil
 	z.tree.Insert(&iv.node, iv, start, end)
 }
@@ -85,7 +82,6 @@ func (z *intervals) insert(start, end, awaiting uint64, kind zeroKind) {
 func (z *intervals) delete(iv *interval) {
 	z.tree.Remove(&iv.node)
 	z.n--
-	z.total[iv.kind] -= iv.end - iv.start
 	z.give(iv)
 }
 
@@ -97,14 +93,12 @@ func (z *intervals) give(iv *interval) {
 
 // setEnd moves the end of an interval.
 func (z *intervals) setEnd(iv *interval, end uint64) {
-	z.total[iv.kind] += end - iv.end
 	iv.end = end
 	z.tree.SetWeight(&iv.node, end)
 }
 
 // setStart moves the start of an interval, over nothing.
 func (z *intervals) setStart(iv *interval, start uint64) {
-	z.total[iv.kind] -= start - iv.start
 	z.tree.Remove(&iv.node)
 	iv.start = start
 	z.tree.Insert(&iv.node, iv, start, iv.end)

@@ -281,15 +281,6 @@ func (v *VMO) Contiguous() bool { return v.fam.contiguous }
 // Physical says that the VMO shows memory that is no RAM.
 func (v *VMO) Physical() bool { return v.fam.physical }
 
-// CachePolicy is how mappings of the VMO are cached.
-//
-// Locks: takes the VMO's.
-func (v *VMO) CachePolicy() uint32 {
-	c := v.lock()
-	defer v.Unlock()
-	return c.cache
-}
-
 // SetCachePolicy says how mappings of the VMO are to be cached. The pages of one
 // that is no longer CACHED leave the caches before it answers.
 //

@@ -293,8 +293,8 @@ func TestTreeCountsTaken(t *testing.T) {
 	for range 3 {
 		var run PageRun
 		v.Commit(2000*pg, 4*pg, &r)
-		if st := v.TakePages(2000*pg, 4*pg, &run, &r); st != zx.OK || run.Pages() != 4 {
-			t.Fatal(st, run.Pages())
+		if st := v.TakePages(2000*pg, 4*pg, &run, &r); st != zx.OK || run.pages != 4 {
+			t.Fatal(st, run.pages)
 		}
 		s.Discard(&run)
 	}

@@ -74,7 +74,7 @@ func (v *VMO) overRange(op rangeOp, off, length uint64, r *PageRequest) zx.Statu
 		return zx.ErrOutOfRange
 	}
 	c := v.lock()
-	if size := v.sizeLocked(); end > size || off > size {
+	if size := v.SizeLocked(); end > size || off > size {
 		v.Unlock()
 		return zx.ErrOutOfRange
 	}
@@ -288,7 +288,7 @@ func (v *VMO) DontNeed(off, length uint64, y zx.Yielder) zx.Status {
 	b := zx.Budget{By: y}
 	for pos := v.off + start; ; {
 		c := v.lock()
-		size, st := v.sizeLocked(), zx.OK
+		size, st := v.SizeLocked(), zx.OK
 		if end > size || off > size {
 			st = zx.ErrOutOfRange
 		}

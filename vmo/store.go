@@ -152,6 +152,7 @@ var (
 type founder struct {
 	vmo    VMO
 	node   cowPages
+	_      [16]byte
 	family family // at a cache line's beginning
 	owned  mmu.Owned
 }

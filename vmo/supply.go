@@ -20,9 +20,6 @@ type PageRun struct {
 	pages   int
 }
 
-// Pages is how many pages the run holds.
-func (r *PageRun) Pages() int { return r.pages }
-
 // append adds the page f, whose record is meta, at position idx, after all before it.
 func (r *PageRun) append(m *mmu.Memory, f mmu.Frame, idx uint64) {
 	meta := m.Meta(f)
@@ -273,7 +270,7 @@ func (v *VMO) SupplyPages(off uint64, run *PageRun) zx.Status {
 func (v *VMO) SupplyFrom(off, length uint64, aux *VMO, auxOff uint64, r *PageRequest) zx.Status {
 	f := mmu.Frame(0)
 	if length == zx.PageSize { // the usual single page
-		if a := aux.lock(); auxOff < aux.sizeLocked() {
+		if a := aux.lock(); auxOff < aux.SizeLocked() {
 			f = a.takeOne(aux.off + auxOff)
 		}
 		aux.Unlock()
@@ -377,8 +374,8 @@ func (c *cowPages) supplyOne(off uint64, f mmu.Frame) bool {
 
 // supplyLocked supplies from *done bytes into the run on and moves *done.
 func (c *cowPages) supplyLocked(off uint64, done *uint64, run *PageRun, b *zx.Budget) zx.Status {
-	if st := checkRange(off, run.Length, c.size); st != zx.OK {
-		return st
+	if !zx.InRange(off, run.Length, c.size) {
+		return zx.ErrOutOfRange
 	}
 	if c.fam.source.Detached() {
 		return zx.ErrBadState

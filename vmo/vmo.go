@@ -184,15 +184,13 @@ func (v *VMO) Unlock() { v.fam.mu.Unlock() }
 // Size gives the size in bytes, a multiple of the page size.
 func (v *VMO) Size() uint64 {
 	v.Lock()
-	n := v.sizeLocked()
+	n := v.SizeLocked()
 	v.Unlock()
 	return n
 }
 
 // SizeLocked is Size with the VMO's lock held.
-func (v *VMO) SizeLocked() uint64 { return v.sizeLocked() }
-
-func (v *VMO) sizeLocked() uint64 {
+func (v *VMO) SizeLocked() uint64 {
 	if v.isSlice {
 		return v.length
 	}
@@ -219,7 +217,10 @@ func (v *VMO) StreamSizeLocked() uint64 {
 // checkRange says whether [off, off+length) lies in the VMO. Locks: the VMO's
 // held.
 func (v *VMO) checkRange(off, length uint64) zx.Status {
-	return checkRange(off, length, v.sizeLocked())
+	if !zx.InRange(off, length, v.SizeLocked()) {
+		return zx.ErrOutOfRange
+	}
+	return zx.OK
 }
 
 // MappingPlace is the place of a mapping among those of a VMO. It is part of the
