@@ -529,3 +529,35 @@ func TestBuryUnstarted(t *testing.T) {
 		m.nothing()
 	}
 }
+
+// TestExecutorWokenEarly: who is woken when he waits already, but does not sleep yet,
+// goes on.
+func TestExecutorWokenEarly(t *testing.T) {
+	m := play(t, 1, 2)
+	m.still = true
+	port, waits, got := object.NewPort(), false, 0
+	h := m.handle(port, zx.RightsPort)
+	var waiter *user
+	m.k.now = func() int64 {
+		if waits && waiter.clock != nil { // it stands in line, and block looks at the clock for the deadline
+			waits = false
+			if st := port.QueueUser(m.k.account, &zx.Packet{Key: 1}); st != zx.OK {
+				m.fail("queue: %v", st)
+			}
+		}
+		return testClock()
+	}
+	waiter = m.add("waiter", true, func(u *user, r *cpu.Regs) {
+		if got++; got > 1 {
+			if key := m.packet(u)[0]; r.RAX != 0 || key != 1 {
+				m.fail("waited: %d, key %d", int64(r.RAX), key)
+			}
+			m.exit(u, r)
+			return
+		}
+		waits = true
+		u.call(r, callPortWait, h, uint64(testClock()+1e15), uint64(u.at))
+	})
+	m.start()
+	m.nothing()
+}
