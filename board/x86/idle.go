@@ -66,6 +66,7 @@ func Idle(until int64) {
 	if !cpu.PendingInterrupts() {
 		now := Nanotime()
 		if until <= now {
+			cpu.Pause()
 			return
 		}
 		halt(until - now)

@@ -26,6 +26,8 @@ func startIdlePs() {}
 
 func pinPut(*g) { panic("unreachable") }
 
+func pinReady(*m) bool { panic("unreachable") }
+
 func pinGet(*m, bool) *g { panic("unreachable") }
 
 func atOnce(*m, *p) *g { panic("unreachable") }

@@ -52,6 +52,7 @@ func idleBeforePark(pollUntil int64) bool {
 		// Once more, now that whoever makes work sees the bit.
 		if sched.gcwaiting.Load() || pp.runSafePointFn != 0 || pinReady(mp) || workWaits(&pollUntil) {
 			stopIdling(mp, bit)
+			procyield(1) // what waits may be another's to run: in an emulator of one processor at a time he needs his turn
 			return true
 		}
 	}
