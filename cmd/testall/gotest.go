@@ -57,6 +57,8 @@ func lint(r *report) {
 				bare = append(bare, p)
 			}
 		}
+		// Its tools that are not there yet, nm for one, build for the host.
+		step(r, "the toolchain builds for the host", command{args: append(append([]string{}, tamago...), "build", "runtime"), limit: 5 * time.Minute})
 		step(r, "go vet, GOOS=tamago", command{args: append(append([]string{}, tamago...), append([]string{"vet"}, bare...)...), env: imageEnv, limit: 5 * time.Minute})
 		if !oursOnly(r, "go vet, ring 3", goOnly) {
 			step(r, "go vet, ring 3", command{args: append(append([]string{}, tamago...), append([]string{"vet"}, ring3...)...), env: ring3Env(), limit: 5 * time.Minute})

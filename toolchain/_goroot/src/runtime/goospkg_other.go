@@ -28,6 +28,8 @@ func pinPut(*g) { panic("unreachable") }
 
 func pinReady(*m) bool { panic("unreachable") }
 
+func pinSort(*gQueue) { panic("unreachable") }
+
 func pinGet(*m, bool) *g { panic("unreachable") }
 
 func atOnce(*m, *p) *g { panic("unreachable") }
