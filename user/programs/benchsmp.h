@@ -7,9 +7,9 @@
 //   {"name":"null_call","cpus":2,"per_second":...,"ratio":...}
 //
 // The ratio is to one thread of the same run, for the time of an emulator's host
-// means nothing by itself. In a round the two take turns, SLICE long. What else the host
-// does can only slow a turn, so a round's ratio is of the best turn of each side, and
-// the row the median of the rounds. Each thread divides its work by its own time.
+// means nothing by itself. They take turns, SLICE long. What else the host does can only
+// slow a turn, and does so for seconds: what counts of each side is its best turn in all
+// rounds. Each thread divides its work by its own time.
 #ifndef PROGRAMS_BENCHSMP_H_
 #define PROGRAMS_BENCHSMP_H_
 
@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { MOST = 8, PAGES = 1024, UNIT = 64, ROUNDS_MOST = 9, TURNS = 20 };
+enum { MOST = 8, PAGES = 1024, UNIT = 64, ROUNDS_MOST = 100, ROWS_MOST = 8, TURNS = 20 };
 #define SLICE 10000000  // nanoseconds
 
 typedef struct {
@@ -83,36 +83,25 @@ static inline uint64_t rate(const work_t* w, uint32_t threads) {
   return n;
 }
 
-static inline uint64_t greater(uint64_t a, uint64_t b) { return a > b ? a : b; }
-
-static inline uint64_t median(uint64_t* v, uint32_t n) {
-  for (uint32_t i = 1; i < n; i++) {
-    for (uint32_t j = i; j > 0 && v[j - 1] > v[j]; j--) {
-      uint64_t x = v[j];
-      v[j] = v[j - 1];
-      v[j - 1] = x;
+// measure prints the rows of works. Each has some turns in every round, so that they are
+// spread over the whole run.
+static inline void measure(const work_t* works, uint32_t count, uint32_t cpus, uint32_t rounds) {
+  uint64_t best[ROWS_MOST][MOST + 1] = {0};
+  for (uint32_t r = 0; r < rounds * count; r++) {
+    const work_t* w = &works[r % count];
+    uint64_t* b = best[r % count];
+    for (uint32_t turn = 0; turn <= TURNS; turn++) {
+      for (uint32_t n = 1; n <= cpus; n *= 2) {
+        uint64_t now = rate(w, n);
+        b[n] = turn != 0 && now > b[n] ? now : b[n];  // in the first it is translated
+      }
     }
   }
-  return v[n / 2];
-}
-
-// measure prints the rows of works.
-static inline void measure(const work_t* works, uint32_t count, uint32_t cpus, uint32_t rounds) {
-  for (const work_t* w = works; w < works + count; w++) {
-    uint64_t ratio[ROUNDS_MOST], many[ROUNDS_MOST];
+  for (uint32_t i = 0; i < count; i++) {
     for (uint32_t n = 1; n <= cpus; n *= 2) {
-      rate(w, n);  // so that what is measured has been translated
-      for (uint32_t r = 0; r < rounds; r++) {
-        uint64_t one = 1;
-        many[r] = 0;
-        for (int turn = 0; turn < TURNS; turn++) {
-          one = greater(one, rate(w, 1));
-          many[r] = n == 1 ? one : greater(many[r], rate(w, n));
-        }
-        ratio[r] = many[r] * 1000 / one;
-      }
-      unsigned long m = median(ratio, rounds), per = median(many, rounds);
-      printf("{\"name\":\"%s\",\"cpus\":%u,\"per_second\":%lu,\"ratio\":%lu.%03lu}\n", w->name, n, per, m / 1000, m % 1000);
+      unsigned long ratio = best[i][n] * 1000 / (best[i][1] != 0 ? best[i][1] : 1);
+      printf("{\"name\":\"%s\",\"cpus\":%u,\"per_second\":%lu,\"ratio\":%lu.%03lu}\n", works[i].name, n, (unsigned long)best[i][n], ratio / 1000,
+             ratio % 1000);
     }
   }
 }
