@@ -224,9 +224,9 @@ func Work(m *Maker, y zx.Yielder) (done bool) {
 // another CPU may make new ones without end.
 const worksMost = 1024
 
-// WorkAll is Work for whom is here until there are none: also those that come of them, but leaves
-// what comes worksMost chores deep to others, and says whether it left any. y's
-// answers are ignored.
+// WorkAll is Work for whom is here until there are none: also those that come of them,
+// but leaves what comes worksMost chores deep to others, and says whether it left any.
+// y's answers are ignored.
 //
 // Locks: none held.
 func WorkAll(y zx.Yielder) (more bool) {
